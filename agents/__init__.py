@@ -1,0 +1,1 @@
+"""Agents: online regression oracles, exploration rules and the named recipes made of them."""

@@ -1,0 +1,1 @@
+"""Environments: tables of classification data, their encodings, and the bandits made of them."""

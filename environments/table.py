@@ -1,0 +1,90 @@
+"""Table: a classification data set in memory, before any encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import DataError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of features.
+
+    Attributes:
+        name: as the source spells it (percent-encoding decoded).
+        values: [N]; numeric: float32 or float64 with NaN for missing; nominal: integer codes into
+            `levels`, -1 for missing.
+        levels: the declared categories of a nominal column in their declared order, some of which
+            may never occur; None for a numeric column.
+    """
+
+    name: str
+    values: NDArray[Any]
+    levels: tuple[str, ...] | None = None
+
+    @property
+    def missing(self) -> int:
+        """Number of missing values."""
+        return int((self.values < 0).sum() if self.levels is not None else np.isnan(self.values).sum())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A classification data set: columns of features and one label per row.
+
+    Attributes:
+        name: the name the user knows it by, for example "covertype".
+        columns: the features; identifiers and ignored columns are not among them.
+        labels: [N] integers in 0..K-1; every class occurs.
+        classes: the K class names that occur, in declared order.
+        source: where the rows came from: "openml", "bundled", "scikit-learn", "file" or "memory".
+        provenance: what a result has to say of its data: id, version, licence, checksum, ...
+
+    Raises:
+        DataError: fewer than two classes, no rows, no columns, or lengths that differ.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    source: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise DataError(f"{self.name}: the table has no feature columns")
+        if len(self.labels) == 0:
+            raise DataError(f"{self.name}: the table has no rows")
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{self.name}: only one class occurs ('{self.classes[0]}'); a bandit needs at least two arms"
+            )
+        if any(len(column.values) != len(self.labels) for column in self.columns):
+            raise DataError(f"{self.name}: columns and labels differ in length")
+
+    @property
+    def rows(self) -> int:
+        """Number of rows N."""
+        return len(self.labels)
+
+    @property
+    def arms(self) -> int:
+        """Number of classes that occur, K."""
+        return len(self.classes)
+
+
+def labelled(codes: NDArray[Any], levels: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Drop the categories that never occur: return labels in 0..K-1 [N] and the K names.
+
+    Args:
+        codes: [N] integer codes into `levels`, none missing.
+        levels: the declared categories.
+    """
+    occurring, labels = np.unique(codes, return_inverse=True)
+    return labels.astype(np.int64), tuple(levels[code] for code in occurring)

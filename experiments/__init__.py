@@ -1,0 +1,1 @@
+"""Experiments: the runs behind the numbers in results/."""

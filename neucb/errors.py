@@ -1,0 +1,41 @@
+"""The errors that neucb raises, and the nearest-name hint that they carry.
+
+Every one is meant to be read by a person: one line, what is wrong and what to do. The command line
+prints that line and exits with the error's `exit_code`; it shows no traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NeucbError(Exception):
+    """Base class: a mistake or a failure that one line explains."""
+
+    exit_code = 1
+
+
+class InputError(NeucbError, ValueError):
+    """What the user asked for cannot be done: unknown name, bad value, unusable table."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """A data set could not be loaded: not in the cache, no network, corrupt file."""
+
+
+class DivergedError(NeucbError):
+    """An agent produced NaN or infinity, or probabilities that are none."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a `name` that is not among `known`, with the nearest one as a hint.
+
+    `kind` is the noun of the message, for example "agent".
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    return InputError(f"unknown {kind} '{name}': {hint}")
