@@ -1,0 +1,83 @@
+"""Agent: what the runner talks to; and Reduction, the agent made of an oracle and a rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from neucb.agents.prediction import Prediction, Round
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.spec import Spec
+
+
+class Agent(Protocol):
+    """R replicas of a contextual-bandit learner, walking together.
+
+    Row r of every tensor belongs to replica r, which must not notice the others. The runner calls
+    `reset` once, then `distribution` and `update` once a round. It samples the arm itself.
+    """
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def distribution(self, context: Tensor) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn from contexts [R, d], the arms played [R] (int64) and their losses [R] in [0, 1]."""
+
+
+class Oracle(Protocol):
+    """An online regression oracle: predicts the loss of every arm, learns from the played one."""
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K] for contexts [R, d]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn from contexts [R, d], arms [R] and losses [R]."""
+
+
+class ExplorationRule(Protocol):
+    """A frozen value that turns predictions into a policy."""
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K], float64."""
+
+
+class Reduction:
+    """The reduction from bandits to online regression: an agent is an oracle and a rule.
+
+    Foster and Rakhlin, "Beyond UCB", ICML 2020 (arXiv 2002.04926), Algorithm 1.
+
+    Attributes:
+        prediction: the last prediction, for the runner's log.
+    """
+
+    def __init__(self, oracle: Oracle, rule: ExplorationRule) -> None:
+        self.oracle = oracle
+        self.rule = rule
+        self.prediction: Prediction | None = None
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+        import torch
+
+        self.oracle.reset(spec)
+        self.prediction = None
+        zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
+        self._round = Round(1, zero, spec.horizon)
+
+    def distribution(self, context: Tensor) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d]."""
+        self.prediction = self.oracle.predict(context)
+        return self.rule(self.prediction, self._round)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Pass what was seen on to the oracle."""
+        self.oracle.update(context, action, loss)
+        self._round = self._round.after(loss)

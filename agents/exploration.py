@@ -1,0 +1,88 @@
+"""Exploration rules: from predicted losses to a probability for every arm.
+
+All compute in float64 and elementwise over [R, K]. The best arm b is the argmin of the predicted
+losses; arms within a relative 1e-12 of it are tied, and the lowest index wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neucb.agents.hyper import Number, per_replica
+from neucb.agents.schedules import Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.prediction import Prediction, Round
+
+TIE = 1e-12
+FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
+
+
+def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least prediction [R, 1] and the gaps to it [R, K], tied arms at exactly 0."""
+    least = mean.amin(1, keepdim=True)
+    gap = mean - least
+    return least, gap.masked_fill(gap <= TIE * least.abs(), 0.0)
+
+
+def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
+    """Give what the other arms leave of 1 to the best arm, the first whose gap is 0."""
+    best = gap.argmin(1, keepdim=True)
+    probability = probability.scatter(1, best, 0.0)
+    return probability.scatter(1, best, 1.0 - probability.sum(1, keepdim=True))
+
+
+@dataclass(frozen=True)
+class InverseGap:
+    """Inverse gap weighting, the rule of SquareCB.
+
+    p_a = 1 / (K + gamma (yhat_a - yhat_b)) for a != b; b has the rest.
+    Abe and Long, ICML 1999; Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Algorithm 1.
+    """
+
+    gamma: Schedule
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K]."""
+        mean = prediction.mean.double()
+        arms = mean.shape[1]
+        _, gap = _gaps(mean)
+        gamma = self.gamma(now, arms).unsqueeze(1)
+        return _rest_to_best(1.0 / (arms + gamma * gap), gap)
+
+
+@dataclass(frozen=True)
+class FastInverseGap:
+    """Reweighted inverse gap weighting, the rule of FastCB.
+
+    p_a = yhat_b / (K yhat_b + gamma (yhat_a - yhat_b)) for a != b; b has the rest. Predicted losses
+    are raised to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
+    """
+
+    gamma: Schedule
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K]."""
+        mean = prediction.mean.double().clamp_min(FLOOR)
+        arms = mean.shape[1]
+        least, gap = _gaps(mean)
+        gamma = self.gamma(now, arms).unsqueeze(1)
+        return _rest_to_best(least / (arms * least + gamma * gap), gap)
+
+
+@dataclass(frozen=True)
+class EpsilonGreedy:
+    """p_b = 1 - epsilon + epsilon / K; every other arm epsilon / K."""
+
+    epsilon: Number = 0.05
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K]."""
+        mean = prediction.mean.double()
+        replicas, arms = mean.shape
+        _, gap = _gaps(mean)
+        epsilon = per_replica(self.epsilon, replicas, device=str(mean.device)).unsqueeze(1)
+        return _rest_to_best((epsilon / arms).expand(-1, arms), gap)

@@ -1,0 +1,86 @@
+"""Schedules of gamma, the exploration parameter of inverse gap weighting: larger is greedier."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from neucb.agents.hyper import Number, per_replica
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.prediction import Round
+
+
+class Schedule(Protocol):
+    """A frozen value that gives gamma for a round."""
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R], float64, > 0 or 0 for uniform play."""
+
+
+def _numbers(value: Number, now: Round) -> Tensor:
+    loss = now.observed_loss
+    return per_replica(value, len(loss), device=str(loss.device))
+
+
+@dataclass(frozen=True)
+class Power:
+    """gamma_t = scale * t^exponent; exponent 0 is a constant gamma."""
+
+    scale: Number = 10.0
+    exponent: Number = 0.5
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R]."""
+        return _numbers(self.scale, now) * now.number ** _numbers(self.exponent, now)
+
+
+@dataclass(frozen=True)
+class ObservedLoss:
+    """gamma_t = scale * (1 + observed cumulative loss)^exponent: greedier as long as little is lost.
+
+    The data-driven form of the theory's gamma ~ sqrt(K L*): the learner's own loss stands in for L*.
+    """
+
+    scale: Number = 10.0
+    exponent: Number = 0.5
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R]."""
+        return _numbers(self.scale, now) * (1.0 + now.observed_loss) ** _numbers(self.exponent, now)
+
+
+@dataclass(frozen=True)
+class SquareTheory:
+    """gamma = sqrt(K T / (Reg + log(2 / delta))), constant over the run.
+
+    Foster and Rakhlin, ICML 2020, Theorem 1. Reg is the oracle's regression regret over T rounds.
+    """
+
+    regression_regret: Number
+    delta: float = 0.05
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R]."""
+        regret = _numbers(self.regression_regret, now)
+        return (arms * now.horizon / (regret + math.log(2.0 / self.delta))).sqrt()
+
+
+@dataclass(frozen=True)
+class FastTheory:
+    """gamma = max(sqrt(K L* / (3 Reg)), 10 K), constant over the run.
+
+    Foster and Krishnamurthy, "Efficient First-Order Contextual Bandits", NeurIPS 2021
+    (arXiv 2107.02237), as we read it. L* is the best policy's loss over T rounds.
+    """
+
+    best_loss: Number
+    regression_regret: Number
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R]."""
+        best, regret = _numbers(self.best_loss, now), _numbers(self.regression_regret, now)
+        return (arms * best / (3.0 * regret)).sqrt().clamp_min(10.0 * arms)

@@ -1,0 +1,28 @@
+"""Uniform: the agent that learns nothing, against which every other one is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.spec import Spec
+
+
+class Uniform:
+    """p_a = 1 / K, always."""
+
+    def reset(self, spec: Spec) -> None:
+        """Prepare R = spec.replicas replicas."""
+        shape = (spec.replicas, spec.arms)
+        self._probability = torch.full(shape, 1.0 / spec.arms, dtype=torch.float64, device=spec.device)
+
+    def distribution(self, context: Tensor) -> Tensor:
+        """Return 1 / K for every arm [R, K]."""
+        return self._probability
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn nothing."""
