@@ -20,7 +20,9 @@ CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 class Loss(Protocol):
     """A regression loss on a network's output f, per element of tensors of any shape."""
 
-    name: Literal["squared", "kl"]
+    @property
+    def name(self) -> Literal["squared", "kl"]:
+        """The loss's name."""
 
     def link(self, output: Tensor) -> Tensor:
         """Return the predicted loss for an output f."""

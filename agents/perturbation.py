@@ -8,6 +8,7 @@ round, it does not depend on x. Deb et al., ICLR 2024 (arXiv 2312.07145), as we 
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def offset_scale(c_p: Number, initial: Initial) -> Tensor:
     c = per_replica(c_p, initial.spec.replicas, device=initial.spec.device)
     if not bool((c >= 0).all()):
         raise InputError("c_p must be >= 0")
-    return c * float(initial.width) ** -0.25
+    return c / math.sqrt(math.sqrt(initial.width))
 
 
 class ExpectedPerturbation(PlainWeights):

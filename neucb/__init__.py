@@ -1,3 +1,54 @@
-"""neucb: contextual-bandit simulation and benchmarking."""
+"""neucb: contextual-bandit simulation and benchmarking.
+
+`neucb.run(agent="kl-perturbed", dataset="covertype", rounds=10_000, seeds=5)` plays and returns a
+DataFrame. Importing this package registers the Gymnasium environments; it imports torch, pandas and
+the rest only when they are needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from neucb.environments.registration import register
+
+if TYPE_CHECKING:
+    from neucb.agents.agent import Agent, Reduction
+    from neucb.agents.prediction import Prediction
+    from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.environments.single import ClassificationEnv
+    from neucb.runner import run
+    from neucb.spec import Spec
 
 __version__ = "0.1.0"
+__all__ = [
+    "Agent",
+    "ClassificationEnv",
+    "ClassificationVectorEnv",
+    "Prediction",
+    "Reduction",
+    "Spec",
+    "run",
+]
+
+_HOMES = {
+    "Agent": "neucb.agents.agent",
+    "ClassificationEnv": "neucb.environments.single",
+    "ClassificationVectorEnv": "neucb.environments.classification",
+    "Prediction": "neucb.agents.prediction",
+    "Reduction": "neucb.agents.agent",
+    "Spec": "neucb.spec",
+    "run": "neucb.runner",
+}
+
+register()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'neucb' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,111 @@
+"""Preprocessing: from a table of mixed columns to contexts of unit norm. Labels are never used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.environments.table import Column, Table
+from neucb.errors import DataError, unknown_name
+
+Preprocessing = Literal["standard", "paper"]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A table ready to be played.
+
+    Attributes:
+        contexts: [N, d] float32, every row of L2 norm 1 (or 0), entries in [-1, 1].
+        labels: [N] int64 in 0..K-1.
+        table: what it was made from.
+        preprocessing: how.
+    """
+
+    contexts: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    table: Table
+    preprocessing: Preprocessing
+
+
+def encode(table: Table, preprocessing: str = "standard") -> Encoded:
+    """Encode the features of a table and bring every row to L2 norm 1.
+
+    standard: a nominal column of two categories becomes one 0/1 column, one of more a column for
+    each; a missing category is a category of its own; categories that never occur do not count;
+    numbers are standardised over the whole table, missing ones imputed by the mean; constant
+    columns are dropped.
+    paper: nominal columns as ordinal codes 0, 1, ... of their declared order, numbers as they are,
+    everything missing as -1.
+
+    Raises:
+        InputError: an unknown preprocessing.
+        DataError: an infinite number in the table, or no column that varies.
+    """
+    if preprocessing not in get_args(Preprocessing):
+        raise unknown_name("preprocessing", preprocessing, get_args(Preprocessing))
+    expand = _standard if preprocessing == "standard" else _paper
+    for column in table.columns:
+        if column.levels is None and np.isinf(column.values).any():
+            raise DataError(f"{table.name}: column '{column.name}' holds an infinite number; clean the table")
+    widths = [_width(column) if preprocessing == "standard" else 1 for column in table.columns]
+    if sum(widths) == 0:
+        raise DataError(f"{table.name}: no feature column varies, there is nothing to learn from")
+    contexts = np.empty((table.rows, sum(widths)), dtype=np.float32)
+    start = 0
+    for column, width in zip(table.columns, widths, strict=True):
+        if width:
+            expand(column, contexts[:, start : start + width])
+            start += width
+    _normalise(contexts)
+    return Encoded(contexts, table.labels, table, "standard" if preprocessing == "standard" else "paper")
+
+
+def _levels(column: Column) -> NDArray[np.int64]:
+    """Return the codes that occur, in declared order, missing (-1) last."""
+    occurring = np.unique(column.values).astype(np.int64)
+    return np.roll(occurring, -1) if len(occurring) and occurring[0] < 0 else occurring
+
+
+def _width(column: Column) -> int:
+    """Return how many context columns a column becomes under `standard`."""
+    if column.levels is None:
+        return int(np.nanmax(column.values) > np.nanmin(column.values)) if _some(column.values) else 0
+    levels = len(_levels(column))
+    return {1: 0, 2: 1}.get(levels, levels)
+
+
+def _some(values: NDArray[Any]) -> bool:
+    return not bool(np.isnan(values).all())
+
+
+def _standard(column: Column, out: NDArray[np.float32]) -> None:
+    if column.levels is not None:
+        levels = _levels(column)
+        for j, code in enumerate(levels[-1:] if len(levels) == 2 else levels):
+            out[:, j] = column.values == code
+        return
+    values = column.values.astype(np.float64)
+    # Scaled first, so that the square of a huge number does not overflow.
+    values = values / np.nanmax(np.abs(values))
+    out[:, 0] = np.nan_to_num((values - np.nanmean(values)) / np.nanstd(values))
+
+
+def _paper(column: Column, out: NDArray[np.float32]) -> None:
+    if column.levels is not None:
+        out[:, 0] = column.values
+    else:
+        out[:, 0] = np.where(np.isnan(column.values), -1.0, column.values)
+
+
+def _normalise(contexts: NDArray[np.float32]) -> None:
+    """Bring rows to norm 1 in place, in slices so that a large table needs no second copy."""
+    for start in range(0, len(contexts), 65536):
+        rows = contexts[start : start + 65536]
+        norm = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        norm[norm == 0.0] = 1.0
+        rows /= norm[:, None].astype(np.float32)
+        np.clip(rows, -1.0, 1.0, out=rows)

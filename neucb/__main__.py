@@ -1,0 +1,5 @@
+"""`python -m neucb` is `neucb`."""
+
+from neucb.cli import main
+
+main()

@@ -1,0 +1,128 @@
+"""RunLog: the cumulative figures of a run, kept at log-spaced rounds, as one tidy DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PER_DECADE = 20
+CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
+
+
+def log_spaced(horizon: int, per_decade: int = PER_DECADE) -> NDArray[np.int64]:
+    """Return rounds 1..horizon, about `per_decade` a decade, the last one always among them."""
+    steps = int(np.ceil(per_decade * np.log10(horizon))) + 1
+    rounds = np.unique(np.round(10.0 ** (np.arange(steps) / per_decade)).astype(np.int64))
+    return np.append(rounds[rounds < horizon], horizon)
+
+
+class RunLog:
+    """Running sums over the rounds of R replicas.
+
+    Columns of the frame, all cumulative up to and including `round`:
+        loss: realised loss.
+        regret: expected loss of the arms played minus that of the best arms.
+        L_star: expected loss of the best arms; L_star_realised: their realised loss.
+        regression_loss: (yhat - y)^2 of the played arms, yhat clipped to [0, 1], unhalved.
+        regression_log_loss: KL(y || yhat) of the same, yhat clipped to [1e-6, 1 - 1e-6].
+        best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
+    What an environment or an agent does not tell (no expected losses, no predictions) is NaN.
+
+    Attributes:
+        spec: the shape of the run.
+        round: rounds counted so far.
+        arm_losses: [R, K] cumulative expected loss of each arm.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.round = 0
+        self._due = iter(log_spaced(spec.horizon))
+        self._next = next(self._due)
+        zero = np.zeros(spec.replicas)
+        names = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
+        self._sums = {name: zero.copy() for name in names}
+        self.arm_losses = np.zeros((spec.replicas, spec.arms))
+        self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
+
+    def add(
+        self,
+        loss: NDArray[np.float64],
+        info: Mapping[str, Any],
+        predicted: NDArray[np.float64] | None,
+    ) -> None:
+        """Count one round.
+
+        Args:
+            loss: [R] realised losses of the played arms.
+            info: the environment's step info.
+            predicted: [R] predicted losses of the played arms, or None.
+        """
+        self.round += 1
+        sums = self._sums
+        nan = np.full(self.spec.replicas, np.nan)
+        best = info.get("best_loss", nan)
+        sums["loss"] += loss
+        sums["regret"] += info.get("expected_loss", loss) - best
+        sums["L_star"] += best
+        sums["L_star_realised"] += info.get("best_realised_loss", nan)
+        self.arm_losses += info.get("expected_losses", np.nan)
+        squared, log = (nan, nan) if predicted is None else regression_losses(predicted, loss)
+        sums["regression_loss"] += squared
+        sums["regression_log_loss"] += log
+        if self.round == self._next:
+            self._keep()
+            self._next = next(self._due, -1)
+
+    def _keep(self) -> None:
+        row = {name: value.copy() for name, value in self._sums.items()}
+        row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
+        self._kept.append((self.round, row))
+
+    def close(self) -> None:
+        """Keep the last round that was played, also where a run ends early."""
+        if self.round and (not self._kept or self._kept[-1][0] != self.round):
+            self._keep()
+
+    def frame(self, labels: Mapping[str, Any]) -> pd.DataFrame:
+        """Return the kept rounds, one row per replica and round, replicas one after the other.
+
+        Args:
+            labels: further columns: one value for all, or a tuple of one per replica.
+        """
+        import pandas as pd
+
+        rounds = np.array([number for number, _ in self._kept], dtype=np.int64)
+        columns: dict[str, Any] = {}
+        for name, value in labels.items():
+            each = value if isinstance(value, tuple) else (value,) * self.spec.replicas
+            columns[name] = np.repeat(np.array(each), len(rounds))
+        columns["seed"] = np.repeat(np.array(self.spec.seeds, dtype=np.int64), len(rounds))
+        columns["round"] = np.tile(rounds, self.spec.replicas)
+        for name in (*self._sums, "best_fixed_arm"):
+            columns[name] = np.stack([row[name] for _, row in self._kept], axis=1).ravel()
+        first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]
+        figures = [*self._sums, "best_fixed_arm"]
+        rest = [name for name in columns if name not in (*first, *figures)]
+        return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
+
+
+def regression_losses(
+    predicted: NDArray[np.float64], loss: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return squared loss and KL(y || yhat) of predictions [R] against losses [R] in [0, 1]."""
+    squared = np.square(np.clip(predicted, 0.0, 1.0) - loss)
+    yhat = np.clip(predicted, CLIP, 1.0 - CLIP)
+    entropy = np.zeros_like(loss)
+    inner = (loss > 0.0) & (loss < 1.0)
+    y = loss[inner]
+    entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
+    return squared, entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)

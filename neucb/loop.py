@@ -1,0 +1,143 @@
+"""The loop: R replicas of an agent play R replicas of an environment in lockstep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import DivergedError, InputError
+from neucb.log import RunLog
+from neucb.spec import Spec
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    import torch
+    from gymnasium.vector import VectorEnv
+
+    from neucb.agents.agent import Agent
+
+    AnyVectorEnv = VectorEnv[Any, Any, Any]
+
+Progress = Callable[[int], None]
+
+
+def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None = None) -> None:
+    """Play `log.spec.horizon` rounds and count them in `log`.
+
+    The agent gives a distribution, the loop samples the arm with the replica's own dice, one
+    float64 uniform a round from the stream "action": the same for every agent. Rewards become
+    losses here (loss = 1 - reward) and nowhere else.
+
+    Args:
+        agent: is reset with `log.spec`.
+        env: num_envs = R; is reset with the seeds of `log.spec`.
+        log: takes the figures; complete up to the last round played if this call raises.
+        progress: called after every round with the number of rounds played.
+
+    Raises:
+        DivergedError: predictions or probabilities that are not finite or not a distribution.
+        InputError: the environment ended before the horizon, or gave contexts that are not finite.
+    """
+    import torch
+
+    spec = log.spec
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on these sizes more are slower, and their sums depend on R
+    try:
+        with torch.no_grad():
+            _rounds(agent, env, log, progress)
+    finally:
+        torch.set_num_threads(threads)
+        log.close()
+    assert log.round == spec.horizon
+
+
+def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None) -> None:
+    import torch
+
+    spec = log.spec
+    dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds])  # [R, T]
+    rows = np.arange(spec.replicas)
+    dtype = getattr(torch, spec.dtype)
+    agent.reset(spec)
+    observation, _ = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
+    for t in range(spec.horizon):
+        _check_context(observation, spec, t)
+        context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
+        distribution = agent.distribution(context)
+        predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
+        action = sample(_probabilities(distribution, spec, t), dice[:, t])
+        observation, reward, _, truncated, info = env.step(action)
+        loss = 1.0 - np.asarray(reward, dtype=np.float64)
+        agent.update(
+            context,
+            torch.as_tensor(action, device=spec.device),
+            torch.as_tensor(loss, dtype=dtype, device=spec.device),
+        )
+        log.add(loss, info, None if predicted is None else predicted[rows, action])
+        if progress is not None:
+            progress(t + 1)
+        if bool(np.any(truncated)) and t + 1 < spec.horizon:
+            raise InputError(f"the environment ended after {t + 1} of {spec.horizon} rounds; ask for fewer")
+
+
+def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the arm [R] in whose part of the unit interval the dice [R] in [0, 1) fall.
+
+    The cumulative sums of `probability` [R, K] are taken from left to right in float64, so that
+    the same numbers give the same arm on any machine and in any batch.
+    """
+    below = np.cumsum(probability, axis=1) <= dice[:, None]
+    action: NDArray[np.int64] = np.minimum(below.sum(1, dtype=np.int64), probability.shape[1] - 1)
+    return action
+
+
+def _replica(bad: NDArray[np.bool_], spec: Spec) -> str:
+    return f"seed {spec.seeds[int(np.flatnonzero(bad)[0])]}"
+
+
+def _check_context(observation: Any, spec: Spec, t: int) -> None:
+    if not np.isfinite(observation).all():
+        bad = np.asarray(~np.isfinite(observation).reshape(spec.replicas, -1).all(axis=1))
+        raise InputError(
+            f"round {t + 1}, {_replica(bad, spec)}: the context holds NaN or infinity; clean the data"
+        )
+
+
+def _probabilities(distribution: torch.Tensor, spec: Spec, t: int) -> NDArray[np.float64]:
+    """Return the agent's distribution [R, K] in numpy, checked."""
+    import torch
+
+    probability = torch.as_tensor(distribution).detach().to("cpu", torch.float64).numpy()
+    if probability.shape != (spec.replicas, spec.arms):
+        raise InputError(
+            f"the agent's distribution has shape {probability.shape}, not {(spec.replicas, spec.arms)}"
+        )
+    # Written so that NaN fails it too.
+    good = (probability.min(1) >= -1e-9) & (np.abs(probability.sum(1) - 1.0) <= 1e-6)
+    if not good.all():
+        raise DivergedError(
+            f"round {t + 1}, {_replica(~good, spec)}: the agent's probabilities are not a distribution: "
+            f"{np.array2string(probability[~good][0], precision=3)}"
+        )
+    return probability
+
+
+def _predicted(agent: Agent, spec: Spec, t: int) -> NDArray[np.float64] | None:
+    """Return the agent's last predicted losses [R, K], or None where it keeps none."""
+    import torch
+
+    prediction = getattr(agent, "prediction", None)
+    if prediction is None:
+        return None
+    mean: NDArray[np.float64] = prediction.mean.detach().to("cpu", torch.float64).numpy()
+    finite = np.asarray(np.isfinite(mean).all(axis=1))
+    if not finite.all():
+        raise DivergedError(
+            f"round {t + 1}, {_replica(~finite, spec)}: the predictions are no longer finite, "
+            "the network diverged; lower its step size (lr)"
+        )
+    return mean

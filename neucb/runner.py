@@ -1,0 +1,226 @@
+"""run: from an agent and a data set to a DataFrame; and Run, the same with its circumstances."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.recipes import find_recipe
+from neucb.environments.classification import ClassificationVectorEnv, load
+from neucb.environments.preprocessing import Encoded
+from neucb.environments.table import Table
+from neucb.errors import InputError
+from neucb.log import RunLog
+from neucb.loop import Progress, play
+from neucb.seeds import parse_seeds
+from neucb.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from gymnasium.vector import VectorEnv
+
+    from neucb.agents.agent import Agent
+
+    AnyVectorEnv = VectorEnv[Any, Any, Any]
+
+ROUNDS = 10_000
+
+
+@dataclass
+class Run:
+    """One agent on one environment, R seeds: ready to be played, or played.
+
+    Attributes:
+        agent: the agent.
+        agent_name: its name in the log.
+        env: the environment, num_envs = R.
+        log: the figures; filled by `play`.
+        settings: the agent's hyper-parameters, all of them.
+        environment: what the result has to say of its data: data set, source, preprocessing, ...
+        seconds: time that the rounds took, loading excluded.
+        engine: what plays the rounds.
+    """
+
+    agent: Agent
+    agent_name: str
+    env: AnyVectorEnv
+    log: RunLog
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    seconds: float = 0.0
+    engine: str = "torch"
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; what has been played stays in `log` whatever happens."""
+        started = time.perf_counter()
+        try:
+            play(self.agent, self.env, self.log, progress)
+        finally:
+            self.seconds = time.perf_counter() - started
+
+    @property
+    def rounds_per_second(self) -> float:
+        """Rounds of all replicas together per second of playing."""
+        return self.log.round * self.log.spec.replicas / self.seconds
+
+    def frame(self) -> pd.DataFrame:
+        """Return the tidy log, one row per seed and kept round (see `RunLog`), hyper-parameters last.
+
+        `frame.attrs` holds the source of the data, the engine and the seconds played.
+        """
+        dataset = self.environment["dataset"]
+        frame = self.log.frame({"agent": self.agent_name, "dataset": dataset, **self.settings})
+        frame.attrs.update(self.environment, engine=self.engine, seconds=self.seconds)
+        return frame
+
+
+def prepare(
+    agent: str | Agent = "kl-perturbed",
+    dataset: str | Table | Encoded | AnyVectorEnv = "covertype",
+    rounds: int | None = None,
+    seeds: int | str | Iterable[int] | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    preprocessing: str = "standard",
+    label_noise: float = 0.0,
+    source: str = "auto",
+    cache: str | Path | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    notify: Callable[[str], None] = warnings.warn,
+) -> Run:
+    """Return a run that is ready to be played. Arguments and errors as for `run`.
+
+    `notify` gets a line when something else is played than was asked for.
+    """
+    chosen: dict[str, Any] = {}
+    if isinstance(agent, str):
+        agent_name, recipe = agent, find_recipe(agent)
+        chosen = dict(recipe.settings(settings or {}))
+        agent = recipe.build(chosen)
+    elif settings:
+        raise InputError("settings are for named agents; give an agent object its own when you make it")
+    else:
+        agent_name = type(agent).__name__
+    _check_device(device)
+    if rounds is not None and rounds < 1:
+        raise InputError(f"rounds must be at least 1, not {rounds}")
+    env: AnyVectorEnv
+    if isinstance(dataset, str | Table | Encoded):
+        numbers = parse_seeds(5 if seeds is None else seeds)
+        encoded = load(dataset, preprocessing=preprocessing, source=source, cache=cache, notify=notify)
+        name, rows = encoded.table.name, encoded.table.rows
+        if rounds is not None and rounds > rows:
+            notify(f"{name} has {rows} rows: playing {rows} rounds instead of {rounds}")
+        rounds = min(rounds or ROUNDS, rows)
+        env = ClassificationVectorEnv(encoded, len(numbers), horizon=rounds, label_noise=label_noise)
+        environment = _describe(env)
+    else:
+        env = dataset
+        numbers = parse_seeds(env.num_envs if seeds is None else seeds)
+        environment = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
+    spec = _spec(env, numbers, rounds, device, dtype)
+    return Run(agent, agent_name, env, RunLog(spec), chosen, environment)
+
+
+def run(
+    agent: str | Agent = "kl-perturbed",
+    dataset: str | Table | Encoded | AnyVectorEnv = "covertype",
+    rounds: int | None = None,
+    seeds: int | str | Iterable[int] | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    preprocessing: str = "standard",
+    label_noise: float = 0.0,
+    source: str = "auto",
+    cache: str | Path | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Play R replicas of an agent, one per seed, and return their cumulative figures.
+
+    Args:
+        agent: a recipe's name, or any object with the `Agent` contract.
+        dataset: a name of the catalogue, "openml:<id>", a `Table`, or any `VectorEnv` with R
+            sub-environments whose step info carries what `ClassificationVectorEnv` documents.
+        rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
+        seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
+        settings: hyper-parameters of a named agent; a number, or a list with one number per seed.
+        preprocessing: "standard" or "paper", see `encode`.
+        label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
+        source: where a named data set comes from: "auto", "openml" or "bundled".
+        cache: folder of the OpenML cache; the client's own by default.
+        device: "cpu" or "cuda".
+        dtype: "float32" or "float64", of networks.
+        progress: called after every round with the number of rounds played.
+
+    Returns:
+        One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
+        loss, regret, L_star, L_star_realised, regression_loss, regression_log_loss, best_fixed_arm
+        (all cumulative, see `RunLog`) and the hyper-parameters.
+
+    Raises:
+        InputError: an argument is wrong; DataError: the data cannot be had.
+        DivergedError: the agent's numbers are no longer finite.
+    """
+    job = prepare(
+        agent,
+        dataset,
+        rounds,
+        seeds,
+        settings=settings,
+        preprocessing=preprocessing,
+        label_noise=label_noise,
+        source=source,
+        cache=cache,
+        device=device,
+        dtype=dtype,
+    )
+    job.play(progress)
+    return job.frame()
+
+
+def _spec(env: AnyVectorEnv, seeds: tuple[int, ...], rounds: int | None, device: str, dtype: str) -> Spec:
+    """Read the shape of a run off its environment."""
+    if len(seeds) != env.num_envs:
+        raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
+    shape = env.single_observation_space.shape
+    arms = getattr(env.single_action_space, "n", None)
+    if arms is None or shape is None or len(shape) != 1:
+        raise InputError("the environment needs contexts of shape [d] and a Discrete action space")
+    horizon = getattr(env, "horizon", None)
+    if rounds is None and horizon is None:
+        raise InputError("say how many rounds: this environment has no horizon")
+    if rounds is not None and horizon is not None and rounds > horizon:
+        raise InputError(f"the environment has {horizon} rounds, not {rounds}")
+    return Spec(seeds, int(arms), int(shape[0]), int(rounds or horizon or 0), device, dtype)
+
+
+def _describe(env: ClassificationVectorEnv) -> dict[str, Any]:
+    table = env.table
+    return {
+        "dataset": table.name,
+        "source": table.source,
+        "rows": table.rows,
+        "arms": table.arms,
+        "features": int(env.encoded.contexts.shape[1]),
+        "preprocessing": env.encoded.preprocessing,
+        "label_noise": env.label_noise,
+        "provenance": table.provenance,
+    }
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    if device.split(":")[0] != "cuda":
+        raise InputError(f"device must be cpu or cuda, not {device}")
+    if not torch.cuda.is_available():
+        raise InputError("no CUDA device is available to torch; use the cpu")

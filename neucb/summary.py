@@ -1,0 +1,65 @@
+"""Summary: the figures of a played run, for the terminal and for JSON."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from neucb.runner import Run
+
+
+def summary(job: Run) -> dict[str, Any]:
+    """Return the figures of a played run, ready for JSON.
+
+    regret, best_fixed_arm and L_star are cumulative over the rounds played; ci95 is Student's t
+    interval of the mean regret over seeds, None for one seed; best_fixed_arm is the regret of the
+    arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them.
+    """
+    last = job.frame().groupby("seed", sort=False).tail(1)
+    spec = job.log.spec
+    regret = last["regret"].to_numpy()
+    fixed = last["best_fixed_arm"].to_numpy()
+    return {
+        "agent": job.agent_name,
+        "dataset": job.environment["dataset"],
+        "source": job.environment["source"],
+        "rounds": job.log.round,
+        "seeds": list(spec.seeds),
+        "settings": job.settings,
+        "regret": [round(float(value), 6) for value in regret],
+        "mean_regret": float(regret.mean()),
+        "ci95": confidence_interval(regret),
+        "best_fixed_arm": {"per_seed": [float(value) for value in fixed], "mean": float(fixed.mean())},
+        "uniform": float((job.log.arm_losses.mean(1) - last["L_star"].to_numpy()).mean()),
+        "L_star": float(last["L_star"].mean()),
+        "seconds": job.seconds,
+        "rounds_per_second": job.rounds_per_second,
+        "engine": job.engine,
+        "device": spec.device,
+    }
+
+
+def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:
+    """Return the 95 % Student t interval of the mean of `values` [R], or None for R = 1."""
+    if len(values) < 2:
+        return None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    mean = float(values.mean())
+    return [mean - half, mean + half]
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with what JSON does not have put into words: infinity as "inf", NaN as None."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
