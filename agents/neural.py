@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.linear import with_intercept
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 from neucb.streams import stream
@@ -228,6 +227,8 @@ class Neural:
         lr: step size > 0; one number or one per replica.
         lr_power: rho >= 0 of the step schedule; one number or one per replica.
         radius: of the ball round theta_0, > 0, infinity for no projection.
+        intercept: the constant input beside the context, 0 for none; one number or one per replica.
+            Contexts have norm 1, and a constant as large as that slows the other directions down.
         init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
             sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m).
     """
@@ -241,6 +242,7 @@ class Neural:
         lr: Number = 0.1,
         lr_power: Number = 0.0,
         radius: Number = math.inf,
+        intercept: Number = 1.0,
         init: Initialisation = "he",
     ) -> None:
         self.loss = loss
@@ -249,6 +251,7 @@ class Neural:
         self.lr = lr
         self.lr_power = lr_power
         self.radius = radius
+        self.intercept = intercept
         self.init = init
 
     def reset(self, spec: Spec) -> None:
@@ -264,6 +267,8 @@ class Neural:
         if not bool((rate > 0).all() and (radius > 0).all()):
             raise InputError("lr and radius must be > 0")
         self._dtype = getattr(torch, spec.dtype)
+        constant = per_replica(self.intercept, spec.replicas, device=spec.device)
+        self._constant = constant.to(self._dtype).unsqueeze(1)  # [R, 1]
         self._rate = rate
         self._power = per_replica(self.lr_power, spec.replicas, device=spec.device)
         self._constant_rate = bool((self._power == 0).all())
@@ -275,7 +280,8 @@ class Neural:
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d]."""
-        forward = self.weights.forward(with_intercept(context.to(self._dtype)))
+        x = torch.cat([context.to(self._dtype), self._constant], 1)  # [R, d + 1]
+        forward = self.weights.forward(x)
         self._last = (context, forward)  # the step on the same contexts needs the same pass
         return Prediction(self.weights.predict(forward.output))
 

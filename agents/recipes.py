@@ -24,7 +24,8 @@ NEURAL = (
     Parameter("lr", 0.1, "step size eta", above_low=True),
     Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
     Parameter("radius", math.inf, "projection onto the ball of this radius round theta_0", above_low=True),
-    Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
+    Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
+    Parameter("init", "ntk", "initialisation of the network", choices=("he", "ntk", "paper")),
 )
 PERTURBATION = (
     Parameter("c_p", 0.3, "perturbation constant"),
