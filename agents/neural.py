@@ -94,6 +94,9 @@ class Weights(Protocol):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
 
+    def distance(self) -> Tensor:
+        """Return |theta - theta_0| [R]."""
+
     def project(self, radius: Tensor) -> None:
         """Pull theta back onto the ball of `radius` [R] round theta_0."""
 

@@ -1,0 +1,68 @@
+"""Losses: closed forms against dense numerical integration and hand-computed values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from neucb.agents.losses import KL, Squared
+from neucb.log import regression_losses
+
+
+def tensor(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3, 1.0, 4.0, 20.0])
+def test_logistic_normal_integrals(tau: float) -> None:
+    """Yhat and kappa against a sum over 200,001 points, at every width that the issue names."""
+    xi = np.linspace(-9, 9, 200_001)
+    density = np.exp(-xi * xi / 2)
+    density /= density.sum()
+    f = np.linspace(-25, 25, 41)
+    sigmoid = 1 / (1 + np.exp(-(f[:, None] + tau * xi)))
+    mean, kappa = KL().smoothed(torch.tensor(f), torch.full((41,), tau, dtype=torch.float64))
+    assert np.abs(mean.numpy() - sigmoid @ density).max() < 1e-7
+    assert np.abs(kappa.numpy() - (sigmoid * (1 - sigmoid)) @ density).max() < 1e-7
+
+
+def test_smoothed_rows_are_their_own() -> None:
+    f = torch.tensor([[0.5, -1.0], [2.0, 0.0]], dtype=torch.float64)
+    tau = tensor(0.7, 5.0).unsqueeze(1)
+    together = KL().smoothed(f, tau)
+    for r in range(2):
+        alone = KL().smoothed(f[r : r + 1], tau[r : r + 1])
+        assert torch.equal(together[0][r], alone[0][0])
+        assert torch.equal(together[1][r], alone[1][0])
+
+
+def test_squared_value_is_unhalved_and_clipped() -> None:
+    value = Squared().value(tensor(0.25, 1.5, -0.5), tensor(1.0, 0.0, 0.0))
+    assert value.tolist() == [0.5625, 1.0, 0.0]
+
+
+def test_kl_value_by_hand() -> None:
+    value = KL().value(tensor(0.25, 0.5, 0.0), tensor(1.0, 0.25, 1.0))
+    halves = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
+    assert value.tolist() == pytest.approx([math.log(4), halves, -math.log(1e-6)])
+
+
+def test_log_uses_the_same_losses() -> None:
+    rng = np.random.default_rng(0)
+    predicted, target = rng.random(50) * 1.4 - 0.2, rng.integers(0, 2, 50) * rng.choice([1.0, 0.3], 50)
+    squared, log = regression_losses(predicted, target)
+    y, yhat = torch.tensor(target), torch.tensor(predicted)
+    np.testing.assert_allclose(squared, Squared().value(yhat, y).numpy(), atol=1e-12)
+    np.testing.assert_allclose(log, KL().value(yhat, y).numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [Squared(), KL()])
+def test_link_and_curvature_agree_with_autograd(loss: Squared | KL) -> None:
+    f = torch.linspace(-6, 6, 25, dtype=torch.float64, requires_grad=True)
+    link = f * 1.0 if loss.name == "squared" else torch.sigmoid(f)
+    (slope,) = torch.autograd.grad(link.sum(), f)
+    torch.testing.assert_close(loss.link(f.detach().clone()), link.detach())
+    torch.testing.assert_close(loss.curvature(f.detach().clone()), slope)

@@ -1,0 +1,174 @@
+"""The neural oracle and its perturbations against plain autograd, and what every oracle must keep to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from neucb.agents.agent import Oracle
+from neucb.agents.linear import Linear
+from neucb.agents.losses import KL, Loss, Squared
+from neucb.agents.neural import Initial, Neural, PlainWeights, Weights
+from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.errors import InputError
+from neucb.spec import Spec
+from tests.plain import Plain
+
+LOSSES: dict[str, Loss] = {"squared": Squared(), "kl": KL()}
+ARMS, FEATURES, ROUNDS = 3, 4, 200
+
+
+def weights_of(count: float | None, c_p: Any) -> Weights:
+    if count is None:
+        return PlainWeights()
+    return ExpectedPerturbation(c_p) if math.isinf(count) else SignPerturbation(c_p, int(count))
+
+
+def rounds(replicas: int, count: int, seed: int = 0) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return (context [R, d] of norm 1, action [R], loss [R]) of some rounds, float64."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        x = rng.standard_normal((replicas, FEATURES))
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        action = rng.integers(0, ARMS, replicas)
+        made.append((torch.tensor(x), torch.tensor(action), torch.tensor(rng.random(replicas))))
+    return made
+
+
+@pytest.mark.parametrize("loss", ["squared", "kl"])
+@pytest.mark.parametrize("count", [None, math.inf, 1, 3, 10])
+@pytest.mark.parametrize("init", ["he", "ntk", "paper"])
+def test_trajectory_equals_autograd(loss: str, count: float | None, init: Any) -> None:
+    """Two replicas with different rows, seeds and settings in one batch, 200 rounds each."""
+    seeds = (5, 11)
+    c_p = (0.4, 0.2) if count is not None and math.isinf(count) else (0.12, 0.05)
+    settings = {"lr": (0.2, 0.5), "lr_power": (0.0, 0.3), "intercept": (1.0, 0.3), "radius": (math.inf, 1.5)}
+    oracle = Neural(LOSSES[loss], weights_of(count, c_p), width=8, init=init, **settings)
+    oracle.reset(Spec(seeds, ARMS, FEATURES, ROUNDS, dtype="float64"))
+    plain = [
+        Plain(
+            seed,
+            ARMS,
+            FEATURES,
+            loss,
+            init=init,
+            c_p=c_p[r],
+            count=count,
+            lr=settings["lr"][r],
+            lr_power=settings["lr_power"][r],
+            intercept=settings["intercept"][r],
+            radius=settings["radius"][r],
+        )
+        for r, seed in enumerate(seeds)
+    ]
+    # The expected KL form is exact up to the 2e-9 of its normal mixture; all else to rounding.
+    tolerance = 1e-6 if loss == "kl" and count is not None and math.isinf(count) else 1e-9
+    for x, action, target in rounds(2, ROUNDS):
+        mean = oracle.predict(x).mean
+        for r, one in enumerate(plain):
+            torch.testing.assert_close(mean[r], one.predict(x[r]), atol=tolerance, rtol=0)
+            one.update(x[r], int(action[r]), float(target[r]))
+        oracle.update(x, action, target)
+    distance = torch.stack([(one.theta - one.start).norm() for one in plain]).detach()
+    torch.testing.assert_close(oracle.weights.distance(), distance, atol=1e-5, rtol=1e-6)
+    assert float(distance[0]) > 0.1  # the networks have really moved
+    assert float(distance[1]) <= 1.5 + 1e-9
+
+
+def test_the_pull_survives_the_folding_of_its_scale() -> None:
+    """A strong pull shrinks the scale below its floor many times over."""
+    oracle = Neural(Squared(), ExpectedPerturbation(2.5), width=8, lr=0.3)
+    oracle.reset(Spec((3,), ARMS, FEATURES, ROUNDS, dtype="float64"))
+    plain = Plain(3, ARMS, FEATURES, "squared", c_p=2.5, count=math.inf, lr=0.3)
+    for x, action, target in rounds(1, ROUNDS):
+        torch.testing.assert_close(oracle.predict(x).mean[0], plain.predict(x[0]), atol=1e-9, rtol=0)
+        oracle.update(x, action, target)
+        plain.update(x[0], int(action), float(target))
+
+
+def test_a_radius_that_is_never_reached_changes_nothing() -> None:
+    for count in (None, math.inf, 3):
+        free = Neural(KL(), weights_of(count, 0.1), width=8)
+        bound = Neural(KL(), weights_of(count, 0.1), width=8, radius=1e6)
+        for oracle in (free, bound):
+            oracle.reset(Spec((0, 1), ARMS, FEATURES, 50))
+        for x, action, target in rounds(2, 50):
+            assert torch.equal(free.predict(x).mean, bound.predict(x).mean)
+            free.update(x, action, target)
+            bound.update(x, action, target)
+
+
+def test_initial_weights_have_the_stated_variances() -> None:
+    initial = Initial.draw(Spec((0,), 20, 60, 1, dtype="float64"), 100, "he", 61)
+    assert initial.parameters == 20 * 100 * 61 + 100
+    assert float(initial.first.var()) == pytest.approx(2 / 100, rel=0.02)
+    assert float(initial.head.var()) == pytest.approx(1 / 100, rel=0.4)
+
+
+MAKERS: dict[str, Callable[[], Oracle]] = {
+    "ridge": lambda: Linear(Squared()),
+    "logistic": lambda: Linear(KL()),
+    "plain": lambda: Neural(KL(), PlainWeights(), width=16),
+    "expected": lambda: Neural(KL(), ExpectedPerturbation(0.5), width=16),
+    "signs": lambda: Neural(KL(), SignPerturbation(0.2, 3), width=16),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_predict_changes_no_state(name: str) -> None:
+    asked, unasked = MAKERS[name](), MAKERS[name]()
+    for oracle in (asked, unasked):
+        oracle.reset(Spec((0, 1), ARMS, FEATURES, 40))
+    for x, action, target in rounds(2, 40):
+        first = asked.predict(x).mean.clone()
+        asked.predict(-x)
+        assert torch.equal(asked.predict(x).mean, first)
+        asked.predict(x.flip(0))
+        asked.update(x, action, target)
+        unasked.update(x, action, target)
+    assert torch.equal(asked.predict(x).mean, unasked.predict(x).mean)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_replica_does_not_notice_its_neighbours(name: str) -> None:
+    """Seed 5 among 3, 4, 5, 6 and seed 5 alone: the same bits."""
+    together, alone = MAKERS[name](), MAKERS[name]()
+    together.reset(Spec((3, 4, 5, 6), ARMS, FEATURES, 300))
+    alone.reset(Spec((5,), ARMS, FEATURES, 300))
+    for x, action, target in rounds(4, 300):
+        x, target = x.float(), target.float()
+        assert torch.equal(together.predict(x).mean[2:3], alone.predict(x[2:3]).mean)
+        together.update(x, action, target)
+        alone.update(x[2:3], action[2:3], target[2:3])
+
+
+@pytest.mark.parametrize("name", ["plain", "expected", "signs"])
+def test_seeds_decide_the_network(name: str) -> None:
+    x = rounds(3, 1)[0][0][:1].expand(3, -1)
+    oracle = MAKERS[name]()
+    oracle.reset(Spec((7, 7, 8), ARMS, FEATURES, 1))
+    mean = oracle.predict(x).mean
+    assert torch.equal(mean[0], mean[1])
+    assert not torch.equal(mean[0], mean[2])
+
+
+def test_bad_values_are_refused() -> None:
+    spec = Spec((0,), ARMS, FEATURES, 1)
+    for oracle in (
+        Neural(KL(), PlainWeights(), lr=0.0),
+        Neural(KL(), PlainWeights(), width=0),
+        Neural(KL(), PlainWeights(), radius=-1.0),
+        Neural(KL(), ExpectedPerturbation(-0.1)),
+        Neural(KL(), SignPerturbation(0.1, 0)),
+        Neural(KL(), PlainWeights(), lr=(0.1, 0.2)),
+        Linear(Squared(), regularization=0.0),
+    ):
+        with pytest.raises(InputError):
+            oracle.reset(spec)
