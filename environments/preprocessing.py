@@ -98,7 +98,8 @@ def _paper(column: Column, out: NDArray[np.float32]) -> None:
     if column.levels is not None:
         out[:, 0] = column.values
     else:
-        out[:, 0] = np.where(np.isnan(column.values), -1.0, column.values)
+        # Clipped so that neither float32 nor the square of the norm overflows.
+        out[:, 0] = np.clip(np.where(np.isnan(column.values), -1.0, column.values), -1e30, 1e30)
 
 
 def _normalise(contexts: NDArray[np.float32]) -> None:
