@@ -70,8 +70,8 @@ def test_exactly_horizon_live_rounds() -> None:
 
 def test_rows_are_a_permutation_per_seed_and_independent_of_neighbours() -> None:
     together, alone = ClassificationVectorEnv(toy(), 3), ClassificationVectorEnv(toy(), 1)
-    together.reset(seed=[1, 2, 3])  # type: ignore[arg-type]  # Gymnasium's vector form takes lists too
-    alone.reset(seed=[2])  # type: ignore[arg-type]
+    together.reset(seed=[1, 2, 3])
+    alone.reset(seed=[2])
     np.testing.assert_array_equal(together._order[1], alone._order[0])
     assert sorted(alone._order[0]) == list(range(60))
     assert not np.array_equal(together._order[0], together._order[2])

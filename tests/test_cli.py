@@ -1,0 +1,201 @@
+"""The command line as a user meets it: output, files, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from neucb import cli
+from neucb.agents.recipes import RECIPES
+
+
+def neucb(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["neucb", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+RUN = ("run", "--dataset", "iris", "--seeds", "2", "--rounds", "60")
+
+
+def test_run_prints_a_table_and_writes_three_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *RUN, "--out", str(tmp_path)) == 0
+    printed = capsys.readouterr().out
+    for words in ("kl-perturbed", "best fixed arm", "uniform", "95 % interval", "rounds/s", "scikit-learn"):
+        assert words in printed
+    paths = {path.suffix: path for path in tmp_path.iterdir()}
+    assert set(paths) == {".parquet", ".json", ".png"}
+    assert all(str(path.name) in printed.replace("\n", "") for path in paths.values())
+    frame = pd.read_parquet(paths[".parquet"])
+    assert frame["round"].max() == 60
+    manifest = json.loads(paths[".json"].read_text())
+    assert manifest["complete"] is True
+    assert manifest["configuration"]["environment"]["source"] == "scikit-learn"
+    assert manifest["versions"]["torch"]
+    assert paths[".png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_one_object_with_the_promised_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *RUN, "--json", "--agent", "sq", "--out", str(tmp_path)) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert {
+        "agent",
+        "dataset",
+        "source",
+        "rounds",
+        "seeds",
+        "regret",
+        "mean_regret",
+        "ci95",
+        "best_fixed_arm",
+        "L_star",
+        "seconds",
+        "rounds_per_second",
+        "engine",
+    } <= set(figures)
+    assert figures["agent"] == "sq"
+    assert len(figures["regret"]) == len(figures["best_fixed_arm"]["per_seed"]) == 2
+
+
+def test_quiet_prints_paths_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *RUN, "--quiet", "--out", str(tmp_path)) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert len(captured.out.splitlines()) == 3
+
+
+def test_one_configuration_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for extra in ((), (), ("--set", "gamma=3")):
+        assert neucb(monkeypatch, *RUN, "--quiet", "--out", str(tmp_path), *extra) == 0
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+
+
+def test_set_takes_several_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--set", "gamma=3", "lr=0.2", "--set", "width=8", "--json", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *RUN, *words) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert (settings["gamma"], settings["lr"], settings["width"]) == (3.0, 0.2, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "--agent", "sqarecb"), "unknown agent 'sqarecb': did you mean 'squarecb'?"),
+        (("run", "--dataset", "covertyp"), "unknown data set 'covertyp': did you mean 'covertype'?"),
+        (("run", "--dataset", "openml:abc"), "openml:24"),
+        (("run", "--rounds", "many"), "'--rounds'"),
+        (("run", "--rounds", "0"), "rounds must be at least 1"),
+        (("run", "--seeds", "x"), "no valid seeds"),
+        (("run", "--set", "gama=3"), "unknown setting of kl-perturbed 'gama': did you mean 'gamma'?"),
+        (("run", "--set", "gamma"), "key=value"),
+        (("run", "--set", "gamma=1", "gamma=2"), "twice"),
+        (("run", "--label-noise", "0.95", "--dataset", "iris"), "label noise"),
+        (("run", "--preprocess", "raw", "--dataset", "iris"), "unknown preprocessing 'raw'"),
+        (("run", "--source", "web"), "unknown source 'web'"),
+        (("run", "--source", "openml", "--dataset", "iris"), "scikit-learn's table"),
+        (("run", "--source", "bundled", "--dataset", "letter"), "not bundled"),
+        (("run", "--openml-cache", "no/such/folder"), "no OpenML cache at no/such/folder"),
+        (("run", "--device", "cuda:9", "--dataset", "iris"), "CUDA"),
+        (("run", "--nonsense"), "--nonsense"),
+        (("runn",), "runn"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert neucb(monkeypatch, *arguments) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("neucb: error: ")
+    assert words in lines[0]
+    assert captured.out == ""
+
+
+def test_a_diverging_agent_is_one_line_and_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--agent", "sq", "--set", "lr=100", "--quiet", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *RUN, *words) == 1
+    assert "diverged" in capsys.readouterr().err
+
+
+def test_agents_and_datasets_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, "agents") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert neucb(monkeypatch, "agents", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["parameters"]["gamma"]["default"]
+    assert neucb(monkeypatch, "datasets") == 0
+    assert "covertype" in capsys.readouterr().out
+    assert neucb(monkeypatch, "datasets", "--json") == 0
+    assert {"covertype", "iris"} <= {row["name"] for row in json.loads(capsys.readouterr().out)}
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert neucb(monkeypatch, *RUN, "--out", str(tmp_path / "file" / "below")) == 1
+    err = capsys.readouterr().err
+    assert "cannot write results" in err
+    assert "--out" in err
+
+
+def test_ctrl_c_saves_what_was_played(tmp_path: Path) -> None:
+    """A real interrupt in the middle of a real process."""
+    command = [sys.executable, "-u", "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    time.sleep(8)  # long enough to import torch and to be playing, far too short to finish
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted after round" in err
+    assert "Traceback" not in err
+    (log,) = tmp_path.glob("*_until-round-*.parquet")
+    assert 0 < pd.read_parquet(log)["round"].max() < 20_000
+    manifest = json.loads(log.with_suffix(".json").read_text())
+    assert manifest["complete"] is False
+
+
+def test_python_dash_m_is_the_command() -> None:
+    command = [sys.executable, "-m", "neucb", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("neucb ")

@@ -1,0 +1,265 @@
+"""OpenML: the cache read directly, the server through the real client; failures that leave no trace."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from neucb.environments import openml_server
+from neucb.environments.catalogue import load_table
+from neucb.environments.openml_config import openml_config
+from neucb.environments.table import Table
+from neucb.errors import DataError
+from tests.openml_server import NUMBERS, FakeOpenML, parquet, serve
+
+NS = 'xmlns:oml="http://openml.org/openml"'
+
+
+def tree(folder: Path) -> dict[str, tuple[str, int]]:
+    """Return path -> (checksum, time of change) of every file and folder below."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        found[str(path.relative_to(folder))] = (content, path.stat().st_mtime_ns)
+    return found
+
+
+def fill(cache: Path, number: int, table: pa.Table, target: str = "class", extra: str = "") -> Path:
+    """Write a set into a cache as the client does; return its folder."""
+    folder = cache / "org" / "openml" / "www" / "datasets" / str(number)
+    folder.mkdir(parents=True)
+    (folder / "description.xml").write_text(
+        f"<oml:data_set_description {NS}><oml:id>{number}</oml:id><oml:name>toy</oml:name>"
+        f"<oml:version>1</oml:version><oml:licence>Public</oml:licence>{extra}"
+        f"<oml:default_target_attribute>{target}</oml:default_target_attribute></oml:data_set_description>"
+    )
+    pq.write_table(table, folder / f"dataset_{number}.pq")
+    return folder
+
+
+def nominal(codes: list[int | None], levels: list[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(levels))
+
+
+LABEL = nominal([0, 2, 0, 2], ["a", "unused", "b"])
+
+
+class Trap:
+    """A pickle that would tell on whoever loads it."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("pickle-was-loaded",)
+
+
+def load(cache: Path, number: int, **options: Any) -> Table:
+    return load_table(f"openml:{number}", cache=cache, source="openml", **options)
+
+
+def test_a_set_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table(
+        {
+            "id": [1, 2, 3, 4],
+            "odd%20name": pa.array([200, 250, None, 0], pa.uint8()),
+            "flag": pa.array([True, False, None, True]),
+            "boolish": nominal([0, 1, 1, None], ["true", "false"]),
+            "ignored": [1.0, 2.0, 3.0, 4.0],
+            "empty": pa.array([None] * 4, pa.float64()),
+            "text": ["w", "x", "y", "z"],
+            "class:": LABEL,
+        }
+    )
+    extra = (
+        "<oml:row_id_attribute>id</oml:row_id_attribute><oml:ignore_attribute>ignored</oml:ignore_attribute>"
+    )
+    folder = fill(tmp_path, 7, table, "class:", extra)
+    (folder / "dataset_7.pkl.py3").write_bytes(pickle.dumps(Trap()))
+    monkeypatch.chdir(tmp_path)
+    before = tree(tmp_path)
+    loaded = load(tmp_path, 7)
+    assert tree(tmp_path) == before
+    columns = {column.name: column for column in loaded.columns}
+    assert set(columns) == {"odd name", "flag", "boolish", "empty"}
+    np.testing.assert_array_equal(columns["odd name"].values, [200, 250, np.nan, 0])
+    assert np.nanmax(columns["odd name"].values * 2) == 500  # wider than the file's uint8
+    assert columns["flag"].levels == ("False", "True")
+    np.testing.assert_array_equal(columns["flag"].values, [1, 0, -1, 1])
+    assert columns["boolish"].levels == ("true", "false")
+    assert [column.missing for column in columns.values()] == [1, 1, 1, 4]
+    assert loaded.classes == ("a", "b")
+    np.testing.assert_array_equal(loaded.labels, [0, 1, 0, 1])
+    assert loaded.provenance["openml_id"] == 7
+    assert loaded.source == "openml"
+
+
+def test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    table = pa.table({"x": [1.0, 2.0, 3.0], "class": nominal([0, None, 1], ["a", "b"])})
+    fill(tmp_path, 7, table)
+    loaded = load(tmp_path, 7)
+    np.testing.assert_array_equal(loaded.columns[0].values, [1.0, 3.0])
+    assert loaded.provenance["unlabelled_rows_left_out"] == 1
+
+
+@pytest.mark.parametrize(
+    "damage", ["data", "half", "description", "features", "target", "number", "one class"]
+)
+def test_a_damaged_set_is_one_line_and_stays_as_it_was(tmp_path: Path, damage: str) -> None:
+    label: Any = [1.0, 2.0, 3.0, 4.0] if damage == "number" else LABEL
+    if damage == "one class":
+        label = nominal([0] * 4, ["a", "b"])
+    table = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "class": label})
+    folder = fill(tmp_path, 7, table, "klass" if damage == "target" else "class")
+    data = folder / "dataset_7.pq"
+    if damage == "data":
+        data.write_bytes(b"nonsense")
+    if damage == "half":
+        data.write_bytes(data.read_bytes()[:-200])
+    if damage in ("description", "features"):
+        (folder / f"{damage}.xml").write_text("<oml:half")
+    before = tree(tmp_path)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, 7)
+    assert "\n" not in str(caught.value)
+    assert "openml:7" in str(caught.value)
+    assert tree(tmp_path) == before
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeOpenML]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with serve(FakeOpenML({7: "parquet", 8: "arff"})) as fake:
+        monkeypatch.setenv("NEUCB_OPENML_SERVER", fake.address)
+        yield fake
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("number", [7, 8])
+def test_a_download_enters_the_cache_and_is_read_from_there(
+    server: FakeOpenML, cache: Path, number: int
+) -> None:
+    lines: list[str] = []
+    first = load(cache, number, notify=lines.append)
+    assert len(lines) == 1
+    assert "downloading" in lines[0]
+    asked = len(server.asked)
+    second = load(cache, number, notify=lines.append)
+    assert len(server.asked) == asked
+    for loaded in (first, second):
+        assert [column.name for column in loaded.columns] == ["x y"]
+        np.testing.assert_array_equal(loaded.columns[0].values, NUMBERS)
+        np.testing.assert_array_equal(loaded.labels, [0, 1, 0, 1, 0, 1])
+        assert loaded.classes == ("yes", "no")
+        assert loaded.provenance["openml_version"] == "2"
+    names = {path.name for path in openml_config(cache).folder(number).iterdir()}
+    data = f"dataset_{number}.pq" if number == 7 else "dataset.arff"
+    assert names == {"description.xml", "features.xml", "qualities.xml", data}
+
+
+@pytest.mark.parametrize(
+    ("broken", "number", "words"),
+    [
+        ("", 99, "Unknown dataset"),
+        ("500", 7, "could not be downloaded"),
+        ("truncated", 8, "could not be downloaded"),
+        ("truncated", 7, "could not be downloaded"),
+        ("checksum", 8, "hecksum"),
+        ("html", 7, "openml:7"),
+        ("html", 8, "hecksum"),
+        ("slow", 8, "in time"),
+    ],
+)
+def test_a_failed_download_leaves_nothing_behind(
+    server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch, broken: str, number: int, words: str
+) -> None:
+    load(cache, 15 - number if number in (7, 8) else 7, notify=lambda line: None)  # a good one beside it
+    before = tree(cache)
+    server.broken = broken
+    monkeypatch.setattr(openml_server, "DOWNLOAD_SECONDS", 1.0 if broken == "slow" else 60.0)
+    with pytest.raises(DataError, match=words) as caught:
+        load(cache, number, notify=lambda line: None)
+    assert "\n" not in str(caught.value)
+    assert f"openml:{number}" in str(caught.value)
+    after = tree(cache)
+    folder = str(openml_config(cache).folder(7).parent.relative_to(cache))
+    assert {k: v for k, v in after.items() if k != folder} == {k: v for k, v in before.items() if k != folder}
+
+
+def test_an_incomplete_folder_in_the_cache_is_replaced(server: FakeOpenML, cache: Path) -> None:
+    folder = openml_config(cache).folder(7)
+    folder.mkdir(parents=True)
+    (folder / "description.xml").write_text("left over")
+    assert load(cache, 7, notify=lambda line: None).rows == 6
+    assert (folder / "dataset_7.pq").read_bytes() == parquet()
+
+
+def blocked(*_: object, **__: object) -> Any:
+    time.sleep(30)
+
+
+@pytest.mark.parametrize("failure", ["refused", "blocked"])
+def test_without_a_network_the_answer_comes_soon(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    """Port 9 of loopback refuses; a lookup that blocks is a dead name server's way."""
+    monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
+    if failure == "blocked":
+        monkeypatch.setattr(socket, "create_connection", blocked)
+    lines: list[str] = []
+    started = time.monotonic()
+    table = load_table("covertype", cache=cache, notify=lines.append)
+    with pytest.raises(DataError, match="connect to the network") as caught:
+        load_table("mushroom", cache=cache, notify=lines.append)
+    assert time.monotonic() - started < 6
+    assert "\n" not in str(caught.value)
+    assert (table.source, table.rows) == ("bundled", 20_000)
+    assert len(lines) == 1
+    assert "20,000 rows" in lines[0]
+
+
+def test_openml_only_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
+    with pytest.raises(DataError, match="connect to the network"):
+        load_table("covertype", source="openml", cache=cache)
+
+
+def test_a_damaged_covertype_is_not_replaced_by_the_sample(tmp_path: Path) -> None:
+    folder = fill(tmp_path, 1596, pa.table({"x": [1.0], "class": nominal([0], ["1"])}))
+    (folder / "dataset_1596.pq").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match="damaged"):
+        load_table("covertype", cache=tmp_path)
+
+
+def test_the_cache_is_found_where_the_client_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own code and ours agree under every way to configure it."""
+    from openml import config as client
+
+    monkeypatch.delenv("OPENML_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert openml_config().root == client._resolve_default_cache_dir()
+    (tmp_path / "config" / "openml").mkdir(parents=True)
+    (tmp_path / "config" / "openml" / "config").write_text(
+        f"cachedir={tmp_path}/named\nserver=https://t.example/api\n"
+    )
+    parsed = client._parse_config(client.determine_config_file_path())
+    assert openml_config().root == Path(parsed["cachedir"])
+    assert openml_config().server == parsed["server"]
+    assert openml_config().folder(5) == tmp_path / "named" / "example" / "t" / "datasets" / "5"
+    monkeypatch.setenv("OPENML_CACHE_DIR", str(tmp_path / "environment"))
+    assert openml_config().root == client._resolve_default_cache_dir() == tmp_path / "environment"

@@ -1,0 +1,78 @@
+"""Results on disk and the plot: whole files or none, and what the figure shows."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neucb.errors import NeucbError
+from neucb.plots import kl_star_shape, regret_figure
+from neucb.results import save, stem
+from neucb.runner import Run, prepare
+
+
+@pytest.fixture(scope="module")
+def job() -> Run:
+    made = prepare("kl", "iris", 80, 3, label_noise=0.2)
+    made.play()
+    return made
+
+
+def test_the_log_reads_back_as_it_was(job: Run, tmp_path: Path) -> None:
+    saved = save(job, tmp_path / "new" / "folder")
+    pd.testing.assert_frame_equal(pd.read_parquet(saved.log), job.frame(), check_exact=True)
+
+
+def test_the_name_follows_the_configuration(job: Run) -> None:
+    again = prepare("kl", "iris", 80, 3, label_noise=0.2)
+    again.play()
+    assert stem(again) == stem(job)
+    other = prepare("kl", "iris", 80, 3, label_noise=0.1)
+    other.play()
+    assert stem(other) != stem(job)
+
+
+def test_a_full_disk_leaves_no_half_file(job: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(job, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(NeucbError, match=r"No space left on device; name another folder with --out"):
+        save(job, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_shape_by_hand() -> None:
+    shape = kl_star_shape(np.array([1.0, np.e, np.e**4]), np.array([0.0, 3.0, 12.0]), 3)
+    np.testing.assert_allclose(shape, [0.0, 3.0 + 3.0, 12.0 + 12.0])
+
+
+def test_the_figure_shows_the_frame(job: Run) -> None:
+    frame = job.frame()
+    (axes,) = regret_figure(frame).axes
+    assert axes.get_xscale() == "log"
+    curve, fixed, shape = axes.get_lines()
+    table = frame.pivot(index="round", columns="seed", values="regret")
+    np.testing.assert_allclose(np.asarray(curve.get_ydata(), dtype=float), table.mean(axis=1))
+    np.testing.assert_allclose(np.asarray(curve.get_xdata(), dtype=float), table.index)
+    assert fixed.get_label() == "best fixed arm"
+    assert shape.get_linestyle() == "--"
+    assert "fitted" in str(shape.get_label())
+    assert len(axes.collections) == 1  # one band
+    assert "3 seeds" in axes.get_title()
+
+
+def test_without_noise_the_shape_says_that_l_star_is_nought() -> None:
+    job = prepare("kl", "iris", 50, 1)
+    job.play()
+    (axes,) = regret_figure(job.frame()).axes
+    assert "L^* = 0" in str(axes.get_lines()[-1].get_label())
+    assert len(axes.collections) == 0  # one seed has no band

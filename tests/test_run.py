@@ -1,0 +1,276 @@
+"""The runner: what comes out, what agents must show on a toy they can learn, what stays the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import neucb
+from neucb.agents.recipes import RECIPES
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.table import Column, Table
+from neucb.errors import DivergedError, InputError
+from neucb.log import RunLog, log_spaced
+from neucb.loop import play, sample
+from neucb.runner import prepare
+from neucb.spec import Spec
+from neucb.summary import confidence_interval, plain, summary
+
+
+def toy(rows: int = 1500) -> Table:
+    """Three classes on three of four directions: a realizable world with a margin."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, rows)
+    x = np.eye(4)[labels] + 0.2 * rng.standard_normal((rows, 4))
+    columns = tuple(Column(f"x{j}", x[:, j]) for j in range(4))
+    return Table("toy", columns, labels.astype(np.int64), ("a", "b", "c"), "memory")
+
+
+LEARNERS = [name for name in RECIPES if name != "uniform"]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_clearly_beats_uniform_on_a_realizable_toy(name: str) -> None:
+    """Uniform loses 2/3 of 1,500 rounds, 1,000; a learner loses less than a third of that on every seed."""
+    last = neucb.run(name, toy(), seeds=3).groupby("seed").tail(1)
+    assert (last["regret"] < 333).all(), last["regret"]
+
+
+def test_uniform_is_uniform() -> None:
+    last = neucb.run("uniform", toy(), seeds=3).groupby("seed").tail(1)
+    np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
+
+
+def test_the_frame() -> None:
+    frame = neucb.run("kl", toy(), rounds=300, seeds="3,7", settings={"gamma": [10.0, 50.0]})
+    assert list(frame.columns[:8]) == [
+        "agent",
+        "dataset",
+        "seed",
+        "round",
+        "loss",
+        "regret",
+        "L_star",
+        "L_star_realised",
+    ]
+    assert {"regression_loss", "regression_log_loss", "best_fixed_arm", "lr", "gamma"} <= set(frame.columns)
+    assert set(frame["seed"]) == {3, 7}
+    assert frame.groupby("seed")["round"].max().tolist() == [300, 300]
+    assert frame.groupby("seed")["gamma"].first().tolist() == [10.0, 50.0]
+    for _, one in frame.groupby("seed"):
+        assert one["round"].is_monotonic_increasing
+        for column in ("loss", "regret", "regression_loss", "regression_log_loss"):
+            assert one[column].is_monotonic_increasing
+    assert frame.attrs["source"] == "memory"
+    assert not frame.isna().any().any()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_settings_per_replica_equal_separate_runs(name: str) -> None:
+    """Two seeds, two settings in one batch; every figure equals that of two runs of one."""
+    recipe = RECIPES[name]
+    numbers = [p for p in recipe.parameters if not p.whole and not p.choices and p.name != "radius"]
+    both = {p.name: [float(p.default), 0.5 * float(p.default)] for p in numbers}  # type: ignore[arg-type]
+    together = neucb.run(name, toy(), 200, "4,9", settings=both)
+    for r, seed in enumerate((4, 9)):
+        one = {key: values[r] for key, values in both.items()}
+        alone = neucb.run(name, toy(), 200, [seed], settings=one)
+        mine = together[together["seed"] == seed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+
+
+def test_a_run_repeats_itself_and_seeds_differ() -> None:
+    first, second = (neucb.run("kl-perturbed", toy(), 300, 2) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    curves = first.pivot(index="round", columns="seed", values="loss")
+    assert (curves[0] != curves[1]).any()
+
+
+def test_every_agent_sees_the_same_rows_and_the_same_dice() -> None:
+    """Two agents with one policy, a recipe and an object, lose in the same rounds."""
+
+    class Thirds:
+        def reset(self, spec: Spec) -> None:
+            self.shape = (spec.replicas, spec.arms)
+
+        def distribution(self, context: torch.Tensor) -> torch.Tensor:
+            return torch.full(self.shape, 1 / 3)
+
+        def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+            return
+
+    ours, theirs = neucb.run("uniform", toy(), 500, 3), neucb.run(Thirds(), toy(), 500, 3)
+    assert ours["loss"].tolist() == theirs["loss"].tolist()
+    assert set(theirs["agent"]) == {"Thirds"}
+    assert theirs["regression_loss"].isna().all()
+
+
+def test_any_vector_env_will_do() -> None:
+    env = ClassificationVectorEnv(toy(), 2, horizon=100)
+    frame = neucb.run("kl", env)
+    assert frame["round"].max() == 100
+    assert set(frame["seed"]) == {0, 1}
+    with pytest.raises(InputError, match="100 rounds"):
+        neucb.run("kl", env, rounds=101)
+    with pytest.raises(InputError, match="3 seeds"):
+        neucb.run("kl", env, seeds=3)
+
+
+def test_sampling_by_hand() -> None:
+    p = np.array([[0.2, 0.3, 0.5]] * 6 + [[0.0, 1.0, 0.0]])
+    dice = np.array([0.0, 0.19, 0.2, 0.49, 0.5, 0.999, 0.0])
+    np.testing.assert_array_equal(sample(p, dice), [0, 0, 1, 1, 2, 2, 1])
+
+
+def test_log_spaced_rounds() -> None:
+    assert log_spaced(1).tolist() == [1]
+    rounds = log_spaced(10_000)
+    assert rounds[0] == 1
+    assert rounds[-1] == 10_000
+    assert (np.diff(rounds) > 0).all()
+    assert 60 <= len(rounds) <= 81
+    assert {10, 100, 1000} <= set(rounds.tolist())
+
+
+def test_the_log_adds_up() -> None:
+    """Two replicas, three rounds, by hand."""
+    log = RunLog(Spec((0, 1), 2, 1, 3))
+    arms = np.array([[0.2, 0.8], [0.6, 0.4]])
+    for loss in ([0.0, 1.0], [1.0, 1.0], [1.0, 0.0]):
+        info = {
+            "expected_loss": np.array([0.8, 0.6]),
+            "best_loss": arms.min(1),
+            "best_realised_loss": np.array([0.0, 1.0]),
+            "expected_losses": arms,
+        }
+        log.add(np.array(loss), info, np.array([0.5, 2.0]))
+    last = log.frame({}).groupby("seed").tail(1)
+    assert last["loss"].tolist() == [2.0, 2.0]
+    assert last["regret"].tolist() == pytest.approx([1.8, 0.6])
+    assert last["L_star"].tolist() == pytest.approx([0.6, 1.2])
+    assert last["L_star_realised"].tolist() == [0.0, 3.0]
+    assert last["regression_loss"].tolist() == [0.75, 1.0]
+    assert last["best_fixed_arm"].tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_l_star_under_noise_is_q_t() -> None:
+    frame = neucb.run("uniform", toy(), 1000, 2, label_noise=0.2)
+    last = frame.groupby("seed").tail(1)
+    np.testing.assert_allclose(last["L_star"], 200.0)
+    np.testing.assert_allclose(last["L_star_realised"], 200, atol=60)
+    # Uniform: (1/K) q + (1 - 1/K) (1 - q / (K - 1)) - q a round = 2/3 - q.
+    np.testing.assert_allclose(last["regret"], 1000 * (2 / 3 - 0.2), atol=60)
+
+
+def test_summary_and_interval() -> None:
+    job = prepare("kl", toy(), 200, 3)
+    job.play()
+    figures = summary(job)
+    assert figures["mean_regret"] == pytest.approx(np.mean(figures["regret"]))
+    assert figures["ci95"][0] < figures["mean_regret"] < figures["ci95"][1]
+    assert len(figures["best_fixed_arm"]["per_seed"]) == 3
+    assert figures["uniform"] == pytest.approx(200 * 2 / 3)
+    assert confidence_interval(np.array([1.0])) is None
+    low, high = confidence_interval(np.array([1.0, 2.0, 3.0])) or [0.0, 0.0]
+    assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))
+    assert plain({"a": [float("inf"), float("nan"), 1]}) == {"a": ["inf", None, 1]}
+
+
+def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
+    job = prepare("uniform", toy(), 100, 2)
+    job.play()
+    assert isinstance(job.env, ClassificationVectorEnv)
+    labels = job.env.encoded.labels[job.env._order]
+    best = [100 - np.bincount(row).max() for row in labels]
+    assert summary(job)["best_fixed_arm"]["per_seed"] == best
+
+
+def test_an_agent_that_diverges_is_stopped_in_that_round() -> None:
+    with pytest.raises(DivergedError, match=r"round \d+, seed 0: .*diverged; lower its step size"):
+        neucb.run("sq", toy(), 500, 1, settings={"lr": 50.0})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (torch.full((1, 3), float("nan")), DivergedError),
+        (torch.tensor([[0.5, 0.6, -0.1]]), DivergedError),
+        (torch.tensor([[0.2, 0.2, 0.2]]), DivergedError),
+        (torch.tensor([0.5, 0.5]), InputError),
+    ],
+)
+def test_a_distribution_that_is_none(answer: torch.Tensor, error: type[Exception]) -> None:
+    class Broken:
+        def reset(self, spec: Spec) -> None:
+            return
+
+        def distribution(self, context: torch.Tensor) -> torch.Tensor:
+            return answer
+
+        def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+            return
+
+    with pytest.raises(error, match=r"round 1|shape"):
+        neucb.run(Broken(), toy(), 5, 1)
+
+
+def test_contexts_that_are_not_finite_are_refused() -> None:
+    class Spoilt(ClassificationVectorEnv):
+        def _contexts(self) -> Any:
+            contexts = super()._contexts().copy()
+            contexts[1, 0] = np.nan
+            return contexts
+
+    with pytest.raises(InputError, match="round 1, seed 1: the context holds NaN"):
+        neucb.run("kl", Spoilt(toy(), 2, horizon=5))
+
+
+def test_what_was_played_stays_when_a_run_is_interrupted() -> None:
+    job = prepare("uniform", toy(), 100, 2)
+
+    def stop(played: int) -> None:
+        if played == 37:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.play(stop)
+    assert job.log.round == 37
+    assert job.frame()["round"].max() == 37
+
+
+def test_more_rounds_than_rows_are_the_rows_there_are() -> None:
+    with pytest.warns(UserWarning, match="playing 1500 rounds instead of 2000"):
+        frame = neucb.run("uniform", toy(), 2000, 1)
+    assert frame["round"].max() == 1500
+
+
+def test_torch_threads_are_given_back() -> None:
+    torch.set_num_threads(2)
+    play(RECIPES["uniform"].build(), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"agent": "kl-pertubed"}, "did you mean 'kl-perturbed'"),
+        ({"settings": {"gama": 3}}, "did you mean 'gamma'"),
+        ({"settings": {"gamma": -3}}, "gamma must be a number at least 0"),
+        ({"settings": {"gamma": "x"}}, "gamma must be a number"),
+        ({"settings": {"width": 2.5}}, "width must be a whole number"),
+        ({"settings": {"init": "hee"}}, "did you mean 'he'"),
+        ({"settings": {"lr": [0.1, 0.2]}}, "2 values for 1 replicas"),
+        ({"rounds": 0}, "rounds"),
+        ({"preprocessing": "papr"}, "did you mean 'paper'"),
+        ({"label_noise": 0.9}, "label noise"),
+        ({"device": "tpu"}, "device must be cpu or cuda"),
+        ({"dtype": "float16"}, "dtype"),
+    ],
+)
+def test_bad_arguments_say_what_to_do(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        neucb.run(dataset=toy(), seeds=1, **arguments)
