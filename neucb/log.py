@@ -39,6 +39,7 @@ class RunLog:
     Attributes:
         spec: the shape of the run.
         round: rounds counted so far.
+        sums: name -> [R] cumulative figures up to now.
         arm_losses: [R, K] cumulative expected loss of each arm.
     """
 
@@ -49,7 +50,7 @@ class RunLog:
         self._next = next(self._due)
         zero = np.zeros(spec.replicas)
         names = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
-        self._sums = {name: zero.copy() for name in names}
+        self.sums = {name: zero.copy() for name in names}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
         self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
 
@@ -67,7 +68,7 @@ class RunLog:
             predicted: [R] predicted losses of the played arms, or None.
         """
         self.round += 1
-        sums = self._sums
+        sums = self.sums
         nan = np.full(self.spec.replicas, np.nan)
         best = info.get("best_loss", nan)
         sums["loss"] += loss
@@ -83,7 +84,7 @@ class RunLog:
             self._next = next(self._due, -1)
 
     def _keep(self) -> None:
-        row = {name: value.copy() for name, value in self._sums.items()}
+        row = {name: value.copy() for name, value in self.sums.items()}
         row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
         self._kept.append((self.round, row))
 
@@ -107,10 +108,10 @@ class RunLog:
             columns[name] = np.repeat(np.array(each), len(rounds))
         columns["seed"] = np.repeat(np.array(self.spec.seeds, dtype=np.int64), len(rounds))
         columns["round"] = np.tile(rounds, self.spec.replicas)
-        for name in (*self._sums, "best_fixed_arm"):
+        for name in (*self.sums, "best_fixed_arm"):
             columns[name] = np.stack([row[name] for _, row in self._kept], axis=1).ravel()
         first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]
-        figures = [*self._sums, "best_fixed_arm"]
+        figures = [*self.sums, "best_fixed_arm"]
         rest = [name for name in columns if name not in (*first, *figures)]
         return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
 

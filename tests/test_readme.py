@@ -1,0 +1,37 @@
+"""The README's Python runs as written, and the table of agents is complete."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neucb.agents.recipes import RECIPES
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_python_runs_as_written(block: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_new_agent_is_short() -> None:
+    (agent,) = (block for block in BLOCKS if "class " in block)
+    body = agent[agent.index("class ") : agent.index("print(")]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 20
+
+
+def test_every_recipe_is_in_the_table() -> None:
+    assert set(RECIPES) <= set(re.findall(r"`([a-z-]+)`", README))
