@@ -1,7 +1,9 @@
 """How the recipes' defaults were chosen, and what they achieve.
 
-python -m neucb.experiments.defaults tune CACHE FOLDER    plays the grids on the tuning seeds (45 minutes)
-python -m neucb.experiments.defaults report CACHE FOLDER  plays the defaults on the reporting seeds (5 minutes)
+    python -m neucb.experiments.defaults tune CACHE FOLDER
+    python -m neucb.experiments.defaults report CACHE FOLDER
+
+The first plays the grids on the tuning seeds, the second the defaults on the reporting seeds.
 
 CACHE is the root of an OpenML cache that holds the five data sets (`neucb run --dataset NAME` fetches
 one); FOLDER takes the tables, `results` in the repository.
