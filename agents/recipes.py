@@ -139,8 +139,8 @@ class Recipe:
 # Chosen on tuning seeds 1000 and 1001 of covertype, mushroom, shuttle, magic and adult together; the
 # grids and what was found are in results/README.md. Expected perturbation at c_p = 0.1 was the strongest
 # that did not cost regret; the paper's constant step and gamma_0 = 10 are far from the best.
-KL_DEFAULTS = (("lr", 2.4), ("lr_power", 0.35), ("gamma", 300.0))
-SQUARED_DEFAULTS = (("lr", 0.6), ("lr_power", 0.2), ("gamma", 100.0))
+KL_DEFAULTS = (("lr", 1.6), ("lr_power", 0.3), ("gamma", 300.0))
+SQUARED_DEFAULTS = (("lr", 0.6), ("lr_power", 0.1), ("gamma", 300.0))
 
 NEUCB = "Deb, Ban, Zuo, He, Banerjee, ICLR 2024 (arXiv 2312.07145)"
 BEYOND_UCB = "Foster, Rakhlin, ICML 2020 (arXiv 2002.04926)"

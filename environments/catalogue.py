@@ -1,14 +1,22 @@
-"""The catalogue: from a data set's name to its table. A new data set is added here, in one place."""
+"""The catalogue: from a data set's name to its table.
+
+The named sets are the rows of data/catalogue.csv; a new one is added there. Besides them any set of
+OpenML has a name: openml:24, openml:mushroom, openml:mushroom@1.
+"""
 
 from __future__ import annotations
 
+import csv
+import fnmatch
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache as remember
 from pathlib import Path
 from typing import Literal, get_args
 
 from neucb.environments.bundled import SCIKIT_LEARN, covertype_sample, scikit_learn_table
+from neucb.environments.files import SUFFIXES, read_file
 from neucb.environments.openml_cache import data_file, read_set
 from neucb.environments.openml_config import openml_config
 from neucb.environments.table import Table
@@ -26,11 +34,13 @@ class Entry:
         name: for `--dataset`.
         summary: one line.
         openml: its number on OpenML, None for scikit-learn's tables.
+        suites: the suites it belongs to: "cc18" (OpenML-CC18, Bischl et al., 2021) and "bakeoff".
     """
 
     name: str
     summary: str
     openml: int | None = None
+    suites: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -40,32 +50,51 @@ class Entry:
         return f"openml:{self.openml}" + (", sample bundled" if self.name == "covertype" else "")
 
 
-CATALOGUE = {
-    entry.name: entry
-    for entry in (
-        Entry("covertype", "forest cover types, 7 classes; a sample of 20,000 rows is bundled", 1596),
-        Entry("adult", "census income, 2 classes", 1590),
-        Entry("fashion-mnist", "images of clothes, 28 x 28, 10 classes", 40996),
-        Entry("isolet", "spoken letters, 26 classes", 300),
-        Entry("letter", "printed letters, 26 classes", 6),
-        Entry("magic", "MAGIC gamma telescope, 2 classes", 1120),
-        Entry("mnist_784", "handwritten digits, 28 x 28, 10 classes", 554),
-        Entry("mushroom", "edible or poisonous, 22 nominal columns, 2 classes", 24),
-        Entry("plants-margin", "one hundred plants, leaf margins, 100 classes", 1491),
-        Entry("plants-shape", "one hundred plants, leaf shapes, 100 classes", 1492),
-        Entry("plants-texture", "one hundred plants, leaf textures, 100 classes", 1493),
-        Entry("shuttle", "space shuttle radiators, 7 classes", 40685),
-        Entry("digits", "handwritten digits, 8 x 8, 1,797 rows, 10 classes; always there"),
-        Entry("wine", "chemistry of wines, 178 rows, 3 classes; always there"),
-        Entry("breast_cancer", "Wisconsin diagnostic, 569 rows, 2 classes; always there"),
-        Entry("iris", "iris flowers, 150 rows, 3 classes; always there"),
-    )
-}
+@remember
+def _entries() -> dict[str, Entry]:
+    path = Path(__file__).parent / "data" / "catalogue.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        return {
+            row["name"]: Entry(
+                row["name"],
+                row["summary"],
+                int(row["openml"]) if row["openml"] else None,
+                tuple(row["suites"].split()),
+            )
+            for row in csv.DictReader(handle)
+        }
 
 
 def catalogue() -> list[Entry]:
     """Return the named data sets; besides them, `openml:<id>` names any set of OpenML."""
-    return list(CATALOGUE.values())
+    return list(_entries().values())
+
+
+def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
+    """Return the names meant by lists ("iris,wine"), globs ("mfeat-*") and a suite, each once.
+
+    Args:
+        patterns: names, comma-separated lists of names, globs over the catalogue.
+        suite: "cc18" or "bakeoff", whose sets come first.
+
+    Raises:
+        InputError: a glob that matches nothing, or an unknown suite. Plain names are not looked up.
+    """
+    names: list[str] = []
+    if suite is not None:
+        suites = {one for entry in catalogue() for one in entry.suites}
+        if suite not in suites:
+            raise unknown_name("suite", suite, suites)
+        names += [entry.name for entry in catalogue() if suite in entry.suites]
+    for pattern in (part for text in patterns for part in text.split(",") if part):
+        if not any(sign in pattern for sign in "*?["):
+            names.append(pattern)
+            continue
+        found = fnmatch.filter(_entries(), pattern)
+        if not found:
+            raise InputError(f"no data set of the catalogue matches '{pattern}'; see `neucb datasets`")
+        names += found
+    return list(dict.fromkeys(names))
 
 
 def load_table(
@@ -73,6 +102,7 @@ def load_table(
     *,
     source: str = "auto",
     cache: Path | None = None,
+    target: str | None = None,
     notify: Notify = warnings.warn,
 ) -> Table:
     """Return the table of a name.
@@ -82,18 +112,24 @@ def load_table(
     the answer comes in about a second.
 
     Args:
-        name: of the catalogue, or "openml:<id>".
+        name: of the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
+            path of a file, see `read_file`.
         source: "auto", "openml" or "bundled".
         cache: root folder of the OpenML cache; the client's own by default.
-        notify: gets one line when the bundled sample stands in for the full set.
+        target: the column to predict, of a file.
+        notify: gets one line when something else is played than was asked for, or is downloaded.
 
     Raises:
-        InputError: an unknown name or source.
+        InputError: an unknown name or source, or a target for what is no file.
         DataError: the set is damaged, or neither in the cache nor to be had from the server.
     """
     if source not in get_args(Source):
         raise unknown_name("source", source, get_args(Source))
-    entry = _find(name)
+    if name not in _entries() and name.lower().endswith(SUFFIXES):
+        return read_file(Path(name), target)
+    if target is not None:
+        raise InputError(f"{name} has its own target; --target is for files")
+    entry = _find(name, cache, notify)
     if entry.openml is None:
         if source == "openml":
             raise InputError(f"{name} is scikit-learn's table, not OpenML's; leave --source out")
@@ -129,12 +165,23 @@ def _from_openml(entry: Entry, number: int, source: str, cache: Path | None, not
     return read_set(folder, number, entry.name)
 
 
-def _find(name: str) -> Entry:
-    kind, colon, number = name.partition(":")
-    if colon and kind == "openml":
-        if not number.isdecimal():
-            raise InputError(f"'{name}' names no OpenML set: write openml: and its number, as in openml:24")
-        return Entry(name, f"OpenML set {number}", int(number))
-    if name not in CATALOGUE:
-        raise unknown_name("data set", name, [*CATALOGUE, "openml:<id>"])
-    return CATALOGUE[name]
+def _find(name: str, cache: Path | None, notify: Notify) -> Entry:
+    kind, colon, rest = name.partition(":")
+    if colon and kind == "openml" and rest:
+        if rest.isdecimal():
+            return Entry(name, f"OpenML set {rest}", int(rest))
+        from neucb.environments.openml_names import find_number
+
+        return Entry(name, f"OpenML set {rest}", find_number(openml_config(cache), rest, notify))
+    if name not in _entries():
+        raise unknown_name("data set", name, [*_entries(), "openml:<id>"])
+    return _entries()[name]
+
+
+def number_of(name: str, cache: Path | None = None, notify: Notify = warnings.warn) -> int | None:
+    """Return the OpenML number of a name, None for scikit-learn's tables.
+
+    Raises:
+        InputError: an unknown name; DataError: an OpenML name that nobody knows.
+    """
+    return _find(name, cache, notify).openml

@@ -29,6 +29,7 @@ def load(
     preprocessing: str = "standard",
     source: str = "auto",
     cache: str | Path | None = None,
+    target: str | None = None,
     notify: Callable[[str], None] = warnings.warn,
 ) -> Encoded:
     """Return a data set ready to be played. Arguments and errors as for `ClassificationVectorEnv`.
@@ -39,7 +40,8 @@ def load(
         return dataset
     if isinstance(dataset, str):
         folder = None if cache is None else Path(cache)
-        return encode(load_table(dataset, source=source, cache=folder, notify=notify), preprocessing)
+        table = load_table(dataset, source=source, cache=folder, target=target, notify=notify)
+        return encode(table, preprocessing)
     return encode(dataset, preprocessing)
 
 

@@ -64,7 +64,7 @@ def read_set(folder: Path, number: int, name: str) -> Table:
         raise DataError(f"{name}: OpenML set {number} is not in the cache")
     try:
         description = _describe(folder)
-        columns = read_parquet(path) if path.suffix == ".pq" else _read_arff(path)
+        columns = read_parquet(path) if path.suffix == ".pq" else read_arff(path)
     except DataError:
         raise
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
@@ -134,7 +134,8 @@ def read_parquet(path: Path) -> list[Raw]:
     return raw
 
 
-def _read_arff(path: Path) -> list[Raw]:
+def read_arff(path: Path) -> list[Raw]:
+    """Return the columns of an ARFF file, text columns left out."""
     import arff
 
     with path.open(encoding="utf-8") as handle:

@@ -12,12 +12,15 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from neucb.environments.openml_cache import data_file, read_set
 from neucb.environments.openml_config import OpenMLConfig
 from neucb.errors import DataError
+
+Answer = TypeVar("Answer")
 
 PROBE_SECONDS = 1.0
 DOWNLOAD_SECONDS = 600.0
@@ -83,38 +86,65 @@ def _enter(ready: Path, folder: Path, number: int) -> None:
     os.rename(ready, folder)
 
 
+def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
+    """Return version -> number of the active sets of a name, as the server lists them.
+
+    Raises:
+        DataError: the server does not answer properly.
+    """
+
+    def ask(openml: Any) -> dict[int, int]:
+        listed = openml.datasets.list_datasets(data_name=name, status="active", output_format="dataframe")
+        if listed.empty:
+            return {}
+        return dict(zip(listed["version"].map(int), listed["did"].map(int), strict=True))
+
+    with tempfile.TemporaryDirectory(prefix="neucb-") as root:
+        return _with_client(config, Path(root), ask, f"openml:{name}: the list of sets")
+
+
 def _fetch(config: OpenMLConfig, number: int, name: str, root: Path) -> None:
-    """Let the client download into `root`, for at most `DOWNLOAD_SECONDS`."""
-    failure: list[BaseException] = []
+    """Let the client download into `root`."""
+
+    def ask(openml: Any) -> None:
+        openml.datasets.get_dataset(
+            number, download_data=True, download_qualities=True, download_features_meta_data=True
+        )
+
+    _with_client(config, root, ask, f"{name}: OpenML set {number}")
+
+
+def _with_client(config: OpenMLConfig, root: Path, ask: Callable[[Any], Answer], what: str) -> Answer:
+    """Return what the client answers, its cache being `root`, within `DOWNLOAD_SECONDS`.
+
+    In a thread, since the client sets no timeout on its connections.
+    """
+    answers: list[Answer] = []
+    failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            _ask_client(config, number, root)
+            import openml
+
+            logging.getLogger("openml").setLevel(logging.ERROR)
+            changed: dict[str, Any] = {
+                **openml.config.get_config_as_dict(),
+                "server": config.server,
+                "cachedir": root,
+                "connection_n_retries": 2,
+                "retry_policy": "human",
+            }
+            with openml.config.overwrite_config_context(changed):
+                answers.append(ask(openml))
         except BaseException as error:
-            failure.append(error)
+            failures.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(DOWNLOAD_SECONDS)
-    if thread.is_alive():
-        raise DataError(f"{name}: the OpenML server did not deliver set {number} in time; try again later")
-    if failure:
-        text = " ".join(str(failure[0]).split()) or type(failure[0]).__name__
-        raise DataError(f"{name}: OpenML set {number} could not be downloaded: {text[:200]}") from failure[0]
-
-
-def _ask_client(config: OpenMLConfig, number: int, root: Path) -> None:
-    import openml
-
-    logging.getLogger("openml").setLevel(logging.ERROR)
-    changed: dict[str, Any] = {
-        **openml.config.get_config_as_dict(),
-        "server": config.server,
-        "cachedir": root,
-        "connection_n_retries": 2,
-        "retry_policy": "human",
-    }
-    with openml.config.overwrite_config_context(changed):
-        openml.datasets.get_dataset(
-            number, download_data=True, download_qualities=True, download_features_meta_data=True
-        )
+    if failures:
+        text = " ".join(str(failures[0]).split()) or type(failures[0]).__name__
+        raise DataError(f"{what} could not be downloaded: {text[:200]}") from failures[0]
+    if not answers:
+        raise DataError(f"{what} did not come from the server in time; try again later")
+    return answers[0]

@@ -1,6 +1,6 @@
 """How the recipes' defaults were chosen, and what they achieve.
 
-    python -m neucb.experiments.defaults tune CACHE FOLDER
+    python -m neucb.experiments.defaults tune CACHE FOLDER [RECIPE ...]
     python -m neucb.experiments.defaults report CACHE FOLDER
 
 The first plays the grids on the tuning seeds, the second the defaults on the reporting seeds.
@@ -51,24 +51,27 @@ GRIDS: dict[str, Grid] = {
 }
 
 
-def main(task: str, cache: str, folder: str) -> None:
+def main(task: str, cache: str, folder: str, *recipes: str) -> None:
     """Run one of the two tasks."""
     tables = {name: encode(load_table(name, source="openml", cache=Path(cache))) for name in DATASETS}
-    {"tune": tune, "report": report}[task](tables, Path(folder))
+    if task == "tune":
+        tune(tables, Path(folder), recipes or tuple(GRIDS))
+    else:
+        report(tables, Path(folder))
 
 
-def tune(tables: Mapping[str, Encoded], folder: Path) -> None:
-    """Write regret of every cell of the grids to tuning.csv; print the best cells of each recipe."""
+def tune(tables: Mapping[str, Encoded], folder: Path, recipes: Sequence[str]) -> None:
+    """Write tuning-RECIPE.csv: mean regret of every cell on every data set, best score first."""
     import pandas as pd
 
-    played = []
-    for recipe, grid in GRIDS.items():
+    for recipe in recipes:
+        played = []
         for name, table in tables.items():
             print(f"{recipe} on {name}", flush=True)
-            played.append(play_grid(recipe, grid, table).assign(agent=recipe, dataset=name))
-        frame = pd.concat(played, ignore_index=True)
-        frame.to_csv(folder / "tuning.csv", index=False)
-        print(score(frame[frame["agent"] == recipe], list(grid)).head(8).to_string(), flush=True)
+            played.append(play_grid(recipe, GRIDS[recipe], table).assign(dataset=name))
+        scored = score(pd.concat(played, ignore_index=True), list(GRIDS[recipe]))
+        scored.round(4).to_csv(folder / f"tuning-{recipe}.csv")
+        print(scored.head(8).to_string(), flush=True)
 
 
 def play_grid(recipe: str, grid: Grid, table: Encoded) -> pd.DataFrame:
@@ -124,4 +127,4 @@ def report(tables: Mapping[str, Encoded], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

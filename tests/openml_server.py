@@ -17,6 +17,16 @@ import pyarrow.parquet as pq
 
 NS = 'xmlns:oml="http://openml.org/openml"'
 UNKNOWN = f"<oml:error {NS}><oml:code>111</oml:code><oml:message>Unknown dataset</oml:message></oml:error>"
+NONE = f"<oml:error {NS}><oml:code>372</oml:code><oml:message>No results</oml:message></oml:error>"
+LISTED = (
+    f"<oml:data {NS}>"
+    + "".join(
+        f"<oml:dataset><oml:did>{number}</oml:did><oml:name>toy</oml:name><oml:version>{version}</oml:version>"
+        "<oml:status>active</oml:status><oml:format>ARFF</oml:format></oml:dataset>"
+        for number, version in ((8, 3), (7, 2))
+    )
+    + "</oml:data>"
+).encode()
 LABELS = ["yes", "no", "yes", "no", "yes", "no"]
 NUMBERS = [1.0, 2.0, 1.5, 2.5, 0.5, 3.0]
 
@@ -97,6 +107,8 @@ class FakeOpenML:
         self.asked.append(path)
         path = path.split("?")[0]
         last = path.rsplit("/", 1)[-1]
+        if path.startswith("/api/v1/xml/data/list/"):
+            return (200, "application/xml", LISTED) if "/data_name/toy" in path else (412, "x", NONE.encode())
         if path.startswith("/api/v1/xml/data/"):
             if self.broken == "500":
                 return 500, "text/html", b"<html>internal error</html>"

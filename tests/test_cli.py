@@ -104,7 +104,7 @@ def test_set_takes_several_settings(
     [
         (("run", "--agent", "sqarecb"), "unknown agent 'sqarecb': did you mean 'squarecb'?"),
         (("run", "--dataset", "covertyp"), "unknown data set 'covertyp': did you mean 'covertype'?"),
-        (("run", "--dataset", "openml:abc"), "openml:24"),
+        (("run", "--dataset", "openml:abc@x"), "openml:mushroom@1"),
         (("run", "--rounds", "many"), "'--rounds'"),
         (("run", "--rounds", "0"), "rounds must be at least 1"),
         (("run", "--seeds", "x"), "no valid seeds"),

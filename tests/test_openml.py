@@ -7,7 +7,6 @@ import os
 import pickle
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from neucb.environments.catalogue import load_table
 from neucb.environments.openml_config import openml_config
 from neucb.environments.table import Table
 from neucb.errors import DataError
-from tests.openml_server import NUMBERS, FakeOpenML, parquet, serve
+from tests.openml_server import NUMBERS, FakeOpenML, parquet
 
 NS = 'xmlns:oml="http://openml.org/openml"'
 
@@ -132,21 +131,6 @@ def test_a_damaged_set_is_one_line_and_stays_as_it_was(tmp_path: Path, damage: s
     assert "\n" not in str(caught.value)
     assert "openml:7" in str(caught.value)
     assert tree(tmp_path) == before
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeOpenML]:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    with serve(FakeOpenML({7: "parquet", 8: "arff"})) as fake:
-        monkeypatch.setenv("NEUCB_OPENML_SERVER", fake.address)
-        yield fake
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    return folder
 
 
 @pytest.mark.parametrize("number", [7, 8])

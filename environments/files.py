@@ -1,0 +1,162 @@
+"""Tables on disk and in memory: .csv .tsv .arff .parquet .feather .libsvm .svmlight .npz, DataFrames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.environments.openml_cache import read_arff, sha256
+from neucb.environments.table import Column, Table, labelled
+from neucb.errors import DataError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".arff", ".parquet", ".feather", ".libsvm", ".svmlight", ".npz")
+
+
+def read_file(path: Path, target: str | None = None) -> Table:
+    """Return the table of a file, by its suffix.
+
+    Columns of numbers stay numbers; words, true/false and categories become nominal. A .npz holds
+    arrays `X` [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
+
+    Args:
+        path: of the file.
+        target: the column to predict, the last one by default.
+
+    Raises:
+        InputError: no column has the target's name.
+        DataError: the file is missing, damaged, or holds no classification table.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        frame = _read(path)
+    except DataError:
+        raise
+    except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {text[:160]}") from error
+    return from_frame(frame, target, name=path.stem, source="file", provenance={"sha256": sha256(path)})
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",")
+    if suffix == ".parquet":
+        return pd.read_parquet(path)
+    if suffix == ".feather":
+        return pd.read_feather(path)
+    if suffix == ".arff":
+        columns = read_arff(path)
+        return pd.DataFrame(
+            {
+                column.name: column.values
+                if column.levels is None
+                else pd.Categorical.from_codes(column.values, pd.Index(column.levels))
+                for column in columns
+            }
+        )
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            if not {"X", "y"} <= set(arrays):
+                raise DataError(f"{path} must hold the arrays X [N, d] and y [N]")
+            return _from_arrays(arrays["X"], arrays["y"])
+    from sklearn.datasets import load_svmlight_file
+
+    X, y = load_svmlight_file(str(path))
+    return _from_arrays(X.toarray(), y)
+
+
+def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    if X.ndim != 2 or y.shape != (len(X),):
+        raise DataError(f"X must be [N, d] and y [N], not {X.shape} and {y.shape}")
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    return frame.assign(label=y)
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    target: str | None = None,
+    *,
+    name: str = "table",
+    source: str = "memory",
+    provenance: dict[str, Any] | None = None,
+) -> Table:
+    """Return the table of a pandas DataFrame.
+
+    Rows without a label are left out and counted in `provenance`; columns of dates become numbers
+    (seconds).
+
+    Args:
+        frame: one row per example.
+        target: the column to predict, the last one by default.
+        name: of the table.
+        source: see `Table`.
+        provenance: see `Table`.
+
+    Raises:
+        InputError: no column has the target's name.
+        DataError: no rows or columns, a single class, or a target of real numbers.
+    """
+    names = [str(column) for column in frame.columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"{name}: two columns have the same name")
+    if len(names) < 2:
+        raise DataError(f"{name}: a table needs a target and at least one feature")
+    if target is not None and target not in names:
+        raise unknown_name(f"column of {name}", target, names)
+    position = len(names) - 1 if target is None else names.index(target)
+    label = _column(names[position], frame.iloc[:, position], nominal=True)
+    known = label.values >= 0
+    if not known.any():
+        raise DataError(f"{name}: no row has a label in column '{label.name}'")
+    assert label.levels is not None
+    labels, classes = labelled(label.values[known], label.levels)
+    if len(classes) > len(labels) // 2 and len(labels) > 20:
+        raise DataError(
+            f"{name}: column '{label.name}' has {len(classes)} values in {len(labels)} rows and is no "
+            "class label; name the target with --target"
+        )
+    columns = tuple(
+        _take(_column(names[j], frame.iloc[:, j]), known) for j in range(len(names)) if j != position
+    )
+    facts = {"unlabelled_rows_left_out": int((~known).sum()), **(provenance or {})}
+    return Table(name, columns, labels, classes, source, facts)
+
+
+def _take(column: Column, rows: NDArray[np.bool_]) -> Column:
+    return Column(column.name, column.values[rows], column.levels)
+
+
+def _column(name: str, series: pd.Series[Any], *, nominal: bool = False) -> Column:
+    """Return a column of numbers, or of codes into the sorted levels (categories keep their order)."""
+    import pandas as pd
+
+    kind = series.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy().astype(np.int64)
+        return Column(name, codes, tuple(str(level) for level in series.cat.categories))
+    if not nominal and pd.api.types.is_datetime64_any_dtype(kind):
+        series = (series - pd.Timestamp(0, tz=getattr(kind, "tz", None))).dt.total_seconds()
+        kind = series.dtype
+    if not nominal and pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
+    if nominal and pd.api.types.is_float_dtype(kind):
+        values = series.dropna().to_numpy(dtype=np.float64)
+        if (values != np.round(values)).any():
+            raise DataError(
+                f"column '{name}' holds real numbers and is no class label; name the target with --target"
+            )
+        series = series.astype("Int64")
+    codes, levels = pd.factorize(series, sort=True)
+    return Column(name, np.asarray(codes, dtype=np.int64), tuple(str(level) for level in levels))

@@ -1,0 +1,117 @@
+"""Tables on disk: one table written in every format reads back as the same columns and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import dump_svmlight_file
+
+from neucb.environments.catalogue import load_table
+from neucb.environments.files import from_frame
+from neucb.errors import DataError, InputError
+
+FRAME = pd.DataFrame(
+    {
+        "size": [1.5, 2.5, None, 4.0],
+        "colour": ["red", None, "blue", "red"],
+        "new": [True, False, True, True],
+        "label": ["yes", "no", "yes", "no"],
+    }
+)
+
+
+def write(path: Path) -> None:
+    if path.suffix in (".csv", ".tsv"):
+        FRAME.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    elif path.suffix == ".parquet":
+        FRAME.to_parquet(path)
+    elif path.suffix == ".feather":
+        FRAME.to_feather(path)
+    else:
+        path.write_text(
+            "@RELATION t\n@ATTRIBUTE size NUMERIC\n@ATTRIBUTE colour {blue,red}\n"
+            "@ATTRIBUTE new {False,True}\n@ATTRIBUTE label {no,yes}\n@DATA\n"
+            "1.5,red,True,yes\n2.5,?,False,no\n?,blue,True,yes\n4.0,red,True,no\n"
+        )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "feather", "arff"])
+def test_every_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    write(path)
+    table = load_table(str(path))
+    size, colour, new = table.columns
+    np.testing.assert_array_equal(size.values, [1.5, 2.5, np.nan, 4.0])
+    assert colour.levels == ("blue", "red")
+    np.testing.assert_array_equal(colour.values, [1, -1, 0, 1])
+    assert new.levels == ("False", "True")
+    np.testing.assert_array_equal(new.values, [1, 0, 1, 1])
+    assert table.classes == ("no", "yes")
+    np.testing.assert_array_equal(table.labels, [1, 0, 1, 0])
+    assert (table.name, table.source) == ("t", "file")
+    other = load_table(str(path), target="colour")
+    assert other.classes == ("blue", "red")
+    assert other.rows == 3
+    assert other.provenance["unlabelled_rows_left_out"] == 1
+
+
+def test_arrays_and_svmlight(tmp_path: Path) -> None:
+    X, y = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), np.array([5, 7, 5])
+    np.savez(tmp_path / "t.npz", X=X, y=y)
+    dump_svmlight_file(X, y, str(tmp_path / "t.svmlight"), zero_based=False)
+    for name in ("t.npz", "t.svmlight"):
+        table = load_table(str(tmp_path / name))
+        np.testing.assert_array_equal(np.stack([column.values for column in table.columns], 1), X)
+        assert table.classes == ("5", "7")
+        np.testing.assert_array_equal(table.labels, [0, 1, 0])
+
+
+def test_a_pickle_in_an_npz_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.array([[object()]]), y=np.array([0]))
+    with pytest.raises(DataError, match="cannot be read"):
+        load_table(str(tmp_path / "t.npz"))
+
+
+def test_dates_become_numbers_and_categories_keep_their_order() -> None:
+    frame = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["1970-01-02", "", "1970-01-01"]),
+            "grade": pd.Categorical(["low", "high", "low"], ["low", "mid", "high"]),
+            "y": [1, 0, 1],
+        }
+    )
+    day, grade = from_frame(frame).columns
+    np.testing.assert_array_equal(day.values, [86400.0, np.nan, 0.0])
+    assert grade.levels == ("low", "mid", "high")
+    np.testing.assert_array_equal(grade.values, [0, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no file"),
+        ("", "cannot be read as csv"),
+        ("a,b\n1,2\n", "only one class"),
+        ("a\n1\n2\n", "at least one feature"),
+        ("a,b\n1,0.5\n2,0.7\n", "real numbers"),
+        ("a,b\n1,\n2,\n", "no row has a label"),
+        ("a,a\n", "no row|same name"),
+        ("a,y\n" + "".join(f"1,c{i}\n" for i in range(40)), "no class label"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "t.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=words) as caught:
+        load_table(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_that_is_not_there(tmp_path: Path) -> None:
+    write(tmp_path / "t.csv")
+    with pytest.raises(InputError, match="did you mean 'colour'"):
+        load_table(str(tmp_path / "t.csv"), target="color")
