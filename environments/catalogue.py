@@ -78,7 +78,7 @@ def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
         suite: "cc18" or "bakeoff", whose sets come first.
 
     Raises:
-        InputError: a glob that matches nothing, or an unknown suite. Plain names are not looked up.
+        InputError: an unknown name or suite, or a glob that matches nothing.
     """
     names: list[str] = []
     if suite is not None:
@@ -88,6 +88,8 @@ def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
         names += [entry.name for entry in catalogue() if suite in entry.suites]
     for pattern in (part for text in patterns for part in text.split(",") if part):
         if not any(sign in pattern for sign in "*?["):
+            if ":" not in pattern and not pattern.lower().endswith(SUFFIXES):
+                _find(pattern, None, warnings.warn)
             names.append(pattern)
             continue
         found = fnmatch.filter(_entries(), pattern)

@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 datasets_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(datasets_app, name="datasets", help="List the data sets.")
+app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")
 
 
 def main() -> None:
@@ -94,8 +94,16 @@ def _common(
 def run(
     agent: Annotated[str, typer.Option(help="Name; `neucb agents` lists them.")] = "kl-perturbed",
     dataset: Annotated[
-        str, typer.Option(help="Name of the data set, or openml:<id>; `neucb datasets` lists them.")
-    ] = "covertype",
+        list[str] | None,
+        typer.Option(
+            help="Name, openml:<id>, openml:<name>[@<version>] or file; lists (a,b) and globs (mfeat-*) "
+            "play several.  [default: covertype]"
+        ),
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Play all sets of a suite: cc18 or bakeoff.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")
+    ] = None,
     rounds: Annotated[
         int | None, typer.Option(help="Rounds T.  [default: 10000, or the rows there are]")
     ] = None,
@@ -113,43 +121,110 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object (a list of several) and no table.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the paths of the results only.")] = False,
 ) -> None:
-    """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot."""
-    from neucb.results import check_writable, save
+    """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
+
+    With several data sets each is played in turn; one that fails is named at the end, the exit code
+    is then 1, and the others are not lost.
+    """
+    from neucb.agents.recipes import find_recipe
+    from neucb.environments.catalogue import expand
+    from neucb.results import check_writable
     from neucb.runner import prepare
-    from neucb.summary import plain, summary
 
     check_writable(out)
-    job = prepare(
-        agent,
-        dataset,
-        rounds,
-        seeds,
-        settings=parse_settings(settings or []),
-        preprocessing=preprocessing,
-        label_noise=label_noise,
-        source=source,
-        cache=openml_cache,
-        device=device,
-        notify=_note,
-    )
-    interrupted = _play(job, show=not (quiet or as_json))
-    if job.log.round == 0:
-        raise typer.Exit(INTERRUPTED)
-    figures = summary(job)
-    if as_json:
-        print(json.dumps(plain(figures)))
-    elif not quiet:
-        _print_summary(figures)
-    saved = save(job, out)
-    if not as_json:
-        for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
-            print(f"{label:9}{path}")
-    if interrupted:
-        _note(f"interrupted after round {job.log.round}; the results up to there are saved")
-        raise typer.Exit(INTERRUPTED)
+    given = list(dataset or []) or ([] if suite else ["covertype"])
+    names = expand(given, suite)
+    chosen = find_recipe(agent).settings(parse_settings(settings or []))
+    output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1)
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            job = prepare(
+                agent,
+                name,
+                rounds,
+                seeds,
+                settings=chosen,
+                preprocessing=preprocessing,
+                label_noise=label_noise,
+                source=source,
+                cache=openml_cache,
+                target=target,
+                device=device,
+                notify=_note,
+            )
+            output.play(job)
+        except NeucbError as error:
+            if len(names) == 1:
+                raise
+            failed[name] = str(error)
+    output.finish()
+    if failed:
+        lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
+        raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
+
+
+class Output:
+    """What a run shows and saves.
+
+    Args:
+        folder: for the results.
+        as_json: print JSON and no table.
+        quiet: print the paths of the results only.
+        several: one table for all runs at the end instead of one after each.
+    """
+
+    def __init__(self, folder: Path, *, as_json: bool, quiet: bool, several: bool) -> None:
+        self.folder = folder
+        self.as_json = as_json
+        self.quiet = quiet
+        self.several = several
+        self.figures: list[dict[str, Any]] = []
+
+    def play(self, job: Run) -> None:
+        """Play a run with a progress bar, show its figures, save it.
+
+        Raises:
+            typer.Exit: Ctrl-C ended it early; what was played is saved.
+        """
+        from neucb.results import save
+        from neucb.summary import plain, summary
+
+        interrupted = _play(job, show=not (self.quiet or self.as_json))
+        if job.log.round == 0:
+            raise typer.Exit(INTERRUPTED)
+        self.figures.append(summary(job))
+        if not self.several:
+            if self.as_json:
+                print(json.dumps(plain(self.figures[-1])))
+            elif not self.quiet:
+                _print_summary(self.figures[-1])
+        saved = save(job, self.folder)
+        if not self.as_json and (self.quiet or not self.several):
+            for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
+                print(f"{label:9}{path}")
+        if interrupted:
+            if self.several:
+                self.finish()
+            _note(f"interrupted after round {job.log.round}; the results up to there are saved")
+            raise typer.Exit(INTERRUPTED)
+
+    def finish(self) -> None:
+        """Show the table of several runs."""
+        from neucb.summary import plain
+
+        if not self.several or not self.figures:
+            return
+        if self.as_json:
+            print(json.dumps(plain(self.figures)))
+        elif not self.quiet:
+            _print_table(self.figures)
+            print(f"logs, manifests and plots: {self.folder}")
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, str]:
@@ -234,6 +309,27 @@ def _print_summary(figures: dict[str, Any]) -> None:
     )
 
 
+def _print_table(figures: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{figures[0]['agent']}: cumulative regret", title_justify="left")
+    table.add_column("data set")
+    for column in ("rounds", "mean regret", "± 95 %", "best fixed arm", "uniform"):
+        table.add_column(column, justify="right")
+    for one in figures:
+        interval = one["ci95"]
+        table.add_row(
+            one["dataset"],
+            f"{one['rounds']:,}",
+            f"{one['mean_regret']:,.1f}",
+            f"{(interval[1] - interval[0]) / 2:,.1f}" if interval else "one seed",
+            f"{one['best_fixed_arm']['mean']:,.1f}",
+            f"{one['uniform']:,.1f}",
+        )
+    Console().print(table)
+
+
 @app.command()
 def agents(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with all details.")] = False,
@@ -262,16 +358,86 @@ def agents(
 
 @datasets_app.callback(invoke_without_command=True)
 def datasets(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """List the data sets, one line each."""
     from neucb.environments.catalogue import catalogue
 
+    if context.invoked_subcommand is not None:
+        return
     rows = catalogue()
     if as_json:
-        print(json.dumps([{"name": row.name, "summary": row.summary, "origin": row.origin} for row in rows]))
+        listed = [
+            {"name": row.name, "summary": row.summary, "origin": row.origin, "suites": row.suites}
+            for row in rows
+        ]
+        print(json.dumps(listed))
         return
     _print_rows([(row.name, row.summary) for row in rows])
+    print("\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, or a file")
+
+
+@datasets_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the data set, or a file.")],
+    target: Annotated[str | None, typer.Option(help="Column to predict, of a file.")] = None,
+    source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show rows, classes, columns, missing values, licence and source of a data set."""
+    from dataclasses import asdict
+
+    from neucb.environments.catalogue import load_table
+    from neucb.environments.describe import describe
+
+    table = load_table(name, source=source, cache=openml_cache, target=target, notify=_note)
+    facts = describe(table)
+    if as_json:
+        print(json.dumps(asdict(facts)))
+        return
+    shares = [f"{label} {share:.1%}" for label, share in facts.class_shares.items()]
+    more = f", and {len(shares) - 10} more" if len(shares) > 10 else ""
+    rows = [
+        ("name", facts.name),
+        ("source", facts.source),
+        ("rows", f"{facts.rows:,}"),
+        ("classes K", f"{facts.arms}: {', '.join(shares[:10])}{more}"),
+        ("columns", f"{facts.numeric} numeric, {facts.nominal} nominal"),
+        ("features d", f"{facts.features_standard} (standard), {facts.features_paper} (paper)"),
+        ("missing", f"{facts.missing:,} values"),
+        ("best fixed arm", f"loses {facts.best_fixed_arm:.2%} of the rounds"),
+    ]
+    _print_rows(rows + [(key.replace("_", " "), str(value)) for key, value in facts.provenance.items()])
+
+
+@datasets_app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Names, lists, globs.")] = None,
+    suite: Annotated[str | None, typer.Option(help="All sets of a suite: cc18 or bakeoff.")] = None,
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+) -> None:
+    """Download data sets into the OpenML cache, three at a time; what is there is kept."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from neucb.environments.catalogue import expand
+    from neucb.environments.fetch import fetch as fetch_all
+
+    wanted = expand(names or [], suite)
+    if not wanted:
+        raise InputError("name the data sets to fetch, or a --suite")
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("fetching", total=len(wanted))
+        failed = fetch_all(wanted, openml_cache, notify=_note, progress=lambda name: bar.advance(task))
+    print(f"{len(wanted) - len(failed)} of {len(wanted)} data sets are in the cache")
+    if failed:
+        raise NeucbError("; ".join(failed.values()))
 
 
 def _print_rows(rows: Sequence[tuple[str, str]]) -> None:

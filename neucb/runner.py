@@ -89,6 +89,7 @@ def prepare(
     label_noise: float = 0.0,
     source: str = "auto",
     cache: str | Path | None = None,
+    target: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     notify: Callable[[str], None] = warnings.warn,
@@ -112,7 +113,14 @@ def prepare(
     env: AnyVectorEnv
     if isinstance(dataset, str | Table | Encoded):
         numbers = parse_seeds(5 if seeds is None else seeds)
-        encoded = load(dataset, preprocessing=preprocessing, source=source, cache=cache, notify=notify)
+        encoded = load(
+            dataset,
+            preprocessing=preprocessing,
+            source=source,
+            cache=cache,
+            target=target,
+            notify=notify,
+        )
         name, rows = encoded.table.name, encoded.table.rows
         if rounds is not None and rounds > rows:
             notify(f"{name} has {rows} rows: playing {rows} rounds instead of {rounds}")
@@ -138,6 +146,7 @@ def run(
     label_noise: float = 0.0,
     source: str = "auto",
     cache: str | Path | None = None,
+    target: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     progress: Progress | None = None,
@@ -155,6 +164,7 @@ def run(
         label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
+        target: the column to predict, of a file; the last one by default.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
         progress: called after every round with the number of rounds played.
@@ -178,6 +188,7 @@ def run(
         label_noise=label_noise,
         source=source,
         cache=cache,
+        target=target,
         device=device,
         dtype=dtype,
     )

@@ -15,6 +15,7 @@ import pytest
 
 from neucb import cli
 from neucb.agents.recipes import RECIPES
+from tests.openml_server import FakeOpenML
 
 
 def neucb(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -199,3 +200,55 @@ def test_python_dash_m_is_the_command() -> None:
     command = [sys.executable, "-m", "neucb", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("neucb ")
+
+
+def test_several_data_sets_and_a_failing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file does not exist: the others are played and saved, the exit code tells."""
+    words = ("run", "--dataset", "iris,nowhere.csv", "--dataset", "win?", "--rounds", "30", "--seeds", "2")
+    monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
+    assert neucb(monkeypatch, *words, "--json", "--out", str(tmp_path)) == 1
+    captured = capsys.readouterr()
+    played = [one["dataset"] for one in json.loads(captured.out)]
+    assert played[:2] == ["iris", "wine"]
+    assert "nowhere.csv: there is no file nowhere.csv" in captured.err
+    assert len(list(tmp_path.glob("*.parquet"))) == len(played)
+
+
+def test_a_file_with_a_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("kind,a,b\n" + "x,1,2\ny,2,1\n" * 30)
+    words = ("run", "--dataset", str(path), "--target", "kind", "--seeds", "2", "--json")
+    assert neucb(monkeypatch, *words, "--out", str(tmp_path / "out")) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["dataset"], figures["source"], figures["rounds"]) == ("mine", "file", 60)
+
+
+def test_show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert neucb(monkeypatch, "datasets", "show", "covertype", "--source", "bundled") == 0
+    printed = capsys.readouterr().out
+    for words in ("20,000", "10 numeric, 44 nominal", "54 (standard)", "CC BY 4.0", "50.95%"):
+        assert words in printed
+    assert neucb(monkeypatch, "datasets", "show", "iris", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["best_fixed_arm"] == pytest.approx(2 / 3)
+
+
+def test_fetch(
+    server: FakeOpenML,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two sets and one that does not exist; asking again downloads nothing that is there."""
+    words = ("datasets", "fetch", "openml:7,openml:8", "openml:99", "iris", "--openml-cache", str(cache))
+    assert neucb(monkeypatch, *words) == 1
+    captured = capsys.readouterr()
+    assert "3 of 4 data sets are in the cache" in captured.out
+    assert "openml:99" in captured.err
+    assert "Unknown dataset" in captured.err
+    asked = len(server.asked)
+    assert neucb(monkeypatch, *words[:3], "--openml-cache", str(cache)) == 0
+    assert len(server.asked) == asked
