@@ -194,6 +194,7 @@ RECIPES = {
             oracle="linear",
             loss="squared",
             rule="inverse-gap",
+            defaults=(("regularization", 0.3), ("gamma", 100.0)),
         ),
         Recipe(
             "fastcb",
@@ -202,6 +203,7 @@ RECIPES = {
             oracle="linear",
             loss="kl",
             rule="fast-inverse-gap",
+            defaults=(("regularization", 0.1), ("gamma", 30.0)),
         ),
         Recipe("uniform", "every arm with probability 1/K, learns nothing", "the yardstick"),
     )
