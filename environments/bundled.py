@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neucb.environments.openml_cache import read_parquet, sha256
+from neucb.environments.readers import read_parquet, sha256
 from neucb.environments.table import Column, Table, labelled
 from neucb.errors import DataError
 
@@ -22,7 +22,7 @@ def covertype_sample() -> Table:
     """
     if not SAMPLE.is_file():
         raise DataError("the bundled sample of covertype is missing; install neucb again")
-    *features, target = read_parquet(SAMPLE)
+    *features, target = read_parquet(SAMPLE).columns
     assert target.levels is not None
     labels, classes = labelled(target.values, target.levels)
     columns = tuple(Column(raw.name, raw.values, raw.levels) for raw in features)

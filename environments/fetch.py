@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from neucb.environments.catalogue import number_of
@@ -26,8 +25,8 @@ def fetch(
 ) -> dict[str, str]:
     """Make sure that sets are in the OpenML cache; return name -> error for those that could not be had.
 
-    At most three downloads run at once, each in a process of its own. A set that is in the cache is
-    not asked for, so that calling again after an interruption resumes.
+    At most three downloads run at once. A set that is in the cache is not asked for, so that calling
+    again after an interruption resumes.
 
     Args:
         names: of the catalogue, or OpenML's; scikit-learn's tables need no download.
@@ -52,17 +51,17 @@ def fetch(
     if missing and not reachable(config):
         raise DataError(f"the OpenML server does not answer; {len(missing)} sets are missing")
     failed: dict[str, str] = {}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(AT_ONCE, mp_context=context) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = {pool.submit(download, config, number, name): name for name, number in missing.items()}
         try:
             for job in as_completed(jobs):
-                error = job.exception()
-                if error is not None:
+                try:
+                    job.result()
+                except DataError as error:
                     failed[jobs[job]] = str(error)
                 if progress is not None:
                     progress(jobs[job])
-        except KeyboardInterrupt:
+        except BaseException:  # Ctrl-C: leave what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return failed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.environments.openml_cache import read_arff, sha256
+from neucb.environments.readers import read_arff, sha256
 from neucb.environments.table import Column, Table, labelled
 from neucb.errors import DataError, unknown_name
 
@@ -55,7 +55,7 @@ def _read(path: Path) -> pd.DataFrame:
     if suffix == ".feather":
         return pd.read_feather(path)
     if suffix == ".arff":
-        columns = read_arff(path)
+        columns = read_arff(path).columns
         return pd.DataFrame(
             {
                 column.name: column.values

@@ -1,34 +1,36 @@
 """Download a set from the OpenML server with the real client, without risk to what is cached.
 
-The client deletes a set's folder when some calls fail, so it works in a temporary root directory
-here; a folder enters the cache by one rename, complete and checked, or not at all.
+The client deletes a set's folder when some calls fail, so it gets a temporary root directory here;
+a folder enters the cache by one rename, complete and checked, or not at all.
 """
 
 from __future__ import annotations
 
-import logging
+import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import getproxies, proxy_bypass
 
 from neucb.environments.openml_cache import data_file, read_set
 from neucb.environments.openml_config import OpenMLConfig
 from neucb.errors import DataError
 
-Answer = TypeVar("Answer")
-
 PROBE_SECONDS = 1.0
-DOWNLOAD_SECONDS = 600.0
+SILENCE_SECONDS = 20.0  # between two bytes of an answer
+DOWNLOAD_SECONDS = 1800.0  # for one set in all
 KEPT = ("description.xml", "features.xml", "qualities.xml")  # and the data file; none of the client's pickles
 
 
 def reachable(config: OpenMLConfig) -> bool:
-    """Return whether the server takes a connection within a second.
+    """Return whether the server, or the proxy in front of it, takes a connection within a second.
 
     In a thread, since looking up a host's name has no timeout of its own.
     """
@@ -36,7 +38,7 @@ def reachable(config: OpenMLConfig) -> bool:
 
     def probe() -> None:
         try:
-            with socket.create_connection(config.host, timeout=PROBE_SECONDS):
+            with socket.create_connection(_gate(config), timeout=PROBE_SECONDS):
                 answer.set()
         except OSError:
             return
@@ -45,6 +47,16 @@ def reachable(config: OpenMLConfig) -> bool:
     thread.start()
     thread.join(PROBE_SECONDS)
     return answer.is_set()
+
+
+def _gate(config: OpenMLConfig) -> tuple[str, int]:
+    """Return the host and port that the client will connect to."""
+    host, port = config.host
+    proxy = getproxies().get(urlparse(config.server).scheme)
+    if not proxy or proxy_bypass(host):
+        return host, port
+    address = urlparse(proxy if "://" in proxy else f"http://{proxy}")
+    return address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
 
 
 def download(config: OpenMLConfig, number: int, name: str) -> None:
@@ -62,13 +74,13 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
             f"{name}: cannot write to the OpenML cache {config.root}: {error.strerror}"
         ) from error
     try:
-        _fetch(config, number, name, work)
+        _ask_client(config, work, "get", str(number), f"{name}: OpenML set {number}")
         fetched = OpenMLConfig(work, config.server).folder(number)
-        read_set(fetched, number, name)  # parses all of it
-        ready = work / "ready"
-        ready.mkdir()
+        read_set(fetched, number, name, damaged="try again later")  # parses all of it
         data = data_file(fetched, number)
         assert data is not None
+        ready = work / "ready"
+        ready.mkdir()
         for path in (*(fetched / kept for kept in KEPT), data):
             if path.is_file():
                 path.rename(ready / path.name)
@@ -79,11 +91,18 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
 
 def _enter(ready: Path, folder: Path, number: int) -> None:
     """Rename the finished folder into the cache; an incomplete one there makes room."""
-    if data_file(folder, number) is not None:
-        return  # another process was faster
-    if folder.exists():
-        folder.rename(ready.parent / "incomplete")
-    os.rename(ready, folder)
+    for attempt in range(3):
+        if data_file(folder, number) is not None:
+            return  # another process was faster
+        try:
+            if folder.exists():
+                folder.rename(ready.parent / f"incomplete{attempt}")
+            os.rename(ready, folder)
+        except OSError as error:  # another process is at it: look again
+            failure = error
+        else:
+            return
+    raise DataError(f"cannot put OpenML set {number} into the cache: {failure.strerror}") from failure
 
 
 def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
@@ -92,59 +111,31 @@ def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
     Raises:
         DataError: the server does not answer properly.
     """
-
-    def ask(openml: Any) -> dict[int, int]:
-        listed = openml.datasets.list_datasets(data_name=name, status="active", output_format="dataframe")
-        if listed.empty:
-            return {}
-        return dict(zip(listed["version"].map(int), listed["did"].map(int), strict=True))
-
     with tempfile.TemporaryDirectory(prefix="neucb-") as root:
-        return _with_client(config, Path(root), ask, f"openml:{name}: the list of sets")
+        listed = _ask_client(config, Path(root), "versions", name, f"openml:{name}: the list of sets")
+    return {int(version): int(number) for version, number in listed.items()}
 
 
-def _fetch(config: OpenMLConfig, number: int, name: str, root: Path) -> None:
-    """Let the client download into `root`."""
-
-    def ask(openml: Any) -> None:
-        openml.datasets.get_dataset(
-            number, download_data=True, download_qualities=True, download_features_meta_data=True
+def _ask_client(config: OpenMLConfig, root: Path, question: str, subject: str, what: str) -> Any:
+    """Return what the client answers, its cache being `root`; see `openml_client`."""
+    program = str(Path(__file__).with_name("openml_client.py"))
+    # -P: this folder is not a place to import from
+    command = [sys.executable, "-P", program, config.server, str(SILENCE_SECONDS), question, subject]
+    surroundings = {**os.environ, "OPENML_CACHE_DIR": str(root)}
+    try:
+        done = subprocess.run(
+            command,
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DOWNLOAD_SECONDS,
         )
-
-    _with_client(config, root, ask, f"{name}: OpenML set {number}")
-
-
-def _with_client(config: OpenMLConfig, root: Path, ask: Callable[[Any], Answer], what: str) -> Answer:
-    """Return what the client answers, its cache being `root`, within `DOWNLOAD_SECONDS`.
-
-    In a thread, since the client sets no timeout on its connections.
-    """
-    answers: list[Answer] = []
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            import openml
-
-            logging.getLogger("openml").setLevel(logging.ERROR)
-            changed: dict[str, Any] = {
-                **openml.config.get_config_as_dict(),
-                "server": config.server,
-                "cachedir": root,
-                "connection_n_retries": 2,
-                "retry_policy": "human",
-            }
-            with openml.config.overwrite_config_context(changed):
-                answers.append(ask(openml))
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(DOWNLOAD_SECONDS)
-    if failures:
-        text = " ".join(str(failures[0]).split()) or type(failures[0]).__name__
-        raise DataError(f"{what} could not be downloaded: {text[:200]}") from failures[0]
-    if not answers:
-        raise DataError(f"{what} did not come from the server in time; try again later")
-    return answers[0]
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{what} did not come from the server in time; try again later") from None
+    lines = done.stdout.splitlines() or ['{"error": "the openml client stopped"}']
+    reply: dict[str, Any] = json.loads(lines[-1])
+    if "error" in reply:
+        text = " ".join(reply["error"].split())
+        raise DataError(f"{what} could not be downloaded: {text[:200]}")
+    return reply["answer"]

@@ -23,6 +23,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeOpenML]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serve(FakeOpenML({7: "parquet", 8: "arff"})) as fake:
         monkeypatch.setenv("NEUCB_OPENML_SERVER", fake.address)
         yield fake

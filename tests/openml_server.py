@@ -72,7 +72,8 @@ class FakeOpenML:
 
     Attributes:
         sets: number -> "parquet" or "arff".
-        broken: how data are served: "", "truncated", "html", "checksum", "slow" or "500".
+        broken: how data are served: "", "truncated", "html", "checksum", "slow" or "500"; "silent"
+            is slow to say anything at all.
         asked: the paths that were asked for.
     """
 
@@ -105,6 +106,8 @@ class FakeOpenML:
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Return status, content type and body."""
         self.asked.append(path)
+        if self.broken == "silent":
+            time.sleep(1.5)
         path = path.split("?")[0]
         last = path.rsplit("/", 1)[-1]
         if path.startswith("/api/v1/xml/data/list/"):
@@ -123,7 +126,7 @@ class FakeOpenML:
 
     def _data(self, body: bytes) -> tuple[int, str, bytes]:
         if self.broken == "slow":
-            time.sleep(3)
+            time.sleep(1.5)
         if self.broken == "html":
             return 200, "text/html", b"<html><body>please log in</body></html>"
         return 200, "application/octet-stream", body

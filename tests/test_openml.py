@@ -1,12 +1,10 @@
-"""OpenML: the cache read directly, the server through the real client; failures that leave no trace."""
+"""OpenML's cache, read directly; failures leave it as it was."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import pickle
-import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neucb.environments import openml_server
 from neucb.environments.catalogue import load_table
 from neucb.environments.openml_config import openml_config
 from neucb.environments.table import Table
 from neucb.errors import DataError
-from tests.openml_server import NUMBERS, FakeOpenML, parquet
 
 NS = 'xmlns:oml="http://openml.org/openml"'
 
@@ -73,8 +69,10 @@ def test_a_set_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             "flag": pa.array([True, False, None, True]),
             "boolish": nominal([0, 1, 1, None], ["true", "false"]),
             "ignored": [1.0, 2.0, 3.0, 4.0],
+            "flagged": [1.0, 2.0, 3.0, 4.0],
             "empty": pa.array([None] * 4, pa.float64()),
             "text": ["w", "x", "y", "z"],
+            "word": ["u", None, "t", "u"],
             "class:": LABEL,
         }
     )
@@ -82,19 +80,27 @@ def test_a_set_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "<oml:row_id_attribute>id</oml:row_id_attribute><oml:ignore_attribute>ignored</oml:ignore_attribute>"
     )
     folder = fill(tmp_path, 7, table, "class:", extra)
+    (folder / "features.xml").write_text(
+        f"<oml:data_features {NS}><oml:feature><oml:name>word</oml:name>"
+        "<oml:data_type>nominal</oml:data_type></oml:feature><oml:feature><oml:name>flagged</oml:name><oml:data_type>numeric</oml:data_type>"
+        "<oml:is_ignore>true</oml:is_ignore></oml:feature></oml:data_features>"
+    )
     (folder / "dataset_7.pkl.py3").write_bytes(pickle.dumps(Trap()))
     monkeypatch.chdir(tmp_path)
     before = tree(tmp_path)
     loaded = load(tmp_path, 7)
     assert tree(tmp_path) == before
     columns = {column.name: column for column in loaded.columns}
-    assert set(columns) == {"odd name", "flag", "boolish", "empty"}
+    assert set(columns) == {"odd name", "flag", "boolish", "empty", "word"}
     np.testing.assert_array_equal(columns["odd name"].values, [200, 250, np.nan, 0])
     assert np.nanmax(columns["odd name"].values * 2) == 500  # wider than the file's uint8
     assert columns["flag"].levels == ("False", "True")
     np.testing.assert_array_equal(columns["flag"].values, [1, 0, -1, 1])
     assert columns["boolish"].levels == ("true", "false")
-    assert [column.missing for column in columns.values()] == [1, 1, 1, 4]
+    assert [column.missing for column in columns.values()] == [1, 1, 1, 4, 1]
+    assert columns["word"].levels == ("t", "u")  # declared nominal, stored as text
+    np.testing.assert_array_equal(columns["word"].values, [1, -1, 0, 1])
+    assert loaded.provenance["text_columns_left_out"] == ["text"]
     assert loaded.classes == ("a", "b")
     np.testing.assert_array_equal(loaded.labels, [0, 1, 0, 1])
     assert loaded.provenance["openml_id"] == 7
@@ -131,89 +137,6 @@ def test_a_damaged_set_is_one_line_and_stays_as_it_was(tmp_path: Path, damage: s
     assert "\n" not in str(caught.value)
     assert "openml:7" in str(caught.value)
     assert tree(tmp_path) == before
-
-
-@pytest.mark.parametrize("number", [7, 8])
-def test_a_download_enters_the_cache_and_is_read_from_there(
-    server: FakeOpenML, cache: Path, number: int
-) -> None:
-    lines: list[str] = []
-    first = load(cache, number, notify=lines.append)
-    assert len(lines) == 1
-    assert "downloading" in lines[0]
-    asked = len(server.asked)
-    second = load(cache, number, notify=lines.append)
-    assert len(server.asked) == asked
-    for loaded in (first, second):
-        assert [column.name for column in loaded.columns] == ["x y"]
-        np.testing.assert_array_equal(loaded.columns[0].values, NUMBERS)
-        np.testing.assert_array_equal(loaded.labels, [0, 1, 0, 1, 0, 1])
-        assert loaded.classes == ("yes", "no")
-        assert loaded.provenance["openml_version"] == "2"
-    names = {path.name for path in openml_config(cache).folder(number).iterdir()}
-    data = f"dataset_{number}.pq" if number == 7 else "dataset.arff"
-    assert names == {"description.xml", "features.xml", "qualities.xml", data}
-
-
-@pytest.mark.parametrize(
-    ("broken", "number", "words"),
-    [
-        ("", 99, "Unknown dataset"),
-        ("500", 7, "could not be downloaded"),
-        ("truncated", 8, "could not be downloaded"),
-        ("truncated", 7, "could not be downloaded"),
-        ("checksum", 8, "hecksum"),
-        ("html", 7, "openml:7"),
-        ("html", 8, "hecksum"),
-        ("slow", 8, "in time"),
-    ],
-)
-def test_a_failed_download_leaves_nothing_behind(
-    server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch, broken: str, number: int, words: str
-) -> None:
-    load(cache, 15 - number if number in (7, 8) else 7, notify=lambda line: None)  # a good one beside it
-    before = tree(cache)
-    server.broken = broken
-    monkeypatch.setattr(openml_server, "DOWNLOAD_SECONDS", 1.0 if broken == "slow" else 60.0)
-    with pytest.raises(DataError, match=words) as caught:
-        load(cache, number, notify=lambda line: None)
-    assert "\n" not in str(caught.value)
-    assert f"openml:{number}" in str(caught.value)
-    after = tree(cache)
-    folder = str(openml_config(cache).folder(7).parent.relative_to(cache))
-    assert {k: v for k, v in after.items() if k != folder} == {k: v for k, v in before.items() if k != folder}
-
-
-def test_an_incomplete_folder_in_the_cache_is_replaced(server: FakeOpenML, cache: Path) -> None:
-    folder = openml_config(cache).folder(7)
-    folder.mkdir(parents=True)
-    (folder / "description.xml").write_text("left over")
-    assert load(cache, 7, notify=lambda line: None).rows == 6
-    assert (folder / "dataset_7.pq").read_bytes() == parquet()
-
-
-def blocked(*_: object, **__: object) -> Any:
-    time.sleep(30)
-
-
-@pytest.mark.parametrize("failure", ["refused", "blocked"])
-def test_without_a_network_the_answer_comes_soon(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, failure: str
-) -> None:
-    """Port 9 of loopback refuses; a lookup that blocks is a dead name server's way."""
-    monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
-    if failure == "blocked":
-        monkeypatch.setattr(socket, "create_connection", blocked)
-    lines: list[str] = []
-    started = time.monotonic()
-    table = load_table("covertype", cache=cache, notify=lines.append)
-    with pytest.raises(DataError, match="connect to the network") as caught:
-        load_table("mushroom", cache=cache, notify=lines.append)
-    assert time.monotonic() - started < 6
-    assert "\n" not in str(caught.value)
-    assert (table.source, table.rows) == ("bundled", 20_000)
-    assert len(lines) == 1
-    assert "20,000 rows" in lines[0]
 
 
 def test_openml_only_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

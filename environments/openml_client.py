@@ -1,0 +1,72 @@
+"""The `openml` client, run as a program of its own by `openml_server`: one question, one line of JSON.
+
+On its own, because the client makes folders and configures logging as it is imported, takes its cache
+from the environment before anything else, sets no timeout on its connections, and cannot be stopped.
+Nothing of neucb is imported here.
+
+    python openml_client.py SERVER SECONDS get NUMBER       {"answer": 24}; the set is in OPENML_CACHE_DIR
+    python openml_client.py SERVER SECONDS versions NAME    {"answer": {"1": 24, ...}}, version -> number
+
+SECONDS is how long the server may be silent. A failure is {"error": "..."}.
+"""
+
+import json
+import sys
+from typing import Any
+
+
+def _limit_silence(seconds: float) -> None:
+    """Give every connection of the client a timeout."""
+    import minio
+    import requests
+    import urllib3
+
+    class Session(requests.Session):
+        def request(self, *arguments: Any, **options: Any) -> requests.Response:
+            return super().request(*arguments, **{"timeout": seconds, **options})
+
+    original = minio.Minio
+
+    def connect(*, http_client: Any = None, **options: Any) -> Any:
+        pool = http_client or urllib3.PoolManager()
+        retries = urllib3.Retry(1, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))
+        pool.connection_pool_kw |= {"timeout": urllib3.Timeout(seconds), "retries": retries}
+        return original(http_client=pool, **options)
+
+    requests.Session = Session  # type: ignore[misc]
+    minio.Minio = connect  # type: ignore[misc, assignment]
+
+
+def _get(number: str) -> int:
+    import openml
+
+    openml.datasets.get_dataset(
+        int(number), download_data=True, download_qualities=True, download_features_meta_data=True
+    )
+    return int(number)
+
+
+def _versions(name: str) -> dict[int, int]:
+    import openml
+
+    listed = openml.datasets.list_datasets(data_name=name, status="active", output_format="dataframe")
+    if listed.empty:
+        return {}
+    return dict(zip(listed["version"].map(int), listed["did"].map(int), strict=True))
+
+
+def main(server: str, seconds: str, question: str, subject: str) -> None:
+    """Answer one question; see the module."""
+    try:
+        import openml
+
+        _limit_silence(float(seconds))
+        openml.config.server = server
+        openml.config.set_retry_policy("human", n_retries=2)
+        print(json.dumps({"answer": {"get": _get, "versions": _versions}[question](subject)}))
+    except Exception as error:  # whatever it is, the caller turns it into one line
+        print(json.dumps({"error": getattr(error, "message", None) or str(error) or type(error).__name__}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
