@@ -34,12 +34,14 @@ class Entry:
         name: for `--dataset`.
         summary: one line.
         openml: its number on OpenML, None for scikit-learn's tables.
+        alias: its name on OpenML where that is another, understood too.
         suites: the suites it belongs to: "cc18" (OpenML-CC18, Bischl et al., 2021) and "bakeoff".
     """
 
     name: str
     summary: str
     openml: int | None = None
+    alias: str = ""
     suites: tuple[str, ...] = ()
 
     @property
@@ -59,6 +61,7 @@ def _entries() -> dict[str, Entry]:
                 row["name"],
                 row["summary"],
                 int(row["openml"]) if row["openml"] else None,
+                row["alias"],
                 tuple(row["suites"].split()),
             )
             for row in csv.DictReader(handle)
@@ -89,7 +92,7 @@ def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
     for pattern in (part for text in patterns for part in text.split(",") if part):
         if not any(sign in pattern for sign in "*?["):
             if ":" not in pattern and not pattern.lower().endswith(SUFFIXES):
-                _find(pattern, None, warnings.warn)
+                pattern = _find(pattern, None, warnings.warn).name
             names.append(pattern)
             continue
         found = fnmatch.filter(_entries(), pattern)
@@ -175,9 +178,12 @@ def _find(name: str, cache: Path | None, notify: Notify) -> Entry:
         from neucb.environments.openml_names import find_number
 
         return Entry(name, f"OpenML set {rest}", find_number(openml_config(cache), rest, notify))
-    if name not in _entries():
-        raise unknown_name("data set", name, [*_entries(), "openml:<id>"])
-    return _entries()[name]
+    if name in _entries():
+        return _entries()[name]
+    for entry in catalogue():
+        if name and name.lower() in (entry.name, entry.alias.lower()):
+            return entry
+    raise unknown_name("data set", name, [*_entries(), "openml:<id>"], listing="neucb datasets")
 
 
 def number_of(name: str, cache: Path | None = None, notify: Notify = warnings.warn) -> int | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.environments.readers import read_arff, sha256
+from neucb.environments.readers import sha256
 from neucb.environments.table import Column, Table, labelled
 from neucb.errors import DataError, unknown_name
 
@@ -21,8 +22,9 @@ SUFFIXES = (".csv", ".tsv", ".arff", ".parquet", ".feather", ".libsvm", ".svmlig
 def read_file(path: Path, target: str | None = None) -> Table:
     """Return the table of a file, by its suffix.
 
-    Columns of numbers stay numbers; words, true/false and categories become nominal. A .npz holds
-    arrays `X` [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
+    Columns of numbers stay numbers; words, true/false and categories become nominal; words of which
+    hardly any occurs twice are text, left out and named in `provenance`. A .npz holds arrays `X`
+    [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
 
     Args:
         path: of the file.
@@ -55,16 +57,10 @@ def _read(path: Path) -> pd.DataFrame:
     if suffix == ".feather":
         return pd.read_feather(path)
     if suffix == ".arff":
-        columns = read_arff(path).columns
-        return pd.DataFrame(
-            {
-                column.name: column.values
-                if column.levels is None
-                else pd.Categorical.from_codes(column.values, pd.Index(column.levels))
-                for column in columns
-            }
-        )
+        return _read_arff(path)
     if suffix == ".npz":
+        if not is_zipfile(path):
+            raise DataError(f"{path} is no .npz file")
         with np.load(path, allow_pickle=False) as arrays:
             if not {"X", "y"} <= set(arrays):
                 raise DataError(f"{path} must hold the arrays X [N, d] and y [N]")
@@ -73,6 +69,21 @@ def _read(path: Path) -> pd.DataFrame:
 
     X, y = load_svmlight_file(str(path))
     return _from_arrays(X.toarray(), y)
+
+
+def _read_arff(path: Path) -> pd.DataFrame:
+    import arff
+    import pandas as pd
+
+    with path.open(encoding="utf-8") as handle:
+        loaded = arff.load(handle)
+    frame = pd.DataFrame(loaded["data"], columns=[name for name, _ in loaded["attributes"]])
+    for name, kind in loaded["attributes"]:
+        if isinstance(kind, list):
+            frame[name] = pd.Categorical(frame[name], kind)
+        elif kind.upper() != "STRING":
+            frame[name] = frame[name].astype(np.float64)
+    return frame
 
 
 def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
@@ -94,8 +105,8 @@ def from_frame(
 ) -> Table:
     """Return the table of a pandas DataFrame.
 
-    Rows without a label are left out and counted in `provenance`; columns of dates become numbers
-    (seconds).
+    Rows without a label are left out and counted in `provenance`; dates and durations become numbers
+    (seconds); see `read_file` for text.
 
     Args:
         frame: one row per example.
@@ -122,20 +133,28 @@ def from_frame(
         raise DataError(f"{name}: no row has a label in column '{label.name}'")
     assert label.levels is not None
     labels, classes = labelled(label.values[known], label.levels)
-    if len(classes) > len(labels) // 2 and len(labels) > 20:
+    if _is_text(len(classes), len(labels)):
         raise DataError(
             f"{name}: column '{label.name}' has {len(classes)} values in {len(labels)} rows and is no "
             "class label; name the target with --target"
         )
-    columns = tuple(
-        _take(_column(names[j], frame.iloc[:, j]), known) for j in range(len(names)) if j != position
-    )
+    columns, text = [], []
+    for j in (j for j in range(len(names)) if j != position):
+        column = _column(names[j], frame.iloc[:, j])
+        words = column.levels is not None and frame.dtypes.iloc[j] != "category"
+        if words and _is_text(len(column.levels or ()), len(frame)):
+            text.append(column.name)
+        else:
+            columns.append(Column(column.name, column.values[known], column.levels))
     facts = {"unlabelled_rows_left_out": int((~known).sum()), **(provenance or {})}
-    return Table(name, columns, labels, classes, source, facts)
+    if text:
+        facts["text_columns_left_out"] = text
+    return Table(name, tuple(columns), labels, classes, source, facts)
 
 
-def _take(column: Column, rows: NDArray[np.bool_]) -> Column:
-    return Column(column.name, column.values[rows], column.levels)
+def _is_text(values: int, rows: int) -> bool:
+    """Return whether so many different values in so many rows are no categories."""
+    return rows > 20 and values > rows // 2
 
 
 def _column(name: str, series: pd.Series[Any], *, nominal: bool = False) -> Column:
@@ -147,16 +166,26 @@ def _column(name: str, series: pd.Series[Any], *, nominal: bool = False) -> Colu
         codes = series.cat.codes.to_numpy().astype(np.int64)
         return Column(name, codes, tuple(str(level) for level in series.cat.categories))
     if not nominal and pd.api.types.is_datetime64_any_dtype(kind):
-        series = (series - pd.Timestamp(0, tz=getattr(kind, "tz", None))).dt.total_seconds()
+        series = series - pd.Timestamp(0, tz=getattr(kind, "tz", None))
         kind = series.dtype
+    if not nominal and pd.api.types.is_timedelta64_dtype(kind):
+        series = series.dt.total_seconds()
+        kind = series.dtype
+    if pd.api.types.is_complex_dtype(kind):
+        raise DataError(f"column '{name}' holds complex numbers; take it out of the table")
     if not nominal and pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
         return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
     if nominal and pd.api.types.is_float_dtype(kind):
         values = series.dropna().to_numpy(dtype=np.float64)
-        if (values != np.round(values)).any():
+        if not (np.abs(values) < 2**53).all() or (values != np.round(values)).any():
             raise DataError(
                 f"column '{name}' holds real numbers and is no class label; name the target with --target"
             )
         series = series.astype("Int64")
-    codes, levels = pd.factorize(series, sort=True)
+    try:
+        codes, levels = pd.factorize(series, sort=True)
+    except TypeError:  # lists, dictionaries
+        raise DataError(
+            f"column '{name}' holds neither numbers nor words; take it out of the table"
+        ) from None
     return Column(name, np.asarray(codes, dtype=np.int64), tuple(str(level) for level in levels))

@@ -30,12 +30,17 @@ class DivergedError(NeucbError):
     """An agent produced NaN or infinity, or probabilities that are none."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> InputError:
     """Return the error for a `name` that is not among `known`, with the nearest one as a hint.
 
-    `kind` is the noun of the message, for example "agent".
+    Args:
+        kind: the noun of the message, for example "agent".
+        name: what was asked for.
+        known: the names there are.
+        listing: the command that lists them, where they are too many for the message.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    others = f"see `{listing}`" if listing else f"known: {', '.join(names)}"
+    hint = f"did you mean '{near[0]}'?" if near else others
     return InputError(f"unknown {kind} '{name}': {hint}")

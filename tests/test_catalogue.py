@@ -25,6 +25,21 @@ def test_the_catalogue_is_consistent() -> None:
         assert number_of(name) == number
 
 
+def test_openmls_own_names_are_understood() -> None:
+    assert number_of("MagicTelescope") == 1120
+    assert number_of("Fashion-MNIST") == 40996
+    assert expand(["one-hundred-plants-margin,magic,MAGIC"]) == ["plants-margin", "magic"]
+    names = [name for entry in catalogue() for name in {entry.name, entry.alias.lower()} if name]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["", "zzzzzz", "table.pkl", "openml:"])
+def test_an_unknown_name_is_one_short_line(name: str) -> None:
+    with pytest.raises(InputError, match="unknown data set") as caught:
+        load_table(name)
+    assert len(str(caught.value)) < 100
+
+
 def test_lists_globs_and_suites() -> None:
     assert expand(["iris,wine", "iris"]) == ["iris", "wine"]
     assert expand(["plants-*"]) == ["plants-margin", "plants-shape", "plants-texture"]

@@ -58,6 +58,19 @@ def test_every_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
     assert other.provenance["unlabelled_rows_left_out"] == 1
 
 
+def test_an_arff_file_may_end_with_strings(tmp_path: Path) -> None:
+    path = tmp_path / "t.arff"
+    path.write_text(
+        "@RELATION t\n@ATTRIBUTE empty NUMERIC\n@ATTRIBUTE size NUMERIC\n@ATTRIBUTE label STRING\n@DATA\n"
+        "?,1,yes\n?,2,no\n?,?,?\n"
+    )
+    table = load_table(str(path))
+    assert table.classes == ("no", "yes")
+    np.testing.assert_array_equal(table.labels, [1, 0])
+    np.testing.assert_array_equal(table.columns[1].values, [1.0, 2.0])
+    assert [column.missing for column in table.columns] == [2, 0]
+
+
 def test_arrays_and_svmlight(tmp_path: Path) -> None:
     X, y = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), np.array([5, 7, 5])
     np.savez(tmp_path / "t.npz", X=X, y=y)
@@ -75,18 +88,55 @@ def test_a_pickle_in_an_npz_is_refused(tmp_path: Path) -> None:
         load_table(str(tmp_path / "t.npz"))
 
 
+def test_what_is_no_npz(tmp_path: Path) -> None:
+    (tmp_path / "t.npz").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=r"is no \.npz"):
+        load_table(str(tmp_path / "t.npz"))
+
+
 def test_dates_become_numbers_and_categories_keep_their_order() -> None:
     frame = pd.DataFrame(
         {
+            "age": pd.to_timedelta([1, 2, None], "h"),
             "day": pd.to_datetime(["1970-01-02", "", "1970-01-01"]),
             "grade": pd.Categorical(["low", "high", "low"], ["low", "mid", "high"]),
             "y": [1, 0, 1],
         }
     )
-    day, grade = from_frame(frame).columns
+    age, day, grade = from_frame(frame).columns
+    np.testing.assert_array_equal(age.values, [3600.0, 7200.0, np.nan])
     np.testing.assert_array_equal(day.values, [86400.0, np.nan, 0.0])
     assert grade.levels == ("low", "mid", "high")
     np.testing.assert_array_equal(grade.values, [0, 2, 0])
+
+
+def test_text_and_identifiers_are_left_out() -> None:
+    rows = 40
+    frame = pd.DataFrame(
+        {
+            "id": [f"u{i}" for i in range(rows)],
+            "colour": ["red", "blue"] * (rows // 2),
+            "code": pd.Categorical([f"c{i}" for i in range(rows)]),
+            "y": [0, 1] * (rows // 2),
+        }
+    )
+    table = from_frame(frame)
+    assert [column.name for column in table.columns] == ["colour", "code"]  # a category is meant as one
+    assert table.provenance["text_columns_left_out"] == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("values", "target", "words"),
+    [
+        ([[1], [2], [3]], "y", "neither numbers nor words"),
+        ([1j, 2j, 3j], "y", "complex"),
+        ([0.0, np.inf, 0.0], "x", "real numbers"),
+        ([1e300, 2e300, 1e300], "x", "real numbers"),
+    ],
+)
+def test_columns_that_cannot_be_used(values: list[object], target: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        from_frame(pd.DataFrame({"x": values, "y": ["a", "b", "a"]}), target)
 
 
 @pytest.mark.parametrize(
