@@ -18,7 +18,7 @@ from typing import Literal, get_args
 from neucb.environments.bundled import SCIKIT_LEARN, covertype_sample, scikit_learn_table
 from neucb.environments.files import SUFFIXES, read_file
 from neucb.environments.openml_cache import data_file, read_set
-from neucb.environments.openml_config import openml_config
+from neucb.environments.openml_config import OpenMLConfig, openml_config
 from neucb.environments.table import Table
 from neucb.errors import DataError, InputError, unknown_name
 
@@ -112,9 +112,9 @@ def load_table(
 ) -> Table:
     """Return the table of a name.
 
-    auto: the OpenML cache, then the server, then the bundled sample where there is one; openml: the
-    cache, then the server; bundled: only what comes with neucb and scikit-learn. Without a network
-    the answer comes in about a second.
+    auto: the OpenML cache, then the server, then the bundled sample where there is one (not in place
+    of a damaged set in the cache, which is an error); openml: the cache, then the server; bundled:
+    only what comes with neucb and scikit-learn. Without a network the answer comes in about a second.
 
     Args:
         name: of the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
@@ -137,37 +137,42 @@ def load_table(
     entry = _find(name, cache, notify)
     if entry.openml is None:
         if source == "openml":
-            raise InputError(f"{name} is scikit-learn's table, not OpenML's; leave --source out")
-        return scikit_learn_table(name)
+            raise InputError(f"{entry.name} is scikit-learn's table, not OpenML's; leave --source out")
+        return scikit_learn_table(entry.name)
     if source == "bundled":
-        if name != "covertype":
+        if entry.name != "covertype":
             raise DataError(f"{name} is not bundled; bundled are: covertype, {', '.join(SCIKIT_LEARN)}")
         return covertype_sample()
-    return _from_openml(entry, entry.openml, source, cache, notify)
+    return _from_openml(entry, entry.openml, source, openml_config(cache), notify)
 
 
-def _from_openml(entry: Entry, number: int, source: str, cache: Path | None, notify: Notify) -> Table:
+def _from_openml(entry: Entry, number: int, source: str, config: OpenMLConfig, notify: Notify) -> Table:
     from neucb.environments.openml_server import download, reachable
 
-    config = openml_config(cache)
     folder = config.folder(number)
-    if data_file(folder, number) is None:
-        if reachable(config):
-            notify(f"{entry.name}: downloading OpenML set {number} into {config.root}")
+    if data_file(folder, number) is not None:
+        return read_set(folder, number, entry.name)
+    sample = source == "auto" and entry.name == "covertype"
+    if reachable(config):
+        notify(f"{entry.name}: downloading OpenML set {number} into {config.root}")
+        try:
             download(config, number, entry.name)
-        elif source == "auto" and entry.name == "covertype":
-            table = covertype_sample()
-            notify(
-                f"covertype is not in the OpenML cache and the server does not answer: playing the bundled "
-                f"sample of {table.rows:,} rows"
-            )
-            return table
+        except DataError as error:
+            if not sample:
+                raise
+            reason = str(error)
         else:
-            raise DataError(
-                f"{entry.name}: OpenML set {number} is not in the cache {config.root} and the server does "
-                "not answer; connect to the network, or name a filled cache with --openml-cache"
-            )
-    return read_set(folder, number, entry.name)
+            return read_set(folder, number, entry.name)
+    elif sample:
+        reason = "covertype is not in the OpenML cache and the server does not answer"
+    else:
+        raise DataError(
+            f"{entry.name}: OpenML set {number} is not in the cache {config.root} and the server does not "
+            "answer; connect to the network, or name a filled cache with --openml-cache"
+        )
+    table = covertype_sample()
+    notify(f"{reason}: playing the bundled sample of {table.rows:,} rows")
+    return table
 
 
 def _find(name: str, cache: Path | None, notify: Notify) -> Entry:

@@ -21,7 +21,8 @@ class Description:
 
     Attributes:
         number, name, version, licence: as OpenML has them.
-        target: the column to predict, as the data file spells it.
+        target: the column to predict; this and all names are without percent-encoding, which the
+            files use or not.
         left_out: row identifiers and ignored columns.
         nominal: the columns declared nominal.
     """
@@ -86,7 +87,7 @@ def _describe(folder: Path) -> Description:
 
     def texts(tag: str) -> list[str]:
         found = [element.text for element in root.iter(f"{NAMESPACE}{tag}") if element.text]
-        return [part.strip() for text in found for part in text.split(",") if part.strip()]
+        return [unquote(part.strip()) for text in found for part in text.split(",") if part.strip()]
 
     targets = texts("default_target_attribute")
     left_out = set(texts("row_id_attribute")) | set(texts("ignore_attribute"))
@@ -96,9 +97,9 @@ def _describe(folder: Path) -> Description:
         for feature in ElementTree.parse(features).getroot().iter(f"{NAMESPACE}feature"):
             flags = {child.tag.removeprefix(NAMESPACE): (child.text or "").strip() for child in feature}
             if "true" in (flags.get("is_row_identifier"), flags.get("is_ignore")):
-                left_out.add(flags["name"])
+                left_out.add(unquote(flags["name"]))
             if flags.get("data_type") == "nominal":
-                nominal.add(flags["name"])
+                nominal.add(unquote(flags["name"]))
     number = int(texts("id")[0])
     if len(targets) != 1:
         raise DataError(f"OpenML set {number} has no single target column; it is no classification set")
@@ -121,7 +122,7 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         raise DataError(f"{name}: no row has a label")
     labels, classes = labelled(target.values[keep], target.levels)
     columns = tuple(
-        Column(unquote(column.name), column.values[keep], column.levels)
+        Column(column.name, column.values[keep], column.levels)
         for column in content.columns
         if column is not target and column.name not in description.left_out
     )
@@ -134,7 +135,7 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         "unlabelled_rows_left_out": int((~known).sum()),
         "sha256": sha256(path),
     }
-    text = [unquote(column) for column in content.text if column not in description.left_out]
+    text = [column for column in content.text if column not in description.left_out]
     if text:
         provenance["text_columns_left_out"] = text
     return Table(name, columns, labels, classes, "openml", provenance)

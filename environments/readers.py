@@ -1,4 +1,7 @@
-"""Read Parquet and ARFF files into columns of numbers and codes, without pandas."""
+"""Read OpenML's Parquet and ARFF files into columns of numbers and codes, without pandas.
+
+Names come without percent-encoding.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +41,8 @@ def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
 
     content = Content([], [])
     table = pq.read_table(path, use_threads=False)
-    for name in table.column_names:
-        chunk = table[name].combine_chunks()
+    for encoded, chunks in zip(table.column_names, table.columns, strict=True):
+        name, chunk = unquote(encoded), chunks.combine_chunks()
         if name in nominal and not (pa.types.is_dictionary(chunk.type) or pa.types.is_boolean(chunk.type)):
             values = pc.unique(chunk).drop_null().sort()
             chunk = pa.DictionaryArray.from_arrays(pc.index_in(chunk, values), values)
@@ -65,7 +69,8 @@ def read_arff(path: Path) -> Content:
     with path.open(encoding="utf-8") as handle:
         loaded = arff.load(handle)
     content = Content([], [])
-    for position, (name, kind) in enumerate(loaded["attributes"]):
+    for position, (encoded, kind) in enumerate(loaded["attributes"]):
+        name = unquote(encoded)
         cells = [row[position] for row in loaded["data"]]
         if isinstance(kind, list):
             code = {level: number for number, level in enumerate(kind)}

@@ -57,6 +57,7 @@ def test_lists_globs_and_suites() -> None:
 def test_scikit_learns_tables(name: str) -> None:
     table = load_table(name)
     assert table.source == "scikit-learn"
+    assert load_table(name.upper()).name == name
     assert (table.rows, table.arms) == {
         "iris": (150, 3),
         "wine": (178, 3),

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from neucb.environments import openml_cache
 from neucb.environments.catalogue import load_table
 from neucb.environments.openml_config import openml_config
 from neucb.environments.table import Table
@@ -137,6 +138,23 @@ def test_a_damaged_set_is_one_line_and_stays_as_it_was(tmp_path: Path, damage: s
     assert "\n" not in str(caught.value)
     assert "openml:7" in str(caught.value)
     assert tree(tmp_path) == before
+
+
+def test_names_agree_with_or_without_percent_encoding(tmp_path: Path) -> None:
+    columns = {"a b": [1.0] * 4, "c%20d": [1.0] * 4, "e%20f": [1.0] * 4, "the%3Aclass": LABEL}
+    extra = "<oml:ignore_attribute>a%20b, c d</oml:ignore_attribute>"
+    fill(tmp_path, 7, pa.table(columns), "the:class", extra)
+    assert [column.name for column in load(tmp_path, 7).columns] == ["e f"]
+
+
+def test_a_set_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    fill(tmp_path, 7, pa.table({"x": [1.0] * 4, "class": LABEL}))
+    monkeypatch.setattr(openml_cache, "read_parquet", forbidden)
+    with pytest.raises(DataError, match=r"dataset_7\.pq cannot be read: permission denied"):
+        load(tmp_path, 7)
 
 
 def test_openml_only_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

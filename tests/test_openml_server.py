@@ -183,6 +183,14 @@ def test_without_a_network_the_answer_comes_soon(
     assert "20,000 rows" in lines[0]
 
 
+def test_a_server_in_trouble_does_not_stop_covertype(server: FakeOpenML, cache: Path) -> None:
+    lines: list[str] = []
+    assert load_table("covertype", cache=cache, notify=lines.append).source == "bundled"
+    assert "Unknown dataset: playing the bundled sample of 20,000 rows" in lines[-1]
+    with pytest.raises(DataError, match="Unknown dataset"):
+        load_table("covertype", source="openml", cache=cache, notify=quiet)
+
+
 def test_a_proxy_is_asked_instead_of_the_server(
     server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
