@@ -131,7 +131,6 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         "openml_name": description.name,
         "openml_version": description.version,
         "licence": description.licence,
-        "rows": len(labels),
         "unlabelled_rows_left_out": int((~known).sum()),
         "sha256": sha256(path),
     }

@@ -160,6 +160,7 @@ def test_fetch_runs_three_at_once_and_resumes(
 
 def blocked(*_: object, **__: object) -> Any:
     time.sleep(30)
+    raise TimeoutError
 
 
 @pytest.mark.parametrize("failure", ["refused", "blocked"])
