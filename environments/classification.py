@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from neucb.environments.catalogue import load_table
+from neucb.environments.feedback import Feedback
+from neucb.environments.orders import make_order
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
 from neucb.errors import InputError
@@ -49,27 +52,31 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     """R replicas of a contextual bandit made of a classification table.
 
     Observation: contexts [R, d], float32, rows of L2 norm 1, shared by the arms. Action: an arm in
-    0..K-1 per replica. Reward: 1 - loss. Each replica draws its own order of rows from its seed
-    (without replacement), and its own label noise. Nothing is ever `terminated`; all replicas are
-    `truncated` together after `horizon` rounds, and there is no automatic reset.
+    0..K-1 per replica. Reward: 1 - loss. Each replica has its own order of rows, label noise and
+    drift from its seed. Nothing is ever `terminated`; all replicas are `truncated` together after
+    `horizon` rounds, and there is no automatic reset.
 
     Step info, one entry per replica, of the round just played:
-        label: [R] the clean label.
+        label: [R] the clean label, after drift.
         loss: [R] realised loss of the played arm, 1 - reward.
-        expected_losses: [R, K] expected loss of every arm: with label noise q, q for the label's arm
-            and 1 - q / (K - 1) for the others.
+        expected_losses: [R, K] expected loss of every arm, see `Feedback`.
         expected_loss, best_loss: [R] expected loss of the played and of the best arm.
         best_realised_loss: [R] realised loss of the best arm.
 
     Args:
         dataset: a name of the catalogue, a `Table`, or an `Encoded` table.
         num_envs: R >= 1.
-        horizon: rounds T of a run, 1..N; all N rows by default.
+        horizon: rounds T of a run; 1..N, or more with `recycle`; all N rows by default.
         preprocessing: "standard" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K): the chance that a label is replaced by one of the other
             K - 1, uniformly.
+        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows); 0/1 by default.
+        order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
+        drift: rounds before which the labels are permuted anew, each in 1..T-1; () for none.
+        recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
+        target: the column to predict, of a file.
 
     Raises:
         InputError: a value out of its range; DataError: the data set cannot be had.
@@ -83,21 +90,33 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         horizon: int | None = None,
         preprocessing: str = "standard",
         label_noise: float = 0.0,
+        cost: NDArray[np.float64] | None = None,
+        order: str = "shuffled",
+        drift: Sequence[int] = (),
+        recycle: bool = False,
         source: str = "auto",
         cache: str | Path | None = None,
+        target: str | None = None,
     ) -> None:
-        self.encoded = load(dataset, preprocessing=preprocessing, source=source, cache=cache)
+        self.encoded = load(dataset, preprocessing=preprocessing, source=source, cache=cache, target=target)
         self.table = self.encoded.table
         rows, features = self.encoded.contexts.shape
         arms = self.table.arms
         self.horizon = rows if horizon is None else horizon
-        self.label_noise = label_noise
+        self.order = order
+        self.drift = tuple(sorted(drift))
         if num_envs < 1:
             raise InputError(f"num_envs must be at least 1, not {num_envs}")
-        if not 1 <= self.horizon <= rows:
-            raise InputError(f"{self.table.name} has {rows} rows: rounds must be 1..{rows}, not {horizon}")
-        if not 0.0 <= label_noise < (arms - 1) / arms:
-            raise InputError(f"label noise must be at least 0 and below (K-1)/K = {(arms - 1) / arms:.3g}")
+        if self.horizon < 1 or (self.horizon > rows and not recycle):
+            raise InputError(
+                f"{self.table.name} has {rows} rows: rounds must be 1..{rows}, not {horizon}, "
+                "or the rows be drawn again (recycle)"
+            )
+        if self.drift and not (self.drift[0] > 0 and self.drift[-1] < self.horizon):
+            raise InputError(f"drift must name rounds in 1..{self.horizon - 1}, not {list(drift)}")
+        self.feedback = Feedback.make(arms, label_noise, cost)
+        self._graded = cost is not None
+        make_order(order, self.encoded.labels, arms, self.horizon, 0)  # errors now, not at reset
         self.num_envs = num_envs
         self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.DISABLED}
         self.single_observation_space = spaces.Box(-1.0, 1.0, (features,), np.float32)
@@ -105,6 +124,22 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._round = -1
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a result has to say of its environment."""
+        return {
+            "dataset": self.table.name,
+            "source": self.table.source,
+            "rows": self.table.rows,
+            "arms": self.table.arms,
+            "features": int(self.encoded.contexts.shape[1]),
+            "preprocessing": self.encoded.preprocessing,
+            "label_noise": self.feedback.noise,
+            "cost": self.feedback.cost.tolist() if self._graded else "0/1",
+            "order": self.order,
+            "drift": list(self.drift),
+            "provenance": self.table.provenance,
+        }
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -117,41 +152,34 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             options: none are known.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
-        seeds = self._seeds(seed)
-        shape = (self.num_envs, self.horizon)
-        self._order = np.empty(shape, dtype=np.int64)
-        self._seen = np.empty(shape, dtype=np.int64)  # labels after noise
-        for r, one in enumerate(seeds):
-            permutation = stream(one, "order").permutation(len(self.encoded.labels))
-            self._order[r] = permutation[: self.horizon]
-            self._seen[r] = self._noisy(self.encoded.labels[self._order[r]], one)
+        seeds = replica_seeds(seed, self.num_envs, self.np_random)
+        arms, horizon = self.table.arms, self.horizon
+        self._orders = [make_order(self.order, self.encoded.labels, arms, horizon, one) for one in seeds]
+        self._shift = np.stack([self.feedback.shifts(horizon, stream(one, "noise")) for one in seeds])
+        self._relabel = np.stack([self._permutations(one) for one in seeds])  # [R, parts, K]
         self._round = 0
+        self._show()
         return self._contexts(), {}
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int]:
-        if isinstance(seed, int):
-            return [seed + r for r in range(self.num_envs)]
-        given: Sequence[int | None] = [None] * self.num_envs if seed is None else seed
-        if len(given) != self.num_envs:
-            raise InputError(f"{len(given)} seeds for {self.num_envs} replicas")
-        return [int(self.np_random.integers(2**31)) if one is None else int(one) for one in given]
+    def _permutations(self, seed: int) -> NDArray[np.int64]:
+        """Return the permutation of labels in each part of the run [parts, K], the first one none."""
+        rng, arms = stream(seed, "drift"), self.table.arms
+        return np.stack([np.arange(arms), *(rng.permutation(arms) for _ in self.drift)])
 
-    def _noisy(self, labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-        if self.label_noise == 0.0:
-            return labels
-        noise, arms = stream(seed, "noise"), self.table.arms
-        flipped = noise.random(len(labels)) < self.label_noise
-        other = (labels + noise.integers(1, arms, len(labels))) % arms
-        return np.where(flipped, other, labels)
+    def _show(self) -> None:
+        """Let every order say which row this round shows."""
+        self.rows = np.array([order.row(self._round) for order in self._orders])  # [R]
 
     def _contexts(self) -> Observations:
-        last = min(self._round, self.horizon - 1)  # after the end: the last context once more
-        return self.encoded.contexts[self._order[:, last]]
+        contexts: Observations = self.encoded.contexts[self.rows]
+        return contexts
 
     def step(
         self, actions: Actions
     ) -> tuple[Observations, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Play one arm per replica [R]: return next contexts, rewards, terminated, truncated, info.
+
+        After the last round the contexts are those of that round once more.
 
         Raises:
             InputError: an arm that does not exist, or a step before `reset` or after the last round.
@@ -161,25 +189,41 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.table.arms:
             raise InputError(f"actions must be {self.num_envs} arms in 0..{self.table.arms - 1}")
-        rows = np.arange(self.num_envs)
-        label = self.encoded.labels[self._order[:, self._round]]
-        seen = self._seen[:, self._round]
-        expected = self._expected_losses(label)
-        loss = (actions != seen).astype(np.float64)
+        each = np.arange(self.num_envs)
+        part = bisect.bisect_right(self.drift, self._round)
+        label = self._relabel[each, part, self.encoded.labels[self.rows]]
+        seen = (label + self._shift[:, self._round]) % self.table.arms
+        expected = self.feedback.expected[label]
+        best = expected.argmin(1)
+        loss = self.feedback.cost[seen, actions]
         info = {
             "label": label,
             "loss": loss,
             "expected_losses": expected,
-            "expected_loss": expected[rows, actions],
-            "best_loss": expected.min(1),
-            "best_realised_loss": (label != seen).astype(np.float64),
+            "expected_loss": expected[each, actions],
+            "best_loss": expected[each, best],
+            "best_realised_loss": self.feedback.cost[seen, best],
         }
+        for order, one, value in zip(self._orders, label, info["expected_loss"], strict=True):
+            order.saw(int(one), float(value))
         self._round += 1
+        if self._round < self.horizon:
+            self._show()
         truncated = np.full(self.num_envs, self._round == self.horizon)
         return self._contexts(), 1.0 - loss, np.zeros(self.num_envs, dtype=np.bool_), truncated, info
 
-    def _expected_losses(self, label: NDArray[np.int64]) -> NDArray[np.float64]:
-        q, arms = self.label_noise, self.table.arms
-        expected = np.full((self.num_envs, arms), 1.0 - q / (arms - 1))
-        expected[np.arange(self.num_envs), label] = q
-        return expected
+
+def replica_seeds(
+    seed: int | Sequence[int | None] | None, replicas: int, rng: np.random.Generator
+) -> list[int]:
+    """Return one seed per replica: s, s + 1, ... of a number, drawn from `rng` where there is none.
+
+    Raises:
+        InputError: a sequence of another length.
+    """
+    if isinstance(seed, int):
+        return [seed + r for r in range(replicas)]
+    given: Sequence[int | None] = [None] * replicas if seed is None else seed
+    if len(given) != replicas:
+        raise InputError(f"{len(given)} seeds for {replicas} replicas")
+    return [int(rng.integers(2**31)) if one is None else int(one) for one in given]

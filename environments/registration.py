@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gymnasium
 
-CLASSIFICATION = "neucb/Classification-v0"
+# id -> (what makes the single form, what makes the vector form)
+ENVIRONMENTS = {
+    "neucb/Classification-v0": (
+        "neucb.environments.single:classification",
+        "neucb.environments.classification:ClassificationVectorEnv",
+    ),
+    "neucb/Synthetic-v0": (
+        "neucb.environments.single:synthetic",
+        "neucb.environments.synthetic:SyntheticVectorEnv",
+    ),
+}
 
 
 def register() -> None:
     """Register every environment; a second call does nothing."""
-    if CLASSIFICATION not in gymnasium.registry:
-        gymnasium.register(
-            id=CLASSIFICATION,
-            entry_point="neucb.environments.single:ClassificationEnv",
-            vector_entry_point="neucb.environments.classification:ClassificationVectorEnv",
-        )
+    for name, (single, vector) in ENVIRONMENTS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(id=name, entry_point=single, vector_entry_point=vector)

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium import Env
+from gymnasium.vector import VectorEnv
 
-from neucb.environments.classification import ClassificationVectorEnv, Observations
-from neucb.environments.preprocessing import Encoded
-from neucb.environments.table import Table
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.synthetic import SyntheticVectorEnv
+from neucb.errors import InputError
 
 
-class ClassificationEnv(Env[Observations, np.int64]):
-    """`ClassificationVectorEnv` with one replica and without the replica axis.
+class SingleEnv(Env[Any, np.int64]):
+    """A vector environment of one replica without its replica axis.
 
-    Args and errors as there. The episode is truncated after `horizon` rounds.
+    Observations, rewards and info entries lose their first axis; the episode is truncated after
+    `horizon` rounds.
+
+    Args:
+        vector: an environment with num_envs = 1.
+
+    Raises:
+        InputError: it has more replicas than one.
     """
 
-    def __init__(
-        self,
-        dataset: str | Table | Encoded,
-        *,
-        horizon: int | None = None,
-        preprocessing: str = "standard",
-        label_noise: float = 0.0,
-        source: str = "auto",
-        cache: str | Path | None = None,
-    ) -> None:
-        self._vector = ClassificationVectorEnv(
-            dataset,
-            horizon=horizon,
-            preprocessing=preprocessing,
-            label_noise=label_noise,
-            source=source,
-            cache=cache,
-        )
+    def __init__(self, vector: VectorEnv[Any, Any, Any]) -> None:
+        if vector.num_envs != 1:
+            raise InputError(f"the single form needs an environment of 1 replica, not {vector.num_envs}")
+        self.vector = vector
         self.metadata = {"render_modes": []}
-        self.observation_space = self._vector.single_observation_space
-        self.action_space = self._vector.single_action_space
+        self.observation_space = vector.single_observation_space
+        self.action_space = vector.single_action_space
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, dict[str, Any]]:
-        """Start a run: return the first context [d] and an empty info."""
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start a run: return the first context and the info."""
         super().reset(seed=seed)
         one = int(self.np_random.integers(2**31)) if seed is None else seed
-        contexts, info = self._vector.reset(seed=one, options=options)
-        return contexts[0], info
+        contexts, info = self.vector.reset(seed=one, options=options)
+        return contexts[0], {key: value[0] for key, value in info.items()}
 
-    def step(self, action: np.int64) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
-        """Play one arm: return the next context [d], the reward, terminated, truncated and the info."""
-        contexts, rewards, _, truncated, info = self._vector.step(np.array([action]))
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Play one arm: return the next context, the reward, terminated, truncated and the info."""
+        contexts, rewards, _, truncated, info = self.vector.step(np.array([action]))
         alone = {key: value[0] for key, value in info.items()}
         return contexts[0], float(rewards[0]), False, bool(truncated[0]), alone
+
+
+def classification(dataset: Any, **options: Any) -> SingleEnv:
+    """Return the single form of `ClassificationVectorEnv`, made with the same arguments."""
+    return SingleEnv(ClassificationVectorEnv(dataset, 1, **options))
+
+
+def synthetic(world: str = "cosine", **options: Any) -> SingleEnv:
+    """Return the single form of `SyntheticVectorEnv`, made with the same arguments."""
+    return SingleEnv(SyntheticVectorEnv(world, 1, **options))

@@ -16,28 +16,31 @@ if TYPE_CHECKING:
     from neucb.agents.agent import Agent, Reduction
     from neucb.agents.prediction import Prediction
     from neucb.environments.classification import ClassificationVectorEnv
-    from neucb.environments.single import ClassificationEnv
+    from neucb.environments.single import SingleEnv
+    from neucb.environments.synthetic import SyntheticVectorEnv
     from neucb.runner import run
     from neucb.spec import Spec
 
 __version__ = "0.1.0"
 __all__ = [
     "Agent",
-    "ClassificationEnv",
     "ClassificationVectorEnv",
     "Prediction",
     "Reduction",
+    "SingleEnv",
     "Spec",
+    "SyntheticVectorEnv",
     "run",
 ]
 
 _HOMES = {
     "Agent": "neucb.agents.agent",
-    "ClassificationEnv": "neucb.environments.single",
     "ClassificationVectorEnv": "neucb.environments.classification",
     "Prediction": "neucb.agents.prediction",
     "Reduction": "neucb.agents.agent",
+    "SingleEnv": "neucb.environments.single",
     "Spec": "neucb.spec",
+    "SyntheticVectorEnv": "neucb.environments.synthetic",
     "run": "neucb.runner",
 }
 

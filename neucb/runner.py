@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,9 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     preprocessing: str = "standard",
     label_noise: float = 0.0,
+    order: str = "shuffled",
+    drift: Sequence[int] = (),
+    recycle: bool = False,
     source: str = "auto",
     cache: str | Path | None = None,
     target: str | None = None,
@@ -122,15 +125,25 @@ def prepare(
             notify=notify,
         )
         name, rows = encoded.table.name, encoded.table.rows
-        if rounds is not None and rounds > rows:
+        if rounds is not None and rounds > rows and not recycle:
             notify(f"{name} has {rows} rows: playing {rows} rounds instead of {rounds}")
-        rounds = min(rounds or ROUNDS, rows)
-        env = ClassificationVectorEnv(encoded, len(numbers), horizon=rounds, label_noise=label_noise)
-        environment = _describe(env)
+        rounds = rounds if recycle and rounds else min(rounds or ROUNDS, rows)
+        env = ClassificationVectorEnv(
+            encoded,
+            len(numbers),
+            horizon=rounds,
+            label_noise=label_noise,
+            order=order,
+            drift=drift,
+            recycle=recycle,
+        )
     else:
+        if not hasattr(dataset, "num_envs"):
+            raise InputError("the environment must be a gymnasium.vector.VectorEnv, a table or a name")
         env = dataset
         numbers = parse_seeds(env.num_envs if seeds is None else seeds)
-        environment = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
+    unnamed = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
+    environment = env.describe() if hasattr(env, "describe") else unnamed
     spec = _spec(env, numbers, rounds, device, dtype)
     return Run(agent, agent_name, env, RunLog(spec), chosen, environment)
 
@@ -144,6 +157,9 @@ def run(
     settings: Mapping[str, Any] | None = None,
     preprocessing: str = "standard",
     label_noise: float = 0.0,
+    order: str = "shuffled",
+    drift: Sequence[int] = (),
+    recycle: bool = False,
     source: str = "auto",
     cache: str | Path | None = None,
     target: str | None = None,
@@ -162,6 +178,9 @@ def run(
         settings: hyper-parameters of a named agent; a number, or a list with one number per seed.
         preprocessing: "standard" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
+        order: "shuffled", "stored", "sorted" or "weakest-class", see `ClassificationVectorEnv`.
+        drift: rounds before which the labels are permuted anew.
+        recycle: allow more rounds than rows, the rows being drawn again.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
         target: the column to predict, of a file; the last one by default.
@@ -186,6 +205,9 @@ def run(
         settings=settings,
         preprocessing=preprocessing,
         label_noise=label_noise,
+        order=order,
+        drift=drift,
+        recycle=recycle,
         source=source,
         cache=cache,
         target=target,
@@ -202,28 +224,16 @@ def _spec(env: AnyVectorEnv, seeds: tuple[int, ...], rounds: int | None, device:
         raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
     shape = env.single_observation_space.shape
     arms = getattr(env.single_action_space, "n", None)
-    if arms is None or shape is None or len(shape) != 1:
-        raise InputError("the environment needs contexts of shape [d] and a Discrete action space")
+    if arms is None or shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
+        raise InputError("the environment needs contexts [d] or [K, d] and a Discrete action space of K arms")
     horizon = getattr(env, "horizon", None)
     if rounds is None and horizon is None:
         raise InputError("say how many rounds: this environment has no horizon")
     if rounds is not None and horizon is not None and rounds > horizon:
         raise InputError(f"the environment has {horizon} rounds, not {rounds}")
-    return Spec(seeds, int(arms), int(shape[0]), int(rounds or horizon or 0), device, dtype)
-
-
-def _describe(env: ClassificationVectorEnv) -> dict[str, Any]:
-    table = env.table
-    return {
-        "dataset": table.name,
-        "source": table.source,
-        "rows": table.rows,
-        "arms": table.arms,
-        "features": int(env.encoded.contexts.shape[1]),
-        "preprocessing": env.encoded.preprocessing,
-        "label_noise": env.label_noise,
-        "provenance": table.provenance,
-    }
+    return Spec(
+        seeds, int(arms), int(shape[-1]), int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2
+    )
 
 
 def _check_device(device: str) -> None:

@@ -18,6 +18,8 @@ class Spec:
         features: context dimension d >= 1.
         horizon: number of rounds T >= 1.
         device: torch device, "cpu" or "cuda".
+        per_arm: whether contexts are [R, K, d], features of every arm, instead of [R, d], shared by
+            the arms.
         dtype: "float32" or "float64", the precision of networks. Probabilities are always float64.
 
     Raises:
@@ -30,6 +32,7 @@ class Spec:
     horizon: int
     device: str = "cpu"
     dtype: str = "float32"
+    per_arm: bool = False
 
     def __post_init__(self) -> None:
         if not self.seeds or min(self.seeds) < 0:
@@ -45,3 +48,8 @@ class Spec:
     def replicas(self) -> int:
         """R, the number of replicas that walk together."""
         return len(self.seeds)
+
+    @property
+    def blocks(self) -> int:
+        """Parameter blocks of a model: one per arm under shared contexts, one for all under own ones."""
+        return 1 if self.per_arm else self.arms

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import neucb
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.single import ClassificationEnv
+from neucb.environments.single import classification
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, InputError
 
@@ -23,6 +23,16 @@ def toy(rows: int = 60, arms: int = 3) -> Table:
     signal = labels + 0.1 * rng.standard_normal(rows)
     columns = (Column("signal", signal), Column("noise", rng.standard_normal(rows)))
     return Table("toy", columns, labels, tuple("abc"[:arms]), "memory")
+
+
+def rows_shown(env: ClassificationVectorEnv, seeds: list[int] | None = None) -> np.ndarray:
+    """Play arm 0 to the end; return the rows shown [T, R]."""
+    env.reset(seed=seeds)
+    shown = []
+    for _ in range(env.horizon):
+        shown.append(env.rows)
+        env.step(np.zeros(env.num_envs, dtype=np.int64))
+    return np.stack(shown)
 
 
 def test_gymnasium_makes_both_forms() -> None:
@@ -39,11 +49,11 @@ def test_gymnasium_makes_both_forms() -> None:
 def test_gymnasiums_own_checker_passes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(ClassificationEnv(toy()), skip_render_check=True)
+        check_env(classification(toy()), skip_render_check=True)
 
 
 def test_single_form_is_the_first_replica() -> None:
-    single, many = ClassificationEnv(toy()), ClassificationVectorEnv(toy(), 2)
+    single, many = classification(toy()), ClassificationVectorEnv(toy(), 2)
     context, _ = single.reset(seed=4)
     contexts, _ = many.reset(seed=4)
     for t in range(60):
@@ -70,11 +80,10 @@ def test_exactly_horizon_live_rounds() -> None:
 
 def test_rows_are_a_permutation_per_seed_and_independent_of_neighbours() -> None:
     together, alone = ClassificationVectorEnv(toy(), 3), ClassificationVectorEnv(toy(), 1)
-    together.reset(seed=[1, 2, 3])
-    alone.reset(seed=[2])
-    np.testing.assert_array_equal(together._order[1], alone._order[0])
-    assert sorted(alone._order[0]) == list(range(60))
-    assert not np.array_equal(together._order[0], together._order[2])
+    both, one = rows_shown(together, [1, 2, 3]), rows_shown(alone, [2])
+    np.testing.assert_array_equal(both[:, 1], one[:, 0])
+    assert sorted(one[:, 0]) == list(range(60))
+    assert not np.array_equal(both[:, 0], both[:, 2])
 
 
 def test_losses_without_noise() -> None:
@@ -89,20 +98,24 @@ def test_losses_without_noise() -> None:
 
 def test_label_noise_flips_to_the_other_classes_uniformly() -> None:
     """Loss of the clean label's arm is q on average, of the others 1 - q / (K - 1)."""
-    rows, q = 30_000, 0.3
-    env = ClassificationVectorEnv(toy(rows), 1, label_noise=q)
+    rounds, q = 30_000, 0.3
+    env = ClassificationVectorEnv(toy(), 1, horizon=rounds, label_noise=q, recycle=True)
     env.reset(seed=0)
-    seen, clean = env._seen[0], env.encoded.labels[env._order[0]]
-    shift = (seen - clean) % 3
-    shares = np.bincount(shift, minlength=3) / rows
-    np.testing.assert_allclose(shares, [1 - q, q / 2, q / 2], atol=4 * 0.5 / rows**0.5)
-    _, reward, _, _, info = env.step(np.array([0]))
-    expected = np.full(3, 1 - q / 2)
-    expected[info["label"][0]] = q
-    np.testing.assert_allclose(info["expected_losses"][0], expected)
-    assert info["best_loss"][0] == q
-    assert info["best_realised_loss"][0] == float(seen[0] != clean[0])
-    assert reward[0] == float(seen[0] == 0)
+    losses = np.zeros((rounds, 2))
+    for t in range(rounds):
+        clean = int(env.encoded.labels[env.rows][0])
+        arm = (clean + t % 3) % 3  # the clean label's arm, and each of the others
+        _, reward, _, _, info = env.step(np.array([arm]))
+        losses[t] = 1.0 - reward[0], info["best_realised_loss"][0]
+        expected = np.full(3, 1 - q / 2)
+        expected[clean] = q
+        np.testing.assert_allclose(info["expected_losses"][0], expected)
+        assert info["best_loss"][0] == q
+        if arm == clean:
+            assert info["best_realised_loss"][0] == losses[t, 0]
+    means = [losses[k::3, 0].mean() for k in range(3)]
+    np.testing.assert_allclose(means, [q, 1 - q / 2, 1 - q / 2], atol=4 * 0.5 / (rounds / 3) ** 0.5)
+    assert abs(losses[:, 1].mean() - q) < 4 * 0.5 / rounds**0.5
 
 
 @pytest.mark.parametrize("bad", [{"horizon": 0}, {"horizon": 61}, {"label_noise": 0.67}, {"num_envs": 0}])
@@ -121,10 +134,8 @@ def test_bad_actions(actions: list[int]) -> None:
 
 def test_reset_without_a_seed_draws_another_order() -> None:
     env = ClassificationVectorEnv(toy(), 1)
-    env.reset(seed=3)
-    first = env._order.copy()
-    env.reset()
-    assert not np.array_equal(first, env._order)
+    first = rows_shown(env, [3])
+    assert not np.array_equal(first, rows_shown(env))
 
 
 def test_a_table_of_one_class_is_refused() -> None:

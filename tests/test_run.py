@@ -183,9 +183,9 @@ def test_summary_and_interval() -> None:
 def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
     job = prepare("uniform", toy(), 100, 2)
     job.play()
-    assert isinstance(job.env, ClassificationVectorEnv)
-    labels = job.env.encoded.labels[job.env._order]
-    best = [100 - np.bincount(row).max() for row in labels]
+    job.env.reset(seed=[0, 1])  # type: ignore[arg-type]
+    labels = [job.env.step(np.zeros(2, dtype=np.int64))[4]["label"] for _ in range(100)]
+    best = [100 - np.bincount(column).max() for column in np.stack(labels).T]
     assert summary(job)["best_fixed_arm"]["per_seed"] == best
 
 

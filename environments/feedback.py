@@ -1,0 +1,58 @@
+"""Feedback: what the arms cost in a round, in expectation and as drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import InputError
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Costs of arms under labels, and noise on the labels.
+
+    Attributes:
+        cost: [K, K]; cost[y, a] in [0, 1] is the loss of arm a under label y.
+        expected: [K, K]; expected[y, a], the mean loss of arm a when the clean label is y:
+            (1 - q) cost[y, a] + q / (K - 1) * sum of cost[y', a] over the other labels y'.
+        noise: q, the chance that a label is replaced by one of the others, uniformly.
+    """
+
+    cost: Matrix
+    expected: Matrix
+    noise: float
+
+    @staticmethod
+    def make(arms: int, noise: float = 0.0, cost: Matrix | None = None) -> Feedback:
+        """Return the feedback of K = `arms` classes, 0/1 loss by default.
+
+        Raises:
+            InputError: noise outside [0, (K - 1) / K), or a cost matrix of another shape or with
+                entries outside [0, 1].
+        """
+        if not 0.0 <= noise < (arms - 1) / arms:
+            raise InputError(f"label noise must be at least 0 and below (K-1)/K = {(arms - 1) / arms:.3g}")
+        matrix = 1.0 - np.eye(arms) if cost is None else np.asarray(cost, dtype=np.float64)
+        if matrix.shape != (arms, arms):
+            raise InputError(
+                f"the cost matrix must be [label, arm] of shape {(arms, arms)}, not {matrix.shape}"
+            )
+        if not ((matrix >= 0.0) & (matrix <= 1.0)).all():
+            raise InputError("costs must lie in [0, 1]")
+        seen = np.full((arms, arms), noise / (arms - 1))
+        np.fill_diagonal(seen, 1.0 - noise)
+        return Feedback(matrix, seen @ matrix, noise)
+
+    def shifts(self, horizon: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return by how much noise moves the label in each round [T]: 0, or uniformly 1..K-1.
+
+        The label seen is (label + shift) mod K.
+        """
+        arms = len(self.cost)
+        flipped = rng.random(horizon) < self.noise
+        return np.where(flipped, rng.integers(1, arms, horizon), 0)
