@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from neucb.agents.prediction import Prediction, Round
@@ -17,6 +18,10 @@ class Agent(Protocol):
 
     Row r of every tensor belongs to replica r, which must not notice the others. The runner calls
     `reset` once, then `distribution` and `update` once a round. It samples the arm itself.
+
+    Contexts are [R, d], or [R, K, d] where `spec.per_arm`. An agent for environments in which only
+    some arms are available takes them as a second argument, `distribution(context, available)`,
+    bool [R, K], and gives the others probability 0.
     """
 
     def reset(self, spec: Spec) -> None:
@@ -72,9 +77,11 @@ class Reduction:
         zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
         self._round = Round(1, zero, spec.horizon)
 
-    def distribution(self, context: Tensor) -> Tensor:
-        """Return the probability of each arm [R, K] for contexts [R, d]."""
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""
         self.prediction = self.oracle.predict(context)
+        if available is not None:
+            self.prediction = replace(self.prediction, available=available)
         return self.rule(self.prediction, self._round)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

@@ -1,11 +1,13 @@
 """Exploration rules: from predicted losses to a probability for every arm.
 
 All compute in float64 and elementwise over [R, K]. The best arm b is the argmin of the predicted
-losses; arms within a relative 1e-12 of it are tied, and the lowest index wins.
+losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Arms that are not
+available have probability 0, and K counts those that are.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,14 @@ TIE = 1e-12
 FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
 
 
+def _losses(prediction: Prediction) -> tuple[Tensor, Tensor]:
+    """Return predicted losses [R, K], infinite for arms not available, and the arms' number [R, 1]."""
+    mean = prediction.mean.double()
+    if prediction.available is None:
+        return mean, mean.new_full((len(mean), 1), mean.shape[1])
+    return mean.masked_fill(~prediction.available, math.inf), prediction.available.sum(1, keepdim=True)
+
+
 def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
     """Return the least prediction [R, 1] and the gaps to it [R, K], tied arms at exactly 0."""
     least = mean.amin(1, keepdim=True)
@@ -30,6 +40,7 @@ def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
 
 def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
     """Give what the other arms leave of 1 to the best arm, the first whose gap is 0."""
+    probability = probability.masked_fill(gap.isinf(), 0.0)
     best = gap.argmin(1, keepdim=True)
     probability = probability.scatter(1, best, 0.0)
     return probability.scatter(1, best, 1.0 - probability.sum(1, keepdim=True))
@@ -47,10 +58,9 @@ class InverseGap:
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
-        mean = prediction.mean.double()
-        arms = mean.shape[1]
+        mean, arms = _losses(prediction)
         _, gap = _gaps(mean)
-        gamma = self.gamma(now, arms).unsqueeze(1)
+        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
         return _rest_to_best(1.0 / (arms + gamma * gap), gap)
 
 
@@ -66,10 +76,9 @@ class FastInverseGap:
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
-        mean = prediction.mean.double().clamp_min(FLOOR)
-        arms = mean.shape[1]
-        least, gap = _gaps(mean)
-        gamma = self.gamma(now, arms).unsqueeze(1)
+        mean, arms = _losses(prediction)
+        least, gap = _gaps(mean.clamp_min(FLOOR))
+        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
         return _rest_to_best(least / (arms * least + gamma * gap), gap)
 
 
@@ -81,8 +90,7 @@ class EpsilonGreedy:
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
-        mean = prediction.mean.double()
-        replicas, arms = mean.shape
+        mean, arms = _losses(prediction)
         _, gap = _gaps(mean)
-        epsilon = per_replica(self.epsilon, replicas, device=str(mean.device)).unsqueeze(1)
-        return _rest_to_best((epsilon / arms).expand(-1, arms), gap)
+        epsilon = per_replica(self.epsilon, len(mean), device=str(mean.device)).unsqueeze(1)
+        return _rest_to_best((epsilon / arms).expand_as(mean), gap)

@@ -34,7 +34,7 @@ class Forward:
     """One pass through the network for all arms.
 
     Attributes:
-        x: [R, d] contexts, the intercept included.
+        x: [R, d] or [R, K, d] contexts, the intercept included.
         hidden: [R, K, m] pre-activations of the hidden layer.
         head: [R, m] the second layer, w2.
         output: [R, K] the network's outputs f.
@@ -51,24 +51,28 @@ class Forward:
         """Return the gradient of f at the played arms [R]."""
         rows = torch.arange(len(action), device=action.device)
         hidden = self.hidden[rows, action]  # [R, m]
-        return Gradient(action, self.x, self.head * (hidden > 0), hidden.relu())
+        if self.x.dim() == 3:
+            block, x = rows, self.x[rows, action]
+        else:
+            block, x = action + self.hidden.shape[1] * rows, self.x
+        return Gradient(block, x, self.head * (hidden > 0), hidden.relu())
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """The gradient of one output f_a: delta x' on the a-th block of W1, `activation` on w2.
+    """The gradient of one output f_a: delta x' on one block of W1, `activation` on w2.
 
     The output factor is not in it. It is of rank one on the first layer and nought on the other
-    arms' blocks, and never built in full.
+    blocks, and never built in full.
 
     Attributes:
-        action: [R] the arms a.
-        x: [R, d] contexts, the intercept included.
+        block: [R] which block of W1, among those of all replicas.
+        x: [R, d] contexts of the arms a, the intercept included.
         delta: [R, m], w2 * relu'(h_a).
         activation: [R, m], relu(h_a).
     """
 
-    action: Tensor
+    block: Tensor
     x: Tensor
     delta: Tensor
     activation: Tensor
@@ -86,7 +90,7 @@ class Weights(Protocol):
         """Start at theta_0; `rate` [R] holds the largest step size of the run."""
 
     def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d]; change no state."""
+        """Return the pass for contexts [R, d] or [R, K, d]; change no state."""
 
     def predict(self, output: Tensor) -> Tensor:
         """Return predicted losses [R, K] for outputs f [R, K]."""
@@ -106,7 +110,7 @@ class Initial:
     """theta_0 of all replicas, and the shape of the network.
 
     Attributes:
-        first: [R K, d, m] first layer, one block per arm, input-major.
+        first: [R B, d, m] first layer, B = spec.blocks, input-major.
         head: [R, m] second layer.
         factor: the output factor of f = factor * w2 . relu(W1 z).
         spec: the run's shape; `spec.features` does not count the intercept.
@@ -129,26 +133,29 @@ class Initial:
 
     @staticmethod
     def draw(spec: Spec, width: int, init: Initialisation, inputs: int) -> Initial:
-        """Draw W1 [K, m, inputs] and w2 [m] of every replica from its stream "init"."""
+        """Draw W1 [B, m, inputs] and w2 [m] of every replica from its stream "init"."""
         sd_first, sd_head, factor = INITIALISATIONS[init](width)
-        first = np.empty((spec.replicas, spec.arms, inputs, width), dtype=spec.dtype)
+        first = np.empty((spec.replicas, spec.blocks, inputs, width), dtype=spec.dtype)
         head = np.empty((spec.replicas, width), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
             normal = stream(seed, "init").standard_normal
-            first[r] = sd_first * normal((spec.arms, width, inputs)).transpose(0, 2, 1)
+            first[r] = sd_first * normal((spec.blocks, width, inputs)).transpose(0, 2, 1)
             head[r] = sd_head * normal(width)
-        blocks = first.reshape(spec.replicas * spec.arms, inputs, width)
+        blocks = first.reshape(spec.replicas * spec.blocks, inputs, width)
         to = spec.device
         return Initial(torch.from_numpy(blocks).to(to), torch.from_numpy(head).to(to), factor, spec)
 
 
-def hidden_layer(x: Tensor, first: Tensor, arms: int) -> Tensor:
+def hidden_layer(x: Tensor, first: Tensor) -> Tensor:
     """Return pre-activations [R, K, m] of contexts [R, d] under blocks [R K, d, m].
 
-    In row form, x' W: the column form takes a slow path in the matrix library, and its bits depend
-    on the number of replicas.
+    Contexts [R, K, d] go through one block per replica, [R, d, m]. In row form, x' W: the column
+    form takes a slow path in the matrix library, and its bits depend on the number of replicas.
     """
+    if x.dim() == 3:
+        return torch.bmm(x, first)
     R, d = x.shape
+    arms = len(first) // R
     rows = x.view(R, 1, 1, d).expand(R, arms, 1, d).reshape(R * arms, 1, d)
     return torch.bmm(rows, first).view(R, arms, -1)
 
@@ -159,11 +166,10 @@ def outputs(hidden: Tensor, head: Tensor, factor: float) -> Tensor:
     return f if factor == 1.0 else f * factor
 
 
-def add_outer(first: Tensor, gradient: Gradient, scale: Tensor, arms: int) -> None:
-    """Add scale [R] * x delta' to the played arms' blocks of `first` [R K, d, m], in place."""
-    block = gradient.action + arms * torch.arange(len(scale), device=scale.device)
+def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
+    """Add scale [R] * x delta' to the played arms' blocks of `first` [R B, d, m], in place."""
     update = gradient.x.unsqueeze(2) * (gradient.delta * scale.unsqueeze(1)).unsqueeze(1)
-    first.index_add_(0, block, update)
+    first.index_add_(0, gradient.block, update)
 
 
 class PlainWeights:
@@ -178,7 +184,7 @@ class PlainWeights:
 
     def forward(self, x: Tensor) -> Forward:
         """Return the pass for contexts [R, d]."""
-        hidden = hidden_layer(x, self._first, self._initial.spec.arms)
+        hidden = hidden_layer(x, self._first)
         return Forward(x, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
 
     def predict(self, output: Tensor) -> Tensor:
@@ -190,7 +196,7 @@ class PlainWeights:
         output = forward.output.gather(1, action.unsqueeze(1)).squeeze(1)
         scale = -rate * self._initial.factor * (self._loss.link(output) - target)
         gradient = forward.played(action)
-        add_outer(self._first, gradient, scale, self._initial.spec.arms)
+        add_outer(self._first, gradient, scale)
         self._head = self._head + scale.unsqueeze(1) * gradient.activation
 
     def distance(self) -> Tensor:
@@ -216,9 +222,11 @@ def scale_about(value: Tensor, centre: Tensor, keep: Tensor) -> None:
 class Neural:
     """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arm by one gradient step a round.
 
+    Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a).
+
     Both layers are trained on the newest sample only: theta <- Proj_B(theta - eta_t grad), B the
     ball of `radius` round theta_0, eta_t = lr / t^lr_power. Memory 4 p bytes a replica with
-    p = K m (d + 1) + m, no history.
+    p = B m (d + 1) + m and B = `spec.blocks`, no history.
 
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
     (arXiv 2312.07145), as we read the paper.
@@ -271,7 +279,8 @@ class Neural:
             raise InputError("lr and radius must be > 0")
         self._dtype = getattr(torch, spec.dtype)
         constant = per_replica(self.intercept, spec.replicas, device=spec.device)
-        self._constant = constant.to(self._dtype).unsqueeze(1)  # [R, 1]
+        shape = (spec.replicas, spec.arms, 1) if spec.per_arm else (spec.replicas, 1)
+        self._constant = constant.to(self._dtype).view(-1, *(1,) * (len(shape) - 1)).expand(shape)
         self._rate = rate
         self._power = per_replica(self.lr_power, spec.replicas, device=spec.device)
         self._constant_rate = bool((self._power == 0).all())
@@ -282,8 +291,8 @@ class Neural:
         self.weights.reset(initial, rate, self.loss)
 
     def predict(self, context: Tensor) -> Prediction:
-        """Return predicted losses [R, K] for contexts [R, d]."""
-        x = torch.cat([context.to(self._dtype), self._constant], 1)  # [R, d + 1]
+        """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
+        x = torch.cat([context.to(self._dtype), self._constant], -1)
         forward = self.weights.forward(x)
         self._last = (context, forward)  # the step on the same contexts needs the same pass
         return Prediction(self.weights.predict(forward.output))

@@ -86,10 +86,10 @@ class ExpectedPerturbation(PlainWeights):
         self._square = torch.zeros_like(c)  # |u|^2 [R], float64
 
     def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d]."""
-        initial, arms = self._initial, self._initial.spec.arms
-        moved = self._scale.view(-1, 1, 1) * hidden_layer(x, self._first, arms)
-        hidden = hidden_layer(x, initial.first, arms) + moved
+        """Return the pass for contexts [R, d] or [R, K, d]."""
+        initial = self._initial
+        moved = self._scale.view(-1, 1, 1) * hidden_layer(x, self._first)
+        hidden = hidden_layer(x, initial.first) + moved
         head = initial.head + self._scale.unsqueeze(1) * self._head
         return Forward(x, hidden, head, outputs(hidden, head, initial.factor), moved)
 
@@ -117,7 +117,7 @@ class ExpectedPerturbation(PlainWeights):
 
         self._scale = keep * self._scale
         self._fold()
-        add_outer(self._first, gradient, move / self._scale, self._initial.spec.arms)
+        add_outer(self._first, gradient, move / self._scale)
         self._head = self._head + (move / self._scale).unsqueeze(1) * gradient.activation
 
     def _fold(self) -> None:
@@ -197,29 +197,29 @@ class SignPerturbation(PlainWeights):
 
     def _draw_signs(self, initial: Initial) -> None:
         spec, S, m = initial.spec, self.count, initial.width
-        R, K, d = spec.replicas, spec.arms, initial.first.shape[1]
+        R, B, d = spec.replicas, spec.blocks, initial.first.shape[1]
         p = initial.parameters
-        first = np.empty((R, K, d, S, m), dtype=spec.dtype)
+        first = np.empty((R, B, d, S, m), dtype=spec.dtype)
         head = np.empty((R, S, m), dtype=spec.dtype)
         gram = np.empty((R, S, S), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
             words = np.frombuffer(stream(seed, "signs").bytes(S * ((p + 7) // 8)), np.uint8)
             bits = np.unpackbits(words).reshape(S, -1)[:, :p]
             signs = bits.astype(spec.dtype) * 2 - 1
-            first[r] = signs[:, : K * m * d].reshape(S, K, m, d).transpose(1, 3, 0, 2)
-            head[r] = signs[:, K * m * d :]
+            first[r] = signs[:, : B * m * d].reshape(S, B, m, d).transpose(1, 3, 0, 2)
+            head[r] = signs[:, B * m * d :]
             gram[r] = signs @ signs.T
         to = spec.device
-        self._signs_first = torch.from_numpy(first.reshape(R * K, d, S * m)).to(to)
+        self._signs_first = torch.from_numpy(first.reshape(R * B, d, S * m)).to(to)
         self._signs_head = torch.from_numpy(head).to(to)
         self._gram = torch.from_numpy(gram).to(to)
 
     def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d]."""
+        """Return the pass for contexts [R, d] or [R, K, d]."""
         R, K = len(x), self._initial.spec.arms
-        signed = hidden_layer(x, self._signs_first, K).view(R, K, self.count, -1)  # eps_s x
+        signed = hidden_layer(x, self._signs_first).view(R, K, self.count, -1)  # eps_s x
         shift = torch.bmm(self._v.unsqueeze(1), signed.permute(0, 2, 1, 3).reshape(R, self.count, -1))
-        hidden = hidden_layer(x, self._first, K) + shift.view(R, K, -1)
+        hidden = hidden_layer(x, self._first) + shift.view(R, K, -1)
         head = self._head + torch.bmm(self._v.unsqueeze(1), self._signs_head).squeeze(1)
         return Forward(x, hidden, head, outputs(hidden, head, self._initial.factor), signed)
 
@@ -245,7 +245,7 @@ class SignPerturbation(PlainWeights):
         pull = torch.bmm(drift.unsqueeze(1), self._gram).squeeze(1)
         self._u = self._u + move.unsqueeze(1) * along + pull
         self._v = self._v + drift
-        add_outer(self._first, gradient, move, self._initial.spec.arms)
+        add_outer(self._first, gradient, move)
         self._head = self._head + move.unsqueeze(1) * gradient.activation
 
     def distance(self) -> Tensor:

@@ -16,10 +16,12 @@ class Prediction:
     Attributes:
         mean: [R, K] predicted losses; their true values lie in [0, 1], predictions need not.
         std: [R, K] standard deviations >= 0, or None where the oracle knows none.
+        available: [R, K] bool, which arms may be played, or None for all.
     """
 
     mean: Tensor
     std: Tensor | None = None
+    available: Tensor | None = None
 
 
 @dataclass(frozen=True)

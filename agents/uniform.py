@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 
 class Uniform:
-    """p_a = 1 / K, always."""
+    """p_a = 1 / K over the available arms, always."""
 
     def reset(self, spec: Spec) -> None:
         """Prepare R = spec.replicas replicas."""
         shape = (spec.replicas, spec.arms)
         self._probability = torch.full(shape, 1.0 / spec.arms, dtype=torch.float64, device=spec.device)
 
-    def distribution(self, context: Tensor) -> Tensor:
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return 1 / K for every arm [R, K]."""
-        return self._probability
+        if available is None:
+            return self._probability
+        return available.double() / available.sum(1, keepdim=True)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Learn nothing."""

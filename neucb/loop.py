@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -63,13 +64,14 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
     rows = np.arange(spec.replicas)
     dtype = getattr(torch, spec.dtype)
     agent.reset(spec)
-    observation, _ = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
+    observation, info = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
     for t in range(spec.horizon):
         _check_context(observation, spec, t)
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
-        distribution = agent.distribution(context)
+        available = _available(info, spec, t)
+        distribution = _ask(agent, context, available)
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
-        action = sample(_probabilities(distribution, spec, t), dice[:, t])
+        action = sample(_probabilities(distribution, available, spec, t), dice[:, t])
         observation, reward, _, truncated, info = env.step(action)
         loss = 1.0 - np.asarray(reward, dtype=np.float64)
         agent.update(
@@ -88,10 +90,12 @@ def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArr
     """Return the arm [R] in whose part of the unit interval the dice [R] in [0, 1) fall.
 
     The cumulative sums of `probability` [R, K] are taken from left to right in float64, so that
-    the same numbers give the same arm on any machine and in any batch.
+    the same numbers give the same arm on any machine and in any batch. An arm of probability 0 is
+    never returned.
     """
     below = np.cumsum(probability, axis=1) <= dice[:, None]
-    action: NDArray[np.int64] = np.minimum(below.sum(1, dtype=np.int64), probability.shape[1] - 1)
+    last = probability.shape[1] - 1 - (probability[:, ::-1] > 0.0).argmax(1)  # where the sum is below 1
+    action: NDArray[np.int64] = np.minimum(below.sum(1, dtype=np.int64), last)
     return action
 
 
@@ -107,7 +111,35 @@ def _check_context(observation: Any, spec: Spec, t: int) -> None:
         )
 
 
-def _probabilities(distribution: torch.Tensor, spec: Spec, t: int) -> NDArray[np.float64]:
+def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | None:
+    """Return which arms the environment lets us play [R, K], or None for all."""
+    mask = info.get("action_mask")
+    if mask is None:
+        return None
+    available = np.asarray(mask, dtype=np.bool_)
+    if available.shape != (spec.replicas, spec.arms) or not available.any(axis=1).all():
+        raise InputError(f"round {t + 1}: action_mask must be [R, K] with an available arm in every row")
+    return available
+
+
+def _ask(agent: Agent, context: torch.Tensor, available: NDArray[np.bool_] | None) -> torch.Tensor:
+    """Return the agent's distribution, told which arms are available where not all are."""
+    import torch
+
+    if available is None:
+        return agent.distribution(context)
+    if len(inspect.signature(agent.distribution).parameters) < 2:
+        raise InputError(
+            f"the environment has rounds in which only some arms are available; "
+            f"{type(agent).__name__}.distribution must take them: distribution(context, available)"
+        )
+    mask = torch.as_tensor(available, device=context.device)
+    return agent.distribution(context, mask)  # type: ignore[call-arg]  # checked
+
+
+def _probabilities(
+    distribution: torch.Tensor, available: NDArray[np.bool_] | None, spec: Spec, t: int
+) -> NDArray[np.float64]:
     """Return the agent's distribution [R, K] in numpy, checked."""
     import torch
 
@@ -118,10 +150,13 @@ def _probabilities(distribution: torch.Tensor, spec: Spec, t: int) -> NDArray[np
         )
     # Written so that NaN fails it too.
     good = (probability.min(1) >= -1e-9) & (np.abs(probability.sum(1) - 1.0) <= 1e-6)
+    if available is not None:
+        good &= ~((probability > 0.0) & ~available).any(axis=1)
     if not good.all():
+        over = "" if available is None else " over the available arms"
         raise DivergedError(
-            f"round {t + 1}, {_replica(~good, spec)}: the agent's probabilities are not a distribution: "
-            f"{np.array2string(probability[~good][0], precision=3)}"
+            f"round {t + 1}, {_replica(~good, spec)}: the agent's probabilities are not a distribution{over}"
+            f": {np.array2string(probability[~good][0], precision=3)}"
         )
     return probability
 
