@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from neucb.agents.prediction import Prediction, Round
+from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +34,22 @@ class Agent(Protocol):
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Learn from contexts [R, d], the arms played [R] (int64) and their losses [R] in [0, 1]."""
+
+
+def ask(agent: Agent, context: Tensor, available: Tensor | None) -> Tensor:
+    """Return an agent's distribution, told which arms are available [R, K] where not all are.
+
+    Raises:
+        InputError: the agent does not take them.
+    """
+    if available is None:
+        return agent.distribution(context)
+    if len(inspect.signature(agent.distribution).parameters) < 2:
+        raise InputError(
+            "the environment has rounds in which only some arms are available; "
+            f"{type(agent).__name__}.distribution must take them: distribution(context, available)"
+        )
+    return agent.distribution(context, available)  # type: ignore[call-arg]  # it takes them
 
 
 class Oracle(Protocol):

@@ -72,7 +72,8 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             K - 1, uniformly.
         cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows); 0/1 by default.
         order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
-        drift: rounds before which the labels are permuted anew, each in 1..T-1; () for none.
+        drift: rounds before which the labels are permuted anew, each time differently from before;
+            in 1..T-1; () for none.
         recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
@@ -163,8 +164,13 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
 
     def _permutations(self, seed: int) -> NDArray[np.int64]:
         """Return the permutation of labels in each part of the run [parts, K], the first one none."""
-        rng, arms = stream(seed, "drift"), self.table.arms
-        return np.stack([np.arange(arms), *(rng.permutation(arms) for _ in self.drift)])
+        rng = stream(seed, "drift")
+        parts = [np.arange(self.table.arms)]
+        while len(parts) <= len(self.drift):
+            drawn = rng.permutation(self.table.arms)
+            if not np.array_equal(drawn, parts[-1]):
+                parts.append(drawn)
+        return np.stack(parts)
 
     def _show(self) -> None:
         """Let every order say which row this round shows."""

@@ -34,19 +34,34 @@ def read_file(path: Path, target: str | None = None) -> Table:
         InputError: no column has the target's name.
         DataError: the file is missing, damaged, or holds no classification table.
     """
+    frame = read_frame(path)
+    return from_frame(frame, target, name=path.stem, source="file", provenance={"sha256": sha256(path)})
+
+
+def read_frame(path: Path, query: str | None = None) -> pd.DataFrame:
+    """Return the content of a file, its columns as they are.
+
+    Args:
+        path: of the file.
+        query: name of the column that takes the query numbers (qid) of a .libsvm or .svmlight file.
+
+    Raises:
+        DataError: the file is missing or damaged, or of a kind that we do not read.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: a file must end in {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     try:
-        frame = _read(path)
+        return _read(path, query)
     except DataError:
         raise
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         text = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {text[:160]}") from error
-    return from_frame(frame, target, name=path.stem, source="file", provenance={"sha256": sha256(path)})
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, query: str | None) -> pd.DataFrame:
     import pandas as pd
 
     suffix = path.suffix.lower()
@@ -67,8 +82,11 @@ def _read(path: Path) -> pd.DataFrame:
             return _from_arrays(arrays["X"], arrays["y"])
     from sklearn.datasets import load_svmlight_file
 
-    X, y = load_svmlight_file(str(path))
-    return _from_arrays(X.toarray(), y)
+    X, y, numbers = load_svmlight_file(str(path), query_id=True)
+    frame = _from_arrays(X.toarray(), y)
+    if query is not None and len(numbers):
+        frame.insert(0, query, numbers)
+    return frame
 
 
 def _read_arff(path: Path) -> pd.DataFrame:
@@ -138,18 +156,29 @@ def from_frame(
             f"{name}: column '{label.name}' has {len(classes)} values in {len(labels)} rows and is no "
             "class label; name the target with --target"
         )
-    columns, text = [], []
-    for j in (j for j in range(len(names)) if j != position):
-        column = _column(names[j], frame.iloc[:, j])
-        words = column.levels is not None and frame.dtypes.iloc[j] != "category"
-        if words and _is_text(len(column.levels or ()), len(frame)):
-            text.append(column.name)
-        else:
-            columns.append(Column(column.name, column.values[known], column.levels))
+    features, text = feature_columns(frame.drop(columns=frame.columns[position]))
+    columns = [Column(one.name, one.values[known], one.levels) for one in features]
     facts = {"unlabelled_rows_left_out": int((~known).sum()), **(provenance or {})}
     if text:
         facts["text_columns_left_out"] = text
     return Table(name, tuple(columns), labels, classes, source, facts)
+
+
+def feature_columns(frame: pd.DataFrame) -> tuple[list[Column], list[str]]:
+    """Return the columns of a DataFrame as features, and the names of those left out as text.
+
+    Raises:
+        DataError: a column that holds neither numbers nor words.
+    """
+    columns, text = [], []
+    for j, name in enumerate(frame.columns):
+        column = _column(str(name), frame.iloc[:, j])
+        words = column.levels is not None and frame.dtypes.iloc[j] != "category"
+        if words and _is_text(len(column.levels or ()), len(frame)):
+            text.append(column.name)
+        else:
+            columns.append(column)
+    return columns, text
 
 
 def _is_text(values: int, rows: int) -> bool:

@@ -51,9 +51,10 @@ class Fixed:
 class WeakestClass:
     """Rows of the class on which the agent is worst become more likely; no row comes twice.
 
-    The first 500 rounds are a shuffled order. From then on a round shows, with probability 1/2, the
-    next row of the class with the greatest mean loss so far that still has rows, otherwise the next
-    row of the shuffled order. As we read Deb et al., ICLR 2024, whose sequences react to the agent.
+    The first 500 rounds are a shuffled order. From then on a round shows, with probability 1/2, a row
+    of the class with the greatest mean loss so far that still has rows, otherwise the next row of
+    the shuffled order. The former come from that order's end, so that what it still holds keeps the
+    classes' shares for long. As we read Deb et al., ICLR 2024, whose sequences react to the agent.
 
     Args:
         rows: [N] a shuffled order of all rows.
@@ -67,7 +68,7 @@ class WeakestClass:
         self._coins = coins
         self._used = np.zeros(len(rows), dtype=np.bool_)
         self._next = 0
-        self._queues = [rows[labels[rows] == label][::-1].tolist() for label in range(arms)]
+        self._queues = [rows[labels[rows] == label].tolist() for label in range(arms)]
         self._loss = np.zeros(arms)
         self._count = np.zeros(arms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -45,23 +46,29 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
         InputError: an unknown preprocessing.
         DataError: an infinite number in the table, or no column that varies.
     """
+    contexts = encode_columns(table.columns, preprocessing, table.name)
+    return Encoded(contexts, table.labels, table, "standard" if preprocessing == "standard" else "paper")
+
+
+def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> NDArray[np.float32]:
+    """Return the contexts [N, d] of at least one column, see `encode`; `name` is for messages."""
     if preprocessing not in get_args(Preprocessing):
         raise unknown_name("preprocessing", preprocessing, get_args(Preprocessing))
     expand = _standard if preprocessing == "standard" else _paper
-    for column in table.columns:
+    for column in columns:
         if column.levels is None and np.isinf(column.values).any():
-            raise DataError(f"{table.name}: column '{column.name}' holds an infinite number; clean the table")
-    widths = [_width(column) if preprocessing == "standard" else 1 for column in table.columns]
+            raise DataError(f"{name}: column '{column.name}' holds an infinite number; clean the table")
+    widths = [_width(column) if preprocessing == "standard" else 1 for column in columns]
     if sum(widths) == 0:
-        raise DataError(f"{table.name}: no feature column varies, there is nothing to learn from")
-    contexts = np.empty((table.rows, sum(widths)), dtype=np.float32)
+        raise DataError(f"{name}: no feature column varies, there is nothing to learn from")
+    contexts = np.empty((len(columns[0].values), sum(widths)), dtype=np.float32)
     start = 0
-    for column, width in zip(table.columns, widths, strict=True):
+    for column, width in zip(columns, widths, strict=True):
         if width:
             expand(column, contexts[:, start : start + width])
             start += width
     _normalise(contexts)
-    return Encoded(contexts, table.labels, table, "standard" if preprocessing == "standard" else "paper")
+    return contexts
 
 
 def _levels(column: Column) -> NDArray[np.int64]:

@@ -10,6 +10,10 @@ ENVIRONMENTS = {
         "neucb.environments.single:classification",
         "neucb.environments.classification:ClassificationVectorEnv",
     ),
+    "neucb/Ranking-v0": (
+        "neucb.environments.single:ranking",
+        "neucb.environments.ranking:RankingVectorEnv",
+    ),
     "neucb/Synthetic-v0": (
         "neucb.environments.single:synthetic",
         "neucb.environments.synthetic:SyntheticVectorEnv",

@@ -9,6 +9,7 @@ from gymnasium import Env
 from gymnasium.vector import VectorEnv
 
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.ranking import RankingVectorEnv
 from neucb.environments.synthetic import SyntheticVectorEnv
 from neucb.errors import InputError
 
@@ -53,6 +54,11 @@ class SingleEnv(Env[Any, np.int64]):
 def classification(dataset: Any, **options: Any) -> SingleEnv:
     """Return the single form of `ClassificationVectorEnv`, made with the same arguments."""
     return SingleEnv(ClassificationVectorEnv(dataset, 1, **options))
+
+
+def ranking(dataset: Any, **options: Any) -> SingleEnv:
+    """Return the single form of `RankingVectorEnv`, made with the same arguments."""
+    return SingleEnv(RankingVectorEnv(dataset, 1, **options))
 
 
 def synthetic(world: str = "cosine", **options: Any) -> SingleEnv:

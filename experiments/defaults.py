@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 from neucb.agents.recipes import RECIPES, find_recipe
 from neucb.environments.catalogue import load_table
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.make import ROUNDS
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.log import RunLog
 from neucb.loop import play
-from neucb.runner import ROUNDS, prepare
+from neucb.runner import prepare
 from neucb.spec import Spec
 from neucb.summary import summary
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neucb.agents.agent import Agent, Reduction
     from neucb.agents.prediction import Prediction
     from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.environments.ranking import RankingVectorEnv
     from neucb.environments.single import SingleEnv
     from neucb.environments.synthetic import SyntheticVectorEnv
     from neucb.runner import run
@@ -26,6 +27,7 @@ __all__ = [
     "Agent",
     "ClassificationVectorEnv",
     "Prediction",
+    "RankingVectorEnv",
     "Reduction",
     "SingleEnv",
     "Spec",
@@ -37,6 +39,7 @@ _HOMES = {
     "Agent": "neucb.agents.agent",
     "ClassificationVectorEnv": "neucb.environments.classification",
     "Prediction": "neucb.agents.prediction",
+    "RankingVectorEnv": "neucb.environments.ranking",
     "Reduction": "neucb.agents.agent",
     "SingleEnv": "neucb.environments.single",
     "Spec": "neucb.spec",

@@ -8,14 +8,17 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from neucb import __version__
-from neucb.errors import InputError, NeucbError
+from neucb.errors import DataError, InputError, NeucbError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neucb.environments.make import EnvironmentOptions
     from neucb.loop import Progress
     from neucb.runner import Run
 
@@ -112,10 +115,36 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE ...", help="Hyper-parameters.")
     ] = None,
     preprocessing: Annotated[
-        str, typer.Option("--preprocess", help="Encoding of the features: standard or paper.")
-    ] = "standard",
-    label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
-    source: Annotated[str, typer.Option(help="Where the data come from: auto, openml or bundled.")] = "auto",
+        str | None,
+        typer.Option(
+            "--preprocess", help="Encoding of the features: standard or paper.  [default: standard]"
+        ),
+    ] = None,
+    label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Of the rows: shuffled, stored, sorted or weakest-class.")
+    ] = None,
+    drift: Annotated[
+        str | None, typer.Option(metavar="ROUND,...", help="Permute the labels anew before these rounds.")
+    ] = None,
+    recycle: Annotated[
+        bool, typer.Option("--recycle", help="Draw the rows again where rounds exceed them.")
+    ] = False,
+    cost: Annotated[
+        Path | None, typer.Option(help="CSV file of K x K losses in [0, 1], labels down, arms across.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of a ranking file that names the query; its rows are the arms.")
+    ] = None,
+    arms: Annotated[
+        int | None, typer.Option(help="Arms of a synthetic world; rows per round of a regression file.")
+    ] = None,
+    features: Annotated[int | None, typer.Option(help="Context dimension of a synthetic world.")] = None,
+    delay: Annotated[int, typer.Option(help="Rounds by which the agent hears late of its losses.")] = 0,
+    batch: Annotated[int, typer.Option(help="Rounds of whose losses the agent hears together.")] = 1,
+    source: Annotated[
+        str | None, typer.Option(help="Where the data come from: auto, openml or bundled.  [default: auto]")
+    ] = None,
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
@@ -140,6 +169,22 @@ def run(
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite)
     chosen = find_recipe(agent).settings(parse_settings(settings or []))
+    options = {
+        "preprocessing": preprocessing,
+        "label_noise": label_noise,
+        "order": order,
+        "drift": parse_rounds(drift),
+        "recycle": recycle or None,
+        "cost": read_costs(cost),
+        "group": group,
+        "arms": arms,
+        "features": features,
+        "source": source,
+        "cache": openml_cache,
+        "target": target,
+    }
+    given_options = {name: value for name, value in options.items() if value is not None}
+    environment = cast("EnvironmentOptions", given_options)
     output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1)
     failed: dict[str, str] = {}
     for name in names:
@@ -150,13 +195,11 @@ def run(
                 rounds,
                 seeds,
                 settings=chosen,
-                preprocessing=preprocessing,
-                label_noise=label_noise,
-                source=source,
-                cache=openml_cache,
-                target=target,
+                delay=delay,
+                batch=batch,
                 device=device,
                 notify=_note,
+                **environment,
             )
             output.play(job)
         except NeucbError as error:
@@ -225,6 +268,37 @@ class Output:
         elif not self.quiet:
             _print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
+
+
+def parse_rounds(text: str | None) -> tuple[int, ...] | None:
+    """Return the rounds of "1000,2000".
+
+    Raises:
+        InputError: something else than numbers.
+    """
+    if text is None:
+        return None
+    if not all(part.strip().isdecimal() for part in text.split(",")):
+        raise InputError(f"--drift takes rounds with commas between, like 1000,2000, not '{text}'")
+    return tuple(int(part) for part in text.split(","))
+
+
+def read_costs(path: Path | None) -> NDArray[Any] | None:
+    """Return the cost matrix of a CSV file without a header.
+
+    Raises:
+        DataError: the file is missing or holds something else than numbers.
+    """
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except OSError:
+        raise DataError(f"there is no file {path}") from None
+    except ValueError as error:
+        raise DataError(f"{path}: the cost matrix must be numbers with commas between: {error}") from None
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, str]:

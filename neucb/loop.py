@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.agent import ask
 from neucb.errors import DivergedError, InputError
 from neucb.log import RunLog
 from neucb.spec import Spec
@@ -69,7 +69,8 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         _check_context(observation, spec, t)
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
         available = _available(info, spec, t)
-        distribution = _ask(agent, context, available)
+        mask = None if available is None else torch.as_tensor(available, device=spec.device)
+        distribution = ask(agent, context, mask)
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         action = sample(_probabilities(distribution, available, spec, t), dice[:, t])
         observation, reward, _, truncated, info = env.step(action)
@@ -120,21 +121,6 @@ def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | 
     if available.shape != (spec.replicas, spec.arms) or not available.any(axis=1).all():
         raise InputError(f"round {t + 1}: action_mask must be [R, K] with an available arm in every row")
     return available
-
-
-def _ask(agent: Agent, context: torch.Tensor, available: NDArray[np.bool_] | None) -> torch.Tensor:
-    """Return the agent's distribution, told which arms are available where not all are."""
-    import torch
-
-    if available is None:
-        return agent.distribution(context)
-    if len(inspect.signature(agent.distribution).parameters) < 2:
-        raise InputError(
-            f"the environment has rounds in which only some arms are available; "
-            f"{type(agent).__name__}.distribution must take them: distribution(context, available)"
-        )
-    mask = torch.as_tensor(available, device=context.device)
-    return agent.distribution(context, mask)  # type: ignore[call-arg]  # checked
 
 
 def _probabilities(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
+
+from gymnasium.vector import VectorEnv
 
 from neucb.agents.recipes import find_recipe
-from neucb.environments.classification import ClassificationVectorEnv, load
+from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
+from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
 from neucb.errors import InputError
 from neucb.log import RunLog
@@ -21,13 +23,11 @@ from neucb.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
-    from gymnasium.vector import VectorEnv
 
     from neucb.agents.agent import Agent
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
-
-ROUNDS = 10_000
+    Dataset = str | Table | Encoded | Ranking | pd.DataFrame | AnyVectorEnv
 
 
 @dataclass
@@ -80,22 +80,17 @@ class Run:
 
 def prepare(
     agent: str | Agent = "kl-perturbed",
-    dataset: str | Table | Encoded | AnyVectorEnv = "covertype",
+    dataset: Dataset = "covertype",
     rounds: int | None = None,
     seeds: int | str | Iterable[int] | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    preprocessing: str = "standard",
-    label_noise: float = 0.0,
-    order: str = "shuffled",
-    drift: Sequence[int] = (),
-    recycle: bool = False,
-    source: str = "auto",
-    cache: str | Path | None = None,
-    target: str | None = None,
+    delay: int = 0,
+    batch: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
     notify: Callable[[str], None] = warnings.warn,
+    **environment: Unpack[EnvironmentOptions],
 ) -> Run:
     """Return a run that is ready to be played. Arguments and errors as for `run`.
 
@@ -110,83 +105,64 @@ def prepare(
         raise InputError("settings are for named agents; give an agent object its own when you make it")
     else:
         agent_name = type(agent).__name__
+    late = delay != 0 or batch != 1
+    if late:
+        from neucb.agents.delay import Delayed
+
+        agent = Delayed(agent, delay=delay, batch=batch)
     _check_device(device)
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
-    if isinstance(dataset, str | Table | Encoded):
-        numbers = parse_seeds(5 if seeds is None else seeds)
-        encoded = load(
-            dataset,
-            preprocessing=preprocessing,
-            source=source,
-            cache=cache,
-            target=target,
-            notify=notify,
-        )
-        name, rows = encoded.table.name, encoded.table.rows
-        if rounds is not None and rounds > rows and not recycle:
-            notify(f"{name} has {rows} rows: playing {rows} rounds instead of {rounds}")
-        rounds = rounds if recycle and rounds else min(rounds or ROUNDS, rows)
-        env = ClassificationVectorEnv(
-            encoded,
-            len(numbers),
-            horizon=rounds,
-            label_noise=label_noise,
-            order=order,
-            drift=drift,
-            recycle=recycle,
-        )
-    else:
-        if not hasattr(dataset, "num_envs"):
-            raise InputError("the environment must be a gymnasium.vector.VectorEnv, a table or a name")
+    if isinstance(dataset, VectorEnv):
+        if environment:
+            raise InputError(f"an environment has its own options; leave out {', '.join(environment)}")
         env = dataset
         numbers = parse_seeds(env.num_envs if seeds is None else seeds)
+    elif isinstance(dataset, str | Table | Encoded | Ranking) or hasattr(dataset, "iloc"):
+        numbers = parse_seeds(5 if seeds is None else seeds)
+        env = make_environment(dataset, len(numbers), rounds, environment, notify)
+        rounds = None
+    else:
+        raise InputError("the data set must be a name, a table, a DataFrame or a gymnasium VectorEnv")
     unnamed = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
-    environment = env.describe() if hasattr(env, "describe") else unnamed
+    about = env.describe() if hasattr(env, "describe") else unnamed
+    if late:
+        about |= {"delay": delay, "batch": batch}
     spec = _spec(env, numbers, rounds, device, dtype)
-    return Run(agent, agent_name, env, RunLog(spec), chosen, environment)
+    return Run(agent, agent_name, env, RunLog(spec), chosen, about)
 
 
 def run(
     agent: str | Agent = "kl-perturbed",
-    dataset: str | Table | Encoded | AnyVectorEnv = "covertype",
+    dataset: Dataset = "covertype",
     rounds: int | None = None,
     seeds: int | str | Iterable[int] | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    preprocessing: str = "standard",
-    label_noise: float = 0.0,
-    order: str = "shuffled",
-    drift: Sequence[int] = (),
-    recycle: bool = False,
-    source: str = "auto",
-    cache: str | Path | None = None,
-    target: str | None = None,
+    delay: int = 0,
+    batch: int = 1,
     device: str = "cpu",
     dtype: str = "float32",
     progress: Progress | None = None,
+    **environment: Unpack[EnvironmentOptions],
 ) -> pd.DataFrame:
     """Play R replicas of an agent, one per seed, and return their cumulative figures.
 
     Args:
         agent: a recipe's name, or any object with the `Agent` contract.
-        dataset: a name of the catalogue, "openml:<id>", a `Table`, or any `VectorEnv` with R
-            sub-environments whose step info carries what `ClassificationVectorEnv` documents.
+        dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
+            DataFrame, a `Table`, or any `VectorEnv` with R sub-environments whose step info carries
+            what `ClassificationVectorEnv` documents.
         rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
         seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
         settings: hyper-parameters of a named agent; a number, or a list with one number per seed.
-        preprocessing: "standard" or "paper", see `encode`.
-        label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
-        order: "shuffled", "stored", "sorted" or "weakest-class", see `ClassificationVectorEnv`.
-        drift: rounds before which the labels are permuted anew.
-        recycle: allow more rounds than rows, the rows being drawn again.
-        source: where a named data set comes from: "auto", "openml" or "bundled".
-        cache: folder of the OpenML cache; the client's own by default.
-        target: the column to predict, of a file; the last one by default.
+        delay: rounds by which the agent hears late of its losses, see `Delayed`.
+        batch: rounds of which the agent hears together.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
         progress: called after every round with the number of rounds played.
+        environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
@@ -203,16 +179,11 @@ def run(
         rounds,
         seeds,
         settings=settings,
-        preprocessing=preprocessing,
-        label_noise=label_noise,
-        order=order,
-        drift=drift,
-        recycle=recycle,
-        source=source,
-        cache=cache,
-        target=target,
+        delay=delay,
+        batch=batch,
         device=device,
         dtype=dtype,
+        **environment,
     )
     job.play(progress)
     return job.frame()

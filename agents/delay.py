@@ -1,0 +1,63 @@
+"""Delayed feedback: an agent that hears of its losses late, one by one or in batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from neucb.agents.agent import ask
+from neucb.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.agent import Agent
+    from neucb.agents.prediction import Prediction
+    from neucb.spec import Spec
+
+
+class Delayed:
+    """Any agent, told of a round's loss `delay` rounds late, or of `batch` rounds at a time.
+
+    With delay n, the loss of round t reaches the agent after round t + n; with batch n, the losses
+    of rounds 1..n reach it together after round n, and so on. What is still outstanding when the run
+    ends never arrives. Joulani, Gyorgy, Szepesvari, "Online Learning under Delayed Feedback", ICML
+    2013.
+
+    Args:
+        agent: the agent.
+        delay: rounds n >= 0.
+        batch: rounds n >= 1; counted after the delay.
+
+    Raises:
+        InputError: a value out of its range.
+    """
+
+    def __init__(self, agent: Agent, *, delay: int = 0, batch: int = 1) -> None:
+        if delay < 0 or batch < 1:
+            raise InputError("delay must be at least 0 and batch at least 1")
+        self.agent = agent
+        self.delay = delay
+        self.batch = batch
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The agent's last prediction, where it keeps one."""
+        return getattr(self.agent, "prediction", None)
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything, outstanding losses included."""
+        self._waiting: deque[tuple[Tensor, Tensor, Tensor]] = deque()
+        self.agent.reset(spec)
+
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the agent's distribution [R, K]."""
+        return ask(self.agent, context, available)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Keep what was seen until it is due."""
+        self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
+        if len(self._waiting) < self.delay + self.batch:
+            return
+        for _ in range(self.batch):
+            self.agent.update(*self._waiting.popleft())

@@ -1,0 +1,150 @@
+"""make_environment: from what a user names or holds to the environment that is played."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from gymnasium.vector import VectorEnv
+
+from neucb.environments.classification import ClassificationVectorEnv, load
+from neucb.environments.files import SUFFIXES, from_frame
+from neucb.environments.preprocessing import Encoded
+from neucb.environments.ranking import Ranking, RankingVectorEnv, read_ranking
+from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv
+from neucb.environments.table import Table
+from neucb.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+AnyVectorEnv = VectorEnv[Any, Any, Any]
+ROUNDS = 10_000
+SYNTHETIC = "synthetic:"
+
+
+class EnvironmentOptions(TypedDict, total=False):
+    """What `neucb.run` takes besides agent and data set; all optional.
+
+    Of classification tables:
+        preprocessing: "standard" or "paper", see `encode`.
+        label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
+        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows).
+        order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
+        drift: rounds before which the labels are permuted anew.
+        recycle: allow more rounds than rows, the rows being drawn again.
+        source: where a named data set comes from: "auto", "openml" or "bundled".
+        cache: folder of the OpenML cache; the client's own by default.
+        target: the column to predict, of a file or DataFrame; the last one by default.
+    Of ranking and regression tables (where `group` or `arms` is given; see `RankingVectorEnv`):
+        target, preprocessing, recycle: as above; the target is a number, greater is better.
+        group: column of the query a row belongs to.
+        arms: rows per round where there are no queries.
+    Of synthetic worlds (see `SyntheticVectorEnv`):
+        arms, features: K and d.
+    """
+
+    preprocessing: str
+    label_noise: float
+    cost: NDArray[Any] | None
+    order: str
+    drift: Sequence[int]
+    recycle: bool
+    source: str
+    cache: str | Path | None
+    target: str | None
+    group: str | None
+    arms: int | None
+    features: int | None
+
+
+CLASSIFICATION = ("label_noise", "cost", "order", "drift", "recycle")
+LOADING = ("preprocessing", "source", "cache", "target")
+RANKING = ("target", "group", "arms", "preprocessing", "recycle")
+WORLD = ("arms", "features")
+
+
+def make_environment(
+    dataset: str | Table | Encoded | Ranking | pd.DataFrame,
+    replicas: int,
+    rounds: int | None,
+    options: Mapping[str, Any],
+    notify: Callable[[str], None] = warnings.warn,
+) -> AnyVectorEnv:
+    """Return the environment of a data set, R = `replicas`, for `rounds` rounds.
+
+    Without `rounds` it has 10,000, or as many as the rows allow. Where more are asked for than there
+    are rows for, it has fewer, and `notify` gets a line.
+
+    Args:
+        dataset: a name of the catalogue, a file, "synthetic:<world>", a DataFrame, or a table.
+        replicas: R >= 1.
+        rounds: T >= 1, or None.
+        options: see `EnvironmentOptions`; None stands for the default.
+        notify: gets a line when something else is played than was asked for.
+
+    Raises:
+        InputError: an unknown option, one that this kind of data does not have, or a bad value.
+        DataError: the data cannot be had.
+    """
+    for name in options:
+        if name not in EnvironmentOptions.__annotations__:
+            raise unknown_name("option", name, EnvironmentOptions.__annotations__)
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(dataset, str) and dataset.startswith(SYNTHETIC):
+        return _world(dataset, replicas, rounds, given)
+    if isinstance(dataset, Ranking) or "group" in given or "arms" in given:
+        return _ranking(dataset, replicas, rounds, given, notify)
+    _only(given, (*LOADING, *CLASSIFICATION), "a classification table")
+    if not isinstance(dataset, str | Table | Encoded):
+        dataset = from_frame(dataset, given.pop("target", None))
+    loading = {name: given.pop(name) for name in LOADING if name in given}
+    encoded = load(dataset, notify=notify, **loading)
+    rounds = _fit(encoded.table.name, encoded.table.rows, rounds, bool(given.get("recycle")), notify)
+    return ClassificationVectorEnv(encoded, replicas, horizon=rounds, **given)
+
+
+def _world(name: str, replicas: int, rounds: int | None, given: dict[str, Any]) -> AnyVectorEnv:
+    world = name.removeprefix(SYNTHETIC)
+    if world not in WORLDS:
+        raise unknown_name("data set", name, [SYNTHETIC + one for one in WORLDS])
+    _only(given, WORLD, "a synthetic world")
+    return SyntheticVectorEnv(world, replicas, horizon=rounds or ROUNDS, **given)
+
+
+def _ranking(
+    dataset: str | Table | Encoded | Ranking | pd.DataFrame,
+    replicas: int,
+    rounds: int | None,
+    given: dict[str, Any],
+    notify: Callable[[str], None],
+) -> AnyVectorEnv:
+    _only(given, RANKING, "a ranking table")
+    if isinstance(dataset, Table | Encoded) or (
+        isinstance(dataset, str) and not dataset.lower().endswith(SUFFIXES)
+    ):
+        raise InputError("group and arms are for files and DataFrames with a row per arm")
+    reading = {name: given.pop(name) for name in ("target", "group", "preprocessing") if name in given}
+    ranking = dataset if isinstance(dataset, Ranking) else read_ranking(dataset, **reading)
+    available = RankingVectorEnv(ranking, 1, **given).horizon
+    rounds = _fit(ranking.name, available, rounds, bool(given.get("recycle")), notify)
+    return RankingVectorEnv(ranking, replicas, horizon=rounds, **given)
+
+
+def _only(given: Mapping[str, Any], known: Sequence[str], kind: str) -> None:
+    for name in given:
+        if name not in known:
+            raise InputError(f"{kind} has no option '{name}'; it has {', '.join(known)}")
+
+
+def _fit(name: str, available: int, rounds: int | None, recycle: bool, notify: Callable[[str], None]) -> int:
+    """Return how many rounds are played."""
+    if rounds is None:
+        return min(ROUNDS, available)
+    if rounds > available and not recycle:
+        notify(f"{name} has {available} rows: playing {available} rounds instead of {rounds}")
+        return available
+    return rounds

@@ -1,0 +1,239 @@
+"""Ranking and regression tables as a bandit: every arm is a row with features and a reward of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from neucb.environments.classification import replica_seeds
+from neucb.environments.files import feature_columns, read_frame
+from neucb.environments.preprocessing import encode_columns
+from neucb.errors import DataError, InputError, unknown_name
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rows with features and rewards.
+
+    Attributes:
+        name: of the table.
+        contexts: [N, d] float32, rows of L2 norm 1 (or 0).
+        losses: [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
+        queries: the rows of each query, which are shown together; None where any rows may be.
+    """
+
+    name: str
+    contexts: NDArray[np.float32]
+    losses: NDArray[np.float64]
+    queries: tuple[Ints, ...] | None
+
+
+def read_ranking(
+    dataset: str | Path | pd.DataFrame,
+    target: str | None = None,
+    group: str | None = None,
+    preprocessing: str = "standard",
+) -> Ranking:
+    """Return the rows of a file or DataFrame.
+
+    Args:
+        dataset: a file that `read_file` reads, or a DataFrame.
+        target: column of numbers, greater is better; the last one by default.
+        group: column that says which query a row belongs to ("qid" in .svmlight), no feature.
+        preprocessing: see `encode`.
+
+    Raises:
+        InputError: an unknown column; DataError: an unreadable file, a target that is constant,
+            missing or no number, or no features.
+    """
+    named = isinstance(dataset, str | Path)
+    frame = read_frame(Path(dataset), group) if isinstance(dataset, str | Path) else dataset
+    name = Path(str(dataset)).stem if named else "table"
+    names = [str(column) for column in frame.columns]
+    frame = frame.set_axis(names, axis=1)
+    target = names[-1] if target is None else target
+    for column in (target, group):
+        if column is not None and column not in names:
+            raise unknown_name(f"column of {name}", column, names)
+    features, _ = feature_columns(frame.drop(columns=[one for one in (target, group) if one is not None]))
+    if not features:
+        raise DataError(f"{name}: the table has no feature columns")
+    losses = _losses(frame[target], f"{name}: the target '{target}'")
+    queries = None
+    if group is not None:
+        if frame[group].isna().any():
+            raise DataError(f"{name}: the column '{group}' has missing values; every row needs its query")
+        grouped = frame.groupby(group, sort=False).indices.values()
+        queries = tuple(np.asarray(rows, dtype=np.int64) for rows in grouped)
+    return Ranking(name, encode_columns(features, preprocessing, name), losses, queries)
+
+
+def _losses(series: pd.Series[Any], what: str) -> NDArray[np.float64]:
+    try:
+        reward = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise DataError(f"{what} holds words; a ranking needs numbers, greater for better") from None
+    if not np.isfinite(reward).all():
+        raise DataError(f"{what} has missing or infinite values; take those rows out")
+    if len(reward) == 0 or reward.max() == reward.min():
+        raise DataError(f"{what} has the same value in every row; there is nothing to learn")
+    scaled: NDArray[np.float64] = (reward.max() - reward) / (reward.max() - reward.min())
+    return scaled
+
+
+class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
+    """R replicas of a bandit in which every arm of a round is another row of a table.
+
+    Observation: a context per arm [R, K, d], float32, rows of L2 norm 1; of arms that are not there,
+    0. Reward: 1 - loss, the target of the row scaled to [0, 1] over the table.
+
+    With queries, a round shows the rows of one query, in random order; K is the size of the largest,
+    and where a query has fewer, `action_mask` says which arms are there. Without, a round shows K
+    rows drawn without replacement. Each replica has its own order of rounds from its seed.
+
+    Info of `reset` and `step`: action_mask [R, K], bool, the arms available in the round to come
+    (only where queries differ in size); an arm that is not available costs 1. Info of `step`
+    besides: that of `ClassificationVectorEnv` without `label`.
+
+    Args:
+        dataset: a file, a DataFrame, or a `Ranking`.
+        num_envs: R >= 1.
+        horizon: rounds T; by default all queries, or N / K rounds without queries.
+        target, group, preprocessing: see `read_ranking`.
+        arms: K >= 2, rows per round where there are no queries.
+        recycle: allow more rounds than there are, shown again in a new order.
+
+    Raises:
+        InputError: a value out of its range; DataError: see `read_ranking`.
+    """
+
+    def __init__(
+        self,
+        dataset: str | Path | pd.DataFrame | Ranking,
+        num_envs: int = 1,
+        *,
+        horizon: int | None = None,
+        target: str | None = None,
+        group: str | None = None,
+        arms: int = 10,
+        preprocessing: str = "standard",
+        recycle: bool = False,
+    ) -> None:
+        self.ranking = (
+            dataset if isinstance(dataset, Ranking) else read_ranking(dataset, target, group, preprocessing)
+        )
+        self.preprocessing = preprocessing
+        queries = self.ranking.queries
+        rows, features = self.ranking.contexts.shape
+        self.arms = arms if queries is None else max(map(len, queries))
+        rounds = rows // self.arms if queries is None else len(queries)
+        if self.arms < 2 or num_envs < 1:
+            raise InputError(f"a ranking needs num_envs >= 1 and 2 rows in a round, not {self.arms}")
+        if rounds < 1:
+            raise InputError(f"{self.ranking.name} has {rows} rows, fewer than {self.arms} arms")
+        self.horizon = rounds if horizon is None else horizon
+        if self.horizon < 1 or (self.horizon > rounds and not recycle):
+            raise InputError(
+                f"{self.ranking.name} has rows for {rounds} rounds, not {horizon}; "
+                "ask for fewer, or let rows be drawn again (recycle)"
+            )
+        self._rounds = rounds
+        self._masked = queries is not None and min(map(len, queries)) < self.arms
+        self.num_envs = num_envs
+        self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.DISABLED}
+        self.single_observation_space = spaces.Box(-1.0, 1.0, (self.arms, features), np.float32)
+        self.single_action_space = spaces.Discrete(self.arms)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._round = -1
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a result has to say of its environment."""
+        return {
+            "dataset": self.ranking.name,
+            "source": "ranking",
+            "rows": len(self.ranking.losses),
+            "arms": self.arms,
+            "features": int(self.ranking.contexts.shape[1]),
+            "preprocessing": self.preprocessing,
+            "queries": None if self.ranking.queries is None else len(self.ranking.queries),
+        }
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Start a run: return the first contexts [R, K, d] and the info; seeds as elsewhere."""
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        seeds = replica_seeds(seed, self.num_envs, self.np_random)
+        self._shown = np.stack([self._plan(stream(one, "order")) for one in seeds])  # [R, T, K]
+        self._round = 0
+        self._show()
+        return self._observation, self._mask_info()
+
+    def _plan(self, rng: np.random.Generator) -> Ints:
+        """Return the rows of every round [T, K], -1 for none."""
+        passes = -(-self.horizon // self._rounds)
+        plans = [self._one_pass(rng) for _ in range(passes)]
+        return np.concatenate(plans)[: self.horizon]
+
+    def _one_pass(self, rng: np.random.Generator) -> Ints:
+        queries = self.ranking.queries
+        if queries is None:
+            rows = rng.permutation(len(self.ranking.losses))
+            return rows[: self._rounds * self.arms].reshape(self._rounds, self.arms)
+        plan = np.full((self._rounds, self.arms), -1, dtype=np.int64)
+        for t, q in enumerate(rng.permutation(self._rounds)):
+            plan[t, : len(queries[q])] = rng.permutation(queries[q])
+        return plan
+
+    def _show(self) -> None:
+        self._rows = self._shown[:, self._round]  # [R, K]
+        self._observation = self.ranking.contexts[self._rows] * (self._rows >= 0)[:, :, None]
+
+    def _mask_info(self) -> dict[str, Any]:
+        return {"action_mask": self._rows >= 0} if self._masked else {}
+
+    def step(
+        self, actions: Ints
+    ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Play one arm per replica [R]: return next contexts, rewards, terminated, truncated, info.
+
+        Raises:
+            InputError: an arm beyond K, or a step before `reset` or after the last round.
+        """
+        if not 0 <= self._round < self.horizon:
+            raise InputError("no round to play: call reset first, and again after the last round")
+        actions = np.asarray(actions)
+        each = np.arange(self.num_envs)
+        inside = actions.shape == (self.num_envs,) and actions.min() >= 0 and actions.max() < self.arms
+        if not inside:
+            raise InputError(f"actions must be {self.num_envs} arms in 0..{self.arms - 1}")
+        losses = np.where(self._rows >= 0, self.ranking.losses[self._rows], 1.0)
+        loss, best = losses[each, actions], losses.min(axis=1)
+        info = {
+            "loss": loss,
+            "expected_losses": losses,
+            "expected_loss": loss,
+            "best_loss": best,
+            "best_realised_loss": best,
+        }
+        self._round += 1
+        if self._round < self.horizon:
+            self._show()
+        truncated = np.full(self.num_envs, self._round == self.horizon)
+        never = np.zeros(self.num_envs, dtype=np.bool_)
+        return self._observation, 1.0 - loss, never, truncated, info | self._mask_info()

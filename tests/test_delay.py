@@ -1,0 +1,64 @@
+"""Delayed feedback: exactly when the agent hears of what."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import neucb
+from neucb.agents.delay import Delayed
+from neucb.errors import InputError
+from neucb.spec import Spec
+from tests.test_environment import toy
+
+
+class Diary:
+    """Writes down after how many rounds it was told of which."""
+
+    def reset(self, spec: Spec) -> None:
+        self.told: list[tuple[int, float]] = []
+        self.asked = 0
+
+    def distribution(self, context: torch.Tensor) -> torch.Tensor:
+        self.asked += 1
+        return torch.full((len(context), 3), 1 / 3)
+
+    def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+        self.told.append((self.asked, float(loss[0])))
+
+
+@pytest.mark.parametrize(
+    ("options", "heard"),
+    [
+        ({}, [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0), (7, 7.0)]),
+        ({"delay": 2}, [(3, 1.0), (4, 2.0), (5, 3.0), (6, 4.0), (7, 5.0)]),
+        ({"batch": 3}, [(3, 1.0), (3, 2.0), (3, 3.0), (6, 4.0), (6, 5.0), (6, 6.0)]),
+        ({"delay": 1, "batch": 2}, [(3, 1.0), (3, 2.0), (5, 3.0), (5, 4.0), (7, 5.0), (7, 6.0)]),
+    ],
+)
+def test_when_losses_arrive(options: dict[str, int], heard: list[tuple[int, float]]) -> None:
+    diary = Diary()
+    agent = Delayed(diary, **options)
+    agent.reset(Spec((0,), 3, 2, 7))
+    context = torch.zeros(1, 2)
+    for t in range(1, 8):
+        agent.distribution(context)
+        context.fill_(t)  # the environment's memory is its own
+        agent.update(context, torch.tensor([0]), torch.tensor([float(t)]))
+    assert diary.told == heard
+
+
+def test_no_delay_is_the_agent_itself_and_delay_costs() -> None:
+    plain = neucb.run("kl", toy(600), seeds=3).groupby("seed").tail(1)["regret"]
+    late = neucb.run("kl", toy(600), seeds=3, delay=200)
+    assert late.attrs["delay"] == 200
+    assert late.groupby("seed").tail(1)["regret"].mean() > plain.mean() + 60
+    same = neucb.run("kl", toy(600), seeds=3, delay=0, batch=1)
+    assert list(same.groupby("seed").tail(1)["regret"]) == list(plain)
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(InputError, match="delay must be at least 0"):
+        neucb.run("kl", toy(), delay=-1)
+    with pytest.raises(InputError, match="batch at least 1"):
+        neucb.run("kl", toy(), batch=0)

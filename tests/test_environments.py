@@ -1,0 +1,115 @@
+"""Every registered environment through the public checker, and through a plain Gymnasium loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import gymnasium
+import numpy as np
+import pandas as pd
+import pytest
+
+import neucb
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.orders import OrderName
+from neucb.environments.registration import ENVIRONMENTS
+from neucb.environments.synthetic import WORLDS
+from neucb.testing import check_environment
+from tests.test_environment import toy
+
+rng = np.random.default_rng(5)
+RATED = pd.DataFrame(
+    {
+        "query": np.repeat(np.arange(12), [3, 5, 4, 2, 6, 3, 3, 4, 5, 2, 6, 5]),
+        "a": rng.standard_normal(48),
+        "b": rng.standard_normal(48),
+    }
+).assign(rating=lambda frame: frame["a"] + frame["b"])
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("neucb/Classification-v0", {"dataset": "iris"}),
+    ("neucb/Classification-v0", {"dataset": toy(), "label_noise": 0.2, "drift": (20, 40)}),
+    ("neucb/Classification-v0", {"dataset": toy(), "cost": [[0, 0.2, 1], [0.5, 0.1, 0.9], [1, 1, 0]]}),
+    ("neucb/Classification-v0", {"dataset": toy(), "horizon": 150, "recycle": True}),
+    ("neucb/Classification-v0", {"dataset": toy(), "order": "weakest-class"}),
+    ("neucb/Ranking-v0", {"dataset": RATED, "group": "query"}),
+    ("neucb/Ranking-v0", {"dataset": RATED.drop(columns="query"), "arms": 5}),
+    *(("neucb/Synthetic-v0", {"world": world, "horizon": 40, "arms": 3, "features": 5}) for world in WORLDS),
+]
+
+
+def test_every_environment_is_checked() -> None:
+    assert {name for name, _ in CASES} == set(ENVIRONMENTS)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+@pytest.mark.filterwarnings("error")
+def test_checker(name: str, options: dict[str, Any]) -> None:
+    check_environment(name, **options)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_plain_gymnasium_loop_runs(name: str, options: dict[str, Any]) -> None:
+    """What a Stable-Baselines3 agent does: act, reset when done, look at spaces and rewards only."""
+    env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make(name, **options))
+    env.action_space.seed(0)
+    observation, info = env.reset(seed=0)
+    episodes = 0
+    while episodes < 2:
+        assert env.observation_space.contains(observation)
+        mask = info.get("action_mask")
+        action = env.action_space.sample(None if mask is None else mask.astype(np.int8))
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert 0.0 <= float(reward) <= 1.0
+        if terminated or truncated:
+            episodes += 1
+            assert info["episode"]["l"] == env.get_wrapper_attr("vector").horizon
+            observation, info = env.reset()
+
+
+class Wrong(ClassificationVectorEnv):
+    """An environment with one fault."""
+
+    fault = ""
+
+    def step(self, actions: Any) -> Any:
+        contexts, reward, terminated, truncated, info = super().step(actions)
+        if self.fault == "reward":
+            reward = -info["loss"]
+        if self.fault == "late":
+            truncated = truncated & False
+        if self.fault == "best":
+            info["best_loss"] = info["best_loss"] + 0.5
+        if self.fault == "neighbours":
+            info["loss"] = np.full_like(info["loss"], info["loss"].mean())
+            reward = 1.0 - info["loss"]
+        if self.fault == "dtype":
+            contexts = contexts.astype(np.float64)
+        return contexts, reward, terminated, truncated, info
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        return super().reset(seed=None if self.fault == "seed" else seed, options=options)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("reward", "reward must be 1 - loss"),
+        ("late", "truncated must be True"),
+        ("best", "best_loss must be the least"),
+        ("neighbours", "neighbours"),
+        ("dtype", "float32"),
+        ("seed", "the same seeds"),
+    ],
+)
+def test_the_checker_finds_faults(fault: str, message: str) -> None:
+    make: Callable[[int], Any] = lambda replicas: type("Faulty", (Wrong,), {"fault": fault})(toy(), replicas)  # noqa: E731
+    with pytest.raises(AssertionError, match=message):
+        check_environment(make)
+
+
+@pytest.mark.parametrize("order", get_args(OrderName))
+def test_every_order_plays(order: str) -> None:
+    frame = neucb.run("uniform", toy(), seeds=2, order=order)
+    assert frame["round"].max() == 60
