@@ -99,7 +99,8 @@ def run(
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name, openml:<id>, openml:<name>[@<version>] or file; lists (a,b) and globs (mfeat-*) "
+            help="Name, openml:<id>, openml:<name>[@<version>], file or synthetic:<world>; lists (a,b) and "
+            "globs (mfeat-*) "
             "play several.  [default: covertype]"
         ),
     ] = None,
@@ -449,7 +450,9 @@ def datasets(
         print(json.dumps(listed))
         return
     _print_rows([(row.name, row.summary) for row in rows])
-    print("\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, or a file")
+    print(
+        "\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, a file, or synthetic:<world>"
+    )
 
 
 @datasets_app.command()
