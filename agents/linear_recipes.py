@@ -1,0 +1,56 @@
+"""The recipes whose oracle is a linear or logistic model per arm."""
+
+from __future__ import annotations
+
+from neucb.agents.neural_recipes import FALCON
+from neucb.agents.recipe import Recipe
+
+BEYOND_UCB = "Foster, Rakhlin, ICML 2020 (arXiv 2002.04926)"
+FIRST_ORDER = "Foster, Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237)"
+BOLTZMANN = "Cesa-Bianchi, Gentile, Lugosi, Neu, NeurIPS 2017 (arXiv 1705.10257)"
+
+# Their defaults are chosen as those of the neural recipes.
+LINEAR_RECIPES = (
+    Recipe(
+        "squarecb",
+        "SquareCB with one ridge regression per arm",
+        BEYOND_UCB,
+        oracle="linear",
+        rule="inverse-gap",
+        defaults=(("regularization", 0.3), ("gamma", 100.0)),
+    ),
+    Recipe(
+        "fastcb",
+        "FastCB with one online logistic regression per arm",
+        FIRST_ORDER,
+        oracle="linear",
+        loss="kl",
+        rule="fast-inverse-gap",
+        defaults=(("regularization", 0.1), ("gamma", 30.0)),
+    ),
+    Recipe(
+        "falcon",
+        "FALCON with ridge regressions that learn at the ends of doubling epochs",
+        FALCON,
+        oracle="linear",
+        rule="falcon",
+        wrapper="epochs",
+        defaults=(("regularization", 0.3), ("gamma", 30.0)),
+    ),
+    Recipe(
+        "epsilon-greedy",
+        "ridge regression per arm, epsilon-greedy",
+        "the usual baseline",
+        oracle="linear",
+        rule="epsilon-greedy",
+        defaults=(("regularization", 0.3), ("epsilon", 0.02)),
+    ),
+    Recipe(
+        "softmax",
+        "ridge regression per arm, Boltzmann exploration",
+        BOLTZMANN,
+        oracle="linear",
+        rule="softmax",
+        defaults=(("regularization", 0.3), ("gamma", 3.0)),
+    ),
+)
