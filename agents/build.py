@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from neucb.agents.agent import Agent, ExplorationRule, Oracle, Reduction
 from neucb.agents.epochs import Epochs
 from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
+from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.neural import Neural, PlainWeights, Weights
 from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
 from neucb.agents.schedules import Doubling, ObservedLoss, Power, Schedule
-from neucb.agents.settings import NEURAL
+from neucb.agents.settings import GRADIENT, LINEAR, NEURAL
+from neucb.agents.uncertain import LowerConfidence, Thompson
 from neucb.agents.uniform import Uniform
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ def build(recipe: Recipe, settings: Settings) -> Agent:
 
 def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
     """Return the recipe's oracle with what stands round it."""
+    if recipe.wrapper == "gradient-norm":
+        network = make_network(recipe, settings)
+        options = {parameter.name: settings[parameter.name] for parameter in GRADIENT}
+        return GradientNorm(network, **options)
     oracle = make_oracle(recipe, settings)
     if recipe.wrapper == "none":
         return oracle
@@ -40,16 +46,20 @@ def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
 
 def make_oracle(recipe: Recipe, settings: Settings) -> Oracle:
     """Return the recipe's oracle alone."""
-    loss: Loss = KL() if recipe.loss == "kl" else Squared()
     if recipe.oracle == "linear":
-        return Linear(loss, regularization=settings["regularization"])
-    return make_network(recipe, settings, loss)
+        options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
+        return Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
+    return make_network(recipe, settings)
 
 
-def make_network(recipe: Recipe, settings: Settings, loss: Loss) -> Neural:
+def make_network(recipe: Recipe, settings: Settings) -> Neural:
     """Return the recipe's neural oracle."""
-    network = {parameter.name: settings[parameter.name] for parameter in NEURAL}
-    return Neural(loss, _weights(recipe, settings), **network)
+    options = {parameter.name: settings[parameter.name] for parameter in NEURAL}
+    return Neural(_loss(recipe), _weights(recipe, settings), **options)
+
+
+def _loss(recipe: Recipe) -> Loss:
+    return KL() if recipe.loss == "kl" else Squared()
 
 
 def _weights(recipe: Recipe, settings: Settings) -> Weights:
@@ -73,6 +83,10 @@ def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
             return InverseGap(_gamma(settings))
         case "softmax":
             return Softmax(_gamma(settings))
+        case "lower-confidence":
+            return LowerConfidence(settings["nu"])
+        case "thompson":
+            return Thompson(settings["nu"])
         case _:
             return EpsilonGreedy(0.0)
 

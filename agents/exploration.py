@@ -46,6 +46,12 @@ def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
     return probability.scatter(1, best, 1.0 - probability.sum(1, keepdim=True))
 
 
+def lowest(score: Tensor) -> Tensor:
+    """Return probability 1 for the arm of least score [R, K], float64; the lowest index of tied ones."""
+    best = _gaps(score)[1].argmin(1, keepdim=True)
+    return score.new_zeros(score.shape).scatter(1, best, 1.0)
+
+
 @dataclass(frozen=True)
 class InverseGap:
     """Inverse gap weighting, the rule of SquareCB.

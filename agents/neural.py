@@ -292,19 +292,27 @@ class Neural:
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
-        x = torch.cat([context.to(self._dtype), self._constant], -1)
-        forward = self.weights.forward(x)
-        self._last = (context, forward)  # the step on the same contexts needs the same pass
-        return Prediction(self.weights.predict(forward.output))
+        return Prediction(self.weights.predict(self.forward(context).output))
 
-    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Make one gradient step on the played arms."""
+    def forward(self, context: Tensor) -> Forward:
+        """Return the pass for contexts [R, d] or [R, K, d]."""
+        forward = self.weights.forward(torch.cat([context.to(self._dtype), self._constant], -1))
+        self._last = (context, forward)  # the step on the same contexts needs the same pass
+        return forward
+
+    def last(self, context: Tensor) -> Forward:
+        """Return the pass that was last made, if for the same contexts, or a new one."""
+        if self._last is None or self._last[0] is not context:
+            return self.forward(context)
+        return self._last[1]
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Make one gradient step on the played arms; `count` [R] >= 0 is how often a sample counts."""
         self._round += 1
         rate = self._rate if self._constant_rate else self._rate / self._round**self._power
-        if self._last is None or self._last[0] is not context:
-            self.predict(context)
-        assert self._last is not None
-        self.weights.step(self._last[1], action, loss.to(self._dtype), rate.to(self._dtype))
+        if count is not None:
+            rate = rate * count
+        self.weights.step(self.last(context), action, loss.to(self._dtype), rate.to(self._dtype))
         self._last = None
         if self._radius is not None:
             self.weights.project(self._radius)

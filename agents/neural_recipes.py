@@ -15,6 +15,9 @@ SQUARED_DEFAULTS = (*SQUARED_NETWORK, ("gamma", 300.0))
 NEUCB = "Deb, Ban, Zuo, He, Banerjee, ICLR 2024 (arXiv 2312.07145)"
 FALCON = "Simchi-Levi, Xu, Mathematics of Operations Research 2022 (arXiv 2003.12699)"
 
+NEURAL_UCB = "Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462)"
+NEURAL_TS = "Zhang, Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827)"
+
 NEURAL_RECIPES = (
     Recipe(
         "kl-perturbed",
@@ -104,5 +107,23 @@ NEURAL_RECIPES = (
         rule="falcon",
         wrapper="epochs-passes",
         defaults=(*SQUARED_NETWORK, ("gamma", 30.0)),
+    ),
+    Recipe(
+        "neural-ucb",
+        "NeuralUCB: confidence bound from the norm of the gradient",
+        NEURAL_UCB,
+        oracle="neural",
+        rule="lower-confidence",
+        wrapper="gradient-norm",
+        defaults=SQUARED_NETWORK,
+    ),
+    Recipe(
+        "neural-ts",
+        "NeuralTS: Thompson sampling with the norm of the gradient",
+        NEURAL_TS,
+        oracle="neural",
+        rule="thompson",
+        wrapper="gradient-norm",
+        defaults=SQUARED_NETWORK,
     ),
 )

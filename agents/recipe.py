@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 
 Kind = Literal["reduction", "uniform"]
 Oracle = Literal["none", "neural", "linear"]
-Wrapper = Literal["none", "epochs", "epochs-passes"]
-Rule = Literal["uniform", "greedy", "inverse-gap", "fast-inverse-gap", "softmax", "falcon", "epsilon-greedy"]
+Wrapper = Literal["none", "epochs", "epochs-passes", "gradient-norm"]
+Rule = Literal[
+    "uniform",
+    "greedy",
+    "inverse-gap",
+    "fast-inverse-gap",
+    "softmax",
+    "falcon",
+    "epsilon-greedy",
+    "lower-confidence",
+    "thompson",
+]
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,18 @@ class Recipe:
         return tuple(replace(row, default=own.get(row.name, row.default)) for row in rows)
 
     @property
+    def uncertain(self) -> bool:
+        """Whether the rule needs standard deviations."""
+        return self.rule in ("lower-confidence", "thompson")
+
+    @property
     def formula(self) -> str:
         """What it predicts and what it plays, in one line."""
         parts = [settings.RULE_FORMULAS[self.rule]]
         if self.wrapper != "none":
-            parts.insert(0, settings.EPOCHS_FORMULA)
+            parts.insert(0, settings.WRAPPER_FORMULAS[self.wrapper])
+        elif self.uncertain:
+            parts.insert(0, settings.COVARIANCE_FORMULA)
         if self.perturbed:
             parts.insert(0, settings.PERTURBED_FORMULA)
         if self.oracle != "none":

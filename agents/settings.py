@@ -18,7 +18,15 @@ PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),
     Parameter("perturbations", math.inf, "S, number of sign vectors; inf: closed form", low=1, whole=True),
 )
-LINEAR = (Parameter("regularization", 1.0, "ridge penalty lambda", above_low=True),)
+LINEAR = (
+    Parameter("regularization", 1.0, "ridge penalty lambda", above_low=True),
+    Parameter(
+        "covariance",
+        "auto",
+        "what is kept of it; auto: full up to 300 features, else its diagonal",
+        choices=("auto", "full", "diagonal"),
+    ),
+)
 GAP = (
     Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
     Parameter("gamma_power", 0.5, "exponent rho of the schedule", high=2.0),
@@ -35,9 +43,25 @@ EPSILON = (
     Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
 )
 EPOCHS = (Parameter("passes", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
+CONFIDENCE = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
+GRADIENT = (
+    Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
+    Parameter(
+        "gradient",
+        "code",
+        "g as in the published code, or g / sqrt(m) as in the papers",
+        choices=("code", "paper"),
+    ),
+    Parameter(
+        "matrix",
+        "diagonal",
+        "U is its diagonal, or full (at most 3,000 parameters)",
+        choices=("diagonal", "full"),
+    ),
+)
 
 ORACLES = {"neural": NEURAL, "linear": LINEAR, "none": ()}
-WRAPPERS = {"none": (), "epochs": (), "epochs-passes": EPOCHS}
+WRAPPERS = {"none": (), "epochs": (), "epochs-passes": EPOCHS, "gradient-norm": GRADIENT}
 RULES = {
     "uniform": (),
     "greedy": (),
@@ -46,6 +70,8 @@ RULES = {
     "softmax": GAP,
     "falcon": FALCON,
     "epsilon-greedy": EPSILON,
+    "lower-confidence": CONFIDENCE,
+    "thompson": CONFIDENCE,
 }
 
 NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), one gradient step a round"
@@ -56,7 +82,13 @@ ORACLE_FORMULAS = {
     ("linear", "kl"): "yhat_a = sigmoid(theta_a . x), one Newton step a round on KL(y || yhat_a)",
 }
 PERTURBED_FORMULA = "yhat_a = mean_s link(f_a + c_p m^(-1/4) <theta - theta_0, eps_s>), eps_s random signs"
-EPOCHS_FORMULA = "the oracle learns at rounds 2, 4, 8, ... what it has seen since"
+WRAPPER_FORMULAS = {
+    "epochs": "it learns at rounds 2, 4, 8, ... what it has seen since",
+    "epochs-passes": "it learns at rounds 2, 4, 8, ... what it has seen since",
+    "gradient-norm": "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
+    "arms played",
+}
+COVARIANCE_FORMULA = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
 RULE_FORMULAS = {
     "uniform": "p_a = 1 / K",
     "greedy": "p_b = 1, b = argmin yhat",
@@ -67,4 +99,6 @@ RULE_FORMULAS = {
     "falcon": "p_a = 1 / (K + gamma_m (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest, "
     "gamma_m constant within epoch m",
     "epsilon-greedy": "p_b = 1 - epsilon_t + epsilon_t / K for b = argmin yhat, epsilon_t / K for the others",
+    "lower-confidence": "plays argmin (mean_a - nu std_a), means before the link",
+    "thompson": "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link",
 }
