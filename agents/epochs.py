@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Epochs:
         """Forget everything and prepare R = spec.replicas replicas."""
         self._round = 0
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.oracle.reset(spec)
+        self.oracle.reset(replace(spec, horizon=self.passes * spec.horizon))
 
     def predict(self, context: Tensor) -> Prediction:
         """Return the losses [R, K] that the oracle predicted at the epoch's start."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.neural import INITIALISATIONS, hidden_layer
+from neucb.agents.neural import INITIALISATIONS, Inputs, hidden_layer
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 
@@ -91,6 +91,12 @@ def _deltas(forward: Forward) -> Tensor:
     return forward.head.unsqueeze(1) * (forward.hidden > 0)
 
 
+def _played(forward: Forward, action: Tensor) -> Tensor:
+    """Return the contexts [R, d] of the played arms, without the step sizes that `Gradient.x` has."""
+    x = forward.inputs.x
+    return x[forward.at(action)] if x.dim() == 3 else x
+
+
 class _Diagonal:
     """U and 1 / U, in the layout of the weights: first layer [R B, d, m], head [R, m]."""
 
@@ -102,14 +108,15 @@ class _Diagonal:
 
     def norm(self, forward: Forward, square: float) -> Tensor:
         """Return g' U^-1 g [R, K]."""
-        first = hidden_layer(forward.x.square(), self._inverse) * _deltas(forward).square()
+        first = hidden_layer(Inputs(forward.inputs.x.square()), self._inverse) * _deltas(forward).square()
         head = forward.hidden.relu().square() / self._head.unsqueeze(1)
         return square * (first + head).sum(2)
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
         """Add g^2 of the played arms [R]."""
         g = forward.played(action)
-        grown = self._first[g.block] + square * g.x.square().unsqueeze(2) * g.delta.square().unsqueeze(1)
+        x = _played(forward, action)
+        grown = self._first[g.block] + square * x.square().unsqueeze(2) * g.delta.square().unsqueeze(1)
         self._first[g.block] = grown
         self._inverse[g.block] = 1.0 / grown
         self._head = self._head + square * g.activation.square()
@@ -144,9 +151,11 @@ class _Full:
     def _gradients(self, forward: Forward) -> Tensor:
         """Return the gradients of all arms [R, K, p], in the order of the weights."""
         R, K, _ = forward.hidden.shape
-        x = forward.x if forward.x.dim() == 3 else forward.x.unsqueeze(1)
+        x = forward.inputs.x
+        shared = x.dim() == 2
+        x = x.unsqueeze(1) if shared else x
         outer = x.unsqueeze(3) * _deltas(forward).unsqueeze(2)  # [R, K, d, m]
-        if forward.x.dim() == 2:
+        if shared:
             blocks = outer.new_zeros(R, K, *outer.shape[1:])
             arms = torch.arange(K, device=outer.device)
             blocks[:, arms, arms] = outer

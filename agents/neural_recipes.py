@@ -7,8 +7,16 @@ from neucb.agents.recipe import Recipe
 # Chosen on tuning seeds 1000 and 1001 of covertype, mushroom, shuttle, magic and adult together; the
 # grids and what was found are in results/README.md. Expected perturbation at c_p = 0.1 was the strongest
 # that did not cost regret; the paper's constant step and gamma_0 = 10 are far from the best.
-KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3))
-SQUARED_NETWORK = (("lr", 0.6), ("lr_power", 0.1))
+KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3), ("normalize", 0.5))
+SQUARED_NETWORK = (("lr", 0.6), ("lr_power", 0.2), ("normalize", 0.5))
+KL_REPLAY_DEFAULTS = (("lr", 0.8), ("lr_power", 0.3), ("gamma", 300.0), ("normalize", 0.5), ("replay", 16))
+SQUARED_REPLAY_DEFAULTS = (
+    ("lr", 0.4),
+    ("lr_power", 0.3),
+    ("gamma", 300.0),
+    ("normalize", 0.5),
+    ("replay", 16),
+)
 KL_DEFAULTS = (*KL_NETWORK, ("gamma", 300.0))
 SQUARED_DEFAULTS = (*SQUARED_NETWORK, ("gamma", 300.0))
 
@@ -38,6 +46,26 @@ NEURAL_RECIPES = (
         rule="inverse-gap",
         perturbed=True,
         defaults=(*SQUARED_DEFAULTS, ("c_p", 0.03)),
+    ),
+    Recipe(
+        "kl-perturbed-replay",
+        "NeuFastCB with 16 gradient steps a round, on the newest and on past samples",
+        NEUCB,
+        oracle="neural",
+        loss="kl",
+        rule="fast-inverse-gap",
+        perturbed=True,
+        defaults=KL_REPLAY_DEFAULTS,
+    ),
+    Recipe(
+        "sq-perturbed-replay",
+        "NeuSquareCB with 16 gradient steps a round, on the newest and on past samples",
+        NEUCB,
+        oracle="neural",
+        loss="squared",
+        rule="inverse-gap",
+        perturbed=True,
+        defaults=(*SQUARED_REPLAY_DEFAULTS, ("c_p", 0.03)),
     ),
     Recipe(
         "kl",

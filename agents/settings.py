@@ -13,6 +13,10 @@ NEURAL = (
     Parameter("radius", math.inf, "projection onto the ball of this radius round theta_0", above_low=True),
     Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
     Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
+    Parameter("normalize", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
+    Parameter(
+        "replay", 1, "steps a round: one on the newest sample, the others on past ones", low=1, whole=True
+    ),
 )
 PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),
@@ -74,7 +78,7 @@ RULES = {
     "thompson": CONFIDENCE,
 }
 
-NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), one gradient step a round"
+NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
 ORACLE_FORMULAS = {
     ("neural", "squared"): f"yhat_a = {NETWORK} on (f_a - y)^2 / 2",
     ("neural", "kl"): f"yhat_a = sigmoid(f_a), {NETWORK} on KL(y || yhat_a)",

@@ -12,6 +12,7 @@ PURPOSES = {
     "noise": 4,
     "drift": 5,
     "world": 6,
+    "replay": 7,
     "posterior": 8,
     "bootstrap": 9,
     "members": 10,
