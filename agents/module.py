@@ -115,10 +115,10 @@ class Module:
         samples = [(context.to(self._dtype), arm, loss.to(self._dtype))]
         if self._memory is not None:
             self._memory.add(*samples[0])
-            samples += self._memory.draw()
-        x, arms, targets = (torch.stack(part, 1) for part in zip(*samples, strict=True))  # [R, k, ...]
+            samples += [(x, arm, target) for x, arm, target, _ in self._memory.draw()]
+        inputs, arms, targets = (torch.stack(part, 1) for part in zip(*samples, strict=True))  # [R, k, ...]
         with torch.enable_grad():
-            outputs = self._outputs(x).gather(2, arms.unsqueeze(2)).squeeze(2)
+            outputs = self._outputs(inputs).gather(2, arms.unsqueeze(2)).squeeze(2)
         self._steps.zero_grad()
         residual = self.loss.link(outputs.detach()) - targets  # the derivative of the loss by the output
         outputs.backward(residual / self.replay)  # type: ignore[no-untyped-call]
