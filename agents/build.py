@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.agents.agent import Agent, ExplorationRule, Oracle, Reduction
 from neucb.agents.epochs import Epochs
 from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
+from neucb.agents.features import Fourier, Mapped, Quadratic
 from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
@@ -48,8 +49,19 @@ def make_oracle(recipe: Recipe, settings: Settings) -> Oracle:
     """Return the recipe's oracle alone."""
     if recipe.oracle == "linear":
         options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
-        return Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
+        linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
+        return _mapped(linear, settings)
     return make_network(recipe, settings)
+
+
+def _mapped(oracle: Oracle, settings: Settings) -> Oracle:
+    match settings["features"]:
+        case "quadratic":
+            return Mapped(oracle, Quadratic())
+        case "fourier":
+            return Mapped(oracle, Fourier(settings["columns"], settings["bandwidth"]))
+        case _:
+            return oracle
 
 
 def make_network(recipe: Recipe, settings: Settings) -> Neural:

@@ -31,6 +31,16 @@ LINEAR = (
         choices=("auto", "full", "diagonal"),
     ),
 )
+FEATURES = (
+    Parameter(
+        "features",
+        "linear",
+        "of the model: the context, products of its pairs, random Fourier features",
+        choices=("linear", "quadratic", "fourier"),
+    ),
+    Parameter("columns", 300, "number of Fourier features", low=1, whole=True),
+    Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
+)
 GAP = (
     Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
     Parameter("gamma_power", 0.5, "exponent rho of the schedule", high=2.0),
@@ -64,7 +74,7 @@ GRADIENT = (
     ),
 )
 
-ORACLES = {"neural": NEURAL, "linear": LINEAR, "none": ()}
+ORACLES = {"neural": NEURAL, "linear": (*LINEAR, *FEATURES), "none": ()}
 WRAPPERS = {"none": (), "epochs": (), "epochs-passes": EPOCHS, "gradient-norm": GRADIENT}
 RULES = {
     "uniform": (),
