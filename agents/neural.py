@@ -336,7 +336,7 @@ class Neural:
         self._round = 0
         self._last: tuple[Tensor, Forward] | None = None
         self._scaling = InputScaling(self.normalize, spec)
-        self._memory = Memory(spec, self.replay - 1) if self.replay > 1 else None
+        self._memory = Memory(spec, spec.features + 1, self.replay - 1) if self.replay > 1 else None
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
         self.weights.reset(initial, rate, self.loss)
 

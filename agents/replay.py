@@ -23,13 +23,14 @@ class Memory:
 
     Args:
         spec: the shape of the run.
+        inputs: d, the size of a sample.
         count: draws a round.
     """
 
-    def __init__(self, spec: Spec, count: int) -> None:
+    def __init__(self, spec: Spec, inputs: int, count: int) -> None:
         R, T = spec.replicas, spec.horizon
         dtype = getattr(torch, spec.dtype)
-        self._x = torch.empty(T, R, spec.features + 1, dtype=dtype, device=spec.device)
+        self._x = torch.empty(T, R, inputs, dtype=dtype, device=spec.device)
         self._block = torch.empty(T, R, dtype=torch.int64, device=spec.device)
         self._target = torch.empty(T, R, dtype=dtype, device=spec.device)
         self._weight = torch.ones(T, R, dtype=dtype, device=spec.device)
