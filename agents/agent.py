@@ -65,6 +65,19 @@ class Oracle(Protocol):
         """Learn from contexts [R, d], arms [R] and losses [R]."""
 
 
+class CountingOracle(Protocol):
+    """An oracle that takes how often each sample counts."""
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Learn from contexts, arms [R] and losses [R], each `count` [R] times."""
+
+
 class ExplorationRule(Protocol):
     """A frozen value that turns predictions into a policy."""
 

@@ -6,17 +6,22 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neucb.agents.agent import Agent, ExplorationRule, Oracle, Reduction
+from neucb.agents.agent import Agent, CountingOracle, ExplorationRule, Oracle, Reduction
+from neucb.agents.ensemble import Ensemble
 from neucb.agents.epochs import Epochs
+from neucb.agents.exp4 import Exp4
 from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
 from neucb.agents.features import Fourier, Mapped, Quadratic
 from neucb.agents.gradient_norm import GradientNorm
+from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.neural import Neural, PlainWeights, Weights
 from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.recipes import EXPERTS, RECIPES
 from neucb.agents.schedules import Doubling, ObservedLoss, Power, Schedule
-from neucb.agents.settings import GRADIENT, LINEAR, NEURAL
+from neucb.agents.settings import GRADIENT, LAST_LAYER, LINEAR, NEURAL
+from neucb.agents.skylines import BestFixed, Supervised
 from neucb.agents.uncertain import LowerConfidence, Thompson
 from neucb.agents.uniform import Uniform
 
@@ -28,9 +33,30 @@ Settings = Mapping[str, Any]
 
 def build(recipe: Recipe, settings: Settings) -> Agent:
     """Return a new agent of a recipe; `settings` holds all its hyper-parameters, checked."""
-    if recipe.kind == "uniform":
-        return Uniform()
-    return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
+    match recipe.kind:
+        case "uniform":
+            return Uniform()
+        case "best-fixed":
+            return BestFixed()
+        case "supervised":
+            return Supervised(make_oracle(recipe, settings))
+        case "ensemble":
+            members = settings["members"]
+            oracle = make_oracle(recipe, _repeated(settings, members))
+            return Ensemble(oracle, members=members, bootstrap=settings["bootstrap"])
+        case "exp4":
+            experts = [RECIPES[name].build() for name in EXPERTS]
+            return Exp4(experts, eta=settings["eta"], mixing=settings["mixing"])
+        case _:
+            return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
+
+
+def _repeated(settings: Settings, members: int) -> Settings:
+    """Return the settings of every member of every replica."""
+    return {
+        name: tuple(one for one in value for _ in range(members)) if isinstance(value, tuple) else value
+        for name, value in settings.items()
+    }
 
 
 def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
@@ -39,13 +65,17 @@ def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
         network = make_network(recipe, settings)
         options = {parameter.name: settings[parameter.name] for parameter in GRADIENT}
         return GradientNorm(network, **options)
+    if recipe.wrapper == "last-layer":
+        network = make_network(recipe, settings)
+        options = {parameter.name: settings[parameter.name] for parameter in LAST_LAYER}
+        return LastLayer(network, **options)
     oracle = make_oracle(recipe, settings)
     if recipe.wrapper == "none":
         return oracle
     return Epochs(oracle, passes=settings.get("passes", 1))
 
 
-def make_oracle(recipe: Recipe, settings: Settings) -> Oracle:
+def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
     """Return the recipe's oracle alone."""
     if recipe.oracle == "linear":
         options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
@@ -54,7 +84,7 @@ def make_oracle(recipe: Recipe, settings: Settings) -> Oracle:
     return make_network(recipe, settings)
 
 
-def _mapped(oracle: Oracle, settings: Settings) -> Oracle:
+def _mapped(oracle: CountingOracle, settings: Settings) -> CountingOracle:
     match settings["features"]:
         case "quadratic":
             return Mapped(oracle, Quadratic())

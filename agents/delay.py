@@ -30,12 +30,14 @@ class Delayed:
         batch: rounds n >= 1; counted after the delay.
 
     Raises:
-        InputError: a value out of its range.
+        InputError: a value out of its range, or an agent that is told of all losses anyway.
     """
 
     def __init__(self, agent: Agent, *, delay: int = 0, batch: int = 1) -> None:
         if delay < 0 or batch < 1:
             raise InputError("delay must be at least 0 and batch at least 1")
+        if hasattr(agent, "foresee") or hasattr(agent, "learn_all"):
+            raise InputError("a skyline is told of all losses; play it without delay and batch")
         self.agent = agent
         self.delay = delay
         self.batch = batch

@@ -16,7 +16,7 @@ from neucb.streams import stream
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.agents.agent import Oracle
+    from neucb.agents.agent import CountingOracle
     from neucb.agents.prediction import Prediction
     from neucb.spec import Spec
 
@@ -107,7 +107,7 @@ class Mapped:
         features: the map.
     """
 
-    def __init__(self, oracle: Oracle, features: FeatureMap) -> None:
+    def __init__(self, oracle: CountingOracle, features: FeatureMap) -> None:
         self.oracle = oracle
         self.features = features
 
@@ -120,6 +120,6 @@ class Mapped:
         """Return the oracle's prediction for contexts [R, d] or [R, K, d]."""
         return self.oracle.predict(self.features(context))
 
-    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Let the oracle learn from contexts, arms [R] and losses [R]."""
-        self.oracle.update(self.features(context), action, loss)
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Let the oracle learn from contexts, arms [R] and losses [R], each `count` [R] times."""
+        self.oracle.update(self.features(context), action, loss, count)

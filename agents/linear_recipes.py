@@ -12,6 +12,7 @@ LINUCB = "Li, Chu, Langford, Schapire, WWW 2010 (arXiv 1003.0146)"
 LINTS = "Agrawal, Goyal, ICML 2013 (arXiv 1209.3352)"
 UCB_GLM = "Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048)"
 LOGISTIC_TS = "Chapelle, Li, NeurIPS 2011"
+BAKE_OFF = "Bietti, Agarwal, Langford, JMLR 2021 (arXiv 1802.04064)"
 
 # Their defaults are chosen as those of the neural recipes.
 LINEAR_RECIPES = (
@@ -90,5 +91,13 @@ LINEAR_RECIPES = (
         loss="kl",
         rule="thompson",
         defaults=(("regularization", 0.1),),
+    ),
+    Recipe(
+        "bagging",
+        "vote of 10 ridge regressions per arm, each on its own online bootstrap",
+        BAKE_OFF,
+        "ensemble",
+        oracle="linear",
+        defaults=(("regularization", 0.3),),
     ),
 )

@@ -219,6 +219,10 @@ class PlainWeights:
         hidden = hidden_layer(inputs, self._first)
         return Forward(inputs, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
 
+    def features(self, inputs: Inputs) -> Tensor:
+        """Return relu(hidden layer) [n, m] of any n contexts [n, d] under a block each."""
+        return hidden_layer(inputs, self._first).squeeze(1).relu()
+
     def predict(self, output: Tensor) -> Tensor:
         """Return link(f) [R, K]."""
         return self._loss.link(output)

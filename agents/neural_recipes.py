@@ -25,6 +25,7 @@ FALCON = "Simchi-Levi, Xu, Mathematics of Operations Research 2022 (arXiv 2003.1
 
 NEURAL_UCB = "Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462)"
 NEURAL_TS = "Zhang, Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827)"
+SHOWDOWN = "Riquelme, Tucker, Snoek, ICLR 2018 (arXiv 1802.09127)"
 
 NEURAL_RECIPES = (
     Recipe(
@@ -152,6 +153,24 @@ NEURAL_RECIPES = (
         oracle="neural",
         rule="thompson",
         wrapper="gradient-norm",
+        defaults=SQUARED_NETWORK,
+    ),
+    Recipe(
+        "neural-bootstrap",
+        "vote of 10 networks with KL loss, each on its own online bootstrap",
+        SHOWDOWN,
+        "ensemble",
+        oracle="neural",
+        loss="kl",
+        defaults=(*KL_NETWORK, ("bootstrap", "bernoulli")),
+    ),
+    Recipe(
+        "neural-linear",
+        "Thompson sampling with Bayesian regression on the network's last layer",
+        SHOWDOWN,
+        oracle="neural",
+        rule="thompson",
+        wrapper="last-layer",
         defaults=SQUARED_NETWORK,
     ),
 )

@@ -12,11 +12,11 @@ from neucb.agents.parameters import Parameter, Value, resolve
 if TYPE_CHECKING:
     from neucb.agents.agent import Agent
 
-Kind = Literal["reduction", "uniform"]
+Kind = Literal["reduction", "uniform", "ensemble", "exp4", "best-fixed", "supervised"]
 Oracle = Literal["none", "neural", "linear"]
-Wrapper = Literal["none", "epochs", "epochs-passes", "gradient-norm"]
+Wrapper = Literal["none", "epochs", "epochs-passes", "gradient-norm", "last-layer"]
 Rule = Literal[
-    "uniform",
+    "none",
     "greedy",
     "inverse-gap",
     "fast-inverse-gap",
@@ -39,7 +39,7 @@ class Recipe:
         kind: what the parts are put into: "reduction", an oracle and a rule, or an agent of its own.
         oracle: what predicts losses.
         loss: what the oracle regresses with.
-        rule: how its predictions become a policy.
+        rule: how its predictions become a policy; "none" where the kind says it.
         perturbed: whether the neural oracle's prediction is perturbed.
         wrapper: what stands round the oracle.
         defaults: of this recipe, where they differ from the parameter's own.
@@ -51,7 +51,7 @@ class Recipe:
     kind: Kind = "reduction"
     oracle: Oracle = "none"
     loss: Literal["squared", "kl"] = "squared"
-    rule: Rule = "uniform"
+    rule: Rule = "none"
     perturbed: bool = False
     wrapper: Wrapper = "none"
     defaults: tuple[tuple[str, Value], ...] = ()
@@ -64,9 +64,15 @@ class Recipe:
             *(settings.PERTURBATION if self.perturbed else ()),
             *settings.WRAPPERS[self.wrapper],
             *settings.RULES[self.rule],
+            *settings.KINDS[self.kind],
         )
         own = dict(self.defaults)
         return tuple(replace(row, default=own.get(row.name, row.default)) for row in rows)
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns from losses."""
+        return self.kind not in ("uniform", "best-fixed")
 
     @property
     def uncertain(self) -> bool:
@@ -76,7 +82,8 @@ class Recipe:
     @property
     def formula(self) -> str:
         """What it predicts and what it plays, in one line."""
-        parts = [settings.RULE_FORMULAS[self.rule]]
+        kind = self.kind
+        parts = [settings.RULE_FORMULAS[self.rule] if kind == "reduction" else settings.KIND_FORMULAS[kind]]
         if self.wrapper != "none":
             parts.insert(0, settings.WRAPPER_FORMULAS[self.wrapper])
         elif self.uncertain:

@@ -7,12 +7,31 @@ and the tests find it there. A row is data, so that listing recipes imports no t
 from __future__ import annotations
 
 from neucb.agents.linear_recipes import LINEAR_RECIPES
-from neucb.agents.neural_recipes import NEURAL_RECIPES
+from neucb.agents.neural_recipes import KL_NETWORK, NEURAL_RECIPES
 from neucb.agents.recipe import Recipe
 from neucb.errors import unknown_name
 
-UNIFORM = Recipe("uniform", "every arm with probability 1/K, learns nothing", "the yardstick", "uniform")
-RECIPES = {recipe.name: recipe for recipe in (*NEURAL_RECIPES, *LINEAR_RECIPES, UNIFORM)}
+EXPERTS = ("kl", "sq", "squarecb", "fastcb")
+OTHER_RECIPES = (
+    Recipe(
+        "exp4",
+        f"exponential weights over {', '.join(EXPERTS)}",
+        "Auer, Cesa-Bianchi, Freund, Schapire, SIAM Journal on Computing 2002",
+        "exp4",
+    ),
+    Recipe("uniform", "every arm with probability 1/K, learns nothing", "the yardstick", "uniform"),
+    Recipe("best-fixed", "skyline: the arm that is best in hindsight", "the yardstick", "best-fixed"),
+    Recipe(
+        "supervised",
+        "skyline: greedy network that is told every arm's loss",
+        "the yardstick",
+        "supervised",
+        oracle="neural",
+        loss="kl",
+        defaults=KL_NETWORK,
+    ),
+)
+RECIPES = {recipe.name: recipe for recipe in (*NEURAL_RECIPES, *LINEAR_RECIPES, *OTHER_RECIPES)}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -73,11 +73,42 @@ GRADIENT = (
         choices=("diagonal", "full"),
     ),
 )
+LAST_LAYER = (
+    Parameter("regularization", 1.0, "lambda of A_0 = lambda I", above_low=True),
+    Parameter("refresh", 500, "rounds between two refreshes of the features", low=1, whole=True),
+)
+ENSEMBLE = (
+    Parameter("members", 10, "N, copies of the oracle", low=1, whole=True),
+    Parameter(
+        "bootstrap",
+        "poisson",
+        "how often a member counts a sample: Poisson(1), or 0 or 1",
+        choices=("poisson", "bernoulli"),
+    ),
+)
+EXP4 = (
+    Parameter("eta", 1.0, "scale of the rate eta_t = eta sqrt(log N / (K t))", above_low=True),
+    Parameter("mixing", 0.01, "share of uniform play", high=1.0),
+)
 
-ORACLES = {"neural": NEURAL, "linear": (*LINEAR, *FEATURES), "none": ()}
-WRAPPERS = {"none": (), "epochs": (), "epochs-passes": EPOCHS, "gradient-norm": GRADIENT}
-RULES = {
+KINDS = {
+    "reduction": (),
     "uniform": (),
+    "ensemble": ENSEMBLE,
+    "exp4": EXP4,
+    "best-fixed": (),
+    "supervised": (),
+}
+ORACLES = {"neural": NEURAL, "linear": (*LINEAR, *FEATURES), "none": ()}
+WRAPPERS = {
+    "none": (),
+    "epochs": (),
+    "epochs-passes": EPOCHS,
+    "gradient-norm": GRADIENT,
+    "last-layer": LAST_LAYER,
+}
+RULES = {
+    "none": (),
     "greedy": (),
     "inverse-gap": GAP,
     "fast-inverse-gap": GAP,
@@ -101,10 +132,20 @@ WRAPPER_FORMULAS = {
     "epochs-passes": "it learns at rounds 2, 4, 8, ... what it has seen since",
     "gradient-norm": "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
     "arms played",
+    "last-layer": "yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a = relu(W1 (e_a (x) x)), "
+    "A = lambda I + sum of phi phi' over the arms played, mu = A^-1 sum of phi y",
+}
+KIND_FORMULAS = {
+    "uniform": "p_a = 1 / K",
+    "ensemble": "p_a = the share of N copies of the oracle for which a = argmin yhat; each counts a round's "
+    "sample a random number of times",
+    "exp4": "p_a = (1 - mixing) sum_i w_i xi_i(a) + mixing / K over experts i, "
+    "w_i <- w_i exp(-eta_t xi_i(a) y / p_a)",
+    "best-fixed": "p_a = 1 for the arm of least total expected loss, known in advance",
+    "supervised": "p_b = 1, b = argmin yhat; the oracle learns every arm's expected loss in every round",
 }
 COVARIANCE_FORMULA = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
 RULE_FORMULAS = {
-    "uniform": "p_a = 1 / K",
     "greedy": "p_b = 1, b = argmin yhat",
     "inverse-gap": "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest",
     "fast-inverse-gap": "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, "

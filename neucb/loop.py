@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neucb.agents.agent import ask
 from neucb.errors import DivergedError, InputError
+from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
 from neucb.spec import Spec
 from neucb.streams import stream
@@ -31,6 +32,10 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
     The agent gives a distribution, the loop samples the arm with the replica's own dice, one
     float64 uniform a round from the stream "action": the same for every agent. Rewards become
     losses here (loss = 1 - reward) and nowhere else.
+
+    Two methods that no bandit may have make skylines (agents/skylines.py): `foresee(losses)` gets
+    every arm's cumulative expected loss [R, K] before the first round, from a play of the same rounds;
+    `learn_all(context, losses, available)` gets that of each round [R, K] in the place of `update`.
 
     Args:
         agent: is reset with `log.spec`.
@@ -64,6 +69,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
     rows = np.arange(spec.replicas)
     dtype = getattr(torch, spec.dtype)
     agent.reset(spec)
+    if hasattr(agent, "foresee"):
+        agent.foresee(torch.as_tensor(arm_losses(env, spec), device=spec.device))
+    learn_all = getattr(agent, "learn_all", None)
     observation, info = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
     for t in range(spec.horizon):
         _check_context(observation, spec, t)
@@ -75,11 +83,14 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         action = sample(_probabilities(distribution, available, spec, t), dice[:, t])
         observation, reward, _, truncated, info = env.step(action)
         loss = 1.0 - np.asarray(reward, dtype=np.float64)
-        agent.update(
-            context,
-            torch.as_tensor(action, device=spec.device),
-            torch.as_tensor(loss, dtype=dtype, device=spec.device),
-        )
+        if learn_all is not None:
+            learn_all(context, torch.as_tensor(expected_losses(info), dtype=dtype, device=spec.device), mask)
+        else:
+            agent.update(
+                context,
+                torch.as_tensor(action, device=spec.device),
+                torch.as_tensor(loss, dtype=dtype, device=spec.device),
+            )
         log.add(loss, info, None if predicted is None else predicted[rows, action])
         if progress is not None:
             progress(t + 1)

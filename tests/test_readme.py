@@ -57,4 +57,4 @@ def test_the_new_agent_is_short() -> None:
 
 
 def test_every_recipe_is_in_the_table() -> None:
-    assert set(RECIPES) <= set(re.findall(r"`([a-z-]+)`", README))
+    assert set(RECIPES) <= set(re.findall(r"`([a-z0-9-]+)`", README))

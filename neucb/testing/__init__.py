@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neucb.testing.agents import check_agent
 from neucb.testing.environments import check_environment
 
-__all__ = ["check_environment"]
+__all__ = ["check_agent", "check_environment"]

@@ -1,0 +1,81 @@
+"""Exp4: exponential weights over a few agents that all learn from every round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from neucb.agents.agent import ask
+from neucb.agents.hyper import Number, per_replica
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.agent import Agent
+    from neucb.spec import Spec
+
+
+class Exp4:
+    """p_a = (1 - mixing) sum_i w_i xi_i(a) + mixing / K, xi_i the distribution of expert i.
+
+    After each round w_i is multiplied by exp(-eta_t xi_i(a) y / p_a), an unbiased estimate of the
+    loss of expert i, with eta_t = eta sqrt(log N / (K t)). Auer, Cesa-Bianchi, Freund, Schapire,
+    "The Nonstochastic Multiarmed Bandit Problem", SIAM Journal on Computing 2002, section 7, with a
+    rate that does not need the horizon. All experts learn from every round.
+
+    Args:
+        experts: N >= 2 agents.
+        eta: scale of the rate, > 0; one number or one per replica.
+        mixing: share of uniform play in [0, 1]; one number or one per replica.
+    """
+
+    def __init__(self, experts: Sequence[Agent], *, eta: Number = 1.0, mixing: Number = 0.01) -> None:
+        self.experts = tuple(experts)
+        self.eta = eta
+        self.mixing = mixing
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+        for expert in self.experts:
+            expert.reset(spec)
+        N, R = len(self.experts), spec.replicas
+        scale = math.sqrt(math.log(N) / spec.arms)
+        self._eta = per_replica(self.eta, R, device=spec.device) * scale
+        self._mixing = per_replica(self.mixing, R, device=spec.device).unsqueeze(1)
+        self._log_weight = self._eta.new_zeros(R, N)
+        self._round = 0
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of the experts [R, N], float64; they sum to 1."""
+        shifted = (self._log_weight - self._log_weight.amax(1, keepdim=True)).exp()
+        return shifted / shifted.sum(1, keepdim=True)
+
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the mixture of the experts' distributions [R, K]."""
+        asked = [ask(expert, context, available).double() for expert in self.experts]
+        advice = torch.stack(asked, 1)  # [R, N, K]
+        mixture = (self.weights.unsqueeze(2) * advice).sum(1)
+        even = torch.ones_like(mixture) if available is None else available.double()
+        p = (1.0 - self._mixing) * mixture + self._mixing * even / even.sum(1, keepdim=True)
+        self._last = (context, advice, p)
+        return p
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Reweigh the experts by their estimated losses, then let all of them learn."""
+        if self._last is None or self._last[0] is not context:
+            self.distribution(context)
+        assert self._last is not None
+        _, advice, p = self._last
+        self._last = None
+        self._round += 1
+        index = action.view(-1, 1, 1).expand(-1, len(self.experts), 1)
+        chance = p.gather(1, action.unsqueeze(1))  # [R, 1]
+        estimate = advice.gather(2, index).squeeze(2) * loss.double().unsqueeze(1) / chance  # [R, N]
+        self._log_weight = self._log_weight - (self._eta / math.sqrt(self._round)).unsqueeze(1) * estimate
+        for expert in self.experts:
+            expert.update(context, action, loss)

@@ -1,0 +1,190 @@
+"""check_agent: what the runner and the reader of a comparison rely on in an agent, checked by playing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.agent import ask
+from neucb.agents.recipes import find_recipe
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.preprocessing import Encoded
+from neucb.environments.table import Column, Table
+from neucb.errors import NeucbError
+from neucb.log import RunLog
+from neucb.loop import play
+from neucb.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.agent import Agent
+
+SEEDS = (11, 12, 13)
+ARMS, FEATURES = 3, 4
+SHORT, LONG = 40, 600  # rounds of the comparisons, and of learning
+SHARE = 0.5  # of uniform play's loss that a learner may have; over 8 standard errors away from all of it
+
+Make = Callable[[], "Agent"]
+
+
+def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str, Any] | None = None) -> None:
+    """Play an agent on small worlds and check what a comparison relies on.
+
+    Checked: `distribution` gives a distribution over the arms and changes no state, however often
+    and about whatever it is asked; the same seed plays the same run; a replica's run does not depend
+    on its neighbours' seeds nor, for a named agent, on their hyper-parameters, so that one batch
+    of several settings equals separate runs; contexts that are constant, zero, or of norm 1e-8 or
+    1e4 give finite numbers or one of neucb's errors; an agent that takes `available` gives other
+    arms probability 0; and its loss on a world that a linear model can learn is at most half of that
+    of uniform play.
+
+    Args:
+        agent: a recipe's name, or a function that returns a new agent.
+        learns: whether it should learn; False leaves out the last check.
+        settings: hyper-parameters of a named agent, where they are not to be its defaults.
+
+    Raises:
+        AssertionError: something is wrong; the message says what.
+    """
+    make: Make = (lambda: find_recipe(agent).build(settings)) if isinstance(agent, str) else agent
+    together = _distributions(make(), SEEDS)
+    _same(_distributions(make(), SEEDS), together, "the same seeds must give the same run")
+    nosy = _distributions(make(), SEEDS, nosy=True)
+    _same(nosy, together, "distribution must change no state: asking more often changed the run")
+    for r in range(2):
+        alone = _distributions(make(), SEEDS[r : r + 1])
+        _same(alone, together[:, r : r + 1], "a replica must not depend on its neighbours")
+    if isinstance(agent, str):
+        _check_settings(agent, settings or {})
+    for name, contexts in _awkward().items():
+        _check_survives(make(), name, contexts)
+    _check_mask(make())
+    if learns:
+        _check_learns(make())
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> None:
+    assert np.array_equal(one, other), rule
+
+
+def _world(rows: int) -> Encoded:
+    """Three classes on three of four directions, with a margin: a linear model can tell them."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, ARMS, rows)
+    x = np.eye(FEATURES)[labels] + 0.2 * rng.standard_normal((rows, FEATURES))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return _encoded(x, labels)
+
+
+def _encoded(x: NDArray[np.float64], labels: NDArray[np.int64]) -> Encoded:
+    columns = tuple(Column(f"x{j}", x[:, j]) for j in range(x.shape[1]))
+    table = Table("check", columns, labels, ("a", "b", "c"), "memory")
+    return Encoded(x.astype(np.float32), labels.astype(np.int64), table, "standard")
+
+
+class _Recorder:
+    """Any agent, its distributions kept; a nosy one is asked more than it needs to be."""
+
+    def __init__(self, agent: Agent, nosy: bool) -> None:
+        self._agent = agent
+        self._nosy = nosy
+        self.kept: list[NDArray[np.float64]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)  # skylines have methods of their own
+
+    def distribution(self, context: Tensor) -> Tensor:
+        """Return the agent's distribution, and keep it."""
+        answer = self._agent.distribution(context).detach().clone()
+        if self._nosy:
+            self._agent.distribution(-context.flip(0))
+            again = self._agent.distribution(context)
+            assert bool((again == answer).all()), "asked twice, distribution must answer the same"
+            self._agent.distribution(context * 0.5)
+        self.kept.append(answer.double().cpu().numpy())
+        return answer
+
+
+def _distributions(
+    agent: Agent, seeds: Sequence[int], encoded: Encoded | None = None, *, nosy: bool = False
+) -> NDArray[np.float64]:
+    """Play and return every distribution [T, R, K]; the runner checks that they are."""
+    encoded = _world(SHORT) if encoded is None else encoded
+    recorder = _Recorder(agent, nosy)
+    rounds = min(SHORT, encoded.table.rows)
+    log = RunLog(Spec(tuple(seeds), ARMS, FEATURES, rounds))
+    play(recorder, ClassificationVectorEnv(encoded, len(seeds), horizon=rounds), log)
+    return np.stack(recorder.kept)
+
+
+def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
+    """Two settings of every number in one batch equal two runs of one."""
+    recipe = find_recipe(name)
+    values: Mapping[str, Any] = recipe.settings(settings)
+    names = [p.name for p in recipe.parameters if not p.whole and not p.choices]
+    both = {key: (float(values[key]), 0.5 * float(values[key])) for key in names}
+    together = _distributions(recipe.build({**values, **both}), SEEDS[:2])
+    for r in range(2):
+        one = {**values, **{key: pair[r] for key, pair in both.items()}}
+        alone = _distributions(recipe.build(one), SEEDS[r : r + 1])
+        rule = "a replica must not depend on its neighbours' hyper-parameters"
+        _same(alone, together[:, r : r + 1], rule)
+
+
+def _awkward() -> dict[str, NDArray[np.float64]]:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((40, FEATURES))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return {
+        "constant": np.full((40, FEATURES), 0.5),
+        "zero": np.zeros((40, FEATURES)),
+        "of norm 1e-8": 1e-8 * x,
+        "of norm 1e4": 1e4 * x,
+    }
+
+
+def _check_survives(agent: Agent, name: str, contexts: NDArray[np.float64]) -> None:
+    """Finite distributions, or an error that says what is wrong: the runner checks the first."""
+    labels = np.arange(len(contexts)) % ARMS
+    try:
+        _distributions(agent, SEEDS[:2], _encoded(contexts, labels))
+    except NeucbError:
+        return
+
+
+def _check_mask(agent: Agent) -> None:
+    """Give arms that are not available probability 0, where the agent takes them."""
+    import inspect
+
+    import torch
+
+    if len(inspect.signature(agent.distribution).parameters) < 2:
+        return
+    world = _world(20)
+    agent.reset(Spec(SEEDS[:2], ARMS, FEATURES, 20))
+    for t in range(20):
+        context = torch.from_numpy(world.contexts[[t, 19 - t]])
+        available = torch.ones(2, ARMS, dtype=torch.bool)
+        available[0, t % ARMS] = False
+        available[1] = False
+        available[1, t % ARMS] = True
+        p = ask(agent, context, available)
+        assert bool((p[~available] == 0).all()), "arms that are not available must have probability 0"
+        assert torch.allclose(p.double().sum(1), torch.ones(2).double()), "probabilities must sum to 1"
+        agent.update(context, p.argmax(1), torch.tensor([0.0, 1.0]))
+
+
+def _check_learns(agent: Agent) -> None:
+    """Lose clearly less than uniform play would on the same rows."""
+    log = RunLog(Spec(SEEDS, ARMS, FEATURES, LONG))
+    play(agent, ClassificationVectorEnv(_world(LONG), len(SEEDS), horizon=LONG), log)
+    uniform = LONG * (1.0 - 1.0 / ARMS)
+    worst = float(log.sums["loss"].max())
+    assert worst <= SHARE * uniform, (
+        f"on a world that a linear model can learn it lost {worst:.0f} of {LONG} rounds, "
+        f"uniform play {uniform:.0f}"
+    )

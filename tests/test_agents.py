@@ -1,0 +1,85 @@
+"""check_agent on every recipe, and that it finds what it is there to find."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from neucb.agents.recipes import RECIPES
+from neucb.spec import Spec
+from neucb.testing import check_agent
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes(name: str) -> None:
+    recipe = RECIPES[name]
+    replay = {"replay": 2} if recipe.settings({}).get("replay", 1) != 1 else {}  # 16 take long
+    check_agent(name, learns=recipe.learns, settings=replay)
+
+
+class Leader:
+    """Plays the arm of least mean loss per sign of the first feature... and learns nothing of the rest."""
+
+    def reset(self, spec: Spec) -> None:
+        self.loss = torch.zeros(spec.replicas, spec.arms)
+
+    def distribution(self, context: Tensor) -> Tensor:
+        return torch.zeros_like(self.loss).scatter(1, self.loss.argmin(1, keepdim=True), 1.0)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        self.loss.scatter_add_(1, action[:, None], loss[:, None])
+
+
+class Forgetful(Leader):
+    def distribution(self, context: Tensor) -> Tensor:
+        self.loss += context[:, :1]
+        self.loss[:, 0] += 0.1
+        return super().distribution(context)
+
+
+class Sociable(Leader):
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        super().update(context, action, loss)
+        self.loss = self.loss.mean(0, keepdim=True).expand_as(self.loss).clone()
+
+
+class Moody(Leader):
+    def reset(self, spec: Spec) -> None:
+        self.loss = torch.rand(spec.replicas, spec.arms)
+
+
+class Fragile(Leader):
+    def distribution(self, context: Tensor) -> Tensor:
+        if float(context.abs().max()) == 0.0:
+            raise ZeroDivisionError("nothing there")
+        return super().distribution(context)
+
+
+class Blind(Leader):
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        return super().distribution(context)
+
+
+def test_an_agent_that_keeps_the_rules() -> None:
+    check_agent(Leader, learns=False)
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (Leader, "it lost"),
+        (Forgetful, "distribution must"),
+        (Sociable, "neighbours"),
+        (Moody, "the same seeds"),
+        (Blind, "not available"),
+    ],
+)
+def test_what_it_finds(agent: type[Leader], words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_agent(agent)
+
+
+def test_errors_that_are_not_neucbs_come_through() -> None:
+    with pytest.raises(ZeroDivisionError):
+        check_agent(Fragile, learns=False)
