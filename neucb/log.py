@@ -107,9 +107,9 @@ class RunLog:
             name: np.cumsum(np.hstack([total[:, None], one]), axis=1)
             for (name, total), one in zip(self.sums.items(), added, strict=True)
         }
-        done = 0
-        while done < loss.shape[1]:
-            n = min(self._next - self.round, loss.shape[1] - done) if self._next > 0 else loss.shape[1] - done
+        done, rounds = 0, loss.shape[1]
+        while done < rounds:
+            n = rounds - done if self._next < 0 else min(int(self._next) - self.round, rounds - done)
             self.sums = {name: values[:, done + n].copy() for name, values in running.items()}
             self.arm_losses = self.arm_losses + _counts(label[:, done : done + n], len(expected)) @ expected
             self.round += n

@@ -288,6 +288,21 @@ def add_scaled(y: Array, scale: float, x: Array) -> None:
 
 
 @fast
+def scale_by(y: Array, scale: float) -> None:
+    """Multiply y by `scale`, in the precision of y."""
+    s = y.dtype.type(scale)
+    for i in range(len(y)):
+        y[i] *= s
+
+
+@fast
+def copy_to(y: Array, x: Array) -> None:
+    """Copy x to the first entries of y."""
+    for i in range(len(x)):
+        y[i] = x[i]
+
+
+@fast
 def rectify(z: Array, head: Array) -> float:
     """Set z [m] to relu(z), NaN staying NaN, and return its product with the head [m]."""
     f = z.dtype.type(0)
@@ -360,7 +375,9 @@ def dot(x: Array, y: Array) -> float:
 @fast
 def write_table(v: Array, table: Array) -> None:
     """Set table[w] = sum_s +- v_s, the sign being bit s of the word w."""
-    table[0] = -np.sum(v)
+    table[0] = 0
+    for s in range(len(v)):
+        table[0] -= v[s]
     for s in range(len(v)):
         size = 1 << s
         for i in range(size):
@@ -396,8 +413,9 @@ def along_signs(
                 table[word[i]] += x * delta[i]
         for s in range(len(part) - 1, -1, -1):  # fold the table: its upper half has bit s set
             size = 1 << s
-            part[s] = np.sum(table[size : 2 * size]) - np.sum(table[:size])
+            part[s] = 0
             for i in range(size):
+                part[s] += table[size + i] - table[i]
                 table[i] += table[size + i]
 
 
@@ -421,7 +439,7 @@ def fetch(world: World, learner: Learner, network: Network, work: Work, left: in
         row = world.contexts[world.rows[left + b]]
         work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
         if learner.lookahead:
-            work.x[b, : len(row)] = row
+            copy_to(work.x[b], row)
             work.x[b, len(row)] = learner.intercept
     if learner.lookahead:
         products(work.x, work.gram, n)
@@ -443,13 +461,13 @@ def forward(learner: Learner, network: Network, memory: Array, work: Work, b: in
     index, value, n = work.inputs[b], work.value[b], work.filled[b]
     if not learner.lookahead:
         combine(network.first, index, value, n, work.moved[b])
-    head[:] = network.head
+    copy_to(head, network.head)
     if has_start(learner):
         if not learner.lookahead:
             combine(network.start, index, value, n, z)
         shift_by(z, memory[SCALE], work.moved[b])
-        head *= memory[SCALE]
-        head += network.start_head
+        scale_by(head, memory[SCALE])
+        add_scaled(head, 1.0, network.start_head)
     if learner.kind == SIGNS:
         add_signs(network, index, value, n, work.table, z)
         for s in range(len(network.v)):
@@ -492,9 +510,7 @@ def move_scaled(
 
     memory[SCALE] *= keep
     if abs(memory[SCALE]) < FOLD_BELOW:
-        fold(network, memory[SCALE])
-        work.delta[:b] *= memory[SCALE]  # of a block that is still to be added to G
-        work.moved[b + 1 : n] *= memory[SCALE]
+        fold(network, work, memory[SCALE], b, n)
         memory[SCALE] = 1.0
     move /= memory[SCALE]
     if memory[SQUARE] > learner.radius**2:
@@ -505,10 +521,15 @@ def move_scaled(
 
 
 @exact
-def fold(network: Network, scale: float) -> None:
-    """Multiply the scale s into G."""
-    network.first[:] *= scale
-    network.head[:] *= scale
+def fold(network: Network, work: Work, scale: float, b: int, n: int) -> None:
+    """Multiply the scale s into G, and into the steps of a block that are still to be added to it."""
+    for j in range(len(network.first)):
+        scale_by(network.first[j], scale)
+    scale_by(network.head, scale)
+    for before in range(b):
+        scale_by(work.delta[before], scale)
+    for after in range(b + 1, n):
+        scale_by(work.moved[after], scale)
 
 
 @exact
@@ -558,7 +579,7 @@ def learn(
         move = move_signs(learner, network, work, b, arm, target, rate)
     else:
         move = -rate * learner.factor * (link(work.f[arm], learner.loss) - target)
-    delta *= move
+    scale_by(delta, move)
     add_scaled(network.head, move, active)
     if learner.lookahead:
         for later in range(b + 1, n):
