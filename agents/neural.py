@@ -11,7 +11,9 @@ import torch
 
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+from neucb.agents.normalize import InputScaling
 from neucb.agents.prediction import Prediction
+from neucb.agents.replay import Memory
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,32 +24,54 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Forward:
-    """One pass through the network for all arms.
+class Inputs:
+    """What goes through the network.
 
     Attributes:
         x: [R, d] or [R, K, d] contexts, the intercept included.
-        hidden: [R, K, m] pre-activations of the hidden layer.
-        head: [R, m] the second layer, w2.
-        output: [R, K] the network's outputs f.
-        moved: what a perturbed kind of weights needs of its pass again in its step.
+        scale: [R, d] factors > 0 of the step sizes per input, or None for 1.
+        block: [R] the one block of W1, among those of all replicas, that x [R, d] goes through; None
+            for all arms.
     """
 
     x: Tensor
+    scale: Tensor | None = None
+    block: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One pass through the network, for all arms or for one.
+
+    Attributes:
+        inputs: what went in.
+        hidden: [R, K, m] pre-activations of the hidden layer, [R, 1, m] for one arm.
+        head: [R, m] the second layer, w2.
+        output: [R, K] or [R, 1] the network's outputs f.
+        moved: what a perturbed kind of weights needs of its pass again in its step.
+    """
+
+    inputs: Inputs
     hidden: Tensor
     head: Tensor
     output: Tensor
     moved: Tensor | None = None
 
+    def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
+        rows = torch.arange(len(action), device=action.device)
+        return rows, action if self.inputs.block is None else torch.zeros_like(action)
+
     def played(self, action: Tensor) -> Gradient:
         """Return the gradient of f at the played arms [R]."""
-        rows = torch.arange(len(action), device=action.device)
-        hidden = self.hidden[rows, action]  # [R, m]
-        if self.x.dim() == 3:
-            block, x = rows, self.x[rows, action]
-        else:
-            block, x = action + self.hidden.shape[1] * rows, self.x
-        return Gradient(block, x, self.head * (hidden > 0), hidden.relu())
+        here = self.at(action)
+        hidden = self.hidden[here]  # [R, m]
+        x = self.inputs.x[here] if self.inputs.x.dim() == 3 else self.inputs.x
+        block = self.inputs.block
+        if block is None:
+            block = here[0] if self.inputs.x.dim() == 3 else action + self.hidden.shape[1] * here[0]
+        scale = self.inputs.scale
+        return Gradient(block, x if scale is None else x * scale, self.head * (hidden > 0), hidden.relu())
 
 
 @dataclass(frozen=True)
@@ -55,11 +79,11 @@ class Gradient:
     """The gradient of one output f_a: delta x' on one block of W1, `activation` on w2.
 
     The output factor is not in it. It is of rank one on the first layer and nought on the other
-    blocks, and never built in full.
+    blocks, and never built in full. Where the step sizes of the inputs differ, they are in it.
 
     Attributes:
         block: [R] which block of W1, among those of all replicas.
-        x: [R, d] contexts of the arms a, the intercept included.
+        x: [R, d] contexts of the arms a, the intercept included, times `Inputs.scale`.
         delta: [R, m], w2 * relu'(h_a).
         activation: [R, m], relu(h_a).
     """
@@ -69,8 +93,12 @@ class Gradient:
     delta: Tensor
     activation: Tensor
 
+    def product(self, first: Tensor) -> Tensor:
+        """Return x' B [R, m] with the blocks B [d, m] that were played of `first` [R B, d, m]."""
+        return torch.bmm(self.x.unsqueeze(1), first[self.block]).squeeze(1)
+
     def squared_norm(self) -> Tensor:
-        """Return |grad f|^2 [R]."""
+        """Return the squared norm [R]."""
         first = self.delta.square().sum(1) * self.x.square().sum(1)
         return first + self.activation.square().sum(1)
 
@@ -81,8 +109,8 @@ class Weights(Protocol):
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0; `rate` [R] holds the largest step size of the run."""
 
-    def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d] or [R, K, d]; change no state."""
+    def forward(self, inputs: Inputs) -> Forward:
+        """Return the pass; change no state."""
 
     def predict(self, output: Tensor) -> Tensor:
         """Return predicted losses [R, K] for outputs f [R, K]."""
@@ -137,12 +165,16 @@ class Initial:
         return Initial(torch.from_numpy(blocks).to(to), torch.from_numpy(head).to(to), factor, spec)
 
 
-def hidden_layer(x: Tensor, first: Tensor) -> Tensor:
+def hidden_layer(inputs: Inputs, first: Tensor) -> Tensor:
     """Return pre-activations [R, K, m] of contexts [R, d] under blocks [R K, d, m].
 
-    Contexts [R, K, d] go through one block per replica, [R, d, m]. In row form, x' W: the column
-    form takes a slow path in the matrix library, and its bits depend on the number of replicas.
+    Contexts [R, K, d] go through one block per replica, [R, d, m]; a single arm gives [R, 1, m]. In
+    row form, x' W: the column form takes a slow path in the matrix library, and its bits depend on
+    the number of replicas.
     """
+    x = inputs.x
+    if inputs.block is not None:
+        return torch.bmm(x.unsqueeze(1), first[inputs.block])
     if x.dim() == 3:
         return torch.bmm(x, first)
     R, d = x.shape
@@ -173,10 +205,10 @@ class PlainWeights:
         self._first = initial.first.clone()
         self._head = initial.head.clone()
 
-    def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d]."""
-        hidden = hidden_layer(x, self._first)
-        return Forward(x, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
+    def forward(self, inputs: Inputs) -> Forward:
+        """Return the pass."""
+        hidden = hidden_layer(inputs, self._first)
+        return Forward(inputs, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
 
     def predict(self, output: Tensor) -> Tensor:
         """Return link(f) [R, K]."""
@@ -184,7 +216,7 @@ class PlainWeights:
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Move theta <- theta - rate (link(f_a) - y) grad f_a."""
-        output = forward.output.gather(1, action.unsqueeze(1)).squeeze(1)
+        output = forward.output[forward.at(action)]
         scale = -rate * self._initial.factor * (self._loss.link(output) - target)
         gradient = forward.played(action)
         add_outer(self._first, gradient, scale)
@@ -211,16 +243,22 @@ def scale_about(value: Tensor, centre: Tensor, keep: Tensor) -> None:
 
 
 class Neural:
-    """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arm by one gradient step a round.
+    """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arms by gradient steps.
 
     Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a).
 
-    Both layers are trained on the newest sample only: theta <- Proj_B(theta - eta_t grad), B the
-    ball of `radius` round theta_0, eta_t = lr / t^lr_power. Memory 4 p bytes a replica with
-    p = B m (d + 1) + m and B = `spec.blocks`, no history.
-
+    Both layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
+    theta_0, eta_t = lr / t^lr_power. With replay = 1 there is one step a round, on the newest sample,
+    and no history. Memory 4 p bytes a replica with p = B m (d + 1) + m and B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
     (arXiv 2312.07145), as we read the paper.
+
+    D_t scales the steps of the first layer per input j by (d (v_j + 0.001) / t)^-normalize, v_j the
+    sum of x_j^2 over the contexts shown so far: rare inputs take larger steps. After Ross, Mineiro,
+    Langford, "Normalized Online Learning", UAI 2013; 0 switches it off.
+
+    With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from all
+    played so far. Memory grows by 4 T (d + 3) bytes a replica.
 
     Args:
         loss: `Squared()` or `KL()`.
@@ -233,6 +271,8 @@ class Neural:
             Contexts have norm 1, and a constant as large as that slows the other directions down.
         init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
             sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m).
+        normalize: exponent >= 0 of D_t; one number or one per replica.
+        replay: k >= 1, steps a round.
     """
 
     def __init__(
@@ -246,6 +286,8 @@ class Neural:
         radius: Number = math.inf,
         intercept: Number = 1.0,
         init: Initialisation = "he",
+        normalize: Number = 0.0,
+        replay: int = 1,
     ) -> None:
         self.loss = loss
         self.weights = weights
@@ -255,6 +297,8 @@ class Neural:
         self.radius = radius
         self.intercept = intercept
         self.init = init
+        self.normalize = normalize
+        self.replay = replay
 
     def reset(self, spec: Spec) -> None:
         """Draw theta_0 and forget everything.
@@ -262,40 +306,59 @@ class Neural:
         Raises:
             InputError: a hyper-parameter is out of its range.
         """
-        if self.width < 1:
-            raise InputError(f"width must be at least 1, not {self.width}")
+        if self.width < 1 or self.replay < 1:
+            raise InputError("width and replay must be at least 1")
         rate = per_replica(self.lr, spec.replicas, device=spec.device)
         radius = per_replica(self.radius, spec.replicas, device=spec.device)
         if not bool((rate > 0).all() and (radius > 0).all()):
             raise InputError("lr and radius must be > 0")
         self._dtype = getattr(torch, spec.dtype)
-        constant = per_replica(self.intercept, spec.replicas, device=spec.device)
-        shape = (spec.replicas, spec.arms, 1) if spec.per_arm else (spec.replicas, 1)
-        self._constant = constant.to(self._dtype).view(-1, *(1,) * (len(shape) - 1)).expand(shape)
+        constant = per_replica(self.intercept, spec.replicas, device=spec.device).to(self._dtype)
+        per_arm = (1,) if spec.per_arm else ()
+        shape = (spec.replicas, *(spec.arms for _ in per_arm), 1)
+        self._constant = constant.view(-1, *per_arm, 1).expand(shape)
         self._rate = rate
         self._power = per_replica(self.lr_power, spec.replicas, device=spec.device)
-        self._constant_rate = bool((self._power == 0).all())
         self._radius = radius if bool(radius.isfinite().any()) else None
         self._round = 0
         self._last: tuple[Tensor, Forward] | None = None
+        self._scaling = InputScaling(self.normalize, spec)
+        self._memory = Memory(spec, self.replay - 1) if self.replay > 1 else None
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
         self.weights.reset(initial, rate, self.loss)
 
+    def _inputs(self, context: Tensor) -> Inputs:
+        x = torch.cat([context.to(self._dtype), self._constant], -1)
+        return Inputs(x, self._scaling.with_context(x))
+
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
-        x = torch.cat([context.to(self._dtype), self._constant], -1)
-        forward = self.weights.forward(x)
+        forward = self.weights.forward(self._inputs(context))
         self._last = (context, forward)  # the step on the same contexts needs the same pass
         return Prediction(self.weights.predict(forward.output))
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Make one gradient step on the played arms."""
+        """Make the gradient steps of a round."""
         self._round += 1
-        rate = self._rate if self._constant_rate else self._rate / self._round**self._power
+        rate = (self._rate / self._round**self._power).to(self._dtype)
         if self._last is None or self._last[0] is not context:
             self.predict(context)
         assert self._last is not None
-        self.weights.step(self._last[1], action, loss.to(self._dtype), rate.to(self._dtype))
+        forward, target = self._last[1], loss.to(self._dtype)
         self._last = None
+        self._scaling.add(forward.inputs.x)
+        self._step(forward, action, target, rate)
+        if self._memory is None:
+            return
+        played = forward.played(action)
+        rows = forward.at(action)
+        x = forward.inputs.x[rows] if forward.inputs.x.dim() == 3 else forward.inputs.x
+        self._memory.add(x, played.block, target)
+        for x, block, old in self._memory.draw():
+            again = self.weights.forward(Inputs(x, forward.inputs.scale, block))
+            self._step(again, action, old, rate)
+
+    def _step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
+        self.weights.step(forward, action, target, rate)
         if self._radius is not None:
             self.weights.project(self._radius)

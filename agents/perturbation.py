@@ -19,6 +19,7 @@ from neucb.agents.initial import check_expected, check_signs, draw_signs, offset
 from neucb.agents.neural import (
     Forward,
     Initial,
+    Inputs,
     PlainWeights,
     add_outer,
     hidden_layer,
@@ -42,7 +43,8 @@ class ExpectedPerturbation(PlainWeights):
     exact for Gaussian eps, with an O(max u_i^2 / |u|^2) error for signs.
 
     theta is kept as theta_0 + s G: the pull of all p parameters is one multiplication of the scalar
-    s, and |u|^2 follows from products that the pass has made anyway. Memory 8 p bytes a replica.
+    s, and |u|^2 follows from products that the pass has made anyway (with step sizes per input, from
+    one more; the pull does not take part in these). Memory 8 p bytes a replica.
 
     Args:
         c_p: perturbation constant >= 0; one number or one per replica. lr c_p^2 / sqrt(m) < 2.
@@ -68,13 +70,13 @@ class ExpectedPerturbation(PlainWeights):
         self._scale = torch.ones_like(self._c)
         self._square = torch.zeros_like(c)  # |u|^2 [R], float64
 
-    def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d] or [R, K, d]."""
+    def forward(self, inputs: Inputs) -> Forward:
+        """Return the pass."""
         initial = self._initial
-        moved = self._scale.view(-1, 1, 1) * hidden_layer(x, self._first)
-        hidden = hidden_layer(x, initial.first) + moved
+        moved = self._scale.view(-1, 1, 1) * hidden_layer(inputs, self._first)
+        hidden = hidden_layer(inputs, initial.first) + moved
         head = initial.head + self._scale.unsqueeze(1) * self._head
-        return Forward(x, hidden, head, outputs(hidden, head, initial.factor), moved)
+        return Forward(inputs, hidden, head, outputs(hidden, head, initial.factor), moved)
 
     def _tau(self) -> Tensor:
         return self._c * self._square.sqrt().to(self._c.dtype)
@@ -86,15 +88,18 @@ class ExpectedPerturbation(PlainWeights):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Move theta <- theta - rate ((yhat_a - y) grad f_a + kappa c^2 u)."""
         assert forward.moved is not None
-        output = forward.output.gather(1, action.unsqueeze(1)).squeeze(1)
+        here = forward.at(action)
+        output = forward.output[here]
         yhat, kappa = self._loss.smoothed(output, self._tau())
         keep = 1.0 - rate * kappa * self._c.square()
         move = -rate * self._initial.factor * (yhat - target)  # times grad f / factor
 
         gradient = forward.played(action)
-        rows = torch.arange(len(action), device=action.device)
+        moved = forward.moved[here]  # s G x; with step sizes per input, once more with these
+        if forward.inputs.scale is not None:
+            moved = self._scale.unsqueeze(1) * gradient.product(self._first)
         u_head = self._scale.unsqueeze(1) * self._head
-        inner = (gradient.delta * forward.moved[rows, action]).sum(1) + (u_head * gradient.activation).sum(1)
+        inner = (gradient.delta * moved).sum(1) + (u_head * gradient.activation).sum(1)
         grown = keep.square() * self._square + 2.0 * keep * move * inner
         self._square = (grown + move.square() * gradient.squared_norm()).clamp_min(0.0)
 
@@ -189,14 +194,15 @@ class SignPerturbation(PlainWeights):
         self._signs_head = torch.from_numpy(head).to(to)
         self._gram = torch.from_numpy(gram).to(to)
 
-    def forward(self, x: Tensor) -> Forward:
-        """Return the pass for contexts [R, d] or [R, K, d]."""
-        R, K = len(x), self._initial.spec.arms
-        signed = hidden_layer(x, self._signs_first).view(R, K, self.count, -1)  # eps_s x
+    def forward(self, inputs: Inputs) -> Forward:
+        """Return the pass."""
+        base = hidden_layer(inputs, self._first)
+        R, K = base.shape[:2]
+        signed = hidden_layer(inputs, self._signs_first).view(R, K, self.count, -1)  # eps_s x
         shift = torch.bmm(self._v.unsqueeze(1), signed.permute(0, 2, 1, 3).reshape(R, self.count, -1))
-        hidden = hidden_layer(x, self._first) + shift.view(R, K, -1)
+        hidden = base + shift.view(R, K, -1)
         head = self._head + torch.bmm(self._v.unsqueeze(1), self._signs_head).squeeze(1)
-        return Forward(x, hidden, head, outputs(hidden, head, self._initial.factor), signed)
+        return Forward(inputs, hidden, head, outputs(hidden, head, self._initial.factor), signed)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return mean_s link(f~_s) [R, K]."""
@@ -207,14 +213,16 @@ class SignPerturbation(PlainWeights):
         """Move theta <- theta - rate mean_s r_s (grad f_a + c eps_s)."""
         assert forward.moved is not None
         factor = self._initial.factor
-        output = forward.output.gather(1, action.unsqueeze(1))  # [R, 1]
+        here = forward.at(action)
+        output = forward.output[here].unsqueeze(1)  # [R, 1]
         residual = self._loss.link(output + self._c.unsqueeze(1) * self._u) - target.unsqueeze(1)  # [R, S]
         move = -rate * factor * residual.mean(1)  # [R], times grad f / factor
         drift = -(rate * self._c / self.count).unsqueeze(1) * residual  # [R, S], times eps_s
 
         gradient = forward.played(action)
-        rows = torch.arange(len(action), device=action.device)
-        signed = forward.moved[rows, action]  # [R, S, m]
+        signed = forward.moved[here]  # [R, S, m]
+        if forward.inputs.scale is not None:
+            signed = gradient.product(self._signs_first).view_as(signed)
         along = (signed * gradient.delta.unsqueeze(1)).sum(2)
         along = along + (self._signs_head * gradient.activation.unsqueeze(1)).sum(2)  # <grad f, eps_s>
         pull = torch.bmm(drift.unsqueeze(1), self._gram).squeeze(1)

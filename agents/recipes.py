@@ -26,6 +26,10 @@ NEURAL = (
     Parameter("radius", math.inf, "projection onto the ball of this radius round theta_0", above_low=True),
     Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
     Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
+    Parameter("normalize", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
+    Parameter(
+        "replay", 1, "steps a round: one on the newest sample, the others on past ones", low=1, whole=True
+    ),
 )
 PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),
@@ -139,8 +143,16 @@ class Recipe:
 # Chosen on tuning seeds 1000 and 1001 of covertype, mushroom, shuttle, magic and adult together; the
 # grids and what was found are in results/README.md. Expected perturbation at c_p = 0.1 was the strongest
 # that did not cost regret; the paper's constant step and gamma_0 = 10 are far from the best.
-KL_DEFAULTS = (("lr", 1.6), ("lr_power", 0.3), ("gamma", 300.0))
-SQUARED_DEFAULTS = (("lr", 0.6), ("lr_power", 0.1), ("gamma", 300.0))
+KL_DEFAULTS = (("lr", 1.6), ("lr_power", 0.3), ("gamma", 300.0), ("normalize", 0.5))
+SQUARED_DEFAULTS = (("lr", 0.6), ("lr_power", 0.2), ("gamma", 300.0), ("normalize", 0.5))
+KL_REPLAY_DEFAULTS = (("lr", 0.8), ("lr_power", 0.3), ("gamma", 300.0), ("normalize", 0.5), ("replay", 16))
+SQUARED_REPLAY_DEFAULTS = (
+    ("lr", 0.4),
+    ("lr_power", 0.3),
+    ("gamma", 300.0),
+    ("normalize", 0.5),
+    ("replay", 16),
+)
 
 NEUCB = "Deb, Ban, Zuo, He, Banerjee, ICLR 2024 (arXiv 2312.07145)"
 BEYOND_UCB = "Foster, Rakhlin, ICML 2020 (arXiv 2002.04926)"
@@ -168,6 +180,26 @@ RECIPES = {
             rule="inverse-gap",
             perturbed=True,
             defaults=(*SQUARED_DEFAULTS, ("c_p", 0.03)),
+        ),
+        Recipe(
+            "kl-perturbed-replay",
+            "NeuFastCB with 16 gradient steps a round, on the newest and on past samples",
+            NEUCB,
+            oracle="neural",
+            loss="kl",
+            rule="fast-inverse-gap",
+            perturbed=True,
+            defaults=KL_REPLAY_DEFAULTS,
+        ),
+        Recipe(
+            "sq-perturbed-replay",
+            "NeuSquareCB with 16 gradient steps a round, on the newest and on past samples",
+            NEUCB,
+            oracle="neural",
+            loss="squared",
+            rule="inverse-gap",
+            perturbed=True,
+            defaults=(*SQUARED_REPLAY_DEFAULTS, ("c_p", 0.03)),
         ),
         Recipe(
             "kl",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-PURPOSES = {"init": 0, "order": 1, "action": 2, "signs": 3, "noise": 4, "drift": 5, "world": 6}
+PURPOSES = {"init": 0, "order": 1, "action": 2, "signs": 3, "noise": 4, "drift": 5, "world": 6, "replay": 7}
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
     """Return the generator of `seed` for one purpose (a key of `PURPOSES`).
 
     Philox keyed by (seed, purpose): drawing more for one purpose never shifts another, and no
-    number depends on how many replicas run beside this one. "init" and "signs" belong to the agent,
+    number depends on how many replicas run beside this one. "init", "signs" and "replay" belong to the agent,
     "action" to the runner's dice, the others to the environment, so that every agent sees the same
     rows and the same dice under one seed.
     """

@@ -34,9 +34,13 @@ class Plain:
     c_p: float = 0.0
     count: float | None = None
     radius: float = math.inf
+    normalize: float = 0.0
+    replay: int = 1
+    per_arm: bool = False
 
     def __post_init__(self) -> None:
-        m, K, d = self.width, self.arms, self.features + 1
+        self.blocks = 1 if self.per_arm else self.arms
+        m, K, d = self.width, self.blocks, self.features + 1
         sd_first, sd_head, self.factor = {
             "he": (math.sqrt(2 / m), math.sqrt(1 / m), 1.0),
             "ntk": (1.0, 1.0, math.sqrt(2 / m)),
@@ -49,6 +53,9 @@ class Plain:
         self.start = self.theta.detach().clone()
         self.c = self.c_p / m**0.25
         self.round = 0
+        self.squares = torch.zeros(d, dtype=torch.float64)
+        self.past: list[tuple[Tensor, int, float]] = []
+        self.draws = stream(self.seed, "replay")
         if self.count is not None and math.isfinite(self.count):
             p, S = len(self.start), int(self.count)
             bits = np.unpackbits(
@@ -56,11 +63,15 @@ class Plain:
             )
             self.signs = torch.tensor(bits.reshape(S, -1)[:, :p].astype(float) * 2 - 1)
 
+    def input(self, x: Tensor) -> Tensor:
+        """Return contexts [..., d - 1] with the intercept."""
+        return torch.cat([x, torch.full((*x.shape[:-1], 1), self.intercept, dtype=torch.float64)], -1)
+
     def output(self, x: Tensor, arm: int) -> Tensor:
         """Return f(theta; e_arm (x) (x, intercept))."""
-        m, K, d = self.width, self.arms, self.features + 1
+        m, K, d = self.width, self.blocks, self.features + 1
         z = torch.zeros(K, d, dtype=torch.float64)
-        z[arm] = torch.cat([x, torch.tensor([self.intercept], dtype=torch.float64)])
+        z[0 if self.per_arm else arm] = self.input(x[arm] if self.per_arm else x)
         first = self.theta[: K * m * d].view(K, m, d).permute(1, 0, 2).reshape(m, K * d)
         return self.factor * self.theta[K * m * d :] @ torch.relu(first @ z.reshape(-1))
 
@@ -86,17 +97,42 @@ class Plain:
             return (values if self.loss == "squared" else torch.sigmoid(values)) @ weight
 
     def update(self, x: Tensor, arm: int, target: float) -> None:
-        """One step of projected gradient descent on the average of the losses, by autograd."""
+        """The steps of a round: on the newest sample, then on drawn ones."""
         self.round += 1
-        offset, weight = self.offsets()
-        values = self.output(x, arm) + offset
-        y = torch.full_like(values, target)
-        if self.loss == "squared":
-            losses = 0.5 * (values - y).square()
-        else:
-            losses = torch.nn.functional.binary_cross_entropy_with_logits(values, y, reduction="none")
-        (gradient,) = torch.autograd.grad(losses @ weight, self.theta)
+        self.past.append((x, arm, target))
+        square = self.input(x).square()
+        self.squares += square.mean(0) if self.per_arm else square
+        self.step(x, arm, target)
+        if self.replay > 1:
+            if (self.round - 1) % 256 == 0:
+                self.ahead = self.draws.random((256, self.replay - 1))
+            for u in self.ahead[(self.round - 1) % 256]:
+                self.step(*self.past[int(u * self.round)])
+
+    def step(self, x: Tensor, arm: int, target: float) -> None:
+        """One step of projected gradient descent on the average of the losses, by autograd.
+
+        The gradient through f is scaled per input, that through the offsets is not.
+        """
+        output, (offset, weight) = self.output(x, arm), self.offsets()
+        through_f = self.loss_of(output + offset.detach(), target) @ weight
+        through_offset = self.loss_of(output.detach() + offset, target) @ weight
+        (gradient,) = torch.autograd.grad(through_f, self.theta)
+        pull = torch.zeros_like(gradient)
+        if through_offset.requires_grad:
+            (pull,) = torch.autograd.grad(through_offset, self.theta)
+        d = len(self.squares)
+        scale = (d * (self.squares + 1e-3) / self.round) ** -self.normalize
+        inner = gradient[: -self.width].view(-1, d) * scale
+        gradient = torch.cat([inner.reshape(-1), gradient[-self.width :]])
         with torch.no_grad():
-            self.theta -= self.lr / self.round**self.lr_power * gradient
+            self.theta -= self.lr / self.round**self.lr_power * (gradient + pull)
             u = self.theta - self.start
             self.theta.copy_(self.start + u * min(1.0, self.radius / float(u.norm())))
+
+    def loss_of(self, values: Tensor, target: float) -> Tensor:
+        """Return the losses of outputs, the loss that is trained on."""
+        y = torch.full_like(values, target)
+        if self.loss == "squared":
+            return 0.5 * (values - y).square()
+        return torch.nn.functional.binary_cross_entropy_with_logits(values, y, reduction="none")

@@ -90,6 +90,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "one sign vector": ("kl-perturbed", {"perturbations": 1, "c_p": 0.05}),
     "signs": ("sq-perturbed", {"perturbations": 10, "c_p": [0.05, 0.02, 0.0], "init": "ntk", "lr": 0.05}),
     "many signs": ("kl-perturbed", {"perturbations": 23, "c_p": 0.1, "init": "paper", "width": 17}),
+    "not normalized": ("kl-perturbed", {"normalize": 0.0, "lr": 0.4}),
+    "replay, radius": ("sq-perturbed-replay", {"radius": [0.5, 2.0, math.inf], "replay": 3}),
+    "replay, plain": ("kl", {"radius": 1.0, "replay": 5, "normalize": [0.0, 0.5, 0.3]}),
+    "replay, signs": ("kl-perturbed-replay", {"perturbations": 4, "c_p": 0.05, "replay": 2}),
     "loss schedule": ("kl", {"gamma_schedule": "loss", "gamma": 20.0, "intercept": 0.0}),
     "loss schedule, squared": ("squarecb", {"gamma_schedule": "loss", "gamma_power": [0.3, 0.5, 1.0]}),
     "uniform gamma": ("sq", {"gamma": 0.0, "lr_power": 0.5, "width": 1}),
@@ -113,8 +117,9 @@ def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("kl", {}),
+        ("kl", {"normalize": 0.0}),
         ("sq", {"radius": 0.7}),
+        ("kl", {"radius": 0.7, "normalize": 0.3}),
         ("kl-perturbed", {"c_p": 0.5}),
         ("sq-perturbed", {"c_p": 2.5, "lr": 0.3}),
     ],

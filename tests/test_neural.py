@@ -30,28 +30,50 @@ def weights_of(count: float | None, c_p: Any) -> Weights:
     return ExpectedPerturbation(c_p) if math.isinf(count) else SignPerturbation(c_p, int(count))
 
 
-def rounds(replicas: int, count: int, seed: int = 0) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return (context [R, d] of norm 1, action [R], loss [R]) of some rounds, float64."""
+def rounds(
+    replicas: int, count: int, seed: int = 0, *, per_arm: bool = False
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return (context [R, d] or [R, K, d] of norm 1, action [R], loss [R]) of some rounds, float64."""
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(count):
-        x = rng.standard_normal((replicas, FEATURES))
-        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        x = rng.standard_normal((replicas, *((ARMS,) if per_arm else ()), FEATURES))
+        x /= np.linalg.norm(x, axis=-1, keepdims=True)
         action = rng.integers(0, ARMS, replicas)
         made.append((torch.tensor(x), torch.tensor(action), torch.tensor(rng.random(replicas))))
     return made
 
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "one step": {},
+    "normalized": {"normalize": (0.5, 1.0)},
+    "replayed": {"replay": 4},
+    "per arm": {"per_arm": True},
+    "all": {"normalize": (0.0, 0.7), "replay": 3, "per_arm": True},
+}
+CASES = [(count, init, "one step") for count in (None, math.inf, 1, 3, 10) for init in ("he", "ntk", "paper")]
+CASES += [
+    (count, "he", variant) for count in (None, math.inf, 3) for variant in VARIANTS if variant != "one step"
+]
+
+
 @pytest.mark.parametrize("loss", ["squared", "kl"])
-@pytest.mark.parametrize("count", [None, math.inf, 1, 3, 10])
-@pytest.mark.parametrize("init", ["he", "ntk", "paper"])
-def test_trajectory_equals_autograd(loss: str, count: float | None, init: Any) -> None:
-    """Two replicas with different rows, seeds and settings in one batch, 200 rounds each."""
+@pytest.mark.parametrize(("count", "init", "variant"), CASES)
+def test_trajectory_equals_autograd(loss: str, count: float | None, init: Any, variant: str) -> None:
+    """Two replicas with different rows, seeds and settings in one batch."""
     seeds = (5, 11)
+    length = ROUNDS if variant == "one step" else 60
     c_p = (0.4, 0.2) if count is not None and math.isinf(count) else (0.12, 0.05)
-    settings = {"lr": (0.2, 0.5), "lr_power": (0.0, 0.3), "intercept": (1.0, 0.3), "radius": (math.inf, 1.5)}
+    settings: dict[str, Any] = {
+        "lr": (0.2, 0.5),
+        "lr_power": (0.0, 0.3),
+        "intercept": (1.0, 0.3),
+        "radius": (math.inf, 1.5),
+        **VARIANTS[variant],
+    }
+    per_arm = settings.pop("per_arm", False)
     oracle = Neural(LOSSES[loss], weights_of(count, c_p), width=8, init=init, **settings)
-    oracle.reset(Spec(seeds, ARMS, FEATURES, ROUNDS, dtype="float64"))
+    oracle.reset(Spec(seeds, ARMS, FEATURES, length, dtype="float64", per_arm=per_arm))
     plain = [
         Plain(
             seed,
@@ -61,16 +83,14 @@ def test_trajectory_equals_autograd(loss: str, count: float | None, init: Any) -
             init=init,
             c_p=c_p[r],
             count=count,
-            lr=settings["lr"][r],
-            lr_power=settings["lr_power"][r],
-            intercept=settings["intercept"][r],
-            radius=settings["radius"][r],
+            per_arm=per_arm,
+            **{name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()},
         )
         for r, seed in enumerate(seeds)
     ]
     # The expected KL form is exact up to the 2e-9 of its normal mixture; all else to rounding.
     tolerance = 1e-6 if loss == "kl" and count is not None and math.isinf(count) else 1e-9
-    for x, action, target in rounds(2, ROUNDS):
+    for x, action, target in rounds(2, length, per_arm=per_arm):
         mean = oracle.predict(x).mean
         for r, one in enumerate(plain):
             torch.testing.assert_close(mean[r], one.predict(x[r]), atol=tolerance, rtol=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from neucb.agents.recipes import RECIPES
+from neucb.cli import main
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -25,6 +27,27 @@ def test_python_runs_as_written(block: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+COMMANDS = re.findall(r"^    (neucb .*)$", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run_as_written(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With fewer rounds and seeds, and a cache that is empty."""
+    words = shlex.split(command, comments=True)[1:]
+    if words[0] == "run":
+        words += ["--out", str(tmp_path), "--seeds", "2"]
+        words += ["--openml-cache", str(tmp_path)] if "covertype" in words else []
+        words += ["--rounds", "1210"] if "--rounds" not in words else []
+    monkeypatch.setattr(sys, "argv", ["neucb", *words])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert done.value.code == 0, capsys.readouterr().err
+    if words[0] == "run":
+        assert list(tmp_path.glob("*.parquet"))
 
 
 def test_the_new_agent_is_short() -> None:

@@ -24,6 +24,8 @@ SETTINGS = (
     "radius",
     "intercept",
     "init",
+    "normalize",
+    "replay",
     "c_p",
     "perturbations",
     "regularization",

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from neucb.agents.constants import FLOOR, FOLD_BELOW, MIXTURE_SLOPES, MIXTURE_WEIGHTS, TIE
+from neucb.agents.constants import FLOOR, FOLD_BELOW, INPUT_FLOOR, MIXTURE_SLOPES, MIXTURE_WEIGHTS, TIE
 
 Array = NDArray[Any]
 
@@ -72,6 +72,7 @@ class Learner(NamedTuple):
     Attributes:
         lookahead: whether the rounds of a block share one pass: contexts do not depend on arms, and
             a step on x by delta changes what a later x' sees by <x, x'> delta, on one arm.
+        normalize: exponent of the step sizes per input.
         c: c_p m^(-1/4).
     """
 
@@ -83,6 +84,7 @@ class Learner(NamedTuple):
     radius: float
     intercept: float
     factor: float
+    normalize: float
     c: float
 
 
@@ -99,6 +101,7 @@ class Network(NamedTuple):
         gram: [S, S] products of the sign vectors.
         v: [S] coefficients of the sign vectors in theta.
         u: [S] products of the sign vectors and theta - theta_0.
+        squares: [d + 1] float64, sums of the squares of all inputs so far.
     """
 
     first: Array
@@ -110,6 +113,7 @@ class Network(NamedTuple):
     gram: Array
     v: Array
     u: Array
+    squares: Array
 
 
 class Linear(NamedTuple):
@@ -141,12 +145,17 @@ class Work(NamedTuple):
 
     inputs: Array  # [B, d + 2] the inputs that are not 0
     value: Array  # [B, d + 2] and what they are
+    step: Array  # [B, d + 2] the same times their step sizes
     filled: Array  # [B] how many
-    x: Array  # [B, d + 1] rows
-    gram: Array  # [B, B] their products
+    size: Array  # [B, d + 1] step sizes of all inputs
+    x: Array  # [B, d + 1] rows, where a block shares a pass
+    scaled: Array  # [B, d + 1] the same times their step sizes
+    gram: Array  # [B, B] products of a row of `scaled` and a later one of x
+    arm: Array  # [B] arms played
     hidden: Array  # [B, K m] hidden layer
     moved: Array  # [B, K m] the part of it that G makes; the same memory where there is no G
     delta: Array  # [B, m] steps on the arms' blocks
+    again: Array  # [m] what `moved` is with step sizes
     head: Array  # [m] second layer of theta
     f: Array  # [K] outputs
     along: Array  # [S] products of the sign vectors and the gradient
@@ -256,24 +265,26 @@ def nonzero(x: Array, constant: float, index: Array, value: Array) -> int:
 
 
 @fast
-def combine(w: Array, index: Array, value: Array, n: int, z: Array) -> None:
-    """Set z [K m] = x' w for the row that `index` and `value` list, four inputs at a time."""
+def combine(w: Array, index: Array, value: Array, n: int, left: int, z: Array) -> None:
+    """Set z = x' w for the row that `index` and `value` list and the columns of w from `left` on."""
     z[:] = 0
+    right = left + len(z)
     k = 0
     while k + 4 <= n:
-        a, b, c, d = w[index[k]], w[index[k + 1]], w[index[k + 2]], w[index[k + 3]]
+        a, b = w[index[k], left:right], w[index[k + 1], left:right]
+        c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
         p, q, r, s = value[k], value[k + 1], value[k + 2], value[k + 3]
         for i in range(len(z)):
             z[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
         k += 4
     if k + 2 <= n:
-        a, b = w[index[k]], w[index[k + 1]]
+        a, b = w[index[k], left:right], w[index[k + 1], left:right]
         p, q = value[k], value[k + 1]
         for i in range(len(z)):
             z[i] += p * a[i] + q * b[i]
         k += 2
     if k < n:
-        a = w[index[k]]
+        a = w[index[k], left:right]
         p = value[k]
         for i in range(len(z)):
             z[i] += p * a[i]
@@ -337,13 +348,13 @@ def multiply(x: Array, w: Array, z: Array, n: int) -> None:
 
 
 @fast
-def products(x: Array, gram: Array, n: int) -> None:
-    """Fill gram [n, n] above its diagonal with the products of the first n rows of x."""
+def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
+    """Fill gram [n, n] above its diagonal with the products of rows of `scaled` and later ones of x."""
     for b in range(n):
         for c in range(b + 1, n):
             total = x.dtype.type(0)
             for j in range(x.shape[1]):
-                total += x[b, j] * x[c, j]
+                total += scaled[b, j] * x[c, j]
             gram[b, c] = total
 
 
@@ -385,13 +396,16 @@ def write_table(v: Array, table: Array) -> None:
 
 
 @fast
-def add_signs(network: Network, index: Array, value: Array, n: int, table: Array, z: Array) -> None:
-    """Add E' v x to z [K m] for the row that `index` and `value` list."""
+def add_signs(
+    network: Network, index: Array, value: Array, n: int, left: int, table: Array, z: Array
+) -> None:
+    """Add E' v x to z for the row that `index` and `value` list and the columns from `left` on."""
+    right = left + len(z)
     for g in range(len(network.words)):
         part = network.v[g * GROUP : (g + 1) * GROUP]
         write_table(part, table)
         for k in range(n):
-            word = network.words[g, index[k]]
+            word = network.words[g, index[k], left:right]
             x = value[k]
             for i in range(len(z)):
                 z[i] += x * table[word[i]]
@@ -432,17 +446,48 @@ def predict(f: float, learner: Learner, network: Network, memory: Array) -> floa
     return link(f, learner.loss)
 
 
+@fast
+def show(row: Array, learner: Learner, work: Work, b: int) -> None:
+    """List the inputs of a row in place b."""
+    work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
+
+
+@fast
+def set_steps(work: Work, b: int) -> None:
+    """Multiply the inputs listed in place b by their step sizes."""
+    for k in range(work.filled[b]):
+        work.step[b, k] = work.value[b, k] * work.size[b, work.inputs[b, k]]
+
+
+@exact
+def count_inputs(learner: Learner, network: Network, work: Work, b: int, rounds: int) -> None:
+    """Count the inputs listed in place b and set the step sizes of all, see `InputScaling`."""
+    squares, size = network.squares, work.size[b]
+    for k in range(work.filled[b]):
+        squares[work.inputs[b, k]] += float(work.value[b, k]) ** 2
+    for j in range(len(squares)):
+        mean = (squares[j] + INPUT_FLOOR) / rounds * len(squares)
+        if learner.normalize == 0.5:  # much faster than a power
+            size[j] = 1.0 / sqrt(mean)
+        else:
+            size[j] = mean**-learner.normalize
+
+
 @exact
 def fetch(world: World, learner: Learner, network: Network, work: Work, left: int, n: int) -> None:
     """List the inputs of the n rounds from `left` on, and make their pass if they share one."""
     for b in range(n):
         row = world.contexts[world.rows[left + b]]
-        work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
+        show(row, learner, work, b)
+        count_inputs(learner, network, work, b, left + b + 1)
+        set_steps(work, b)
         if learner.lookahead:
             copy_to(work.x[b], row)
             work.x[b, len(row)] = learner.intercept
+            for j in range(len(row) + 1):
+                work.scaled[b, j] = work.x[b, j] * work.size[b, j]
     if learner.lookahead:
-        products(work.x, work.gram, n)
+        products(work.scaled, work.x, work.gram, n)
         multiply(work.x, network.first, work.moved, n)
         if has_start(learner):
             multiply(work.x, network.start, work.hidden, n)
@@ -455,26 +500,38 @@ def has_start(learner: Learner) -> bool:
 
 
 @exact
-def forward(learner: Learner, network: Network, memory: Array, work: Work, b: int, mean: Array) -> None:
-    """Set the outputs and the predicted losses [K] of the b-th round of a block."""
-    z, head, m = work.hidden[b], work.head, len(work.head)
+def forward(
+    learner: Learner, network: Network, memory: Array, work: Work, b: int, low: int, high: int
+) -> None:
+    """Set the outputs of arms low..high-1 in the b-th round of a block."""
+    head, m = work.head, len(work.head)
+    z, moved = work.hidden[b, low * m : high * m], work.moved[b, low * m : high * m]
     index, value, n = work.inputs[b], work.value[b], work.filled[b]
     if not learner.lookahead:
-        combine(network.first, index, value, n, work.moved[b])
+        combine(network.first, index, value, n, low * m, moved)
     copy_to(head, network.head)
     if has_start(learner):
         if not learner.lookahead:
-            combine(network.start, index, value, n, z)
-        shift_by(z, memory[SCALE], work.moved[b])
+            combine(network.start, index, value, n, low * m, z)
+        shift_by(z, memory[SCALE], moved)
         scale_by(head, memory[SCALE])
         add_scaled(head, 1.0, network.start_head)
     if learner.kind == SIGNS:
-        add_signs(network, index, value, n, work.table, z)
+        add_signs(network, index, value, n, low * m, work.table, z)
         for s in range(len(network.v)):
             add_scaled(head, network.v[s], network.signs[s])
-    for a in range(len(mean)):
-        work.f[a] = learner.factor * rectify(z[a * m : (a + 1) * m], head)
-        mean[a] = predict(work.f[a], learner, network, memory)
+    for a in range(low, high):
+        work.f[a] = learner.factor * rectify(work.hidden[b, a * m : (a + 1) * m], head)
+
+
+@exact
+def move_again(learner: Learner, network: Network, work: Work, b: int, arm: int) -> None:
+    """Set `again` to G times the inputs with their step sizes, for the arm played."""
+    combine(network.first, work.inputs[b], work.step[b], work.filled[b], arm * len(work.head), work.again)
+    if learner.lookahead:
+        for before in range(b):
+            if work.arm[before] == arm:
+                add_scaled(work.again, dot(work.scaled[before], work.scaled[b]), work.delta[before])
 
 
 @exact
@@ -498,13 +555,18 @@ def move_scaled(
         keep = 1.0 - rate * kappa * learner.c**2
     move = -rate * learner.factor * (predict(f, learner, network, memory) - target)
 
-    active, delta, values = (
+    active, delta, steps = (
         work.hidden[b, arm * m : (arm + 1) * m],
         work.delta[b],
-        work.value[b, : work.filled[b]],
+        work.step[b, : work.filled[b]],
     )
-    inner = dot(delta, work.moved[b, arm * m : (arm + 1) * m]) + memory[SCALE] * dot(network.head, active)
-    norm = dot(delta, delta) * dot(values, values) + dot(active, active)  # |grad f|^2
+    if learner.normalize == 0.0:
+        inner = dot(delta, work.moved[b, arm * m : (arm + 1) * m])
+    else:
+        move_again(learner, network, work, b, arm)
+        inner = memory[SCALE] * dot(delta, work.again)
+    inner += memory[SCALE] * dot(network.head, active)
+    norm = dot(delta, delta) * dot(steps, steps) + dot(active, active)  # |grad f|^2
     grown = keep**2 * memory[SQUARE] + 2.0 * keep * move * inner + move**2 * norm
     memory[SQUARE] = max(grown, 0.0)
 
@@ -540,7 +602,7 @@ def move_signs(
     S, m = len(network.u), len(work.head)
     active = work.hidden[b, arm * m : (arm + 1) * m]
     along_signs(
-        network, work.inputs[b], work.value[b], work.filled[b], arm, work.delta[b], work.table, work.along
+        network, work.inputs[b], work.step[b], work.filled[b], arm, work.delta[b], work.table, work.along
     )
     mean = 0.0
     for s in range(S):
@@ -572,6 +634,7 @@ def learn(
     m = len(work.head)
     active, delta = work.hidden[b, arm * m : (arm + 1) * m], work.delta[b]
     rate = learner.lr / (t + 1.0) ** learner.lr_power
+    work.arm[b] = arm
     gradient(active, work.head, delta)
     if has_start(learner):
         move = move_scaled(learner, network, memory, work, b, n, arm, target, rate)
@@ -586,16 +649,17 @@ def learn(
             add_scaled(work.moved[later, arm * m : (arm + 1) * m], work.gram[b, later], delta)
     else:
         for k in range(work.filled[b]):
-            add_scaled(network.first[work.inputs[b, k], arm * m : (arm + 1) * m], work.value[b, k], delta)
+            add_scaled(network.first[work.inputs[b, k], arm * m : (arm + 1) * m], work.step[b, k], delta)
 
 
 @exact
-def flush(network: Network, work: Work, action: Array) -> None:
-    """Add the steps of a block to the first layer; `action` [n] holds its arms."""
+def flush(network: Network, work: Work, n: int) -> None:
+    """Add the steps of a block of n rounds to the first layer."""
     m = len(work.head)
     for j in range(len(network.first)):
-        for b in range(len(action)):
-            add_scaled(network.first[j, action[b] * m : (action[b] + 1) * m], work.x[b, j], work.delta[b])
+        for b in range(n):
+            arm = work.arm[b]
+            add_scaled(network.first[j, arm * m : (arm + 1) * m], work.scaled[b, j], work.delta[b])
 
 
 @exact
@@ -607,12 +671,15 @@ def neural(
     memory: Array,
     record: Record,
     work: Work,
+    draws: Array,
     start: int,
     stop: int,
 ) -> int:
     """Play rounds start..stop-1; return the first that could not be played, `stop` if all were.
 
-    `start` is a multiple of BLOCK, so that the numbers do not depend on where a run is cut.
+    `start` is a multiple of BLOCK, so that the numbers do not depend on where a run is cut. `draws`
+    [stop - start, k - 1] are the uniform numbers that choose the past samples of the further steps
+    of every round; there is no lookahead with these.
     """
     mean = np.empty(len(work.f))
     for left in range(start, stop, BLOCK):
@@ -620,13 +687,22 @@ def neural(
         fetch(world, learner, network, work, left, n)
         for b in range(n):
             t = left + b
-            forward(learner, network, memory, work, b, mean)
+            forward(learner, network, memory, work, b, 0, len(mean))
+            for a in range(len(mean)):
+                mean[a] = predict(work.f[a], learner, network, memory)
             arm = choose(world, rule, memory, record, mean, t)
             if arm < 0:
                 return t
             learn(learner, network, memory, work, b, n, t, arm, world.cost[world.seen[t], arm])
+            for k in range(draws.shape[1]):
+                past = int(draws[t - start, k] * (t + 1))
+                arm = record.action[past]
+                show(world.contexts[world.rows[past]], learner, work, b)
+                set_steps(work, b)
+                forward(learner, network, memory, work, b, arm, arm + 1)
+                learn(learner, network, memory, work, b, n, t, arm, world.cost[world.seen[past], arm])
         if learner.lookahead:
-            flush(network, work, record.action[left : left + n])
+            flush(network, work, n)
     return stop
 
 
@@ -649,7 +725,7 @@ def linear(
         if arm < 0:
             return t
         covariance = model.covariance[arm]
-        combine(covariance, index, value, n, direction)  # A^-1 x
+        combine(covariance, index, value, n, 0, direction)  # A^-1 x
         weight = 1.0 if model.loss == SQUARED else mean[arm] * (1.0 - mean[arm])
         variance = 0.0
         for k in range(n):

@@ -123,15 +123,21 @@ def _neural(
     record: kernels.Record,
 ) -> Callable[[int, int], int]:
     network = make_network(recipe, own, spec, seed)
-    learner = make_learner(recipe, own, _pays(world.contexts, network, spec))
+    further = int(own["replay"]) - 1  # steps a round
+    learner = make_learner(recipe, own, lookahead=further == 0 and _pays(world.contexts, network))
     work = make_work(network, learner, spec.arms)
     memory = np.array([0.0, 1.0, 0.0])  # own loss, s, |theta - theta_0|^2
-    return lambda start, stop: kernels.neural(
-        world, rule, learner, network, memory, record, work, start, stop
-    )
+    past = stream(seed, "replay")
+
+    def play(start: int, stop: int) -> int:
+        draws = past.random((stop - start, further))
+        played: int = kernels.neural(world, rule, learner, network, memory, record, work, draws, start, stop)
+        return played
+
+    return play
 
 
-def _pays(contexts: NDArray[Any], network: kernels.Network, spec: Spec) -> bool:
+def _pays(contexts: NDArray[Any], network: kernels.Network) -> bool:
     """Return whether blocks of rounds should share one pass."""
     some = contexts[:1000]
     dense = bool(np.count_nonzero(some) >= DENSE * some.size)
@@ -144,19 +150,20 @@ def _kind(recipe: Recipe, own: Settings) -> int:
     return kernels.EXPECTED if math.isinf(own["perturbations"]) else kernels.SIGNS
 
 
-def make_learner(recipe: Recipe, own: Settings, lookahead: bool) -> kernels.Learner:
+def make_learner(recipe: Recipe, own: Settings, *, lookahead: bool) -> kernels.Learner:
     """Return the hyper-parameters of one replica as the kernels take them."""
     width = own["width"]
     c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
     return kernels.Learner(
         LOSSES[recipe.loss],
         _kind(recipe, own),
-        bool(lookahead),
+        lookahead,
         float(own["lr"]),
         float(own["lr_power"]),
         float(own["radius"]),
         float(own["intercept"]),
         INITIALISATIONS[own["init"]](width)[2],
+        float(own["normalize"]),
         float(c),
     )
 
@@ -174,7 +181,8 @@ def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> kernel
     elif kind == kernels.SIGNS:
         words, signs, gram = _signs(seed, int(own["perturbations"]), blocks.shape, spec.dtype)
     v = np.zeros(len(signs), spec.dtype)
-    return kernels.Network(first, head, start, start_head, words, signs, gram, v, np.zeros_like(v))
+    squares = np.zeros(spec.features + 1)
+    return kernels.Network(first, head, start, start_head, words, signs, gram, v, v.copy(), squares)
 
 
 def _columns(blocks: NDArray[Any]) -> NDArray[Any]:
@@ -205,12 +213,17 @@ def make_work(network: kernels.Network, learner: kernels.Learner, arms: int) -> 
     return kernels.Work(
         inputs=np.empty((BLOCK, inputs + 1), np.int64),
         value=np.empty((BLOCK, inputs + 1), dtype),
+        step=np.empty((BLOCK, inputs + 1), dtype),
         filled=np.empty(BLOCK, np.int64),
-        x=np.zeros((BLOCK, inputs), dtype),
+        size=np.empty((BLOCK, inputs), dtype),
+        x=np.empty((BLOCK, inputs), dtype),
+        scaled=np.empty((BLOCK, inputs), dtype),
         gram=np.empty((BLOCK, BLOCK), dtype),
+        arm=np.empty(BLOCK, np.int64),
         hidden=hidden,
         moved=np.empty_like(hidden) if len(network.start) else hidden,
         delta=np.empty((BLOCK, columns // arms), dtype),
+        again=np.empty(columns // arms, dtype),
         head=np.empty(columns // arms, dtype),
         f=np.empty(arms),
         along=np.zeros(count),

@@ -1,0 +1,55 @@
+"""Replay: the samples that a replica has played, to be learnt from again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.spec import Spec
+
+DRAW_AHEAD = 256  # rounds whose draws are made at once
+
+
+class Memory:
+    """The samples played, and uniform draws from them by the replica's stream "replay".
+
+    Args:
+        spec: the shape of the run.
+        count: draws a round.
+    """
+
+    def __init__(self, spec: Spec, count: int) -> None:
+        R, T = spec.replicas, spec.horizon
+        dtype = getattr(torch, spec.dtype)
+        self._x = torch.empty(T, R, spec.features + 1, dtype=dtype, device=spec.device)
+        self._block = torch.empty(T, R, dtype=torch.int64, device=spec.device)
+        self._target = torch.empty(T, R, dtype=dtype, device=spec.device)
+        self._streams = [stream(seed, "replay") for seed in spec.seeds]
+        self._rows = torch.arange(R, device=spec.device)
+        self._count = count
+        self._size = 0
+
+    def add(self, x: Tensor, block: Tensor, target: Tensor) -> None:
+        """Keep samples: x [R, d], their blocks [R] and targets [R]."""
+        self._x[self._size] = x
+        self._block[self._size] = block
+        self._target[self._size] = target
+        self._size += 1
+
+    def draw(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield samples (x, blocks, targets), drawn with replacement from those kept."""
+        chunk = (self._size - 1) % DRAW_AHEAD
+        if chunk == 0:
+            drawn = [rng.random((DRAW_AHEAD, self._count)) for rng in self._streams]
+            self._draws = torch.from_numpy(np.stack(drawn, 2)).to(self._rows.device)
+        index = (self._draws[chunk] * self._size).long()  # [count, R]
+        for past in index:
+            yield self._x[past, self._rows], self._block[past, self._rows], self._target[past, self._rows]
