@@ -35,8 +35,11 @@ BLOCK = 32  # rounds whose rows are fetched together
 GROUP = 10  # signs of one parameter that share a word
 TILE = 512  # columns of a product that are worked on together
 
-exact = njit(nogil=True, cache=True)
-fast = njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
+# Inlined by force: a call would cost more than many of these functions, since it passes each array of
+# a tuple as ten numbers.
+kernel = njit(nogil=True, cache=True)
+exact = njit(nogil=True, cache=True, forceinline=True)
+fast = njit(nogil=True, cache=True, forceinline=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
 
 
 class World(NamedTuple):
@@ -434,43 +437,46 @@ def along_signs(
 
 
 @exact
-def predict(f: float, learner: Learner, network: Network, memory: Array) -> float:
+def predict(f: float, learner: Learner, memory: Array, u: Array) -> float:
     """Return the predicted loss of an output f, over the perturbation where there is one."""
     if learner.kind == EXPECTED and learner.loss == KL:
         return smoothed_mean(f, learner.c * sqrt(memory[SQUARE]))
     if learner.kind == SIGNS:
         total = 0.0
-        for s in range(len(network.u)):
-            total += link(f + learner.c * network.u[s], learner.loss)
-        return total / len(network.u)
+        for s in range(len(u)):
+            total += link(f + learner.c * u[s], learner.loss)
+        return total / len(u)
     return link(f, learner.loss)
 
 
 @fast
-def show(row: Array, learner: Learner, work: Work, b: int) -> None:
-    """List the inputs of a row in place b."""
-    work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
+def set_steps(index: Array, value: Array, size: Array, n: int, step: Array) -> None:
+    """Multiply the inputs listed by their step sizes."""
+    for k in range(n):
+        step[k] = value[k] * size[index[k]]
 
 
 @fast
-def set_steps(work: Work, b: int) -> None:
-    """Multiply the inputs listed in place b by their step sizes."""
-    for k in range(work.filled[b]):
-        work.step[b, k] = work.value[b, k] * work.size[b, work.inputs[b, k]]
+def inverse_roots(squares: Array, scale: float, size: Array) -> None:
+    """Set size to the inverse roots of scale (squares + floor)."""
+    for j in range(len(squares)):
+        size[j] = 1.0 / sqrt(scale * (squares[j] + INPUT_FLOOR))
 
 
 @exact
 def count_inputs(learner: Learner, network: Network, work: Work, b: int, rounds: int) -> None:
     """Count the inputs listed in place b and set the step sizes of all, see `InputScaling`."""
     squares, size = network.squares, work.size[b]
+    if learner.normalize == 0.0:
+        size[:] = 1
+        return
     for k in range(work.filled[b]):
         squares[work.inputs[b, k]] += float(work.value[b, k]) ** 2
+    if learner.normalize == 0.5:  # the default, much faster than a power
+        inverse_roots(squares, len(squares) / rounds, size)
+        return
     for j in range(len(squares)):
-        mean = (squares[j] + INPUT_FLOOR) / rounds * len(squares)
-        if learner.normalize == 0.5:  # much faster than a power
-            size[j] = 1.0 / sqrt(mean)
-        else:
-            size[j] = mean**-learner.normalize
+        size[j] = ((squares[j] + INPUT_FLOOR) / rounds * len(squares)) ** -learner.normalize
 
 
 @exact
@@ -478,9 +484,9 @@ def fetch(world: World, learner: Learner, network: Network, work: Work, left: in
     """List the inputs of the n rounds from `left` on, and make their pass if they share one."""
     for b in range(n):
         row = world.contexts[world.rows[left + b]]
-        show(row, learner, work, b)
+        work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
         count_inputs(learner, network, work, b, left + b + 1)
-        set_steps(work, b)
+        set_steps(work.inputs[b], work.value[b], work.size[b], work.filled[b], work.step[b])
         if learner.lookahead:
             copy_to(work.x[b], row)
             work.x[b, len(row)] = learner.intercept
@@ -553,7 +559,7 @@ def move_scaled(
     if learner.kind == EXPECTED:
         kappa = 1.0 if learner.loss == SQUARED else smoothed_slope(f, learner.c * sqrt(memory[SQUARE]))
         keep = 1.0 - rate * kappa * learner.c**2
-    move = -rate * learner.factor * (predict(f, learner, network, memory) - target)
+    move = -rate * learner.factor * (predict(f, learner, memory, network.u) - target)
 
     active, delta, steps = (
         work.hidden[b, arm * m : (arm + 1) * m],
@@ -662,7 +668,7 @@ def flush(network: Network, work: Work, n: int) -> None:
             add_scaled(network.first[j, arm * m : (arm + 1) * m], work.scaled[b, j], work.delta[b])
 
 
-@exact
+@kernel
 def neural(
     world: World,
     rule: Rule,
@@ -681,32 +687,36 @@ def neural(
     [stop - start, k - 1] are the uniform numbers that choose the past samples of the further steps
     of every round; there is no lookahead with these.
     """
-    mean = np.empty(len(work.f))
+    K = len(work.f)
+    mean = np.empty(K)
     for left in range(start, stop, BLOCK):
         n = min(BLOCK, stop - left)
         fetch(world, learner, network, work, left, n)
         for b in range(n):
             t = left + b
-            forward(learner, network, memory, work, b, 0, len(mean))
-            for a in range(len(mean)):
-                mean[a] = predict(work.f[a], learner, network, memory)
-            arm = choose(world, rule, memory, record, mean, t)
-            if arm < 0:
-                return t
-            learn(learner, network, memory, work, b, n, t, arm, world.cost[world.seen[t], arm])
-            for k in range(draws.shape[1]):
-                past = int(draws[t - start, k] * (t + 1))
-                arm = record.action[past]
-                show(world.contexts[world.rows[past]], learner, work, b)
-                set_steps(work, b)
-                forward(learner, network, memory, work, b, arm, arm + 1)
-                learn(learner, network, memory, work, b, n, t, arm, world.cost[world.seen[past], arm])
+            arm, low, high, seen = 0, 0, K, t
+            for k in range(1 + draws.shape[1]):  # one call of all below keeps the kernel small
+                if k > 0:
+                    seen = int(draws[t - start, k - 1] * (t + 1))
+                    arm = record.action[seen]
+                    low, high = arm, arm + 1
+                    row = world.contexts[world.rows[seen]]
+                    work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
+                    set_steps(work.inputs[b], work.value[b], work.size[b], work.filled[b], work.step[b])
+                forward(learner, network, memory, work, b, low, high)
+                if k == 0:
+                    for a in range(K):
+                        mean[a] = predict(work.f[a], learner, memory, network.u)
+                    arm = choose(world, rule, memory, record, mean, t)
+                    if arm < 0:
+                        return t
+                learn(learner, network, memory, work, b, n, t, arm, world.cost[world.seen[seen], arm])
         if learner.lookahead:
             flush(network, work, n)
     return stop
 
 
-@exact
+@kernel
 def linear(
     world: World, rule: Rule, model: Linear, memory: Array, record: Record, start: int, stop: int
 ) -> int:
