@@ -79,28 +79,35 @@ class Reduction:
 
     Attributes:
         prediction: the last prediction, for the runner's log.
+        pending: rounds played whose losses have not arrived; `Delayed` counts them, so that every
+            round has draws of its own.
     """
 
     def __init__(self, oracle: Oracle, rule: ExplorationRule) -> None:
         self.oracle = oracle
         self.rule = rule
         self.prediction: Prediction | None = None
+        self.pending = 0
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas."""
         import torch
 
+        from neucb.agents.noise import Noise
+
         self.oracle.reset(spec)
         self.prediction = None
+        self.pending = 0
         zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
-        self._round = Round(1, zero, spec.horizon)
+        self._round = Round(1, zero, spec.horizon, Noise(spec))
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""
         self.prediction = self.oracle.predict(context)
         if available is not None:
             self.prediction = replace(self.prediction, available=available)
-        return self.rule(self.prediction, self._round)
+        now = replace(self._round, pending=self.pending) if self.pending else self._round
+        return self.rule(self.prediction, now)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Pass what was seen on to the oracle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from neucb.agents.agent import ask
+from neucb.agents.agent import Reduction, ask
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Delayed:
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the agent's distribution [R, K]."""
+        if isinstance(self.agent, Reduction):
+            self.agent.pending = len(self._waiting)
         return ask(self.agent, context, available)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

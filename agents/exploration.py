@@ -44,6 +44,12 @@ def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
     return probability.scatter(1, best, 1.0 - probability.sum(1, keepdim=True))
 
 
+def lowest(score: Tensor) -> Tensor:
+    """Return probability 1 for the arm of least score [R, K], float64; the lowest index of tied ones."""
+    best = _gaps(score)[1].argmin(1, keepdim=True)
+    return score.new_zeros(score.shape).scatter(1, best, 1.0)
+
+
 @dataclass(frozen=True)
 class InverseGap:
     """Inverse gap weighting, the rule of SquareCB.
@@ -82,13 +88,38 @@ class FastInverseGap:
 
 @dataclass(frozen=True)
 class EpsilonGreedy:
-    """p_b = 1 - epsilon + epsilon / K; every other arm epsilon / K."""
+    """p_b = 1 - epsilon_t + epsilon_t / K; every other arm epsilon_t / K.
+
+    epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
+    """
 
     epsilon: Number = 0.05
+    power: Number = 0.0
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
         mean, arms = _losses(prediction)
         _, gap = _gaps(mean)
-        epsilon = per_replica(self.epsilon, len(mean), device=str(mean.device)).unsqueeze(1)
+        R, device = len(mean), str(mean.device)
+        decay = now.number ** per_replica(self.power, R, device=device)
+        epsilon = (per_replica(self.epsilon, R, device=device) / decay).clamp_max(1.0).unsqueeze(1)
         return _rest_to_best((epsilon / arms).expand_as(mean), gap)
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Boltzmann exploration: p_a proportional to exp(-gamma (yhat_a - yhat_b)).
+
+    gamma is the inverse temperature. Cesa-Bianchi, Gentile, Lugosi, Neu, "Boltzmann Exploration Done
+    Right", NeurIPS 2017 (arXiv 1705.10257), equation 1.
+    """
+
+    gamma: Schedule
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K]."""
+        mean, _ = _losses(prediction)
+        _, gap = _gaps(mean)
+        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
+        weight = (-gamma * gap).exp().masked_fill(gap.isinf(), 0.0)
+        return weight / weight.sum(1, keepdim=True)

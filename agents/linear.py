@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from neucb.agents.covariance import Covariance, DiagonalCovariance, FullCovariance
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from neucb.agents.losses import Loss
     from neucb.spec import Spec
+
+FULL_UP_TO = 300  # features for which "auto" keeps full matrices
 
 
 def with_intercept(context: Tensor) -> Tensor:
@@ -31,54 +35,83 @@ class Linear:
     arm's past. For KL it is one Newton step a round on the Laplace approximation of Bayesian
     logistic regression (Spiegelhalter and Lauritzen, Networks 20, 1990). A^-1 is kept by the
     Sherman-Morrison formula, in float64. Where every arm has a context of its own, one theta serves
-    all arms. Memory: 8 B (d + 1)^2 bytes a replica, B = `spec.blocks`.
+    all arms. Memory: 8 B (d + 1)^2 bytes a replica, B = `spec.blocks`; 16 B (d + 1) with a diagonal.
 
     Args:
         loss: `Squared()` or `KL()`.
         regularization: lambda > 0; one number or one per replica.
+        covariance: "full"; "diagonal", which is no longer ridge regression; or "auto", full up to 300
+            features.
+        uncertainty: whether predictions have a `std`, sqrt(x' A_a^-1 x) of theta_a . x.
     """
 
-    def __init__(self, loss: Loss, *, regularization: Number = 1.0) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        *,
+        regularization: Number = 1.0,
+        covariance: Literal["auto", "full", "diagonal"] = "auto",
+        uncertainty: bool = False,
+    ) -> None:
         self.loss = loss
         self.regularization = regularization
+        self.covariance = covariance
+        self.uncertainty = uncertainty
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas.
 
         Raises:
             InputError: lambda <= 0.
+
+        Warns:
+            UserWarning: "auto" keeps a diagonal only.
         """
         R, B, d = spec.replicas, spec.blocks, spec.features + 1
         penalty = per_replica(self.regularization, R, device=spec.device)
         if not bool((penalty > 0).all()):
             raise InputError("regularization must be > 0")
-        eye = torch.eye(d, dtype=torch.float64, device=spec.device)
         self._rows = torch.arange(R, device=spec.device)
-        self._covariance = (eye / penalty.view(R, 1, 1, 1)).repeat(1, B, 1, 1)  # [R, B, d, d], A^-1
-        self._theta = eye.new_zeros(R, B, d)
+        self._theta = penalty.new_zeros(R, B, d)
+        full = self.covariance == "full" or (self.covariance == "auto" and spec.features <= FULL_UP_TO)
+        if self.covariance == "auto" and not full:
+            warnings.warn(
+                f"linear models of {spec.features} features keep the diagonal of their covariance only; "
+                "covariance=full keeps all of it, at d^2 time and memory",
+                UserWarning,
+                stacklevel=2,
+            )
+        kind = FullCovariance if full else DiagonalCovariance
+        self._covariance: Covariance = kind(spec, d, penalty)
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
-        return Prediction(self.loss.link(self._output(with_intercept(context.double()))))
+        x = with_intercept(context.double())
+        output = self._output(x)
+        mean = self.loss.link(output)
+        if not self.uncertainty:
+            return Prediction(mean)
+        covariance = self._covariance
+        before = None if self.loss.name == "squared" else output
+        return Prediction(mean, covariance.std(x), output=before, factor=covariance.factor(x))
 
     def _output(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
             return torch.bmm(x, self._theta.transpose(1, 2)).squeeze(2)  # [R, K]
         return torch.bmm(x.unsqueeze(1), self._theta.transpose(1, 2)).squeeze(1)
 
-    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Make one Newton step for the played arms."""
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Make one Newton step for the played arms; `count` [R] >= 0 is how often a sample counts."""
         x = with_intercept(context.double())
         rows = self._rows
         output = self._output(x)[rows, action]  # [R]
         weight = self.loss.curvature(output)
+        error = loss.double() - self.loss.link(output)
+        if count is not None:
+            weight, error = weight * count, error * count
         block = action
         if x.dim() == 3:
             x, block = x[rows, action], torch.zeros_like(action)
-        covariance = self._covariance[rows, block]  # [R, d, d]
-        direction = torch.bmm(x.unsqueeze(1), covariance).squeeze(1)  # [R, d], A^-1 x
-        shrink = 1.0 / (1.0 + weight * (direction * x).sum(1))  # [R]
-        outer = direction.unsqueeze(2) * direction.unsqueeze(1)
-        self._covariance[rows, block] = covariance - (weight * shrink).view(-1, 1, 1) * outer
-        error = loss.double() - self.loss.link(output)
+        direction = self._covariance.times(x, block)  # [R, d], A^-1 x
+        shrink = self._covariance.add(x, weight, block, direction)
         self._theta[rows, block] += (shrink * error).unsqueeze(1) * direction

@@ -323,7 +323,7 @@ class Neural:
         self._round = 0
         self._last: tuple[Tensor, Forward] | None = None
         self._scaling = InputScaling(self.normalize, spec)
-        self._memory = Memory(spec, self.replay - 1) if self.replay > 1 else None
+        self._memory = Memory(spec, spec.features + 1, self.replay - 1) if self.replay > 1 else None
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
         self.weights.reset(initial, rate, self.loss)
 
@@ -333,30 +333,38 @@ class Neural:
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
+        return Prediction(self.weights.predict(self.forward(context).output))
+
+    def forward(self, context: Tensor) -> Forward:
+        """Return the pass for contexts [R, d] or [R, K, d]."""
         forward = self.weights.forward(self._inputs(context))
         self._last = (context, forward)  # the step on the same contexts needs the same pass
-        return Prediction(self.weights.predict(forward.output))
+        return forward
 
-    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Make the gradient steps of a round."""
+    def last(self, context: Tensor) -> Forward:
+        """Return the pass that was last made, if for the same contexts, or a new one."""
+        if self._last is None or self._last[0] is not context:
+            return self.forward(context)
+        return self._last[1]
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Make the gradient steps of a round; `count` [R] >= 0 is how often its sample counts."""
         self._round += 1
         rate = (self._rate / self._round**self._power).to(self._dtype)
-        if self._last is None or self._last[0] is not context:
-            self.predict(context)
-        assert self._last is not None
-        forward, target = self._last[1], loss.to(self._dtype)
+        forward, target = self.last(context), loss.to(self._dtype)
         self._last = None
         self._scaling.add(forward.inputs.x)
-        self._step(forward, action, target, rate)
+        weight = None if count is None else count.to(self._dtype)
+        self._step(forward, action, target, rate if weight is None else rate * weight)
         if self._memory is None:
             return
         played = forward.played(action)
         rows = forward.at(action)
         x = forward.inputs.x[rows] if forward.inputs.x.dim() == 3 else forward.inputs.x
-        self._memory.add(x, played.block, target)
-        for x, block, old in self._memory.draw():
+        self._memory.add(x, played.block, target, weight)
+        for x, block, old, counted in self._memory.draw():
             again = self.weights.forward(Inputs(x, forward.inputs.scale, block))
-            self._step(again, action, old, rate)
+            self._step(again, action, old, rate * counted)
 
     def _step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         self.weights.step(forward, action, target, rate)

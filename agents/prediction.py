@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from neucb.agents.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,17 @@ class Prediction:
         mean: [R, K] predicted losses; their true values lie in [0, 1], predictions need not.
         std: [R, K] standard deviations >= 0, or None where the oracle knows none.
         available: [R, K] bool, which arms may be played, or None for all.
+        output: [R, K] outputs before the link, where `std` is theirs; None where there is no link. An
+            increasing link leaves the order of the arms as it is.
+        factor: [R, K, q] of the joint distribution: outputs + factor z, z standard normal in R^q, is a
+            draw from it, and `std` the length of the factor's rows. None: arms are independent.
     """
 
     mean: Tensor
     std: Tensor | None = None
     available: Tensor | None = None
+    output: Tensor | None = None
+    factor: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,21 @@ class Round:
         number: t = 1, 2, ..., the round that is about to be played.
         observed_loss: [R] float64, cumulative loss that each replica has seen before it.
         horizon: T, the number of rounds of the run.
+        noise: normal numbers for rules that draw, or None.
+        pending: rounds played since round t whose losses have not arrived.
     """
 
     number: int
     observed_loss: Tensor
     horizon: int
+    noise: Noise | None = None
+    pending: int = 0
+
+    def normal(self, count: int) -> Tensor:
+        """Return this round's own normal numbers, float64 [R, count]."""
+        assert self.noise is not None
+        return self.noise.normal(self.number + self.pending, count)
 
     def after(self, loss: Tensor) -> Round:
         """Return the next round, `loss` [R] having been seen in this one."""
-        return Round(self.number + 1, self.observed_loss + loss.double(), self.horizon)
+        return replace(self, number=self.number + 1, observed_loss=self.observed_loss + loss.double())

@@ -23,33 +23,38 @@ class Memory:
 
     Args:
         spec: the shape of the run.
+        inputs: d, the size of a sample.
         count: draws a round.
     """
 
-    def __init__(self, spec: Spec, count: int) -> None:
+    def __init__(self, spec: Spec, inputs: int, count: int) -> None:
         R, T = spec.replicas, spec.horizon
         dtype = getattr(torch, spec.dtype)
-        self._x = torch.empty(T, R, spec.features + 1, dtype=dtype, device=spec.device)
+        self._x = torch.empty(T, R, inputs, dtype=dtype, device=spec.device)
         self._block = torch.empty(T, R, dtype=torch.int64, device=spec.device)
         self._target = torch.empty(T, R, dtype=dtype, device=spec.device)
+        self._weight = torch.ones(T, R, dtype=dtype, device=spec.device)
         self._streams = [stream(seed, "replay") for seed in spec.seeds]
         self._rows = torch.arange(R, device=spec.device)
         self._count = count
         self._size = 0
 
-    def add(self, x: Tensor, block: Tensor, target: Tensor) -> None:
-        """Keep samples: x [R, d], their blocks [R] and targets [R]."""
+    def add(self, x: Tensor, block: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Keep samples: x [R, d], their blocks [R], targets [R] and weights [R], 1 by default."""
         self._x[self._size] = x
         self._block[self._size] = block
         self._target[self._size] = target
+        if weight is not None:
+            self._weight[self._size] = weight
         self._size += 1
 
-    def draw(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield samples (x, blocks, targets), drawn with replacement from those kept."""
+    def draw(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Yield samples (x, blocks, targets, weights), drawn with replacement from those kept."""
         chunk = (self._size - 1) % DRAW_AHEAD
         if chunk == 0:
             drawn = [rng.random((DRAW_AHEAD, self._count)) for rng in self._streams]
             self._draws = torch.from_numpy(np.stack(drawn, 2)).to(self._rows.device)
         index = (self._draws[chunk] * self._size).long()  # [count, R]
         for past in index:
-            yield self._x[past, self._rows], self._block[past, self._rows], self._target[past, self._rows]
+            here = (past, self._rows)
+            yield self._x[here], self._block[here], self._target[here], self._weight[here]

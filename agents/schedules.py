@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from neucb.agents.epochs import epoch_start
 from neucb.agents.hyper import Number, per_replica
 
 if TYPE_CHECKING:
@@ -84,3 +85,20 @@ class FastTheory:
         """Return gamma [R]."""
         best, regret = _numbers(self.best_loss, now), _numbers(self.regression_regret, now)
         return (arms * best / (3.0 * regret)).sqrt().clamp_min(10.0 * arms)
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """FALCON's gamma_m = scale * sqrt(K tau_{m-1}) within epoch m, tau_m = 2^m, and gamma_1 = 1.
+
+    Simchi-Levi and Xu (arXiv 2003.12699), Algorithm 1, has scale = (1/30) / sqrt(log(|F| tau / delta))
+    for a finite class F of regressors; here the logarithm is left to the scale.
+    """
+
+    scale: Number = 1.0
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return gamma [R]."""
+        start = epoch_start(now.number)
+        scale = _numbers(self.scale, now)
+        return scale * math.sqrt(arms * start) if start else scale.new_ones(len(scale))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neucb.agents.agent import ExplorationRule
-from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap
+from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.schedules import FastTheory, ObservedLoss, Power, Schedule, SquareTheory
 from neucb.errors import InputError
@@ -51,6 +51,26 @@ def test_fast_inverse_gap_by_hand() -> None:
 def test_epsilon_greedy_by_hand() -> None:
     p = policy(EpsilonGreedy((0.3, 0.0)), ROWS)
     np.testing.assert_allclose(p, [[0.8, 0.1, 0.1], [0.0, 1.0, 0.0]], rtol=1e-12)
+
+
+def test_epsilon_decays() -> None:
+    """Round 9: 0.3 / 9^0.5 = 0.1, and 2 / 9^0 is no more than 1."""
+    p = policy(EpsilonGreedy((0.3, 2.0), (0.5, 0.0)), ROWS, now(9))
+    np.testing.assert_allclose(p, [[1 - 0.2 / 3, 0.1 / 3, 0.1 / 3], [1 / 3] * 3], rtol=1e-12)
+
+
+def test_softmax_by_hand() -> None:
+    p = policy(Softmax(Power((10.0, 0.0), 0.0)), ROWS)
+    weight = [1.0, math.exp(-3), math.exp(-7)]  # gaps 0.3 and 0.7
+    np.testing.assert_allclose(p, [[w / sum(weight) for w in weight], [1 / 3] * 3], rtol=1e-12)
+
+
+def test_softmax_leaves_out_arms_that_are_not_available() -> None:
+    prediction = Prediction(torch.tensor(ROWS), available=torch.tensor([[True, False, True]] * 2))
+    p = Softmax(Power((10.0, 0.0), 0.0))(prediction, now())
+    weight = math.exp(-7)
+    expected = [[1 / (1 + weight), 0.0, weight / (1 + weight)], [0.5, 0.0, 0.5]]
+    np.testing.assert_allclose(p.numpy(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rule", [InverseGap, FastInverseGap])

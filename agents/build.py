@@ -1,0 +1,108 @@
+"""Build: from a recipe's row and its hyper-parameters to the agent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.agent import Agent, ExplorationRule, Oracle, Reduction
+from neucb.agents.epochs import Epochs
+from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
+from neucb.agents.features import Fourier, Mapped, Quadratic
+from neucb.agents.gradient_norm import GradientNorm
+from neucb.agents.linear import Linear
+from neucb.agents.losses import KL, Loss, Squared
+from neucb.agents.neural import Neural, PlainWeights, Weights
+from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.schedules import Doubling, ObservedLoss, Power, Schedule
+from neucb.agents.settings import GRADIENT, LINEAR, NEURAL
+from neucb.agents.uncertain import LowerConfidence, Thompson
+from neucb.agents.uniform import Uniform
+
+if TYPE_CHECKING:
+    from neucb.agents.recipe import Recipe
+
+Settings = Mapping[str, Any]
+
+
+def build(recipe: Recipe, settings: Settings) -> Agent:
+    """Return a new agent of a recipe; `settings` holds all its hyper-parameters, checked."""
+    if recipe.kind == "uniform":
+        return Uniform()
+    return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
+
+
+def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
+    """Return the recipe's oracle with what stands round it."""
+    if recipe.wrapper == "gradient-norm":
+        network = make_network(recipe, settings)
+        options = {parameter.name: settings[parameter.name] for parameter in GRADIENT}
+        return GradientNorm(network, **options)
+    oracle = make_oracle(recipe, settings)
+    if recipe.wrapper == "none":
+        return oracle
+    return Epochs(oracle, passes=settings.get("passes", 1))
+
+
+def make_oracle(recipe: Recipe, settings: Settings) -> Oracle:
+    """Return the recipe's oracle alone."""
+    if recipe.oracle == "linear":
+        options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
+        linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
+        return _mapped(linear, settings)
+    return make_network(recipe, settings)
+
+
+def _mapped(oracle: Oracle, settings: Settings) -> Oracle:
+    match settings["features"]:
+        case "quadratic":
+            return Mapped(oracle, Quadratic())
+        case "fourier":
+            return Mapped(oracle, Fourier(settings["columns"], settings["bandwidth"]))
+        case _:
+            return oracle
+
+
+def make_network(recipe: Recipe, settings: Settings) -> Neural:
+    """Return the recipe's neural oracle."""
+    options = {parameter.name: settings[parameter.name] for parameter in NEURAL}
+    return Neural(_loss(recipe), _weights(recipe, settings), **options)
+
+
+def _loss(recipe: Recipe) -> Loss:
+    return KL() if recipe.loss == "kl" else Squared()
+
+
+def _weights(recipe: Recipe, settings: Settings) -> Weights:
+    if not recipe.perturbed:
+        return PlainWeights()
+    if math.isinf(settings["perturbations"]):
+        return ExpectedPerturbation(settings["c_p"])
+    return SignPerturbation(settings["c_p"], settings["perturbations"])
+
+
+def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
+    """Return the recipe's exploration rule."""
+    match recipe.rule:
+        case "epsilon-greedy":
+            return EpsilonGreedy(settings["epsilon"], settings["epsilon_power"])
+        case "falcon":
+            return InverseGap(Doubling(settings["gamma"]))
+        case "fast-inverse-gap":
+            return FastInverseGap(_gamma(settings))
+        case "inverse-gap":
+            return InverseGap(_gamma(settings))
+        case "softmax":
+            return Softmax(_gamma(settings))
+        case "lower-confidence":
+            return LowerConfidence(settings["nu"])
+        case "thompson":
+            return Thompson(settings["nu"])
+        case _:
+            return EpsilonGreedy(0.0)
+
+
+def _gamma(settings: Settings) -> Schedule:
+    kind = Power if settings["gamma_schedule"] == "time" else ObservedLoss
+    return kind(settings["gamma"], settings["gamma_power"])

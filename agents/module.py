@@ -1,0 +1,125 @@
+"""Module oracle: any torch network as the regression oracle, trained by any of torch's optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import torch
+from torch.func import functional_call, stack_module_state, vmap
+
+from neucb.agents.prediction import Prediction
+from neucb.agents.replay import Memory
+from neucb.errors import InputError
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from neucb.agents.losses import Loss
+    from neucb.spec import Spec
+
+MakeModule = Callable[["Spec"], "nn.Module"]
+MakeOptimizer = Callable[[Iterable["Tensor"]], torch.optim.Optimizer]
+
+
+class Module:
+    """A network of your own: f = module(x), one output per arm, yhat = link(f).
+
+    Every round makes one step of the optimiser on the mean loss of the newest sample and of
+    `replay` - 1 others, drawn uniformly from all played so far by the replica's stream "replay".
+
+    The R networks are held as one with stacked parameters and run through `torch.func.vmap`; where a
+    module cannot be (data-dependent control flow), they run one after the other. Optimisers must
+    work elementwise (SGD, Adam, ... do), so that replicas do not notice each other. The networks are
+    in evaluation mode: dropout is off. Memory: parameters and optimiser state per replica, and with
+    replay 4 T (d + 3) bytes.
+
+    Args:
+        make: from the run's shape to a network that takes contexts [B, d] to outputs [B, K]; where
+            every arm has a context of its own, [B, d] to [B, 1].
+        loss: `Squared()` or `KL()`.
+        optimizer: from parameters to an optimiser, for example
+            `lambda parameters: torch.optim.Adam(parameters, lr=1e-3)`.
+        replay: samples a step, k >= 1.
+    """
+
+    def __init__(self, make: MakeModule, loss: Loss, optimizer: MakeOptimizer, *, replay: int = 1) -> None:
+        self.make = make
+        self.loss = loss
+        self.optimizer = optimizer
+        self.replay = replay
+
+    def reset(self, spec: Spec) -> None:
+        """Make the networks, each with torch's random numbers seeded by its stream "init".
+
+        Raises:
+            InputError: replay < 1.
+        """
+        if self.replay < 1:
+            raise InputError(f"replay must be at least 1, not {self.replay}")
+        self._spec = spec
+        self._dtype = getattr(torch, spec.dtype)
+        modules = [self._module(spec, seed) for seed in spec.seeds]
+        self._one = modules[0]
+        parameters, self._buffers = stack_module_state(modules)
+        self._parameters = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+        self._steps = self.optimizer(self._parameters.values())
+        self._memory = Memory(spec, spec.features, self.replay - 1) if self.replay > 1 else None
+        self._stacked = True
+
+    def _module(self, spec: Spec, seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(stream(seed, "init").integers(2**63)))
+            return self.make(spec).to(spec.device, self._dtype).eval()
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
+        x = context.to(self._dtype)
+        if self._spec.per_arm:
+            return Prediction(self.loss.link(self._outputs(x).squeeze(2)))
+        return Prediction(self.loss.link(self._outputs(x.unsqueeze(1)).squeeze(1)))
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        """Return the outputs [R, B, K] (or [R, B, 1]) for inputs [R, B, d]."""
+        state = (self._parameters, self._buffers)
+        if self._stacked:
+            try:
+                together = vmap(self._call)(*state, x)
+            except RuntimeError:  # what vmap cannot do; other faults come again in the loop
+                self._stacked = False
+            else:
+                return self._checked(together)
+        outputs = []
+        for r, inputs in enumerate(x):
+            parameters, buffers = ({name: value[r] for name, value in part.items()} for part in state)
+            outputs.append(self._call(parameters, buffers, inputs))
+        return self._checked(torch.stack(outputs))
+
+    def _call(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        output: Tensor = functional_call(self._one, (parameters, buffers), (x,))
+        return output
+
+    def _checked(self, outputs: Tensor) -> Tensor:
+        width = 1 if self._spec.per_arm else self._spec.arms
+        if outputs.dim() != 3 or outputs.shape[2] != width:
+            shape = tuple(outputs.shape[1:])
+            raise InputError(f"the network must give [B, {width}] outputs for B contexts, not {shape}")
+        return outputs
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Make one step of the optimiser."""
+        arm = torch.zeros_like(action) if self._spec.per_arm else action
+        if self._spec.per_arm:
+            context = context[torch.arange(len(action), device=action.device), action]
+        samples = [(context.to(self._dtype), arm, loss.to(self._dtype))]
+        if self._memory is not None:
+            self._memory.add(*samples[0])
+            samples += [(x, arm, target) for x, arm, target, _ in self._memory.draw()]
+        inputs, arms, targets = (torch.stack(part, 1) for part in zip(*samples, strict=True))  # [R, k, ...]
+        with torch.enable_grad():
+            outputs = self._outputs(inputs).gather(2, arms.unsqueeze(2)).squeeze(2)
+        self._steps.zero_grad()
+        residual = self.loss.link(outputs.detach()) - targets  # the derivative of the loss by the output
+        outputs.backward(residual / self.replay)  # type: ignore[no-untyped-call]
+        self._steps.step()

@@ -1,0 +1,43 @@
+"""Noise: normal numbers of Thompson sampling, keyed by the replica's seed and the round."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.spec import Spec
+
+ROUNDS = 64  # whose numbers are drawn together
+
+
+class Noise:
+    """Standard normal numbers of every round, from the replicas' streams "posterior".
+
+    The numbers of a round are the same whenever and however often they are asked for: asking
+    changes nothing but a cache.
+
+    Args:
+        spec: the shape of the run.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._kept: tuple[tuple[int, int], Tensor] | None = None
+
+    def normal(self, number: int, count: int) -> Tensor:
+        """Return `count` numbers per replica for round `number` >= 1, float64 [R, count]."""
+        block, row = divmod(number - 1, ROUNDS)
+        if self._kept is None or self._kept[0] != (block, count):
+            drawn = [
+                stream(seed, "posterior", block).standard_normal((ROUNDS, count)) for seed in self._spec.seeds
+            ]
+            numbers = torch.from_numpy(np.stack(drawn, axis=1)).to(self._spec.device)
+            self._kept = ((block, count), numbers)
+        return self._kept[1][row]

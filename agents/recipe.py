@@ -1,0 +1,106 @@
+"""Recipe: a named agent as pure data, which parts it is made of; build.py makes the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from neucb.agents import settings
+from neucb.agents.parameters import Parameter, Value, resolve
+
+if TYPE_CHECKING:
+    from neucb.agents.agent import Agent
+
+Kind = Literal["reduction", "uniform"]
+Oracle = Literal["none", "neural", "linear"]
+Wrapper = Literal["none", "epochs", "epochs-passes", "gradient-norm"]
+Rule = Literal[
+    "uniform",
+    "greedy",
+    "inverse-gap",
+    "fast-inverse-gap",
+    "softmax",
+    "falcon",
+    "epsilon-greedy",
+    "lower-confidence",
+    "thompson",
+]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named agent.
+
+    Attributes:
+        name: for `--agent`.
+        summary: one line.
+        source: where it was published.
+        kind: what the parts are put into: "reduction", an oracle and a rule, or an agent of its own.
+        oracle: what predicts losses.
+        loss: what the oracle regresses with.
+        rule: how its predictions become a policy.
+        perturbed: whether the neural oracle's prediction is perturbed.
+        wrapper: what stands round the oracle.
+        defaults: of this recipe, where they differ from the parameter's own.
+    """
+
+    name: str
+    summary: str
+    source: str
+    kind: Kind = "reduction"
+    oracle: Oracle = "none"
+    loss: Literal["squared", "kl"] = "squared"
+    rule: Rule = "uniform"
+    perturbed: bool = False
+    wrapper: Wrapper = "none"
+    defaults: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The hyper-parameters that `--set` takes, with this recipe's defaults."""
+        rows: tuple[Parameter, ...] = (
+            *settings.ORACLES[self.oracle],
+            *(settings.PERTURBATION if self.perturbed else ()),
+            *settings.WRAPPERS[self.wrapper],
+            *settings.RULES[self.rule],
+        )
+        own = dict(self.defaults)
+        return tuple(replace(row, default=own.get(row.name, row.default)) for row in rows)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the rule needs standard deviations."""
+        return self.rule in ("lower-confidence", "thompson")
+
+    @property
+    def formula(self) -> str:
+        """What it predicts and what it plays, in one line."""
+        parts = [settings.RULE_FORMULAS[self.rule]]
+        if self.wrapper != "none":
+            parts.insert(0, settings.WRAPPER_FORMULAS[self.wrapper])
+        elif self.uncertain:
+            parts.insert(0, settings.COVARIANCE_FORMULA)
+        if self.perturbed:
+            parts.insert(0, settings.PERTURBED_FORMULA)
+        if self.oracle != "none":
+            parts.insert(0, settings.ORACLE_FORMULAS[self.oracle, self.loss])
+        return "; ".join(parts)
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Return all hyper-parameters: those given, checked, and defaults.
+
+        Raises:
+            InputError: an unknown name or a bad value.
+        """
+        return resolve(self.parameters, given, self.name)
+
+    def build(self, given: Mapping[str, Any] | None = None) -> Agent:
+        """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.
+
+        Raises:
+            InputError: an unknown name or a bad value.
+        """
+        from neucb.agents.build import build
+
+        return build(self, self.settings(given or {}))

@@ -1,0 +1,118 @@
+"""Settings: the hyper-parameters that each part of a recipe brings, and the part's formula."""
+
+from __future__ import annotations
+
+import math
+
+from neucb.agents.parameters import Parameter
+
+NEURAL = (
+    Parameter("width", 100, "hidden units m", low=1, whole=True),
+    Parameter("lr", 0.1, "step size eta", above_low=True),
+    Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
+    Parameter("radius", math.inf, "projection onto the ball of this radius round theta_0", above_low=True),
+    Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
+    Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
+    Parameter("normalize", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
+    Parameter(
+        "replay", 1, "steps a round: one on the newest sample, the others on past ones", low=1, whole=True
+    ),
+)
+PERTURBATION = (
+    Parameter("c_p", 0.1, "perturbation constant"),
+    Parameter("perturbations", math.inf, "S, number of sign vectors; inf: closed form", low=1, whole=True),
+)
+LINEAR = (
+    Parameter("regularization", 1.0, "ridge penalty lambda", above_low=True),
+    Parameter(
+        "covariance",
+        "auto",
+        "what is kept of it; auto: full up to 300 features, else its diagonal",
+        choices=("auto", "full", "diagonal"),
+    ),
+)
+FEATURES = (
+    Parameter(
+        "features",
+        "linear",
+        "of the model: the context, products of its pairs, random Fourier features",
+        choices=("linear", "quadratic", "fourier"),
+    ),
+    Parameter("columns", 300, "number of Fourier features", low=1, whole=True),
+    Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
+)
+GAP = (
+    Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
+    Parameter("gamma_power", 0.5, "exponent rho of the schedule", high=2.0),
+    Parameter(
+        "gamma_schedule",
+        "time",
+        "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss)",
+        choices=("time", "loss"),
+    ),
+)
+FALCON = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
+EPSILON = (
+    Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
+    Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
+)
+EPOCHS = (Parameter("passes", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
+CONFIDENCE = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
+GRADIENT = (
+    Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
+    Parameter(
+        "gradient",
+        "code",
+        "g as in the published code, or g / sqrt(m) as in the papers",
+        choices=("code", "paper"),
+    ),
+    Parameter(
+        "matrix",
+        "diagonal",
+        "U is its diagonal, or full (at most 3,000 parameters)",
+        choices=("diagonal", "full"),
+    ),
+)
+
+ORACLES = {"neural": NEURAL, "linear": (*LINEAR, *FEATURES), "none": ()}
+WRAPPERS = {"none": (), "epochs": (), "epochs-passes": EPOCHS, "gradient-norm": GRADIENT}
+RULES = {
+    "uniform": (),
+    "greedy": (),
+    "inverse-gap": GAP,
+    "fast-inverse-gap": GAP,
+    "softmax": GAP,
+    "falcon": FALCON,
+    "epsilon-greedy": EPSILON,
+    "lower-confidence": CONFIDENCE,
+    "thompson": CONFIDENCE,
+}
+
+NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
+ORACLE_FORMULAS = {
+    ("neural", "squared"): f"yhat_a = {NETWORK} on (f_a - y)^2 / 2",
+    ("neural", "kl"): f"yhat_a = sigmoid(f_a), {NETWORK} on KL(y || yhat_a)",
+    ("linear", "squared"): "yhat_a = theta_a . x, theta_a the ridge regression on arm a's past",
+    ("linear", "kl"): "yhat_a = sigmoid(theta_a . x), one Newton step a round on KL(y || yhat_a)",
+}
+PERTURBED_FORMULA = "yhat_a = mean_s link(f_a + c_p m^(-1/4) <theta - theta_0, eps_s>), eps_s random signs"
+WRAPPER_FORMULAS = {
+    "epochs": "it learns at rounds 2, 4, 8, ... what it has seen since",
+    "epochs-passes": "it learns at rounds 2, 4, 8, ... what it has seen since",
+    "gradient-norm": "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
+    "arms played",
+}
+COVARIANCE_FORMULA = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
+RULE_FORMULAS = {
+    "uniform": "p_a = 1 / K",
+    "greedy": "p_b = 1, b = argmin yhat",
+    "inverse-gap": "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest",
+    "fast-inverse-gap": "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, "
+    "p_b the rest",
+    "softmax": "p_a proportional to exp(-gamma_t yhat_a)",
+    "falcon": "p_a = 1 / (K + gamma_m (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest, "
+    "gamma_m constant within epoch m",
+    "epsilon-greedy": "p_b = 1 - epsilon_t + epsilon_t / K for b = argmin yhat, epsilon_t / K for the others",
+    "lower-confidence": "plays argmin (mean_a - nu std_a), means before the link",
+    "thompson": "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link",
+}

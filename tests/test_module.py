@@ -1,0 +1,98 @@
+"""The module oracle: against plain torch, stacked against one after the other, faults."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import neucb
+from neucb.agents.exploration import InverseGap
+from neucb.agents.losses import KL, Squared
+from neucb.agents.module import Module
+from neucb.agents.schedules import Power
+from neucb.errors import InputError
+from neucb.spec import Spec
+from neucb.streams import stream
+from tests.test_environment import toy
+
+SPEC = Spec((3, 8), 3, 4, 50, dtype="float64")
+
+
+def network(spec: Spec) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(spec.features, 8), nn.Tanh(), nn.Linear(8, 1 if spec.per_arm else spec.arms)
+    )
+
+
+class Branching(nn.Module):
+    """What vmap cannot do: it looks at its data."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) if x.sum() > -1e9 else x
+
+
+def adam(parameters: object) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=0.01)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", [Squared(), KL()])
+@pytest.mark.parametrize("replay", [1, 4])
+def test_equals_plain_torch(loss: Squared | KL, replay: int) -> None:
+    """One replica trained by autograd and Adam on its own gives the same predictions."""
+    oracle = Module(network, loss, adam, replay=replay)
+    oracle.reset(SPEC)
+    rng = np.random.default_rng(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(int(stream(8, "init").integers(2**63)))
+        alone = network(SPEC).double()
+    steps, past = adam(alone.parameters()), []
+    draws = stream(8, "replay").random((256, max(replay - 1, 1)))
+    for t in range(50):
+        x, y = torch.tensor(rng.standard_normal((2, 4))), torch.tensor(rng.random(2))
+        action = torch.tensor(rng.integers(0, 3, 2))
+        torch.testing.assert_close(oracle.predict(x).mean[1], loss.link(alone(x[1:])[0]))
+        oracle.update(x, action, y)
+        past.append((x[1], int(action[1]), y[1]))
+        chosen = [past[-1], *(past[int(u * (t + 1))] for u in draws[t][: replay - 1])]
+        steps.zero_grad()
+        f = torch.stack([alone(one)[arm] for one, arm, _ in chosen])
+        targets = torch.stack([target for _, _, target in chosen])
+        if isinstance(loss, Squared):
+            (0.5 * (f - targets).square()).mean().backward()  # type: ignore[no-untyped-call]
+        else:
+            nn.functional.binary_cross_entropy_with_logits(f, targets).backward()  # type: ignore[no-untyped-call]
+        steps.step()
+
+
+def test_networks_that_cannot_be_stacked_run_one_after_the_other() -> None:
+    stacked = Module(network, KL(), adam)
+    looped = Module(lambda spec: Branching(network(spec)), KL(), adam)
+    x, y = torch.ones(2, 4, dtype=torch.float64), torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for oracle in (stacked, looped):
+        oracle.reset(SPEC)
+        for t in range(5):
+            oracle.update(x * t, torch.tensor([0, 2]), y)
+    torch.testing.assert_close(looped.predict(x).mean, stacked.predict(x).mean)
+
+
+@pytest.mark.parametrize("dataset", [toy(600), "synthetic:logistic"])
+def test_learns(dataset: object) -> None:
+    agent = neucb.Reduction(Module(network, KL(), adam, replay=8), InverseGap(Power(30.0)))
+    last = neucb.run(agent, dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
+    uniform = neucb.run("uniform", dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
+    assert last["regret"].mean() < 0.7 * uniform["regret"].mean()
+
+
+def test_faults_are_named() -> None:
+    wide = Module(lambda spec: nn.Linear(spec.features, 7), KL(), adam)
+    wide.reset(SPEC)
+    with pytest.raises(InputError, match=r"must give \[B, 3\] outputs for B contexts, not \(1, 7\)"):
+        wide.predict(torch.zeros(2, 4))
+    with pytest.raises(InputError, match="replay"):
+        Module(network, KL(), adam, replay=0).reset(SPEC)
