@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neucb.agents.constants import FLOOR, TIE
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.schedules import Schedule
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.prediction import Prediction, Round
-
-TIE = 1e-12
-FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
 
 
 def _losses(prediction: Prediction) -> tuple[Tensor, Tensor]:

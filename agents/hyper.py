@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from neucb.errors import InputError
 
@@ -16,19 +17,30 @@ if TYPE_CHECKING:
 Number = float | Sequence[float]
 
 
-def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:
+def each(value: Number, replicas: int) -> NDArray[np.float64]:
     """Return `value` as float64 [R].
 
     Raises:
         InputError: `value` is a sequence whose length is not R.
     """
-    if isinstance(value, Sequence):
-        return _tensor(tuple(value), replicas, device)
-    return _tensor((float(value),) * replicas, replicas, device)
+    if not isinstance(value, Sequence):
+        return np.full(replicas, float(value))
+    if len(value) != replicas:
+        raise InputError(f"a hyper-parameter has {len(value)} values for {replicas} replicas")
+    return np.array(value, dtype=np.float64)
+
+
+def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:
+    """Return `value` as a float64 tensor [R].
+
+    Raises:
+        InputError: `value` is a sequence whose length is not R.
+    """
+    return _tensor(tuple(value) if isinstance(value, Sequence) else float(value), replicas, device)
 
 
 @lru_cache(maxsize=256)
-def _tensor(values: tuple[float, ...], replicas: int, device: str) -> Tensor:
-    if len(values) != replicas:
-        raise InputError(f"a hyper-parameter has {len(values)} values for {replicas} replicas")
-    return torch.tensor(values, dtype=torch.float64, device=device)
+def _tensor(value: float | tuple[float, ...], replicas: int, device: str) -> Tensor:
+    import torch
+
+    return torch.from_numpy(each(value, replicas)).to(device)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
+from neucb.agents.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -106,25 +108,3 @@ class KL:
         """Return sigmoid(f) (1 - sigmoid(f))."""
         mean = self.link(output)
         return mean * (1.0 - mean)
-
-
-MIXTURE_WEIGHTS = (
-    0.003246343272134,
-    0.051517477033972,
-    0.195077912673858,
-    0.315569823632818,
-    0.274149576158423,
-    0.131076880695470,
-    0.027912418727972,
-    0.001449567805354,
-)
-MIXTURE_SLOPES = (
-    1.365340806296348,
-    1.059523971016916,
-    0.830791313765644,
-    0.650732166639391,
-    0.508135425366489,
-    0.396313345166341,
-    0.308904252267995,
-    0.238212616409306,
-)

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
 from neucb.agents.hyper import Number, per_replica
+from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
 from neucb.agents.normalize import InputScaling
 from neucb.agents.prediction import Prediction
 from neucb.agents.replay import Memory
 from neucb.errors import InputError
-from neucb.streams import stream
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.losses import Loss
     from neucb.spec import Spec
-
-# Standard deviations of W1 and w2 and the output factor, as functions of the width m.
-INITIALISATIONS = {
-    "he": lambda m: (math.sqrt(2.0 / m), math.sqrt(1.0 / m), 1.0),
-    "ntk": lambda m: (1.0, 1.0, math.sqrt(2.0 / m)),
-    "paper": lambda m: (1.0, math.sqrt(1.0 / m), math.sqrt(1.0 / m)),
-}
-Initialisation = Literal["he", "ntk", "paper"]
 
 
 @dataclass(frozen=True)
@@ -162,13 +154,12 @@ class Initial:
     @staticmethod
     def draw(spec: Spec, width: int, init: Initialisation, inputs: int) -> Initial:
         """Draw W1 [B, m, inputs] and w2 [m] of every replica from its stream "init"."""
-        sd_first, sd_head, factor = INITIALISATIONS[init](width)
+        factor = INITIALISATIONS[init](width)[2]
         first = np.empty((spec.replicas, spec.blocks, inputs, width), dtype=spec.dtype)
         head = np.empty((spec.replicas, width), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
-            normal = stream(seed, "init").standard_normal
-            first[r] = sd_first * normal((spec.blocks, width, inputs)).transpose(0, 2, 1)
-            head[r] = sd_head * normal(width)
+            drawn, head[r] = draw_network(seed, spec.blocks, inputs, width, init)
+            first[r] = drawn.transpose(0, 2, 1)
         blocks = first.reshape(spec.replicas * spec.blocks, inputs, width)
         to = spec.device
         return Initial(torch.from_numpy(blocks).to(to), torch.from_numpy(head).to(to), factor, spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neucb.agents.constants import INPUT_FLOOR
 from neucb.agents.hyper import Number, per_replica
 from neucb.errors import InputError
 
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.spec import Spec
-
-INPUT_FLOOR = 1e-3  # against division by 0 for inputs that were always 0
 
 
 class InputScaling:

@@ -8,14 +8,14 @@ round, it does not depend on x. Deb et al., ICLR 2024 (arXiv 2312.07145), as we 
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from neucb.agents.hyper import Number, per_replica
+from neucb.agents.constants import FOLD_BELOW
+from neucb.agents.hyper import Number, each
+from neucb.agents.initial import check_expected, check_signs, draw_signs, offset_scale
 from neucb.agents.neural import (
     Forward,
     Initial,
@@ -27,28 +27,11 @@ from neucb.agents.neural import (
     scale_about,
 )
 from neucb.errors import InputError
-from neucb.streams import stream
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.losses import Loss
-
-FOLD_BELOW = 1e-3  # of the pull's scale factor, long before its inverse loses precision
-SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
-KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
-
-
-def offset_scale(c_p: Number, initial: Initial) -> Tensor:
-    """Return c = c_p m^(-1/4) [R], float64.
-
-    Raises:
-        InputError: c_p < 0.
-    """
-    c = per_replica(c_p, initial.spec.replicas, device=initial.spec.device)
-    if not bool((c >= 0).all()):
-        raise InputError("c_p must be >= 0")
-    return c / math.sqrt(math.sqrt(initial.width))
 
 
 class ExpectedPerturbation(PlainWeights):
@@ -76,9 +59,9 @@ class ExpectedPerturbation(PlainWeights):
         Raises:
             InputError: c_p < 0, or a pull that would overshoot theta_0 and diverge.
         """
-        c = offset_scale(self.c_p, initial)
-        if bool((rate * c.square() >= 2.0).any()):
-            raise InputError("c_p is too large for this lr: lr c_p^2 / sqrt(width) must be below 2")
+        scale = offset_scale(each(self.c_p, initial.spec.replicas), initial.width)
+        check_expected(rate.cpu().numpy(), scale)
+        c = torch.from_numpy(scale).to(initial.spec.device)
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
@@ -174,8 +157,17 @@ class SignPerturbation(PlainWeights):
         """
         if self.count < 1:
             raise InputError(f"the number of perturbations must be at least 1, not {self.count}")
-        c = offset_scale(self.c_p, initial)
-        self._check_stability(c, initial, rate, loss)
+        spec = initial.spec
+        scale = offset_scale(each(self.c_p, spec.replicas), initial.width)
+        check_signs(
+            rate.cpu().numpy(),
+            scale,
+            count=self.count,
+            parameters=initial.parameters,
+            width=initial.width,
+            loss=loss.name,
+        )
+        c = torch.from_numpy(scale).to(spec.device)
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
@@ -185,21 +177,6 @@ class SignPerturbation(PlainWeights):
         self._v = torch.zeros(len(c), self.count, dtype=initial.head.dtype, device=c.device)
         self._u = torch.zeros_like(self._v)  # E u
 
-    def _check_stability(self, c: Tensor, initial: Initial, rate: Tensor, loss: Loss) -> None:
-        strength = float((rate * c.square()).max()) * initial.parameters / self.count
-        squared = loss.name == "squared"
-        limit = SQUARED_LIMIT if squared else KL_LIMIT
-        if strength < limit:
-            return
-        bound = float(np.sqrt(limit / strength)) * float(c.max()) * initial.width**0.25
-        message = (
-            f"c_p is too large for {self.count} perturbations of this network: "
-            f"training {'diverges' if squared else 'oscillates'}; keep c_p below {bound:.3g}"
-        )
-        if squared:
-            raise InputError(message)
-        warnings.warn(message, UserWarning, stacklevel=2)
-
     def _draw_signs(self, initial: Initial) -> None:
         spec, S, m = initial.spec, self.count, initial.width
         R, B, d = spec.replicas, spec.blocks, initial.first.shape[1]
@@ -208,9 +185,7 @@ class SignPerturbation(PlainWeights):
         head = np.empty((R, S, m), dtype=spec.dtype)
         gram = np.empty((R, S, S), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
-            words = np.frombuffer(stream(seed, "signs").bytes(S * ((p + 7) // 8)), np.uint8)
-            bits = np.unpackbits(words).reshape(S, -1)[:, :p]
-            signs = bits.astype(spec.dtype) * 2 - 1
+            signs = draw_signs(seed, S, p).astype(spec.dtype) * 2 - 1
             first[r] = signs[:, : B * m * d].reshape(S, B, m, d).transpose(1, 3, 0, 2)
             head[r] = signs[:, B * m * d :]
             gram[r] = signs @ signs.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.feedback import Feedback
-from neucb.environments.orders import make_order
+from neucb.environments.orders import REACTING, Fixed, make_order
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
 from neucb.errors import InputError
@@ -46,6 +47,21 @@ def load(
         table = load_table(dataset, source=source, cache=folder, target=target, notify=notify)
         return encode(table, preprocessing)
     return encode(dataset, preprocessing)
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one replica meets, each [T] int64.
+
+    Attributes:
+        rows: row of the table.
+        label: clean label, after drift.
+        seen: label after noise.
+    """
+
+    rows: NDArray[np.int64]
+    label: NDArray[np.int64]
+    seen: NDArray[np.int64]
 
 
 class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
@@ -172,6 +188,26 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
                 parts.append(drawn)
         return np.stack(parts)
 
+    @property
+    def foreseeable(self) -> bool:
+        """Whether what a replica meets is known before it plays: see `script`."""
+        return self.order not in REACTING
+
+    def script(self, seed: int) -> Script:
+        """Return what the replica of this seed meets in every round, whatever it plays.
+
+        Raises:
+            InputError: the order of rows reacts to the agent.
+        """
+        arms = self.table.arms
+        order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
+        if not isinstance(order, Fixed):
+            raise InputError(f"the rows of the order {self.order} are not known beforehand")
+        part = np.searchsorted(self.drift, np.arange(self.horizon), side="right")
+        label = self._permutations(seed)[part, self.encoded.labels[order.rows]]
+        shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
+        return Script(order.rows, label, (label + shift) % arms)
+
     def _show(self) -> None:
         """Let every order say which row this round shows."""
         self.rows = np.array([order.row(self._round) for order in self._orders])  # [R]
@@ -199,16 +235,10 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         part = bisect.bisect_right(self.drift, self._round)
         label = self._relabel[each, part, self.encoded.labels[self.rows]]
         seen = (label + self._shift[:, self._round]) % self.table.arms
-        expected = self.feedback.expected[label]
-        best = expected.argmin(1)
-        loss = self.feedback.cost[seen, actions]
         info = {
             "label": label,
-            "loss": loss,
-            "expected_losses": expected,
-            "expected_loss": expected[each, actions],
-            "best_loss": expected[each, best],
-            "best_realised_loss": self.feedback.cost[seen, best],
+            "expected_losses": self.feedback.expected[label],
+            **self.feedback.outcome(label, seen, actions),
         }
         for order, one, value in zip(self._orders, label, info["expected_loss"], strict=True):
             order.saw(int(one), float(value))
@@ -216,7 +246,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         if self._round < self.horizon:
             self._show()
         truncated = np.full(self.num_envs, self._round == self.horizon)
-        return self._contexts(), 1.0 - loss, np.zeros(self.num_envs, dtype=np.bool_), truncated, info
+        return self._contexts(), 1.0 - info["loss"], np.zeros(self.num_envs, dtype=np.bool_), truncated, info
 
 
 def replica_seeds(

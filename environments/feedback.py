@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,3 +57,26 @@ class Feedback:
         arms = len(self.cost)
         flipped = rng.random(horizon) < self.noise
         return np.where(flipped, rng.integers(1, arms, horizon), 0)
+
+    def outcome(
+        self, label: NDArray[Any], seen: NDArray[Any], action: NDArray[np.int64]
+    ) -> dict[str, Matrix]:
+        """Return the figures of rounds, arrays of any one shape.
+
+        Args:
+            label: clean labels, after drift.
+            seen: labels after noise.
+            action: the arms played.
+
+        Returns:
+            loss: realised loss of the played arm.
+            expected_loss, best_loss: expected loss of the played and of the best arm.
+            best_realised_loss: realised loss of the best arm.
+        """
+        best = self.expected.argmin(1)[label]
+        return {
+            "loss": self.cost[seen, action],
+            "expected_loss": self.expected[label, action],
+            "best_loss": self.expected[label, best],
+            "best_realised_loss": self.cost[seen, best],
+        }

@@ -16,6 +16,7 @@ from neucb.streams import stream
 OrderName = Literal["shuffled", "stored", "sorted", "weakest-class"]
 Rows = NDArray[np.int64]
 
+REACTING = ("weakest-class",)  # orders whose rows depend on what the agent plays
 REACT_AFTER = 500  # rounds of `weakest-class` that are merely shuffled
 REACT_SHARE = 0.5  # the chance that a later round shows a row of the weakest class
 

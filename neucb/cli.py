@@ -149,6 +149,9 @@ def run(
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="compiled, torch, or auto: compiled where it covers the run.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/runs"),
     as_json: Annotated[
@@ -198,6 +201,7 @@ def run(
                 settings=chosen,
                 delay=delay,
                 batch=batch,
+                engine=engine,
                 device=device,
                 notify=_note,
                 **environment,
@@ -322,6 +326,7 @@ def parse_settings(words: Sequence[str]) -> dict[str, str]:
 def _play(job: Run, *, show: bool) -> bool:
     """Play a run with a progress bar; return whether Ctrl-C ended it early."""
     try:
+        job.load()
         with _progress_bar(job, show) as advance:
             job.play(advance)
     except KeyboardInterrupt:

@@ -83,6 +83,41 @@ class RunLog:
             self._keep()
             self._next = next(self._due, -1)
 
+    def extend(
+        self,
+        label: NDArray[np.int64],
+        expected: NDArray[np.float64],
+        figures: Mapping[str, NDArray[np.float64]],
+        predicted: NDArray[np.float64] | None,
+    ) -> None:
+        """Count n rounds at once, to the same sums as n calls of `add`.
+
+        Args:
+            label: [R, n] clean labels.
+            expected: [K, K] expected loss of every arm (columns) under a label (rows).
+            figures: [R, n] each: loss, expected_loss, best_loss and best_realised_loss.
+            predicted: [R, n] predicted losses of the played arms, or None.
+        """
+        loss, best = figures["loss"], figures["best_loss"]
+        nan = np.full(loss.shape, np.nan)
+        squared, log = (nan, nan) if predicted is None else regression_losses(predicted, loss)
+        regret = figures["expected_loss"] - best
+        added = (loss, regret, best, figures["best_realised_loss"], squared, log)
+        running = {
+            name: np.cumsum(np.hstack([total[:, None], one]), axis=1)
+            for (name, total), one in zip(self.sums.items(), added, strict=True)
+        }
+        done, rounds = 0, loss.shape[1]
+        while done < rounds:
+            n = rounds - done if self._next < 0 else min(int(self._next) - self.round, rounds - done)
+            self.sums = {name: values[:, done + n].copy() for name, values in running.items()}
+            self.arm_losses = self.arm_losses + _counts(label[:, done : done + n], len(expected)) @ expected
+            self.round += n
+            done += n
+            if self.round == self._next:
+                self._keep()
+                self._next = next(self._due, -1)
+
     def _keep(self) -> None:
         row = {name: value.copy() for name, value in self.sums.items()}
         row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
@@ -116,10 +151,17 @@ class RunLog:
         return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
 
 
+def _counts(label: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
+    """Return how often each label occurs in each row of `label` [R, n]: [R, K]."""
+    replicas = len(label)
+    shifted = label + arms * np.arange(replicas)[:, None]
+    return np.bincount(shifted.ravel(), minlength=replicas * arms).reshape(replicas, arms).astype(np.float64)
+
+
 def regression_losses(
     predicted: NDArray[np.float64], loss: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return squared loss and KL(y || yhat) of predictions [R] against losses [R] in [0, 1]."""
+    """Return squared loss and KL(y || yhat) of predictions against losses in [0, 1], elementwise."""
     squared = np.square(np.clip(predicted, 0.0, 1.0) - loss)
     yhat = np.clip(predicted, CLIP, 1.0 - CLIP)
     entropy = np.zeros_like(loss)

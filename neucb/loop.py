@@ -111,16 +111,35 @@ def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArr
     return action
 
 
-def _replica(bad: NDArray[np.bool_], spec: Spec) -> str:
-    return f"seed {spec.seeds[int(np.flatnonzero(bad)[0])]}"
+def bad_context(t: int, seed: int) -> InputError:
+    """Return the error for a context that is not finite; t counts from 0."""
+    return InputError(f"round {t + 1}, seed {seed}: the context holds NaN or infinity; clean the data")
+
+
+def diverged(t: int, seed: int) -> DivergedError:
+    """Return the error for predictions that are not finite."""
+    return DivergedError(
+        f"round {t + 1}, seed {seed}: the predictions are no longer finite, "
+        "the network diverged; lower its step size (lr)"
+    )
+
+
+def no_distribution(t: int, seed: int, p: NDArray[np.float64], over: str = "") -> DivergedError:
+    """Return the error for probabilities [K] that are not a distribution."""
+    return DivergedError(
+        f"round {t + 1}, seed {seed}: the agent's probabilities are not a distribution{over}: "
+        f"{np.array2string(p, precision=3)}"
+    )
+
+
+def _seed(bad: NDArray[np.bool_], spec: Spec) -> int:
+    return spec.seeds[int(np.flatnonzero(bad)[0])]
 
 
 def _check_context(observation: Any, spec: Spec, t: int) -> None:
     if not np.isfinite(observation).all():
         bad = np.asarray(~np.isfinite(observation).reshape(spec.replicas, -1).all(axis=1))
-        raise InputError(
-            f"round {t + 1}, {_replica(bad, spec)}: the context holds NaN or infinity; clean the data"
-        )
+        raise bad_context(t, _seed(bad, spec))
 
 
 def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | None:
@@ -151,10 +170,7 @@ def _probabilities(
         good &= ~((probability > 0.0) & ~available).any(axis=1)
     if not good.all():
         over = "" if available is None else " over the available arms"
-        raise DivergedError(
-            f"round {t + 1}, {_replica(~good, spec)}: the agent's probabilities are not a distribution{over}"
-            f": {np.array2string(probability[~good][0], precision=3)}"
-        )
+        raise no_distribution(t, _seed(~good, spec), probability[~good][0], over)
     return probability
 
 
@@ -168,8 +184,5 @@ def _predicted(agent: Agent, spec: Spec, t: int) -> NDArray[np.float64] | None:
     mean: NDArray[np.float64] = prediction.mean.detach().to("cpu", torch.float64).numpy()
     finite = np.asarray(np.isfinite(mean).all(axis=1))
     if not finite.all():
-        raise DivergedError(
-            f"round {t + 1}, {_replica(~finite, spec)}: the predictions are no longer finite, "
-            "the network diverged; lower its step size (lr)"
-        )
+        raise diverged(t, _seed(~finite, spec))
     return mean

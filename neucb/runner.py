@@ -6,18 +6,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from gymnasium.vector import VectorEnv
 
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes import Recipe, find_recipe
+from neucb.engines.choice import choose
+from neucb.engines.engine import Engine, Lockstep
 from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
 from neucb.errors import InputError
 from neucb.log import RunLog
-from neucb.loop import Progress, play
+from neucb.loop import Progress
 from neucb.seeds import parse_seeds
 from neucb.spec import Spec
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.agents.agent import Agent
+    from neucb.environments.classification import ClassificationVectorEnv
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
     Dataset = str | Table | Encoded | Ranking | pd.DataFrame | AnyVectorEnv
@@ -35,30 +38,35 @@ class Run:
     """One agent on one environment, R seeds: ready to be played, or played.
 
     Attributes:
-        agent: the agent.
-        agent_name: its name in the log.
+        player: plays the rounds.
+        agent_name: the agent's name in the log.
         env: the environment, num_envs = R.
         log: the figures; filled by `play`.
         settings: the agent's hyper-parameters, all of them.
         environment: what the result has to say of its data: data set, source, preprocessing, ...
-        seconds: time that the rounds took, loading excluded.
-        engine: what plays the rounds.
+        engine: "compiled" or "torch", which plays the rounds.
+        seconds: time that the rounds took, loading and compiling excluded.
     """
 
-    agent: Agent
+    player: Engine
     agent_name: str
     env: AnyVectorEnv
     log: RunLog
     settings: dict[str, Any]
     environment: dict[str, Any]
+    engine: str
     seconds: float = 0.0
-    engine: str = "torch"
+
+    def load(self) -> None:
+        """Import or compile what playing needs; `play` does it where this was not called."""
+        self.player.load()
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; what has been played stays in `log` whatever happens."""
+        self.load()
         started = time.perf_counter()
         try:
-            play(self.agent, self.env, self.log, progress)
+            self.player.play(progress)
         finally:
             self.seconds = time.perf_counter() - started
 
@@ -87,6 +95,7 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     delay: int = 0,
     batch: int = 1,
+    engine: str = "auto",
     device: str = "cpu",
     dtype: str = "float32",
     notify: Callable[[str], None] = warnings.warn,
@@ -97,19 +106,15 @@ def prepare(
     `notify` gets a line when something else is played than was asked for.
     """
     chosen: dict[str, Any] = {}
+    recipe: Recipe | None = None
     if isinstance(agent, str):
         agent_name, recipe = agent, find_recipe(agent)
         chosen = dict(recipe.settings(settings or {}))
-        agent = recipe.build(chosen)
     elif settings:
         raise InputError("settings are for named agents; give an agent object its own when you make it")
     else:
         agent_name = type(agent).__name__
     late = delay != 0 or batch != 1
-    if late:
-        from neucb.agents.delay import Delayed
-
-        agent = Delayed(agent, delay=delay, batch=batch)
     _check_device(device)
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
@@ -130,7 +135,25 @@ def prepare(
     if late:
         about |= {"delay": delay, "batch": batch}
     spec = _spec(env, numbers, rounds, device, dtype)
-    return Run(agent, agent_name, env, RunLog(spec), chosen, about)
+    log = RunLog(spec)
+    taken = choose(engine, recipe, chosen, env, spec, late=late)
+    player: Engine
+    if recipe is not None and taken == "compiled":
+        from neucb.engines.compiled import Compiled
+
+        player = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log)
+    else:
+        made = agent if recipe is None else recipe.build(chosen)
+        player = Lockstep(_delayed(cast("Agent", made), delay, batch), env, log)
+    return Run(player, agent_name, env, log, chosen, about, taken)
+
+
+def _delayed(agent: Agent, delay: int, batch: int) -> Agent:
+    if delay == 0 and batch == 1:
+        return agent
+    from neucb.agents.delay import Delayed
+
+    return Delayed(agent, delay=delay, batch=batch)
 
 
 def run(
@@ -142,6 +165,7 @@ def run(
     settings: Mapping[str, Any] | None = None,
     delay: int = 0,
     batch: int = 1,
+    engine: str = "auto",
     device: str = "cpu",
     dtype: str = "float32",
     progress: Progress | None = None,
@@ -159,9 +183,12 @@ def run(
         settings: hyper-parameters of a named agent; a number, or a list with one number per seed.
         delay: rounds by which the agent hears late of its losses, see `Delayed`.
         batch: rounds of which the agent hears together.
+        engine: "compiled", "torch", or "auto": compiled where it covers the agent and the
+            environment. Both compute the same; in float64 they take the same actions.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
-        progress: called after every round with the number of rounds played.
+        progress: called with the number of rounds played, after every round (torch) or every
+            tenth of a second (compiled).
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 
     Returns:
@@ -181,6 +208,7 @@ def run(
         settings=settings,
         delay=delay,
         batch=batch,
+        engine=engine,
         device=device,
         dtype=dtype,
         **environment,

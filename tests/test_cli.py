@@ -15,6 +15,7 @@ import pytest
 
 from neucb import cli
 from neucb.agents.recipes import RECIPES
+from neucb.runner import prepare
 from tests.openml_server import FakeOpenML
 
 
@@ -173,9 +174,11 @@ def test_a_folder_that_cannot_be_written_is_found_out_first(
     assert "--out" in err
 
 
-def test_ctrl_c_saves_what_was_played(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
+def test_ctrl_c_saves_what_was_played(more: list[str], tmp_path: Path) -> None:
     """A real interrupt in the middle of a real process."""
-    command = [sys.executable, "-u", "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000"]
+    prepare("kl-perturbed", "iris", 2, 1).load()  # so that the process need not compile
+    command = [sys.executable, "-u", "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000", *more]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -184,7 +187,7 @@ def test_ctrl_c_saves_what_was_played(tmp_path: Path) -> None:
         cwd=tmp_path,
         env=os.environ | {"COLUMNS": "200"},
     )
-    time.sleep(8)  # long enough to import torch and to be playing, far too short to finish
+    time.sleep(8)  # long enough to import and to be playing, far too short to finish
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

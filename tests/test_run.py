@@ -218,7 +218,7 @@ def test_contexts_that_are_not_finite_are_refused() -> None:
 
 
 def test_what_was_played_stays_when_a_run_is_interrupted() -> None:
-    job = prepare("uniform", toy(), 100, 2)
+    job = prepare("uniform", toy(), 100, 2, engine="torch")
 
     def stop(played: int) -> None:
         if played == 37:

@@ -1,0 +1,90 @@
+"""What replicas draw before they start, theta_0 and signs, and the limits of the perturbation.
+
+In numpy, because both engines start from here.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import InputError
+from neucb.streams import stream
+
+Initialisation = Literal["he", "ntk", "paper"]
+
+# Standard deviations of W1 and w2 and the output factor, as functions of the width m.
+INITIALISATIONS = {
+    "he": lambda m: (math.sqrt(2.0 / m), math.sqrt(1.0 / m), 1.0),
+    "ntk": lambda m: (1.0, 1.0, math.sqrt(2.0 / m)),
+    "paper": lambda m: (1.0, math.sqrt(1.0 / m), math.sqrt(1.0 / m)),
+}
+
+SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
+KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
+
+
+def draw_network(
+    seed: int, blocks: int, inputs: int, width: int, init: Initialisation
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw W1 [blocks, m, inputs] and w2 [m] of one replica from its stream "init"."""
+    sd_first, sd_head, _ = INITIALISATIONS[init](width)
+    normal = stream(seed, "init").standard_normal
+    return sd_first * normal((blocks, width, inputs)), sd_head * normal(width)
+
+
+def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
+    """Draw the S sign vectors of one replica from its stream "signs": [S, p], 1 for +1, 0 for -1."""
+    words = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)
+    return np.unpackbits(words).reshape(count, -1)[:, :parameters]
+
+
+def offset_scale(c_p: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return c = c_p m^(-1/4) [R].
+
+    Raises:
+        InputError: c_p < 0.
+    """
+    if not (c_p >= 0).all():
+        raise InputError("c_p must be >= 0")
+    return c_p / math.sqrt(math.sqrt(width))
+
+
+def check_expected(rate: NDArray[Any], c: NDArray[np.float64]) -> None:
+    """Check the largest steps [R] of a run with the expected perturbation.
+
+    Raises:
+        InputError: a pull that would overshoot theta_0 and diverge.
+    """
+    if (rate * np.square(c) >= 2.0).any():
+        raise InputError("c_p is too large for this lr: lr c_p^2 / sqrt(width) must be below 2")
+
+
+def check_signs(
+    rate: NDArray[Any], c: NDArray[np.float64], *, count: int, parameters: int, width: int, loss: str
+) -> None:
+    """Check the largest steps [R] of a run with `count` sign vectors.
+
+    Raises:
+        InputError: c_p so large that squared-loss training diverges.
+
+    Warns:
+        UserWarning: c_p so large that KL training oscillates.
+    """
+    strength = float((rate * np.square(c)).max()) * parameters / count
+    squared = loss == "squared"
+    limit = SQUARED_LIMIT if squared else KL_LIMIT
+    if strength < limit:
+        return
+    bound = math.sqrt(limit / strength) * float(c.max()) * width**0.25
+    message = (
+        f"c_p is too large for {count} perturbations of this network: "
+        f"training {'diverges' if squared else 'oscillates'}; keep c_p below {bound:.3g}"
+    )
+    if squared:
+        raise InputError(message)
+    warnings.warn(message, UserWarning, stacklevel=2)

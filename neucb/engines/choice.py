@@ -1,0 +1,91 @@
+"""The choice of the engine: compiled where it covers the run, torch everywhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes import Recipe
+    from neucb.spec import Spec
+
+EngineName = Literal["auto", "compiled", "torch"]
+
+ORACLES = ("neural", "linear", "none")
+RULES = ("inverse-gap", "fast-inverse-gap", "uniform")
+SETTINGS = (
+    "width",
+    "lr",
+    "lr_power",
+    "radius",
+    "intercept",
+    "init",
+    "normalize",
+    "replay",
+    "c_p",
+    "perturbations",
+    "regularization",
+    "gamma",
+    "gamma_power",
+    "gamma_schedule",
+)
+
+
+def choose(
+    engine: str, recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
+) -> str:
+    """Return "compiled" or "torch". Arguments as for `refusal`.
+
+    Raises:
+        InputError: an unknown engine, or the compiled one where it cannot play.
+    """
+    if engine not in get_args(EngineName):
+        raise unknown_name("engine", engine, get_args(EngineName))
+    if engine == "torch":
+        return "torch"
+    reason = refusal(recipe, settings, env, spec, late=late)
+    if reason is None:
+        return "compiled"
+    if engine == "compiled":
+        raise InputError(f"the compiled engine cannot play this run: {reason}; use the torch engine")
+    return "torch"
+
+
+def refusal(
+    recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
+) -> str | None:
+    """Return why the compiled engine cannot play a run, None where it can.
+
+    Args:
+        recipe: of the agent; None for an agent object.
+        settings: all hyper-parameters of the recipe.
+        env: the environment.
+        spec: the shape of the run.
+        late: whether the agent hears late of its losses.
+    """
+    if recipe is None:
+        return "it plays recipes, not agent objects"
+    if late:
+        return "it knows no delayed losses"
+    if spec.device != "cpu":
+        return f"it runs on the cpu, not on {spec.device}"
+    if type(env) is not ClassificationVectorEnv:
+        return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
+    if not env.foreseeable:
+        return f"the rows of the order {env.order} depend on the arms played"
+    if recipe.oracle not in ORACLES or recipe.rule not in RULES:
+        return f"it does not know {recipe.name}"
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        return f"it does not know the setting {unknown[0]}"
+    if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
+        return "it keeps no radius with finitely many perturbations"
+    return None
+
+
+def _some_finite(value: Any) -> bool:
+    return any(math.isfinite(one) for one in (value if isinstance(value, tuple) else (value,)))

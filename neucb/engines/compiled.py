@@ -1,0 +1,141 @@
+"""The compiled engine: whole runs of recipes in kernels, one replica at a time, over the cores."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.engines import kernels
+from neucb.engines.replica import Replica, Settings, check, make_replica
+from neucb.loop import bad_context, diverged, no_distribution
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes import Recipe
+    from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.errors import NeucbError
+    from neucb.log import RunLog
+    from neucb.loop import Progress
+
+FIRST_ROUNDS = 8 * kernels.BLOCK  # of all replicas before the log and the progress hear of them
+SECONDS = 0.1  # that they should wait from then on
+MOST_ROUNDS = 512 * kernels.BLOCK
+SAY_AFTER = 1.0  # seconds of compiling
+
+
+class Compiled:
+    """R replicas of a recipe on an environment whose rows are known beforehand.
+
+    The definition is that of the torch agents; float64 gives the same actions, float32 the same up
+    to rounding. A replica's numbers depend neither on its neighbours nor on the number of threads.
+
+    Args:
+        recipe: the agent.
+        settings: all its hyper-parameters; a tuple has one number per replica.
+        env: the environment; it is read, not stepped.
+        log: of the run, empty.
+        threads: that play replicas; as many as there are cores by default.
+
+    Raises:
+        InputError: hyper-parameters that the torch agents refuse too.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        env: ClassificationVectorEnv,
+        log: RunLog,
+        threads: int | None = None,
+    ) -> None:
+        check(recipe, settings, log.spec)
+        self.recipe = recipe
+        self.settings = settings
+        self.env = env
+        self.log = log
+        self.threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+    def load(self) -> None:
+        """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
+        said = threading.Event()
+
+        def say() -> None:
+            said.set()
+            print("neucb: compiling this agent's kernel, once; later runs load it", file=sys.stderr)
+
+        timer = threading.Timer(SAY_AFTER, say)
+        timer.daemon = True
+        started = time.perf_counter()
+        timer.start()
+        try:
+            self._make(0).play(0, 0)
+        finally:
+            timer.cancel()
+        if said.is_set():
+            print(f"neucb: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; the log is complete up to the last round counted if this call raises.
+
+        Args:
+            progress: called with the number of rounds played, about ten times a second.
+
+        Raises:
+            DivergedError: predictions or probabilities that are not finite.
+            InputError: contexts that are not finite.
+        """
+        try:
+            with ThreadPoolExecutor(min(self.threads, self.log.spec.replicas)) as pool:
+                self._rounds(pool, progress)
+        finally:
+            self.log.close()
+
+    def _make(self, r: int) -> Replica:
+        return make_replica(self.recipe, self.settings, self.env, self.log.spec, r)
+
+    def _rounds(self, pool: ThreadPoolExecutor, progress: Progress | None) -> None:
+        horizon = self.log.spec.horizon
+        replicas = list(pool.map(self._make, range(self.log.spec.replicas)))
+        start, rounds = 0, FIRST_ROUNDS
+        while start < horizon:
+            began = time.perf_counter()
+            stop = min(start + rounds, horizon)
+            ends = list(pool.map(lambda one, a=start, b=stop: one.play(a, b), replicas))
+            self._count(replicas, start, min(ends))
+            if min(ends) < stop:
+                raise self._failure(replicas, ends)
+            if progress is not None:
+                progress(stop)
+            speed = (stop - start) / (time.perf_counter() - began)
+            blocks = int(SECONDS * speed) // kernels.BLOCK
+            rounds = min(max(blocks * kernels.BLOCK, kernels.BLOCK), MOST_ROUNDS)
+            start = stop
+
+    def _count(self, replicas: Sequence[Replica], start: int, stop: int) -> None:
+        """Bring rounds start..stop-1 of all replicas into the log."""
+        label = np.stack([one.script.label[start:stop] for one in replicas])
+        seen = np.stack([one.script.seen[start:stop] for one in replicas])
+        action = np.stack([one.record.action[start:stop] for one in replicas])
+        predicted = np.stack([one.record.predicted[start:stop] for one in replicas])
+        feedback = self.env.feedback
+        figures = feedback.outcome(label, seen, action)
+        self.log.extend(label, feedback.expected, figures, predicted if replicas[0].predicts else None)
+
+    def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
+        """Return the error that the torch loop would raise: of the first round, the first replica."""
+        seeds, contexts = self.log.spec.seeds, self.env.encoded.contexts
+        t = min(ends)
+        failed = [r for r, end in enumerate(ends) if end == t]
+        for r in failed:
+            if not np.isfinite(contexts[replicas[r].script.rows[t]]).all():
+                return bad_context(t, seeds[r])
+        for r in failed:
+            if replicas[r].record.status[0] == kernels.NOT_FINITE:
+                return diverged(t, seeds[r])
+        return no_distribution(t, seeds[failed[0]], replicas[failed[0]].record.p)

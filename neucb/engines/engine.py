@@ -1,0 +1,47 @@
+"""Engine: what a run needs of whatever plays its rounds; and Lockstep, the torch one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
+
+    from neucb.agents.agent import Agent
+    from neucb.log import RunLog
+    from neucb.loop import Progress
+
+
+class Engine(Protocol):
+    """Plays one run."""
+
+    def load(self) -> None:
+        """Do what is not playing and is done once: import, compile. Called again, do nothing."""
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; the log is complete up to the last round played if this call raises."""
+
+
+class Lockstep:
+    """The torch engine: R replicas of any agent play R replicas of any environment together.
+
+    Args:
+        agent: the agent.
+        env: the environment, num_envs = R.
+        log: of the run, empty.
+    """
+
+    def __init__(self, agent: Agent, env: VectorEnv[Any, Any, Any], log: RunLog) -> None:
+        self.agent = agent
+        self.env = env
+        self.log = log
+
+    def load(self) -> None:
+        """Import torch."""
+        import torch  # noqa: F401
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; errors and arguments as for `neucb.loop.play`."""
+        from neucb.loop import play
+
+        play(self.agent, self.env, self.log, progress)
