@@ -5,6 +5,7 @@ from __future__ import annotations
 TIE = 1e-12  # arms whose predictions differ by less, relatively, are tied
 FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
 FOLD_BELOW = 1e-3  # of the pull's scale factor, long before its inverse loses precision
+FULL_UP_TO = 300  # features for which linear models keep full covariances unless told otherwise
 INPUT_FLOOR = 1e-3  # of sums of squares, against division by 0 for inputs that were always 0
 
 # sigmoid(f) = sum_i w_i Phi(s_i f), see `neucb.agents.losses.KL.smoothed`.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.neural import INITIALISATIONS, Inputs, hidden_layer
+from neucb.agents.initial import INITIALISATIONS
+from neucb.agents.neural import Inputs, hidden_layer
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 

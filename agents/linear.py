@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from neucb.agents.constants import FULL_UP_TO
 from neucb.agents.covariance import Covariance, DiagonalCovariance, FullCovariance
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.prediction import Prediction
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.losses import Loss
     from neucb.spec import Spec
-
-FULL_UP_TO = 300  # features for which "auto" keeps full matrices
 
 
 def with_intercept(context: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from gymnasium.vector import VectorEnv
 
-from neucb.agents.recipes import Recipe, find_recipe
+from neucb.agents.recipe import Recipe
+from neucb.agents.recipes import find_recipe
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.environments.make import EnvironmentOptions, make_environment

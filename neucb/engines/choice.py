@@ -6,17 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from neucb.agents.constants import FULL_UP_TO
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from neucb.agents.recipes import Recipe
+    from neucb.agents.recipe import Recipe
     from neucb.spec import Spec
 
 EngineName = Literal["auto", "compiled", "torch"]
 
-ORACLES = ("neural", "linear", "none")
-RULES = ("inverse-gap", "fast-inverse-gap", "uniform")
+ORACLES = ("neural", "linear")
+RULES = ("inverse-gap", "fast-inverse-gap")
 SETTINGS = (
     "width",
     "lr",
@@ -29,6 +30,10 @@ SETTINGS = (
     "c_p",
     "perturbations",
     "regularization",
+    "covariance",
+    "features",
+    "columns",
+    "bandwidth",
     "gamma",
     "gamma_power",
     "gamma_schedule",
@@ -77,13 +82,28 @@ def refusal(
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
     if not env.foreseeable:
         return f"the rows of the order {env.order} depend on the arms played"
-    if recipe.oracle not in ORACLES or recipe.rule not in RULES:
+    if recipe.kind == "uniform":
+        return None
+    known = recipe.oracle in ORACLES and recipe.rule in RULES and recipe.wrapper == "none"
+    if recipe.kind != "reduction" or not known:
         return f"it does not know {recipe.name}"
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         return f"it does not know the setting {unknown[0]}"
+    if recipe.oracle == "linear":
+        return _linear_refusal(settings, spec)
     if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
         return "it keeps no radius with finitely many perturbations"
+    return None
+
+
+def _linear_refusal(settings: Mapping[str, Any], spec: Spec) -> str | None:
+    if settings["features"] != "linear":
+        return f"it does not know {settings['features']} features"
+    if settings["covariance"] == "diagonal" or (
+        settings["covariance"] == "auto" and spec.features > FULL_UP_TO
+    ):
+        return "it keeps full covariances only"
     return None
 
 

@@ -17,7 +17,7 @@ from neucb.engines.replica import Replica, Settings, check, make_replica
 from neucb.loop import bad_context, diverged, no_distribution
 
 if TYPE_CHECKING:
-    from neucb.agents.recipes import Recipe
+    from neucb.agents.recipe import Recipe
     from neucb.environments.classification import ClassificationVectorEnv
     from neucb.errors import NeucbError
     from neucb.log import RunLog

@@ -19,7 +19,7 @@ from neucb.agents.initial import (
     draw_signs,
     offset_scale,
 )
-from neucb.agents.recipes import Recipe
+from neucb.agents.recipe import Recipe
 from neucb.engines import kernels
 from neucb.engines.kernels import BLOCK, GROUP
 from neucb.environments.classification import ClassificationVectorEnv, Script
