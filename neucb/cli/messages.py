@@ -1,0 +1,31 @@
+"""What every command says: lines on stderr, rows of names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+INTERRUPTED = 130  # exit code after Ctrl-C
+
+
+def fail(message: str, code: int) -> int:
+    """Say on stderr what failed; return the exit code."""
+    print(f"neucb: error: {message}", file=sys.stderr)
+    return code
+
+
+def note(message: object) -> None:
+    """Say one line on stderr."""
+    print(f"neucb: {message}", file=sys.stderr)
+
+
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Stand in for `warnings.showwarning`: one line, no source."""
+    note(f"warning: {message}")
+
+
+def print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and what they are, in two columns."""
+    width = max(len(name) for name, _ in rows)
+    for name, summary in rows:
+        print(f"{name:{width}}  {summary}")

@@ -1,0 +1,55 @@
+"""The progress bar of a run, with its rate and the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neucb.loop import Progress
+    from neucb.runner import Run
+
+
+def play(job: Run, *, show: bool) -> bool:
+    """Play a run with a progress bar; return whether Ctrl-C ended it early."""
+    try:
+        job.load()
+        with _progress_bar(job, show) as advance:
+            job.play(advance)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
+    if not show:
+        yield None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    spec = job.log.spec
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} rounds"),
+        TextColumn("{task.fields[rate]:,.0f} rounds/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        words = f"{job.agent_name} on {job.environment['dataset']}, {spec.replicas} seeds"
+        task = bar.add_task(words, total=spec.horizon, rate=0.0)
+        started = shown = time.monotonic()
+
+        def advance(played: int) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown > 0.1 or played == spec.horizon:
+                shown = now
+                bar.update(task, completed=played, rate=played * spec.replicas / (now - started))
+
+        yield advance

@@ -1,0 +1,250 @@
+"""neucb run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from neucb.cli.messages import INTERRUPTED, note
+from neucb.cli.progress import play
+from neucb.cli.tables import print_summary, print_table
+from neucb.errors import DataError, InputError, NeucbError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neucb.environments.make import EnvironmentOptions
+    from neucb.runner import Run
+
+
+def run(
+    agent: Annotated[str, typer.Option(help="Name; `neucb agents` lists them.")] = "kl-perturbed",
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name, openml:<id>, openml:<name>[@<version>], file or synthetic:<world>; lists (a,b) and "
+            "globs (mfeat-*) "
+            "play several.  [default: covertype]"
+        ),
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Play all sets of a suite: cc18 or bakeoff.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Rounds T.  [default: 10000, or the rows there are]")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "5",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE ...", help="Hyper-parameters.")
+    ] = None,
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocess", help="Encoding of the features: standard or paper.  [default: standard]"
+        ),
+    ] = None,
+    label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Of the rows: shuffled, stored, sorted or weakest-class.")
+    ] = None,
+    drift: Annotated[
+        str | None, typer.Option(metavar="ROUND,...", help="Permute the labels anew before these rounds.")
+    ] = None,
+    recycle: Annotated[
+        bool, typer.Option("--recycle", help="Draw the rows again where rounds exceed them.")
+    ] = False,
+    cost: Annotated[
+        Path | None, typer.Option(help="CSV file of K x K losses in [0, 1], labels down, arms across.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of a ranking file that names the query; its rows are the arms.")
+    ] = None,
+    arms: Annotated[
+        int | None, typer.Option(help="Arms of a synthetic world; rows per round of a regression file.")
+    ] = None,
+    features: Annotated[int | None, typer.Option(help="Context dimension of a synthetic world.")] = None,
+    delay: Annotated[int, typer.Option(help="Rounds by which the agent hears late of its losses.")] = 0,
+    batch: Annotated[int, typer.Option(help="Rounds of whose losses the agent hears together.")] = 1,
+    source: Annotated[
+        str | None, typer.Option(help="Where the data come from: auto, openml or bundled.  [default: auto]")
+    ] = None,
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="compiled, torch, or auto: compiled where it covers the run.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/runs"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object (a list of several) and no table.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the paths of the results only.")] = False,
+) -> None:
+    """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
+
+    With several data sets each is played in turn; one that fails is named at the end, the exit code
+    is then 1, and the others are not lost.
+    """
+    from neucb.agents.recipes import find_recipe
+    from neucb.environments.catalogue import expand
+    from neucb.results import check_writable
+    from neucb.runner import prepare
+
+    check_writable(out)
+    given = list(dataset or []) or ([] if suite else ["covertype"])
+    names = expand(given, suite)
+    chosen = find_recipe(agent).settings(parse_settings(settings or []))
+    options = {
+        "preprocessing": preprocessing,
+        "label_noise": label_noise,
+        "order": order,
+        "drift": parse_rounds(drift),
+        "recycle": recycle or None,
+        "cost": read_costs(cost),
+        "group": group,
+        "arms": arms,
+        "features": features,
+        "source": source,
+        "cache": openml_cache,
+        "target": target,
+    }
+    given_options = {name: value for name, value in options.items() if value is not None}
+    environment = cast("EnvironmentOptions", given_options)
+    output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1)
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            job = prepare(
+                agent,
+                name,
+                rounds,
+                seeds,
+                settings=chosen,
+                delay=delay,
+                batch=batch,
+                engine=engine,
+                device=device,
+                notify=note,
+                **environment,
+            )
+            output.play(job)
+        except NeucbError as error:
+            if len(names) == 1:
+                raise
+            failed[name] = str(error)
+    output.finish()
+    if failed:
+        lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
+        raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
+
+
+class Output:
+    """What a run shows and saves.
+
+    Args:
+        folder: for the results.
+        as_json: print JSON and no table.
+        quiet: print the paths of the results only.
+        several: one table for all runs at the end instead of one after each.
+    """
+
+    def __init__(self, folder: Path, *, as_json: bool, quiet: bool, several: bool) -> None:
+        self.folder = folder
+        self.as_json = as_json
+        self.quiet = quiet
+        self.several = several
+        self.figures: list[dict[str, Any]] = []
+
+    def play(self, job: Run) -> None:
+        """Play a run with a progress bar, show its figures, save it.
+
+        Raises:
+            typer.Exit: Ctrl-C ended it early; what was played is saved.
+        """
+        from neucb.results import save
+        from neucb.summary import plain, summary
+
+        interrupted = play(job, show=not (self.quiet or self.as_json))
+        if job.log.round == 0:
+            raise typer.Exit(INTERRUPTED)
+        self.figures.append(summary(job))
+        if not self.several:
+            if self.as_json:
+                print(json.dumps(plain(self.figures[-1])))
+            elif not self.quiet:
+                print_summary(self.figures[-1])
+        saved = save(job, self.folder)
+        if not self.as_json and (self.quiet or not self.several):
+            for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
+                print(f"{label:9}{path}")
+        if interrupted:
+            if self.several:
+                self.finish()
+            note(f"interrupted after round {job.log.round}; the results up to there are saved")
+            raise typer.Exit(INTERRUPTED)
+
+    def finish(self) -> None:
+        """Show the table of several runs."""
+        from neucb.summary import plain
+
+        if not self.several or not self.figures:
+            return
+        if self.as_json:
+            print(json.dumps(plain(self.figures)))
+        elif not self.quiet:
+            print_table(self.figures)
+            print(f"logs, manifests and plots: {self.folder}")
+
+
+def parse_rounds(text: str | None) -> tuple[int, ...] | None:
+    """Return the rounds of "1000,2000".
+
+    Raises:
+        InputError: something else than numbers.
+    """
+    if text is None:
+        return None
+    if not all(part.strip().isdecimal() for part in text.split(",")):
+        raise InputError(f"--drift takes rounds with commas between, like 1000,2000, not '{text}'")
+    return tuple(int(part) for part in text.split(","))
+
+
+def read_costs(path: Path | None) -> NDArray[Any] | None:
+    """Return the cost matrix of a CSV file without a header.
+
+    Raises:
+        DataError: the file is missing or holds something else than numbers.
+    """
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except OSError:
+        raise DataError(f"there is no file {path}") from None
+    except ValueError as error:
+        raise DataError(f"{path}: the cost matrix must be numbers with commas between: {error}") from None
+
+
+def parse_settings(words: Sequence[str]) -> dict[str, str]:
+    """Return the settings of `--set key=value` words.
+
+    Raises:
+        InputError: a word without "=", or a name given twice.
+    """
+    settings: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"--set takes key=value, not '{word}'")
+        if name in settings:
+            raise InputError(f"--set gives '{name}' twice")
+        settings[name] = value
+    return settings
