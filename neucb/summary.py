@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from neucb.statistics.intervals import t_half_width
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -47,9 +49,7 @@ def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:
     """Return the 95 % Student t interval of the mean of `values` [R], or None for R = 1."""
     if len(values) < 2:
         return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    half = float(t_half_width(values))
     mean = float(values.mean())
     return [mean - half, mean + half]
 

@@ -1,0 +1,71 @@
+"""Scores: what a run is judged by, one number per data set, competitor and seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neucb.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ["dataset", "label", "seed"]
+SKYLINES = frozenset({"supervised", "best-fixed"})  # agents that know more than a bandit may
+
+
+def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the last kept round of every run, one row per data set, competitor and seed.
+
+    Args:
+        frame: a log as `neucb.run` returns it, or several of them one after the other.
+
+    Raises:
+        InputError: a column is missing, a run occurs twice, or runs on one data set differ in length.
+    """
+    label = "label" if "label" in frame else "agent"
+    missing = {"dataset", label, "seed", "round"} - set(frame.columns)
+    if missing:
+        raise InputError(f"not the log of a run: there is no column '{min(missing)}'")
+    named = frame if label == "label" else frame.assign(label=frame["agent"])
+    twice = named[named.duplicated([*KEYS, "round"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise InputError(f"{row['label']} on {row['dataset']} with seed {row['seed']} occurs twice")
+    last = named.loc[named.groupby(KEYS, sort=False)["round"].idxmax()].reset_index(drop=True)
+    lengths = last.groupby("dataset", sort=False)["round"].agg(["min", "max"])
+    for dataset, (short, long) in lengths.iterrows():
+        if short != long:
+            raise InputError(
+                f"runs on {dataset} end after {short} and after {long} rounds; compare equal ones"
+            )
+    return last
+
+
+def final_scores(frame: pd.DataFrame, column: str = "regret") -> pd.DataFrame:
+    """Return `value`, the cumulative figure `column` at the end of every run.
+
+    Returns:
+        Columns dataset, label, seed, value.
+
+    Raises:
+        InputError: as `last_rounds`, or there is no such column.
+    """
+    if column not in frame:
+        raise InputError(f"the log has no column '{column}'")
+    last = last_rounds(frame)
+    return last[KEYS].assign(value=last[column].astype(float))
+
+
+def progressive_loss(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `value`, the progressive validation loss: mean realised loss of the arms played, in [0, 1].
+
+    Every prediction is judged before the agent hears of it (Blum, Kalai, Langford, COLT 1999), so
+    that the mean over the run needs no held-out rows. Columns and errors as `final_scores`.
+    """
+    last = last_rounds(frame)
+    return last[KEYS].assign(value=last["loss"].astype(float) / last["round"])
+
+
+def mean_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return mean scores over seeds, a row per data set, a column per competitor; NaN where not played."""
+    return scores.pivot_table(index="dataset", columns="label", values="value", aggfunc="mean", sort=False)
