@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache as remember
 from pathlib import Path
@@ -73,12 +73,13 @@ def catalogue() -> list[Entry]:
     return list(_entries().values())
 
 
-def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
+def expand(patterns: Iterable[str], suite: str | None = None, others: Collection[str] = ()) -> list[str]:
     """Return the names meant by lists ("iris,wine"), globs ("mfeat-*") and a suite, each once.
 
     Args:
         patterns: names, comma-separated lists of names, globs over the catalogue.
         suite: "cc18" or "bakeoff", whose sets come first.
+        others: further names that are known.
 
     Raises:
         InputError: an unknown name or suite, or a glob that matches nothing.
@@ -91,7 +92,8 @@ def expand(patterns: Iterable[str], suite: str | None = None) -> list[str]:
         names += [entry.name for entry in catalogue() if suite in entry.suites]
     for pattern in (part for text in patterns for part in text.split(",") if part):
         if not any(sign in pattern for sign in "*?["):
-            if ":" not in pattern and not pattern.lower().endswith(SUFFIXES):
+            known = pattern in others or ":" in pattern or pattern.lower().endswith((*SUFFIXES, ".py"))
+            if not known:
                 pattern = _find(pattern, None, warnings.warn).name
             names.append(pattern)
             continue

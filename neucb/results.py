@@ -43,6 +43,7 @@ def configuration(job: Run) -> dict[str, Any]:
         "environment": job.environment,
         "spec": spec,
         "engine": job.engine,
+        **({} if job.plugin is None else {"code": job.plugin.origin}),
     }
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 from gymnasium.vector import VectorEnv
 
 from neucb.agents.recipe import Recipe
-from neucb.agents.recipes import find_recipe
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.environments.make import EnvironmentOptions, make_environment
@@ -21,6 +20,7 @@ from neucb.environments.table import Table
 from neucb.errors import InputError
 from neucb.log import RunLog
 from neucb.loop import Progress
+from neucb.plugins import Plugin, find_agent, find_dataset
 from neucb.seeds import parse_seeds
 from neucb.spec import Spec
 
@@ -46,6 +46,7 @@ class Run:
         settings: the agent's hyper-parameters, all of them.
         environment: what the result has to say of its data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
+        plugin: where the agent comes from, of one in the user's own code.
         seconds: time that the rounds took, loading and compiling excluded.
     """
 
@@ -56,6 +57,7 @@ class Run:
     settings: dict[str, Any]
     environment: dict[str, Any]
     engine: str
+    plugin: Plugin | None = None
     seconds: float = 0.0
 
     def load(self) -> None:
@@ -108,9 +110,14 @@ def prepare(
     """
     chosen: dict[str, Any] = {}
     recipe: Recipe | None = None
+    plugin: Plugin | None = None
     if isinstance(agent, str):
-        agent_name, recipe = agent, find_recipe(agent)
-        chosen = dict(recipe.settings(settings or {}))
+        found = find_agent(agent)
+        agent_name, chosen = found.name, dict(found.settings(settings or {}))
+        if isinstance(found, Recipe):
+            recipe = found
+        else:
+            plugin, agent = found, found.build()
     elif settings:
         raise InputError("settings are for named agents; give an agent object its own when you make it")
     else:
@@ -120,6 +127,11 @@ def prepare(
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
+    data = find_dataset(dataset) if isinstance(dataset, str) else None
+    if data is not None:
+        dataset = data.call(num_envs=len(parse_seeds(5 if seeds is None else seeds)))
+        if isinstance(dataset, str):
+            raise InputError(f"{data.reference} gives text; it must give a table, a DataFrame or a VectorEnv")
     if isinstance(dataset, VectorEnv):
         if environment:
             raise InputError(f"an environment has its own options; leave out {', '.join(environment)}")
@@ -133,6 +145,8 @@ def prepare(
         raise InputError("the data set must be a name, a table, a DataFrame or a gymnasium VectorEnv")
     unnamed = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
     about = env.describe() if hasattr(env, "describe") else unnamed
+    if data is not None:
+        about |= {"dataset": data.name, "code": data.origin}
     if late:
         about |= {"delay": delay, "batch": batch}
     spec = _spec(env, numbers, rounds, device, dtype)
@@ -146,7 +160,7 @@ def prepare(
     else:
         made = agent if recipe is None else recipe.build(chosen)
         player = Lockstep(_delayed(cast("Agent", made), delay, batch), env, log)
-    return Run(player, agent_name, env, log, chosen, about, taken)
+    return Run(player, agent_name, env, log, chosen, about, taken, plugin)
 
 
 def _delayed(agent: Agent, delay: int, batch: int) -> Agent:
@@ -175,10 +189,12 @@ def run(
     """Play R replicas of an agent, one per seed, and return their cumulative figures.
 
     Args:
-        agent: a recipe's name, or any object with the `Agent` contract.
+        agent: a recipe's name, "file.py:Name" or "package.module:Name" (a class or function that
+            needs no arguments), the name of an installed one, or any object with the `Agent` contract.
         dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
             DataFrame, a `Table`, or any `VectorEnv` with R sub-environments whose step info carries
-            what `ClassificationVectorEnv` documents.
+            what `ClassificationVectorEnv` documents; or "file.py:name" or "package.module:name" of a
+            function that returns one of the last three, or of a `VectorEnv` made from `num_envs`.
         rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
         seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
         settings: hyper-parameters of a named agent; a number, or a list with one number per seed.

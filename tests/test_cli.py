@@ -158,6 +158,13 @@ def test_agents_and_datasets_are_listed(
     assert neucb(monkeypatch, "agents", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["parameters"]["gamma"]["default"]
+    assert all(row["formula"] and row["source"] for row in rows)
+    assert neucb(monkeypatch, "agents", "neural-ucb") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for words in ("arXiv 1911.04462", "plays argmin (mean_a - nu std_a)", "nu 0.1 a number at least 0"):
+        assert words in printed
+    assert neucb(monkeypatch, "agents", "neural-ubc") == 2
+    assert "did you mean 'neural-ucb'" in capsys.readouterr().err
     assert neucb(monkeypatch, "datasets") == 0
     assert "covertype" in capsys.readouterr().out
     assert neucb(monkeypatch, "datasets", "--json") == 0

@@ -37,6 +37,8 @@ def test_commands_run_as_written(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With fewer rounds and seeds, and a cache that is empty."""
+    (tmp_path / "my_agent.py").write_text(agent_block())
+    monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)[1:]
     if words[0] == "run":
         words += ["--out", str(tmp_path), "--seeds", "2"]
@@ -50,9 +52,14 @@ def test_commands_run_as_written(
         assert list(tmp_path.glob("*.parquet"))
 
 
+def agent_block() -> str:
+    (agent,) = (str(block) for block in BLOCKS if "class FollowTheLeader" in block)
+    return agent
+
+
 def test_the_new_agent_is_short() -> None:
-    (agent,) = (block for block in BLOCKS if "class FollowTheLeader" in block)
-    body = agent[agent.index("class ") : agent.index("print(")]
+    agent = agent_block()
+    body = agent[agent.index("class ") : agent.index("if __name__")]
     assert len([line for line in body.splitlines() if line.strip()]) <= 20
 
 

@@ -3,33 +3,65 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neucb.cli.messages import print_rows
 
+if TYPE_CHECKING:
+    from neucb.agents.recipe import Recipe
+
 
 def agents(
+    name: Annotated[str | None, typer.Argument(help="Show this one only, with all details.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with all details.")] = False,
 ) -> None:
-    """List the agents, one line each; --json adds hyper-parameters with defaults and ranges."""
-    from neucb.agents.recipes import RECIPES
+    """List the agents, one line each; NAME or --json shows formula, source and hyper-parameters."""
+    from neucb.agents.recipes import RECIPES, find_recipe
+    from neucb.plugins import AGENTS, installed
+
+    recipes = list(RECIPES.values()) if name is None else [find_recipe(name)]
+    if as_json:
+        print(json.dumps([_details(recipe) for recipe in recipes]))
+    elif name is not None:
+        _print_details(recipes[0])
+    else:
+        print_rows([(recipe.name, recipe.summary) for recipe in recipes])
+        others = installed(AGENTS)
+        if others:
+            print("\ninstalled besides:")
+            print_rows(list(others.items()))
+
+
+def _details(recipe: Recipe) -> dict[str, Any]:
     from neucb.summary import plain
 
-    if as_json:
-        rows = [
-            {
-                "name": recipe.name,
-                "summary": recipe.summary,
-                "source": recipe.source,
-                "parameters": {
-                    p.name: {"default": plain(p.default), "range": p.range, "help": p.help}
-                    for p in recipe.parameters
-                },
-            }
-            for recipe in RECIPES.values()
-        ]
-        print(json.dumps(rows))
+    return {
+        "name": recipe.name,
+        "summary": recipe.summary,
+        "formula": recipe.formula,
+        "source": recipe.source,
+        "parameters": {
+            p.name: {"default": plain(p.default), "range": p.range, "help": p.help} for p in recipe.parameters
+        },
+    }
+
+
+def _print_details(recipe: Recipe) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    print_rows([("agent", recipe.name), ("", recipe.summary), ("source", recipe.source)])
+    for k, part in enumerate(recipe.formula.split("; ")):
+        print(f"{'' if k else 'formula':7} {part}")
+    if not recipe.parameters:
         return
-    print_rows([(recipe.name, recipe.summary) for recipe in RECIPES.values()])
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("--set", "default", "range", "what it is"):
+        table.add_column(column)
+    for p in recipe.parameters:
+        default = f"{p.default:g}" if isinstance(p.default, float) else str(p.default)
+        table.add_row(p.name, default, p.range, p.help)
+    print()
+    Console().print(table)

@@ -21,6 +21,7 @@ def datasets(
 ) -> None:
     """List the data sets, one line each."""
     from neucb.environments.catalogue import catalogue
+    from neucb.plugins import DATASETS, installed
 
     if context.invoked_subcommand is not None:
         return
@@ -33,8 +34,13 @@ def datasets(
         print(json.dumps(listed))
         return
     print_rows([(row.name, row.summary) for row in rows])
+    others = installed(DATASETS)
+    if others:
+        print("\ninstalled besides:")
+        print_rows(list(others.items()))
     print(
-        "\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, a file, or synthetic:<world>"
+        "\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, a file, synthetic:<world>, "
+        "or a function of yours, file.py:name"
     )
 
 

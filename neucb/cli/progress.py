@@ -6,19 +6,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from neucb.errors import NeucbError
+
 if TYPE_CHECKING:
     from neucb.loop import Progress
     from neucb.runner import Run
 
 
 def play(job: Run, *, show: bool) -> bool:
-    """Play a run with a progress bar; return whether Ctrl-C ended it early."""
+    """Play a run with a progress bar; return whether Ctrl-C ended it early.
+
+    Raises:
+        NeucbError: it failed; an agent of the user's own may do so in any way.
+    """
     try:
         job.load()
         with _progress_bar(job, show) as advance:
             job.play(advance)
     except KeyboardInterrupt:
         return True
+    except NeucbError:
+        raise
+    except Exception as error:
+        if job.plugin is None:
+            raise
+        raise job.plugin.explain(error) from error
     return False
 
 

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 
 def run(
-    agent: Annotated[str, typer.Option(help="Name; `neucb agents` lists them.")] = "kl-perturbed",
+    agent: Annotated[
+        str,
+        typer.Option(help="Name; `neucb agents` lists them. Or your own: file.py:Name, package.module:Name."),
+    ] = "kl-perturbed",
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name, openml:<id>, openml:<name>[@<version>], file or synthetic:<world>; lists (a,b) and "
-            "globs (mfeat-*) "
-            "play several.  [default: covertype]"
+            help="Name, openml:<id>, openml:<name>[@<version>], file, synthetic:<world>, or a function of "
+            "yours: file.py:name, package.module:name; lists (a,b) and globs (mfeat-*) play several.  "
+            "[default: covertype]",
         ),
     ] = None,
     suite: Annotated[str | None, typer.Option(help="Play all sets of a suite: cc18 or bakeoff.")] = None,
@@ -91,15 +94,15 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
-    from neucb.agents.recipes import find_recipe
     from neucb.environments.catalogue import expand
+    from neucb.plugins import DATASETS, find_agent, installed
     from neucb.results import check_writable
     from neucb.runner import prepare
 
     check_writable(out)
     given = list(dataset or []) or ([] if suite else ["covertype"])
-    names = expand(given, suite)
-    chosen = find_recipe(agent).settings(parse_settings(settings or []))
+    names = expand(given, suite, installed(DATASETS))
+    chosen = find_agent(agent).settings(parse_settings(settings or []))
     options = {
         "preprocessing": preprocessing,
         "label_noise": label_noise,
@@ -165,12 +168,18 @@ class Output:
         """Play a run with a progress bar, show its figures, save it.
 
         Raises:
+            NeucbError: it failed; what was played before is saved.
             typer.Exit: Ctrl-C ended it early; what was played is saved.
         """
         from neucb.results import save
         from neucb.summary import plain, summary
 
-        interrupted = play(job, show=not (self.quiet or self.as_json))
+        try:
+            interrupted = play(job, show=not (self.quiet or self.as_json))
+        except NeucbError as error:
+            if job.log.round > 0:
+                note(f"the {job.log.round} rounds before the failure are saved: {save(job, self.folder).log}")
+            raise error
         if job.log.round == 0:
             raise typer.Exit(INTERRUPTED)
         self.figures.append(summary(job))
