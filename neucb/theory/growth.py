@@ -1,0 +1,230 @@
+"""Growth laws: does a cumulative curve grow like log t, like sqrt t, or like a power of t?
+
+Three laws, a + b log t, a + b sqrt t and a + b t^alpha, are fitted by least squares to the log-spaced
+rounds of the mean curve over seeds. The law is chosen by prediction and not by the quality of fit:
+cumulative curves are autocorrelated, so that AIC or BIC are not valid as they stand. Every law is
+fitted up to T/2 and predicts the increments from T/2 to T; seeds are resampled, and a law is
+preferred when it wins 90 % of the resamples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Law = Literal["log", "sqrt", "power"]
+Array = NDArray[np.float64]
+
+LAWS: tuple[Law, ...] = ("log", "sqrt", "power")
+WORDS: dict[str, str] = {"log": "log t", "sqrt": "sqrt t", "power": "t^alpha"}
+RESAMPLES = 200
+WINS = 0.9  # share of the resamples that a law must win
+GRID = np.linspace(-1.0, 2.0, 32)  # of alpha; 0 is not on it
+MARGIN = 0.5  # t^alpha wins where its squared error is below this share of the best simple law's
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law with its constants; `at` evaluates it.
+
+    Attributes:
+        law: which.
+        a: offset; b: factor, of log t, sqrt t or (t^alpha - 1) / alpha.
+        alpha: the exponent of "power"; 0 stands for its limit, the logarithm.
+    """
+
+    law: Law
+    a: float
+    b: float
+    alpha: float
+
+    def at(self, rounds: NDArray[Any]) -> Array:
+        """Return the curve [n] at rounds [n] >= 1."""
+        return self.a + self.b * _basis(self.law, np.asarray(rounds, dtype=np.float64), self.alpha)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What is known of the growth of one curve.
+
+    Attributes:
+        preferred: the law that wins at least 90 % of the resamples, or "undecided".
+        alpha: exponent of the power law, fitted to all rounds of the mean curve.
+        interval: bootstrap 95 % interval of alpha over seeds; None for one seed.
+        shares: share of the resamples that each law wins.
+        errors: root mean squared error of each law's prediction of the mean curve's later half, as a
+            share of the curve's growth over that half.
+        fits: each law fitted to all rounds of the mean curve.
+        seeds: number of seeds.
+        rounds: T.
+    """
+
+    preferred: Literal["log", "sqrt", "power", "undecided"]
+    alpha: float
+    interval: tuple[float, float] | None
+    shares: dict[Law, float]
+    errors: dict[Law, float]
+    fits: dict[Law, Fit]
+    seeds: int
+    rounds: int
+
+    @property
+    def sentence(self) -> str:
+        """The result in words, like "alpha = 0.12 [0.05, 0.19]; log t preferred"."""
+        words = f"alpha = {self.alpha:.2f}"
+        if self.interval is None:
+            return f"{words}; undecided (one seed cannot tell)"
+        low, high = self.interval
+        words += f" [{low:.2f}, {high:.2f}]"
+        if self.preferred != "undecided":
+            return f"{words}; {WORDS[self.preferred]} preferred"
+        best = max(self.shares, key=lambda law: self.shares[law])
+        return f"{words}; undecided ({WORDS[best]} in {self.shares[best]:.0%} of resamples)"
+
+
+def growth(
+    rounds: NDArray[Any], curves: NDArray[Any], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Growth:
+    """Fit the laws to curves over seeds and choose between them.
+
+    t^alpha has a constant more than the two simple laws and contains one of them: it wins a resample
+    only where its squared error of prediction is less than half the best simple law's.
+
+    Args:
+        rounds: [n] increasing rounds >= 1, log-spaced; at least 4 up to T/2 and 2 after it.
+        curves: [n, R] one cumulative curve per seed.
+        resamples: of the seeds, >= 1.
+        seed: of the resampling.
+
+    Raises:
+        InputError: too few rounds, or numbers that are not finite.
+    """
+    t = np.asarray(rounds, dtype=np.float64)
+    values = np.asarray(curves, dtype=np.float64)
+    later = t > t[-1] / 2.0
+    if values.ndim != 2 or len(values) != len(t) or not np.isfinite(values).all():
+        raise InputError("growth laws need finite curves [rounds, seeds]")
+    if later.sum() < 2 or (~later).sum() < 4:
+        raise InputError("growth laws need at least 4 rounds up to T/2 and 2 after it; play more rounds")
+    mean = values.mean(1)
+    replicas = values.shape[1]
+    shares, alphas = _bootstrap(t, values, later, resamples, seed)
+    interval = None if replicas < 2 else tuple(float(one) for one in np.quantile(alphas, (0.025, 0.975)))
+    best = max(LAWS, key=lambda law: shares[law])
+    decided = replicas > 1 and shares[best] >= WINS
+    fits = {law: fit(law, t, mean) for law in LAWS}
+    return Growth(
+        preferred=best if decided else "undecided",
+        alpha=fits["power"].alpha,
+        interval=None if interval is None else (interval[0], interval[1]),
+        shares=shares,
+        errors=prediction_errors(t, mean, later),
+        fits=fits,
+        seeds=replicas,
+        rounds=int(t[-1]),
+    )
+
+
+def growth_of(frame: pd.DataFrame, column: str = "regret") -> Growth:
+    """Return the growth of a column of the log of one agent on one data set. Errors as for `growth`."""
+    table = frame.pivot(index="round", columns="seed", values=column)
+    return growth(table.index.to_numpy(), table.to_numpy())
+
+
+def fit(law: Law, rounds: Array, curve: Array) -> Fit:
+    """Fit one law to a curve [n] by least squares."""
+    if law != "power":
+        a, b, _ = _line(_basis(law, rounds, 0.0), curve)
+        return Fit(law, a, b, 0.0)
+    from scipy.optimize import minimize_scalar
+
+    # Given alpha the rest is linear. A coarse grid first: the error need not have one minimum only.
+    near = int(np.argmin(_grid_errors(rounds, curve)))
+    bounds = (GRID[max(near - 1, 0)], GRID[min(near + 1, len(GRID) - 1)])
+    found = minimize_scalar(
+        lambda alpha: _line(_basis("power", rounds, alpha), curve)[2],
+        bounds=bounds,
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    alpha = float(found.x)
+    a, b, _ = _line(_basis("power", rounds, alpha), curve)
+    return Fit("power", a, b, alpha)
+
+
+def prediction_errors(rounds: Array, curve: Array, later: NDArray[np.bool_]) -> dict[Law, float]:
+    """Return the error of every law, fitted to the rounds before, in predicting the later ones.
+
+    Root mean squared error of the increments since the last round before, over the true increment
+    at T: a common offset that has built up by then is no matter of growth.
+
+    Args:
+        rounds: [n].
+        curve: [n].
+        later: [n] which rounds are predicted.
+    """
+    last = int(np.flatnonzero(~later)[-1])
+    true = curve[later] - curve[last]
+    scale = max(abs(float(true[-1])), np.finfo(np.float64).tiny)
+    errors: dict[Law, float] = {}
+    for law in LAWS:
+        fitted = fit(law, rounds[~later], curve[~later]).at(rounds)
+        error = fitted[later] - fitted[last] - true
+        errors[law] = float(np.sqrt(np.square(error).mean())) / scale
+    return errors
+
+
+def winner(errors: dict[Law, float]) -> Law:
+    """Return the law that predicts best, the one with more constants only by a margin."""
+    simple: Law = "log" if errors["log"] <= errors["sqrt"] else "sqrt"
+    return "power" if errors["power"] ** 2 < MARGIN * errors[simple] ** 2 else simple
+
+
+def _bootstrap(
+    rounds: Array, curves: Array, later: NDArray[np.bool_], resamples: int, seed: int
+) -> tuple[dict[Law, float], Array]:
+    """Return the share of resamples that each law wins, and the exponents fitted to the resamples."""
+    rng = np.random.default_rng(seed)
+    replicas = curves.shape[1]
+    wins = dict.fromkeys(LAWS, 0)
+    alphas = np.empty(resamples)
+    for i in range(resamples):
+        mean = curves[:, rng.integers(replicas, size=replicas)].mean(1)
+        wins[winner(prediction_errors(rounds, mean, later))] += 1
+        alphas[i] = fit("power", rounds, mean).alpha
+    return {law: count / resamples for law, count in wins.items()}, alphas
+
+
+def _basis(law: Law, rounds: Array, alpha: float) -> Array:
+    """Return log t, sqrt t or (t^alpha - 1) / alpha, whose limit at alpha = 0 is log t."""
+    if law == "sqrt":
+        return np.sqrt(rounds)
+    log = np.log(rounds)
+    if law == "log" or abs(alpha) < 1e-9:
+        return log
+    return np.asarray(np.expm1(alpha * log) / alpha, dtype=np.float64)
+
+
+def _grid_errors(rounds: Array, curve: Array) -> Array:
+    """Return the squared error of the best line for every alpha of GRID."""
+    basis = np.expm1(GRID[:, None] * np.log(rounds)) / GRID[:, None]
+    centred, target = basis - basis.mean(1, keepdims=True), curve - curve.mean()
+    explained = np.square(centred @ target) / np.square(centred).sum(1)
+    return np.asarray(target @ target - explained, dtype=np.float64)
+
+
+def _line(x: Array, y: Array) -> tuple[float, float, float]:
+    """Return a, b of the least-squares line y = a + b x, and its squared error."""
+    mean = x.mean()
+    centred, target = x - mean, y - y.mean()
+    b = float(centred @ target / (centred @ centred))
+    error = target - b * centred
+    return float(y.mean() - b * mean), b, float(error @ error)
