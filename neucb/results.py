@@ -96,7 +96,8 @@ def manifest(job: Run) -> dict[str, Any]:
         "configuration": configuration(job),
         "summary": summary(job),
         "complete": job.log.round == job.log.spec.horizon,
-        "versions": {name: _version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "versions": {name: library_version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
         "commit": _commit(),
         "machine": {
             "platform": platform.platform(),
@@ -106,7 +107,8 @@ def manifest(job: Run) -> dict[str, Any]:
     }
 
 
-def _version(name: str) -> str | None:
+def library_version(name: str) -> str | None:
+    """Return the version of an installed distribution, None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("agents", "environments", "experiments")
+FOLDERS = ("agents", "benchmarks", "environments", "experiments")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -42,12 +42,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_module_and_the_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in ("agents", "environments", "experiments"):
+    for folder in ("agents", "benchmarks", "environments", "experiments"):
         for path in (ROOT / folder).glob("*.py"):
             assert f"neucb/{folder}/{path.name}" in names
     assert {"neucb/py.typed", "neucb/environments/data/covertype_sample.parquet"} <= names
     assert "neucb/environments/data/ATTRIBUTION.md" in names
-    assert not any(name.startswith(("agents/", "environments/", "experiments/", "tests/")) for name in names)
+    assert not any(
+        name.startswith(("agents/", "benchmarks/", "environments/", "experiments/", "tests/"))
+        for name in names
+    )
 
 
 def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from neucb import __version__
 from neucb.cli.agents import agents
+from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
 from neucb.cli.messages import INTERRUPTED, fail, show_warning
 from neucb.cli.run import run
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(agents)
+app.command()(bench)
 app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")
 
 

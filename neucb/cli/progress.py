@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from neucb.errors import NeucbError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from neucb.loop import Progress
     from neucb.runner import Run
 
@@ -65,3 +67,18 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
                 bar.update(task, completed=played, rate=played * spec.replicas / (now - started))
 
         yield advance
+
+
+@contextmanager
+def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+    """Show a bar of steps on stderr: yield what takes their number, and what is told of each one."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None)
+        yield (
+            lambda total: bar.update(task, total=total),
+            lambda what: bar.update(task, advance=1, description=what),
+        )

@@ -1,0 +1,55 @@
+"""run_bench: everything that `neucb bench` measures, as one JSON object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neucb.benchmarks import suites
+from neucb.benchmarks.measure import Tick, measure
+from neucb.benchmarks.report import machine
+from neucb.benchmarks.shapes import Shape, rows_of
+
+SECONDS, REPETITIONS = 0.4, 5
+QUICK_SECONDS, QUICK_REPETITIONS = 0.15, 3
+
+
+def run_bench(
+    shapes: Sequence[Shape],
+    cache: Path | None = None,
+    *,
+    quick: bool = False,
+    plan: Callable[[int], None] = lambda _: None,
+    tick: Tick = lambda _: None,
+) -> dict[str, Any]:
+    """Measure and return machine, sources of the rows, and rows (see `measure`).
+
+    Args:
+        shapes: the data sets.
+        cache: folder of the OpenML cache.
+        quick: fewer contenders and repetitions.
+        plan: is told the number of steps.
+        tick: is told of every step.
+    """
+    import torch
+
+    started = time.perf_counter()
+    seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
+    data = {shape.name: rows_of(shape, cache) for shape in shapes}
+    groups = [*suites.speed(data, quick=quick), *suites.machine(data)]
+    plan((repetitions + 1) * sum(len(group.contenders) for group in groups))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on these sizes more are slower
+    try:
+        rows = [row for group in groups for row in measure(group, seconds, repetitions, tick)]
+    finally:
+        torch.set_num_threads(threads)
+    return {
+        "machine": machine(),
+        "sources": {name: encoded.table.source for name, encoded in data.items()},
+        "repetitions": repetitions,
+        "rows": rows,
+        "seconds": time.perf_counter() - started,
+    }

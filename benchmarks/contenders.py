@@ -1,0 +1,150 @@
+"""Who plays: the yardstick, the same over processes, the torch engine, the compiled engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from neucb.agents.recipe import Recipe
+from neucb.agents.recipes import find_recipe
+from neucb.benchmarks.measure import Clock, Contender, clock
+from neucb.benchmarks.plain import PlainLoop, knows
+from neucb.engines.choice import refusal
+from neucb.engines.compiled import Compiled
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.preprocessing import Encoded
+from neucb.runner import Run, prepare
+from neucb.spec import Spec
+
+WARM_UP = 32  # rounds of the torch engine before the clocks start: it draws its weights in the first
+ROUNDS = 10_000  # of a whole run
+
+
+@dataclass(frozen=True)
+class Task:
+    """An agent on a table.
+
+    Attributes:
+        agent: the recipe's name.
+        encoded: the rows.
+        settings: what differs from its defaults.
+    """
+
+    agent: str
+    encoded: Encoded
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The agent's recipe."""
+        return find_recipe(self.agent)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """All hyper-parameters."""
+        return dict(self.recipe.settings(self.settings))
+
+    def env(self, replicas: int, rounds: int) -> ClassificationVectorEnv:
+        """Return the environment; rows are drawn again where there are fewer than rounds."""
+        return ClassificationVectorEnv(self.encoded, replicas, horizon=rounds, recycle=True)
+
+    def run(self, replicas: int, rounds: int, engine: str) -> Run:
+        """Return the run, ready to be played."""
+        env = self.env(replicas, rounds)
+        return prepare(self.agent, env, seeds=replicas, settings=self.settings, engine=engine)
+
+    @property
+    def has_plain(self) -> bool:
+        """Whether there is a plain loop of it."""
+        return knows(self.recipe, self.own)
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether the compiled engine plays it."""
+        env = self.env(1, ROUNDS)
+        spec = Spec((0,), env.table.arms, self.encoded.contexts.shape[1], ROUNDS)
+        return refusal(self.recipe, self.own, env, spec, late=False) is None
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _since(before: Clock) -> Clock:
+    cpu, wall = clock()
+    return cpu - before[0], wall - before[1]
+
+
+def plain(task: Task) -> Contender:
+    """Return the yardstick: one replica, its construction not timed."""
+
+    def play(rounds: int) -> tuple[int, Clock]:
+        loop = PlainLoop(task.recipe, task.own, task.env(1, rounds), seed=0)
+        before = clock()
+        loop.play(rounds)
+        return rounds, _since(before)
+
+    return Contender("plain loop", play, least=20, most=ROUNDS)
+
+
+def torch_engine(task: Task, replicas: int) -> Contender:
+    """Return R replicas on the torch engine, whole runs without their first rounds."""
+
+    def play(rounds: int) -> tuple[int, Clock]:
+        rounds -= rounds % WARM_UP
+        job = task.run(replicas, rounds + WARM_UP, "torch")
+        marks: dict[int, Clock] = {}
+
+        def mark(played: int) -> None:
+            if played in (WARM_UP, rounds + WARM_UP):
+                marks[played] = clock()
+
+        job.play(mark)
+        before, after = marks[WARM_UP], marks[rounds + WARM_UP]
+        return rounds * replicas, (after[0] - before[0], after[1] - before[1])
+
+    return Contender(f"torch R={replicas}", play, WARM_UP, ROUNDS, replicas)
+
+
+def compiled(task: Task, *, rounds: int = ROUNDS, replicas: int = 1, threads: int = 1) -> Contender:
+    """Return whole runs on the compiled engine, drawing weights and keeping the log included."""
+
+    def play(rounds: int) -> tuple[int, Clock]:
+        player = cast("Compiled", task.run(replicas, rounds, "compiled").player)
+        player.threads = threads
+        player.load()
+        before = clock()
+        player.play()
+        return rounds * replicas, _since(before)
+
+    name = "compiled" if threads == 1 else f"compiled, {threads} threads"
+    return Contender(name, play, rounds, rounds, replicas)
+
+
+def processes(task: Task, workers: int) -> Contender:
+    """Return the yardstick over processes, a seed each; their start is not timed."""
+    from joblib import Parallel, delayed
+
+    def play(rounds: int) -> tuple[int, Clock]:
+        with Parallel(n_jobs=workers) as pool:
+            pool(delayed(_seed)(task, seed, 1) for seed in range(workers))
+            started = time.perf_counter()
+            seconds = pool(delayed(_seed)(task, seed, rounds) for seed in range(workers))
+            wall = time.perf_counter() - started
+        return rounds * workers, (sum(seconds), wall)
+
+    return Contender(f"plain loop, joblib, {workers} processes", play, 100, ROUNDS, workers)
+
+
+def _seed(task: Task, seed: int, rounds: int) -> float:
+    """Play one seed of the plain loop; return the CPU seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+    loop = PlainLoop(task.recipe, task.own, task.env(1, rounds), seed)
+    before = time.process_time()
+    loop.play(rounds)
+    return time.process_time() - before

@@ -1,0 +1,238 @@
+"""The yardstick: an agent as a researcher writes it, one seed, the disjoint encoding in full, autograd.
+
+It computes what the recipes compute, on the same streams; in float64 it takes the same actions (a
+test). Of neucb it uses the streams, the draws of theta_0 and the signs, and nothing that is fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from neucb.agents.initial import draw_network, draw_signs
+from neucb.agents.recipe import Recipe
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.errors import InputError
+from neucb.streams import stream
+
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
+
+
+def network(seed: int, arms: int, inputs: int, width: int, dtype: torch.dtype) -> nn.Sequential:
+    """Return w2 . relu(W1 z) for z in R^(K d), He initialisation."""
+    blocks, head = draw_network(seed, arms, inputs, width, "he")
+    first = nn.Linear(arms * inputs, width, bias=False, dtype=dtype)
+    second = nn.Linear(width, 1, bias=False, dtype=dtype)
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor(blocks).transpose(0, 1).reshape(width, arms * inputs))
+        second.weight.copy_(torch.tensor(head).unsqueeze(0))
+    return nn.Sequential(first, nn.ReLU(), second)
+
+
+def flat(model: nn.Module) -> Tensor:
+    """Return all parameters as one vector [p]."""
+    return torch.cat([one.reshape(-1) for one in model.parameters()])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What one seed meets: x [T, d] with the constant input, losses [T, K] of all arms, dice [T]."""
+
+    x: Tensor
+    losses: NDArray[np.float64]
+    dice: NDArray[np.float64]
+
+    @staticmethod
+    def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> Samples:
+        """Look up the rounds of a seed."""
+        script = env.script(seed)
+        x = torch.tensor(env.encoded.contexts[script.rows], dtype=dtype)
+        constant = torch.full((len(x), 1), intercept, dtype=dtype)
+        dice = stream(seed, "action").random(len(x))
+        return Samples(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
+
+
+class PlainLoop:
+    """One seed of a neural recipe.
+
+    Args:
+        recipe: SquareCB or FastCB on a network, perturbed or not, or NeuralUCB.
+        settings: all its hyper-parameters, numbers; no radius, He initialisation, gamma by time.
+        env: whose rounds are played.
+        seed: of the replica.
+        dtype: of the network.
+
+    Raises:
+        InputError: a recipe or setting that it does not know.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Mapping[str, Any],
+        env: ClassificationVectorEnv,
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if not knows(recipe, settings):
+            raise InputError(f"there is no plain loop of {recipe.name} with these settings")
+        self.recipe = recipe
+        self.own = settings
+        self.dtype = dtype
+        self.arms = env.table.arms
+        self.samples = Samples.of(env, seed, settings["intercept"], dtype)
+        self.inputs = self.samples.x.shape[1]
+        self.eye = torch.eye(self.arms, dtype=dtype)
+        self.net = network(seed, self.arms, self.inputs, settings["width"], dtype)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=settings["lr"])
+        self.start = flat(self.net).detach().clone()
+        self.squares = torch.zeros(self.inputs, dtype=torch.float64)
+        self.past: list[tuple[int, int, float]] = []
+        self.draws = stream(seed, "replay")
+        self.count = settings["perturbations"] if recipe.perturbed else 0
+        self.c = settings["c_p"] / settings["width"] ** 0.25 if recipe.perturbed else 0.0
+        if self.count and math.isfinite(self.count):
+            self.signs = self._signs(seed, int(self.count))
+        self.ucb = recipe.wrapper == "gradient-norm"
+        if self.ucb:
+            self.u = torch.full_like(self.start, settings["regularization"])
+        self.round = 0
+
+    def _signs(self, seed: int, count: int) -> Tensor:
+        """Return the sign vectors [S, p] in the order of `flat`."""
+        width, size = self.own["width"], len(self.start)
+        bits = torch.tensor(draw_signs(seed, count, size)).to(self.dtype) * 2 - 1
+        first = bits[:, :-width].view(count, self.arms, width, self.inputs).transpose(1, 2)
+        return torch.cat([first.reshape(count, -1), bits[:, -width:]], 1)
+
+    def play(self, rounds: int) -> list[int]:
+        """Play the next rounds and return the arms."""
+        played = []
+        for _ in range(rounds):
+            t, x = self.round, self.samples.x[self.round]
+            self.round += 1
+            z = torch.kron(self.eye, x)  # e_a (x) x for all arms [K, K d]
+            arm = self.bound(z) if self.ucb else self.explore(z)
+            loss = float(self.samples.losses[t, arm])
+            if self.own["normalize"]:
+                self.squares += x.double() ** 2
+            self.learn(z[arm], loss)
+            if self.own["replay"] > 1:
+                self.past.append((t, arm, loss))
+                self.replay()
+            played.append(arm)
+        return played
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Return predicted losses [K]."""
+        f = self.net(z).squeeze(1)
+        if self.count:
+            offset, weight = self.offsets()
+            values = f.unsqueeze(1) + offset
+            return (values if self.recipe.loss == "squared" else torch.sigmoid(values)) @ weight
+        return f if self.recipe.loss == "squared" else torch.sigmoid(f)
+
+    @torch.no_grad()
+    def explore(self, z: Tensor) -> int:
+        """Return the arm that inverse gap weighting draws."""
+        mean = self.predict(z).double()
+        gamma = self.own["gamma"] * self.round ** self.own["gamma_power"]
+        if self.recipe.rule == "fast-inverse-gap":
+            mean = mean.clamp_min(1e-6)
+        best = int(mean.argmin())
+        gap = mean - mean[best]
+        if self.recipe.rule == "fast-inverse-gap":
+            p = mean[best] / (self.arms * mean[best] + gamma * gap)
+        else:
+            p = 1.0 / (self.arms + gamma * gap)
+        p[best] = 0.0
+        p[best] = 1.0 - p.sum()
+        below = p.cumsum(0) <= self.samples.dice[self.round - 1]
+        return min(int(below.sum()), self.arms - 1)
+
+    def bound(self, z: Tensor) -> int:
+        """Return the arm of least f - nu sqrt(lambda g' U^-1 g), and add its g^2 to U."""
+        gradients, scores = [], []
+        for output in self.net(z).squeeze(1):
+            self.optimizer.zero_grad()
+            output.backward(retain_graph=True)
+            gradient = torch.cat([one.grad.reshape(-1) for one in self.net.parameters()])  # type: ignore[union-attr]
+            sigma = (self.own["regularization"] * gradient * gradient / self.u).sum().sqrt()
+            gradients.append(gradient)
+            scores.append(output.item() - self.own["nu"] * sigma.item())
+        arm = int(np.argmin(scores))
+        self.u += gradients[arm] ** 2
+        return arm
+
+    def offsets(self) -> tuple[Tensor, Tensor]:
+        """Return the offsets c <theta - theta_0, eps_s> and their weights; infinitely many by quadrature."""
+        moved = flat(self.net) - self.start
+        if math.isinf(self.count):
+            nodes = torch.tensor(NODES, dtype=self.dtype)
+            norm = (moved.square().sum() + 1e-30).sqrt()  # the root has no derivative at 0
+            return self.c * norm * nodes, torch.tensor(WEIGHTS / WEIGHTS.sum(), dtype=self.dtype)
+        return self.c * (self.signs @ moved), torch.full((self.count,), 1 / self.count, dtype=self.dtype)
+
+    def learn(self, z: Tensor, loss: float) -> None:
+        """Make one step on the average of the losses, for the arm played, encoded [K d]."""
+        self.optimizer.param_groups[0]["lr"] = self.own["lr"] / self.round ** self.own["lr_power"]
+        self.optimizer.zero_grad()
+        f = self.net(z).squeeze()
+        if not self.count:
+            self.loss(f, loss).backward()  # type: ignore[no-untyped-call]
+            self.scale()
+        else:  # the step through f has a step size per input, that through the offsets has not
+            offset, weight = self.offsets()
+            total = self.loss(f + offset, loss) @ weight
+            through_f, through_offset = torch.autograd.grad(total, (f, offset))
+            f.backward(through_f)
+            self.scale()
+            offset.backward(through_offset)  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def loss(self, f: Tensor, loss: float) -> Tensor:
+        """Return the losses of outputs f."""
+        target = torch.full_like(f, loss)
+        if self.recipe.loss == "squared":
+            return 0.5 * mse_loss(f, target, reduction="none")
+        return binary_cross_entropy_with_logits(f, target, reduction="none")
+
+    def scale(self) -> None:
+        """Multiply the gradient of the first layer by the step sizes per input."""
+        if self.own["normalize"] == 0.0:
+            return
+        mean = (self.squares + 1e-3) / self.round * self.inputs
+        sizes = (mean ** -self.own["normalize"]).to(self.dtype)
+        gradient = self.net[0].weight.grad
+        assert isinstance(gradient, Tensor)
+        gradient.view(-1, self.arms, self.inputs).mul_(sizes)
+
+    def replay(self) -> None:
+        """Make the further steps of the round on samples drawn from all that were played."""
+        more = self.own["replay"] - 1
+        if (self.round - 1) % 256 == 0:
+            self.ahead = self.draws.random((256, more))
+        for dice in self.ahead[(self.round - 1) % 256]:
+            t, arm, loss = self.past[int(dice * self.round)]
+            self.learn(torch.kron(self.eye[arm], self.samples.x[t]), loss)
+
+
+def knows(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
+    """Return whether there is a plain loop of a recipe with these settings."""
+    if recipe.kind != "reduction" or recipe.oracle != "neural":
+        return False
+    if settings["init"] != "he" or math.isfinite(settings["radius"]):
+        return False
+    if recipe.wrapper == "gradient-norm":
+        plain = settings["gradient"] == "code" and settings["matrix"] == "diagonal"
+        return plain and recipe.rule == "lower-confidence" and recipe.loss == "squared"
+    gap = recipe.rule in ("inverse-gap", "fast-inverse-gap") and recipe.wrapper == "none"
+    return gap and settings["gamma_schedule"] == "time"

@@ -1,0 +1,102 @@
+"""The data of the benchmark: real rows where they are at hand, stand-ins of their shape elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neucb.environments.catalogue import load_table, number_of
+from neucb.environments.openml_cache import data_file
+from neucb.environments.openml_config import openml_config
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.table import Column, Table, labelled
+from neucb.errors import unknown_name
+
+ROWS = 10_000
+TEACHER = 32  # hidden units of the network that labels stand-ins
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a data set, encoded.
+
+    Attributes:
+        name: of it.
+        dataset: its name in the catalogue; "" for none.
+        features, arms: d and K.
+        active: entries of a row that are not 0.
+    """
+
+    name: str
+    dataset: str
+    features: int
+    arms: int
+    active: int
+
+
+SHAPES = {
+    one.name: one
+    for one in (
+        Shape("covertype", "covertype", 54, 7, 12),
+        Shape("mushroom", "mushroom", 111, 2, 19),
+        Shape("magic", "magic", 10, 2, 10),
+        Shape("letter", "letter", 16, 26, 16),
+        Shape("plants", "plants-shape", 64, 100, 64),
+        Shape("fashion", "fashion-mnist", 784, 10, 784),
+    )
+}
+
+
+def find_shapes(names: str) -> list[Shape]:
+    """Return the shapes of "covertype,magic", or of "all".
+
+    Raises:
+        InputError: an unknown name.
+    """
+    wanted = list(SHAPES) if names == "all" else [name for name in names.split(",") if name]
+    for name in wanted:
+        if name not in SHAPES:
+            raise unknown_name("shape", name, SHAPES)
+    return [SHAPES[name] for name in wanted]
+
+
+def rows_of(shape: Shape, cache: Path | None = None) -> Encoded:
+    """Return up to 10,000 rows: real ones from the package or the OpenML cache, or a stand-in."""
+    if shape.name == "covertype":
+        return _first(encode(load_table("covertype", source="bundled")))
+    number = number_of(shape.dataset) if shape.dataset else None
+    if number is not None and data_file(openml_config(cache).folder(number), number) is not None:
+        return _first(encode(load_table(shape.dataset, source="openml", cache=cache)))
+    return stand_in(shape)
+
+
+def _first(encoded: Encoded) -> Encoded:
+    """Return a random 10,000 of the rows, so that sets that are stored sorted keep their classes."""
+    table = encoded.table
+    if table.rows <= ROWS:
+        return encoded
+    keep = np.random.default_rng(0).permutation(table.rows)[:ROWS]
+    labels, names = labelled(table.labels[keep], table.classes)
+    columns = tuple(Column(one.name, one.values[keep], one.levels) for one in table.columns)
+    less = Table(table.name, columns, labels, names, table.source, table.provenance)
+    return Encoded(np.ascontiguousarray(encoded.contexts[keep]), labels, less, encoded.preprocessing)
+
+
+def stand_in(shape: Shape, seed: int = 0) -> Encoded:
+    """Return rows of norm 1 with `active` entries that are not 0, labelled by a random network."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((ROWS, shape.features))
+    if shape.active < shape.features:
+        rank = rng.random(x.shape).argsort(1).argsort(1)
+        x = (rank < shape.active).astype(float)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    hidden = np.maximum(x @ rng.standard_normal((shape.features, TEACHER)), 0.0)
+    scores = hidden @ rng.standard_normal((TEACHER, shape.arms))
+    labels = (scores - scores.mean(0)).argmax(1).astype(np.int64)
+    labels[: shape.arms] = np.arange(shape.arms)  # every class occurs
+    names = tuple(f"class {a}" for a in range(shape.arms))
+    columns = tuple(Column(f"x{j}", x[:, j]) for j in range(shape.features))
+    table = Table(shape.name, columns, labels, names, "stand-in")
+    return Encoded(x.astype(np.float32), labels, table, "standard")

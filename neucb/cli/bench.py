@@ -1,0 +1,38 @@
+"""neucb bench."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    shapes: Annotated[
+        str | None, typer.Option(help="Data sets, with commas between.  [default: all, --quick: covertype]")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Under a minute: fewer of everything.")] = False,
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
+) -> None:
+    """Measure the speed of the agents against a plain PyTorch loop, on this machine, now.
+
+    Every figure is the median of a few repetitions in which the contenders take turns. Real rows are
+    played where they are in the OpenML cache, rows of the same shape elsewhere.
+    """
+    from neucb.benchmarks.bench import run_bench
+    from neucb.benchmarks.report import show
+    from neucb.benchmarks.shapes import find_shapes
+    from neucb.cli.progress import steps
+
+    chosen = find_shapes(shapes or ("covertype" if quick else "all"))
+    with steps("measuring") as (plan, tick):
+        found = run_bench(chosen, openml_cache, quick=quick, plan=plan, tick=tick)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show(found)
