@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.benchmarks.contenders import cores
-from neucb.results import library_version
+from neucb.provenance import library_version
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neucb.environments.synthetic import SyntheticVectorEnv
     from neucb.runner import run
     from neucb.spec import Spec
+    from neucb.sweeps.load import load_results
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SingleEnv",
     "Spec",
     "SyntheticVectorEnv",
+    "load_results",
     "run",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "SingleEnv": "neucb.environments.single",
     "Spec": "neucb.spec",
     "SyntheticVectorEnv": "neucb.environments.synthetic",
+    "load_results": "neucb.sweeps.load",
     "run": "neucb.runner",
 }
 

@@ -15,6 +15,7 @@ from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
 from neucb.cli.messages import INTERRUPTED, fail, show_warning
 from neucb.cli.run import run
+from neucb.cli.sweep import sweep
 from neucb.errors import NeucbError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(run)
+app.command()(sweep)
 app.command()(agents)
 app.command()(bench)
 app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")

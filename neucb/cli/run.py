@@ -94,9 +94,9 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
+    from neucb.disk import check_writable
     from neucb.environments.catalogue import expand
     from neucb.plugins import DATASETS, find_agent, installed
-    from neucb.results import check_writable
     from neucb.runner import prepare
 
     check_writable(out)

@@ -1,0 +1,119 @@
+"""neucb sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neucb.cli.messages import INTERRUPTED, note
+from neucb.errors import NeucbError
+
+if TYPE_CHECKING:
+    from neucb.sweeps.spec import Experiment
+    from neucb.sweeps.sweep import Progress, Report
+
+
+def sweep(
+    spec: Annotated[str, typer.Argument(help="A TOML file, or the name of a spec that comes with neucb.")],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Batches at a time.  [default: as many as there are cores]")
+    ] = None,
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder; the results go to a folder in it.")] = Path("results"),
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Take the settings an earlier sweep chose; do not tune.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder of the results only.")] = False,
+) -> None:
+    """Play agents x data sets x grids x seeds in parallel; what is there already is not played again.
+
+    Runs that fail are listed at the end, the exit code is then 1, and the others are not lost.
+    """
+    import os
+
+    from neucb.sweeps.data import Data
+    from neucb.sweeps.execute import local
+    from neucb.sweeps.sweep import sweep as play
+
+    experiment = find_spec(spec)
+    folder = out / experiment.name
+    count = jobs or len(os.sched_getaffinity(0))
+    source = experiment.options.get("source", "auto")
+    data = Data(source=source, cache=openml_cache, notify=note)
+    try:
+        with _progress_bar(experiment.name, show=not quiet) as progress:
+            report = play(
+                experiment,
+                folder,
+                lambda tasks: local(tasks, count),
+                data,
+                report_only=report_only,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        note(f"interrupted; the finished batches are in {folder}, the same command plays the others")
+        raise typer.Exit(INTERRUPTED) from None
+    _say(experiment, report, folder, quiet)
+
+
+def find_spec(name: str) -> Experiment:
+    """Return the experiment of a file, or of a spec that comes with neucb.
+
+    Raises:
+        InputError: there is neither, or it is wrong.
+    """
+    from neucb.sweeps.reading import read_spec
+    from neucb.sweeps.shipped import shipped_spec
+
+    return read_spec(Path(name) if name.endswith(".toml") else shipped_spec(name))
+
+
+def _say(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> None:
+    if quiet:
+        print(folder)
+    else:
+        print(
+            f"{experiment.name}: {report.runs:,} runs, {report.found:,} were there, {report.played:,} played "
+            f"({report.rounds:,} rounds) in {report.seconds:,.1f} s; results: {folder}"
+        )
+    if report.failures:
+        reasons: dict[str, list[str]] = {}
+        for one in report.failures:
+            reasons.setdefault(f"{one.agent} on {one.dataset}", []).append(one.reason)
+        for where, lines in reasons.items():
+            note(f"failed: {where}, {len(lines)} runs: {lines[0]}")
+        raise NeucbError(f"{len(report.failures):,} of {report.runs:,} runs failed; the others are stored")
+
+
+@contextmanager
+def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
+    if not show:
+        yield None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} runs"),
+        TextColumn("{task.fields[rate]:,.0f} rounds/s"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    started = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=0, rate=0.0)
+
+        def advance(report: Report) -> None:
+            rate = report.rounds / (time.monotonic() - started)
+            bar.update(task, total=report.runs, completed=report.found + report.played, rate=rate)
+
+        yield advance

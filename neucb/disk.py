@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all, and failures to write in one line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neucb.errors import NeucbError
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure, before anything is played, that results can be written to `folder`.
+
+    Raises:
+        NeucbError: they cannot.
+    """
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".neucb-"):
+            pass
+
+
+def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
+    """Let `writer` fill a temporary file beside `path`, sync and rename it: never a half file.
+
+    Raises:
+        OSError: the folder cannot be written to, or the disk is full; `path` is as it was before.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".neucb-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        writer(temporary)
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn an `OSError` into one line that says what to do.
+
+    Raises:
+        NeucbError: in the place of the `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NeucbError(
+            f"cannot write results to {folder}: {reason}; name another folder with --out"
+        ) from error

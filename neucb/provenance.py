@@ -1,0 +1,59 @@
+"""Provenance: which versions, which commit and which machine made a result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("neucb", "numpy", "pandas", "pyarrow", "torch", "numba", "gymnasium", "scikit-learn", "openml")
+
+
+def provenance() -> dict[str, Any]:
+    """Return versions, commit and machine, ready for JSON."""
+    return {
+        "versions": {name: library_version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
+        "commit": commit(),
+        "machine": {
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+@cache
+def library_version(name: str) -> str | None:
+    """Return the version of a library, None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def commit() -> str | None:
+    """Return the commit of the checkout that neucb runs from, None when it was installed."""
+    here = Path(__file__).resolve().parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+        tracked = subprocess.run(
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", __file__],
+            capture_output=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() if tracked.returncode == 0 else None

@@ -1,0 +1,88 @@
+"""The data of a sweep: what identifies each set, and its table, read once, when a batch needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.environments.catalogue import load_table
+from neucb.environments.files import SUFFIXES, from_frame
+from neucb.environments.fingerprint import fingerprint, of_table
+from neucb.environments.make import SYNTHETIC
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.table import Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.sweeps.plan import World
+    from neucb.sweeps.spec import Dataset
+
+
+@dataclass
+class Data:
+    """The data sets of one sweep.
+
+    Attributes:
+        source, cache: see `neucb.run`.
+        tables: DataFrames in memory by the name of the data set that they are.
+        notify: gets a line when something else is played than was asked for.
+    """
+
+    source: str = "auto"
+    cache: Path | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notify: Callable[[str], None] = print
+    _encoded: dict[tuple[str, str], Encoded] = field(default_factory=dict)
+
+    def fingerprint(self, dataset: Dataset) -> dict[str, Any]:
+        """Return what identifies a data set's rows, see `neucb.environments.fingerprint`.
+
+        Raises:
+            InputError, DataError: it cannot be had.
+        """
+        if dataset.name.startswith(SYNTHETIC):
+            return {"source": "synthetic"}
+        if dataset.name in self.tables:
+            return of_table(self._table(dataset))
+        return fingerprint(dataset.name, source=self._source(dataset), cache=self.cache, notify=self.notify)
+
+    def load(self, world: World) -> Encoded | str:
+        """Return the encoded table of a world, or its name where it has none.
+
+        Raises:
+            InputError, DataError: it cannot be had.
+        """
+        name = world.dataset.name
+        if name.startswith(SYNTHETIC):
+            return name
+        key = (name, world.preprocessing)
+        if key not in self._encoded:
+            self._encoded[key] = _slim(encode(self._table(world.dataset), world.preprocessing))
+        return self._encoded[key]
+
+    def _table(self, dataset: Dataset) -> Table:
+        if dataset.name in self.tables:
+            return from_frame(self.tables[dataset.name], dataset.options.get("target"), name=dataset.name)
+        return load_table(
+            dataset.name,
+            source=self._source(dataset),
+            cache=self.cache,
+            target=dataset.options.get("target"),
+            notify=self.notify,
+        )
+
+    def _source(self, dataset: Dataset) -> str:
+        """Return where a set comes from; files and scikit-learn's tables have one source only."""
+        from neucb.environments.bundled import SCIKIT_LEARN
+
+        only = dataset.name in SCIKIT_LEARN or dataset.name.lower().endswith(SUFFIXES)
+        return "auto" if only else self.source
+
+
+def _slim(encoded: Encoded) -> Encoded:
+    """Return an encoded table without the columns that it was made from: workers need only contexts."""
+    table = encoded.table
+    return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),)))

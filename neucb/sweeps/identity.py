@@ -1,0 +1,52 @@
+"""Identity: the hash that names a result is made of everything that decides its numbers."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import neucb
+from neucb.provenance import library_version
+from neucb.summary import plain
+
+PACKAGES = ("agents", "engines", "environments")
+MODULES = ("hindsight.py", "log.py", "loop.py", "runner.py", "spec.py", "streams.py")
+LIBRARIES = ("numpy", "numba", "torch")
+
+
+def digest(content: Any) -> str:
+    """Return the hash of JSON-like content, 16 hexadecimal digits."""
+    text = json.dumps(plain(content), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def code_version() -> str:
+    """Return the hash of all code that computes numbers, and of the libraries it computes with.
+
+    Agents, engines, environments and the loop count; the command line, plots and tables do not, nor
+    do comments and docstrings.
+    """
+    root = Path(neucb.__file__).parent
+    files = [path for package in PACKAGES for path in sorted((root / package).glob("*.py"))]
+    texts = [path.read_text(encoding="utf-8") for path in (*files, *(root / name for name in MODULES))]
+    return digest([code_hash(texts), {name: library_version(name) for name in LIBRARIES}])
+
+
+def code_hash(texts: Iterable[str]) -> str:
+    """Return the hash of Python sources, the same where only comments, docstrings or layout differ."""
+    total = hashlib.sha256()
+    for text in texts:
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+                node, False
+            ):
+                del node.body[0]
+        total.update(ast.dump(tree).encode())
+    return total.hexdigest()

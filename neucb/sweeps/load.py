@@ -1,0 +1,59 @@
+"""load_results: the rows of a sweep as one DataFrame, and what is missing from them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neucb.errors import InputError
+from neucb.sweeps.store import PLAN, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_results(path: str | Path) -> pd.DataFrame:
+    """Return all rows of a sweep, one per run and log-spaced round.
+
+    The columns are those of `neucb.run`, and: label, what the sweep calls the agent; purpose,
+    "tuning" or "reporting"; preprocessing, order, label_noise; setting, a hash of all
+    hyper-parameters; engine. Hyper-parameters that no agent of the sweep has are left out, those that
+    an agent lacks are missing in its rows. `frame.attrs["failures"]` lists the runs that failed,
+    `frame.attrs["missing"]` the batches that are planned and not there or damaged.
+
+    Args:
+        path: the folder of an experiment.
+
+    Raises:
+        InputError: there are no results of a sweep.
+
+    Warns:
+        UserWarning: rows are missing; the message says how many batches and what to do.
+    """
+    from dataclasses import asdict
+
+    folder = Path(path)
+    store = Store(folder)
+    plan = store.read_json(PLAN)
+    if plan is None:
+        below = sorted(one.parent.name for one in folder.glob(f"*/{PLAN}"))
+        hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
+        raise InputError(f"{folder} is no folder of a sweep{hint}")
+    records = {name: store.find(name) for name in plan["batches"]}
+    missing = [name for name, record in records.items() if record is None]
+    if missing or not plan["complete"]:
+        later = "" if plan["complete"] else ", and the reporting runs are not planned yet"
+        warnings.warn(
+            f"{folder} is not complete: {len(missing)} of {len(records)} batches are missing{later}; "
+            "run the sweep again to play them",
+            stacklevel=2,
+        )
+    there = [record for record in records.values() if record is not None]
+    frame: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
+    expected = sum(record.rows for record in there)
+    assert len(frame) == expected, f"{len(frame)} rows instead of {expected}"
+    frame = frame.dropna(axis="columns", how="all")
+    frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]
+    frame.attrs["missing"] = missing
+    return frame

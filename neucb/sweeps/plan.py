@@ -1,0 +1,182 @@
+"""Plan: from an experiment to batches, runs of one agent in one world that are played together."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from neucb.agents.parameters import Value
+from neucb.sweeps.identity import code_version, digest
+from neucb.sweeps.spec import AgentGrid, Dataset, Experiment
+
+RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
+Purpose = Literal["tuning", "reporting"]
+
+
+@dataclass(frozen=True)
+class World:
+    """What an agent is played on; one regret curve per agent and world."""
+
+    dataset: Dataset
+    preprocessing: str
+    order: str
+    label_noise: float
+
+    @property
+    def key(self) -> tuple[str, str, str, float]:
+        """The columns of the results that tell worlds apart."""
+        return self.dataset.name, self.preprocessing, self.order, self.label_noise
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs that are played together and stored in one file.
+
+    Attributes:
+        agent, label: recipe and what the results call it.
+        purpose: "tuning" or "reporting".
+        world: what it is played on.
+        seeds: one per run, R of them.
+        settings: all hyper-parameters; a tuple has one number per run.
+        rounds: T at most.
+        options, engine, device, dtype: see `Experiment`.
+    """
+
+    agent: str
+    label: str
+    purpose: Purpose
+    world: World
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Value]
+    rounds: int | None
+    options: Mapping[str, Any]
+    engine: str
+    device: str
+    dtype: str
+
+    def cell(self, run: int) -> dict[str, Value]:
+        """Return all hyper-parameters of one run."""
+        return {
+            name: value[run] if isinstance(value, tuple) else value for name, value in self.settings.items()
+        }
+
+    def part(self, first: int, last: int) -> Batch:
+        """Return the batch of runs first..last-1."""
+        settings = {
+            name: value[first:last] if isinstance(value, tuple) else value
+            for name, value in self.settings.items()
+        }
+        return replace(self, seeds=self.seeds[first:last], settings=settings)
+
+    def configuration(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return everything that decides the batch's rows, as JSON values; `data` is the fingerprint."""
+        return {**asdict(self), "data": data, "code": code_version()}
+
+    def name(self, data: Mapping[str, Any]) -> str:
+        """Return the name of the batch's files."""
+        return f"{self.label_part}_{digest(self.configuration(data))}"
+
+    @property
+    def label_part(self) -> str:
+        """The readable part of the name."""
+        dataset = self.world.dataset.name.rsplit("/", 1)[-1]
+        words = f"{self.label}_{dataset}_{self.purpose}"
+        return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words)
+
+
+def cell_id(settings: Mapping[str, Value]) -> str:
+    """Return the hash that stands for a setting in the results."""
+    return digest(dict(settings))[:10]
+
+
+def worlds(experiment: Experiment) -> list[World]:
+    """Return the worlds of an experiment."""
+    axes = (experiment.datasets, experiment.preprocessing, experiment.orders, experiment.label_noise)
+    return [World(*one) for one in itertools.product(*axes)]
+
+
+def tuning_batches(experiment: Experiment) -> list[Batch]:
+    """Return the batches whose results choose the settings: every cell on every tuning seed."""
+    return [
+        batch
+        for agent in experiment.agents
+        if experiment.tuned(agent)
+        for world in worlds(experiment)
+        for batch in _pack(experiment, agent, world, "tuning", agent.cells())
+    ]
+
+
+def reporting_batches(
+    experiment: Experiment, chosen: Mapping[tuple[str, tuple[Any, ...]], Mapping[str, Value]]
+) -> list[Batch]:
+    """Return the batches that are reported.
+
+    Args:
+        experiment: the experiment.
+        chosen: (label, `World.key`) -> hyper-parameters of the agents whose settings were chosen.
+            Where an agent has none in a world it has no run there; all cells of others are played.
+    """
+    batches: list[Batch] = []
+    for agent in experiment.agents:
+        for world in worlds(experiment):
+            cells = agent.cells()
+            if experiment.tuned(agent):
+                cells = [dict(chosen[agent.label, world.key])] if (agent.label, world.key) in chosen else []
+            batches += _pack(experiment, agent, world, "reporting", cells)
+    return batches
+
+
+def _pack(
+    experiment: Experiment,
+    agent: AgentGrid,
+    world: World,
+    purpose: Purpose,
+    cells: Sequence[Mapping[str, Value]],
+) -> Iterator[Batch]:
+    """Put cells that differ in numbers only into the same batches, all cells of a seed after another.
+
+    Further seeds or cells of other words leave the full batches as they are.
+    """
+    seeds = experiment.tuning_seeds if purpose == "tuning" else experiment.reporting_seeds
+    alike: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}
+    for cell in cells:
+        alike.setdefault(tuple(value for value in cell.values() if not _varies(value)), []).append(cell)
+    for group in alike.values():
+        runs = [(seed, cell) for seed in seeds for cell in group]
+        for start in range(0, len(runs), RUNS):
+            part = runs[start : start + RUNS]
+            yield Batch(
+                agent.name,
+                agent.label,
+                purpose,
+                world,
+                tuple(seed for seed, _ in part),
+                _together([cell for _, cell in part]),
+                experiment.rounds,
+                experiment.options,
+                experiment.engine,
+                experiment.device,
+                experiment.dtype,
+            )
+
+
+def _varies(value: Value) -> bool:
+    """Return whether a hyper-parameter may differ between the runs of a batch: numbers that are no counts."""
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _together(cells: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    """Return one value where all cells agree, else one per cell."""
+    merged: dict[str, Value] = {}
+    for name in cells[0]:
+        values: tuple[Any, ...] = tuple(cell[name] for cell in cells)
+        merged[name] = values[0] if len(set(values)) == 1 else values
+    return merged
+
+
+def runs(batches: Iterable[Batch]) -> int:
+    """Return the number of runs of batches."""
+    return sum(len(batch.seeds) for batch in batches)

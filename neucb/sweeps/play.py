@@ -1,0 +1,191 @@
+"""Playing a batch, wherever: rows of the runs that succeed, reasons of the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from neucb.environments.preprocessing import Encoded
+from neucb.errors import NeucbError
+from neucb.runner import Run, prepare
+from neucb.summary import plain
+from neucb.sweeps.plan import Batch, cell_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from neucb.environments.make import EnvironmentOptions
+
+WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
+FIGURES = (
+    *("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss"),
+    "best_fixed_arm",
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed.
+
+    Attributes:
+        agent, dataset, seed, settings: which one.
+        reason: the error's line.
+    """
+
+    agent: str
+    dataset: str
+    seed: int
+    settings: Mapping[str, Any]
+    reason: str
+
+
+@dataclass
+class Outcome:
+    """What playing a batch gave.
+
+    Attributes:
+        tables: the rows, see `schema`.
+        failures: the runs without rows.
+        about: engine, environment, rounds.
+        played: rounds of all runs together.
+        seconds: that the batch took.
+    """
+
+    tables: list[pa.Table] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+    played: int = 0
+    seconds: float = 0.0
+
+
+def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
+    """Play a batch.
+
+    A replica's numbers do not depend on its neighbours, so that where a run fails the others are
+    played again without it: in halves, until the failing ones are alone.
+
+    Args:
+        batch: the runs.
+        data: their table, or the name of one.
+        threads: of the compiled engine.
+    """
+    outcome = Outcome()
+    started = time.perf_counter()
+    _play(batch, data, threads, outcome)
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome) -> None:
+    runs = len(batch.seeds)
+    try:
+        job = prepare_batch(batch, data, threads)
+        job.play()
+    except NeucbError as error:
+        if runs == 1:
+            outcome.failures.append(failure(batch, 0, str(error)))
+            return
+        _play(batch.part(0, runs // 2), data, threads, outcome)
+        _play(batch.part(runs // 2, runs), data, threads, outcome)
+        return
+    outcome.tables.append(tidy(batch, job))
+    outcome.played += job.log.round * runs
+    outcome.about = {"engine": job.engine, "environment": job.environment, "rounds": job.log.round}
+
+
+def failure(batch: Batch, run: int, reason: str) -> Failure:
+    """Return the record of a run that failed."""
+    return Failure(batch.label, batch.world.dataset.name, batch.seeds[run], plain(batch.cell(run)), reason)
+
+
+def prepare_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Run:
+    """Return the runs of a batch, ready to be played."""
+    world = batch.world
+    late = {key: batch.options[key] for key in ("delay", "batch") if key in batch.options}
+    options = {key: value for key, value in batch.options.items() if key not in late}
+    if not isinstance(data, str):
+        options.pop("source", None)
+    else:
+        options |= world.dataset.options
+    if world.order != "shuffled":
+        options["order"] = world.order
+    if world.label_noise:
+        options["label_noise"] = world.label_noise
+    job = prepare(
+        batch.agent,
+        data,
+        batch.rounds,
+        batch.seeds,
+        settings=batch.settings,
+        engine=batch.engine,
+        device=batch.device,
+        dtype=batch.dtype,
+        notify=_silent,
+        **late,
+        **cast("EnvironmentOptions", options),
+    )
+    if job.engine == "compiled":
+        from neucb.engines.compiled import Compiled
+
+        cast("Compiled", job.player).threads = threads
+    return job
+
+
+def _silent(_: str) -> None:
+    """The sweep has said once what it plays."""
+
+
+def tidy(batch: Batch, job: Run) -> pa.Table:
+    """Return the rows of a played batch in the columns of all sweeps, see `schema`."""
+    import pyarrow as pa
+
+    world = batch.world
+    runs = len(batch.seeds)
+    frame = job.log.frame(
+        {
+            "agent": batch.agent,
+            "label": batch.label,
+            "dataset": world.dataset.name,
+            "purpose": batch.purpose,
+            "preprocessing": world.preprocessing,
+            "order": world.order,
+            "label_noise": world.label_noise,
+            "setting": tuple(cell_id(batch.cell(run)) for run in range(runs)),
+            "engine": job.engine,
+            **job.settings,
+        }
+    )
+    columns = [
+        pa.array(frame[column.name], type=column.type, from_pandas=True)
+        if column.name in frame
+        else pa.nulls(len(frame), column.type)
+        for column in schema()
+    ]
+    return pa.table(columns, schema=schema())
+
+
+@cache
+def schema() -> pa.Schema:
+    """Return the columns of every file of a sweep: the same, whatever the agents.
+
+    The hyper-parameters of all recipes are among them; an agent that lacks one has nothing there.
+    """
+    import pyarrow as pa
+
+    kinds = dict.fromkeys(WORDS, pa.string())
+    kinds |= {"label_noise": pa.float64(), "seed": pa.int64(), "round": pa.int64()}
+    kinds |= dict.fromkeys(FIGURES, pa.float64())
+    kinds |= {name: pa.string() if words else pa.float64() for name, words in _parameters()}
+    return pa.schema(list(kinds.items()))
+
+
+def _parameters() -> Iterator[tuple[str, bool]]:
+    """Name every hyper-parameter of any recipe, and say whether its values are words."""
+    from neucb.agents.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        for parameter in recipe.parameters:
+            yield parameter.name, bool(parameter.choices)

@@ -1,0 +1,281 @@
+"""Reading a spec: from TOML to an Experiment, every mistake with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from neucb.agents.recipes import find_recipe
+from neucb.engines.choice import EngineName
+from neucb.environments.catalogue import expand
+from neucb.environments.files import SUFFIXES
+from neucb.environments.make import SYNTHETIC
+from neucb.environments.orders import OrderName
+from neucb.environments.preprocessing import Preprocessing
+from neucb.environments.synthetic import WORLDS
+from neucb.errors import InputError, unknown_name
+from neucb.seeds import parse_seeds
+from neucb.sweeps.lines import find_line
+from neucb.sweeps.spec import AgentGrid, Dataset, Experiment, Selection
+
+SUITE = "suite:"
+OPTIONS = ("recycle", "drift", "delay", "batch", "source")
+EXPERIMENT = (
+    *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "orders", "label_noise"),
+    *("preprocessing", "select", "engine", "device", "dtype", *OPTIONS),
+)
+AGENT = ("name", "label", "settings", "grid")
+DATASET = ("name", "target", "arms", "features")
+
+
+def read_spec(path: Path) -> Experiment:
+    """Return the experiment of a TOML file.
+
+    Raises:
+        InputError: the file is missing or wrong; the message names the line, and the nearest name.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text in UTF-8") from None
+    return parse_spec(text, path.name, path.parent)
+
+
+def parse_spec(text: str, name: str = "spec", folder: Path = Path()) -> Experiment:
+    """Return the experiment of a TOML text.
+
+    Args:
+        text: the spec.
+        name: of the file, for messages.
+        folder: what the names of data files are relative to.
+
+    Raises:
+        InputError: as for `read_spec`.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name}: {error}") from None
+    return _Reader(text, name, folder).experiment(content)
+
+
+class _Reader:
+    """Reads one spec.
+
+    Args:
+        text: of the spec.
+        name: of the file.
+        folder: of the file.
+    """
+
+    def __init__(self, text: str, name: str, folder: Path) -> None:
+        self.text = text
+        self.name = name
+        self.folder = folder
+
+    def fail(self, message: object, *path: str | int, value: object = None) -> InputError:
+        return InputError(f"{self.name}, line {find_line(self.text, *path, value=value)}: {message}")
+
+    def known(self, table: object, allowed: tuple[str, ...], *path: str | int) -> Mapping[str, Any]:
+        if not isinstance(table, dict):
+            raise self.fail(f"{path[-1]} must be a table", *path)
+        for key in table:
+            if key not in allowed:
+                raise self.fail(unknown_name("key", key, allowed), *path, key)
+        return table
+
+    def checked(self, check: Callable[[], Any], *path: str | int, value: object = None) -> Any:
+        """Return what `check` returns; its error gets the line of the path."""
+        try:
+            return check()
+        except InputError as error:
+            raise self.fail(error, *path, value=value) from None
+
+    def experiment(self, content: Mapping[str, Any]) -> Experiment:
+        self.known(content, ("experiment", "agents"))
+        if "experiment" not in content:
+            raise self.fail("there is no table [experiment]")
+        given = self.known(content["experiment"], EXPERIMENT, "experiment")
+        for key in ("name", "datasets", "reporting_seeds"):
+            if key not in given:
+                raise self.fail(f"[experiment] has no {key}", "experiment")
+        reporting, tuning = self.seeds(given, "reporting_seeds"), self.seeds(given, "tuning_seeds")
+        for seed in tuning:
+            if seed in reporting:
+                raise self.fail(
+                    f"seed {seed} is a tuning seed and a reporting seed; settings are chosen on other seeds "
+                    "than those reported",
+                    "experiment",
+                    "tuning_seeds",
+                )
+        plain = {key: given[key] for key in ("rounds", "select", "engine", "device", "dtype") if key in given}
+        self.one_of(given, "select", get_args(Selection))
+        self.one_of(given, "engine", get_args(EngineName))
+        self.one_of(given, "dtype", ("float32", "float64"))
+        self.one_of(given, "source", ("auto", "openml", "bundled"))
+        self.whole(given, "rounds", 1)
+        self.whole(given, "delay", 0)
+        self.whole(given, "batch", 1)
+        return Experiment(
+            name=self.title(given["name"]),
+            agents=self.agents(content),
+            datasets=self.datasets(given["datasets"]),
+            reporting_seeds=reporting,
+            tuning_seeds=tuning,
+            orders=self.axis(given, "orders", "shuffled", get_args(OrderName)),
+            preprocessing=self.axis(given, "preprocessing", "standard", get_args(Preprocessing)),
+            label_noise=self.noise(given),
+            options={key: given[key] for key in OPTIONS if key in given},
+            **plain,
+        )
+
+    def title(self, name: object) -> str:
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise self.fail("name must be letters, digits, dots and dashes", "experiment", "name")
+        return name
+
+    def seeds(self, given: Mapping[str, Any], key: str) -> tuple[int, ...]:
+        value = given.get(key)
+        if value is None:
+            return ()
+        numbers = isinstance(value, list) and all(type(one) is int for one in value)
+        if not (type(value) is int or isinstance(value, str) or numbers):
+            raise self.fail(f'{key} must be a count, a text like "10:20", or a list', "experiment", key)
+        seeds: tuple[int, ...] = self.checked(lambda: parse_seeds(value), "experiment", key)
+        return seeds
+
+    def one_of(self, given: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> None:
+        if key in given and given[key] not in allowed:
+            raise self.fail(unknown_name(key, str(given[key]), allowed), "experiment", key)
+
+    def whole(self, given: Mapping[str, Any], key: str, least: int) -> None:
+        value = given.get(key, least)
+        if type(value) is not int or value < least:
+            raise self.fail(
+                f"{key} must be a whole number, at least {least}, not {value!r}", "experiment", key
+            )
+
+    def axis(
+        self, given: Mapping[str, Any], key: str, default: str, allowed: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        values = self.distinct(given.get(key, default), "experiment", key)
+        for value in values:
+            if value not in allowed:
+                raise self.fail(
+                    unknown_name(key.removesuffix("s"), str(value), allowed), "experiment", key, value=value
+                )
+        return values
+
+    def noise(self, given: Mapping[str, Any]) -> tuple[float, ...]:
+        values = self.distinct(given.get("label_noise", 0.0), "experiment", "label_noise")
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+                raise self.fail(
+                    f"label_noise must be numbers in [0, 1), not {value!r}",
+                    "experiment",
+                    "label_noise",
+                    value=value,
+                )
+        return tuple(float(value) for value in values)
+
+    def distinct(self, value: object, *path: str | int) -> tuple[Any, ...]:
+        """Return a value or list of values as a tuple, in which none may occur twice."""
+        values = tuple(value) if isinstance(value, list) else (value,)
+        if not values:
+            raise self.fail(f"{path[-1]} is empty", *path)
+        for one in values:
+            if isinstance(one, list | dict):
+                raise self.fail(f"{path[-1]} must be a value or a list of values", *path)
+            if values.count(one) > 1:
+                raise self.fail(
+                    f"{one!r} occurs twice in {path[-1]}: its runs would be one and the same", *path
+                )
+        return values
+
+    def datasets(self, value: object) -> tuple[Dataset, ...]:
+        entries = value if isinstance(value, list) else [value]
+        found: list[Dataset] = []
+        for entry in entries:
+            options: dict[str, Any] = {}
+            if isinstance(entry, dict):
+                options = dict(self.known(entry, DATASET, "experiment", "datasets"))
+                entry = options.pop("name", None)
+            if not isinstance(entry, str) or not entry:
+                raise self.fail("a data set must have a name", "experiment", "datasets")
+            for name in self.names(entry):
+                if any(one.name == name for one in found):
+                    raise self.fail(f"data set '{name}' occurs twice", "experiment", "datasets", value=entry)
+                found.append(Dataset(name, options))
+        if not found:
+            raise self.fail("datasets is empty", "experiment", "datasets")
+        return tuple(found)
+
+    def names(self, entry: str) -> list[str]:
+        path = ("experiment", "datasets")
+        if entry.startswith(SYNTHETIC):
+            if entry.removeprefix(SYNTHETIC) not in WORLDS:
+                error = unknown_name("data set", entry, [SYNTHETIC + one for one in WORLDS])
+                raise self.fail(error, *path, value=entry)
+            return [entry]
+        if entry.lower().endswith(SUFFIXES):
+            file = self.folder / entry
+            if not file.is_file():
+                raise self.fail(f"there is no file {file}", *path, value=entry)
+            return [str(file)]
+        suite = entry.startswith(SUITE)
+        names: list[str] = self.checked(
+            lambda: expand([] if suite else [entry], entry.removeprefix(SUITE) if suite else None),
+            *path,
+            value=entry,
+        )
+        return names
+
+    def agents(self, content: Mapping[str, Any]) -> tuple[AgentGrid, ...]:
+        tables = content.get("agents")
+        if not isinstance(tables, list) or not tables:
+            raise self.fail("there is no agent; write a table [[agents]] for each")
+        agents: list[AgentGrid] = []
+        for number, table in enumerate(tables):
+            agent = self.agent(table, number)
+            if any(agent.label == one.label for one in agents):
+                raise self.fail(
+                    f"two agents are called '{agent.label}'; give each a label of its own", "agents", number
+                )
+            agents.append(agent)
+        return tuple(agents)
+
+    def agent(self, table: object, number: int) -> AgentGrid:
+        path: tuple[str | int, ...] = ("agents", number)
+        given = self.known(table, AGENT, *path)
+        name = given.get("name")
+        if not isinstance(name, str):
+            raise self.fail("the agent has no name", *path)
+        recipe = self.checked(lambda: find_recipe(name), *path, "name")
+        label = given.get("label", name)
+        if not isinstance(label, str) or not label:
+            raise self.fail("label must be a text", *path, "label")
+        parameters = {parameter.name: parameter for parameter in recipe.parameters}
+        settings = dict(self.known(given.get("settings", {}), tuple(parameters), *path, "settings"))
+        grid = dict(self.known(given.get("grid", {}), tuple(parameters), *path, "grid"))
+        for key, value in settings.items():
+            (one,) = self.values(parameters[key], [value], *path, "settings", key)
+            settings[key] = one
+        for key, value in grid.items():
+            if key in settings:
+                raise self.fail(f"{key} is among the settings and in the grid", *path, "grid", key)
+            grid[key] = self.values(parameters[key], value, *path, "grid", key)
+        return AgentGrid(name, label, settings, grid)
+
+    def values(self, parameter: Any, value: object, *path: str | int) -> tuple[Any, ...]:
+        values = self.distinct(value, *path)
+        checked = tuple(self.checked(partial(parameter.check, one), *path, value=one) for one in values)
+        for one in checked:
+            if isinstance(one, tuple):
+                raise self.fail(f"{path[-1]} must be one value", *path)
+        return checked

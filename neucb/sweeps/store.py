@@ -1,0 +1,158 @@
+"""Store: a folder with a Parquet file and a JSON manifest per batch, each whole or not there.
+
+A batch is there when its manifest is and the checksum in it is that of the Parquet file. Nothing is
+locked: files are named by their content's configuration, so that whoever writes one writes the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.disk import explained, write_whole
+from neucb.environments.readers import sha256
+from neucb.provenance import provenance
+from neucb.summary import plain
+from neucb.sweeps.play import Failure, Outcome
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from neucb.sweeps.plan import Batch
+
+# Readers of Parquet folders pass over names that begin with an underscore.
+PLAN = "_plan.json"
+SELECTION = "_selection.json"
+ASIDE = "_aside"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a stored batch.
+
+    Attributes:
+        name: of its files.
+        rows: in the Parquet file.
+        failures: its runs without rows.
+    """
+
+    name: str
+    rows: int
+    failures: tuple[Failure, ...]
+
+
+class Store:
+    """The folder of one experiment.
+
+    Args:
+        folder: it need not exist before something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def log(self, name: str) -> Path:
+        """Return the path of a batch's Parquet file."""
+        return self.folder / f"{name}.parquet"
+
+    def manifest(self, name: str) -> Path:
+        """Return the path of a batch's manifest."""
+        return self.folder / f"_{name}.json"
+
+    def find(self, name: str) -> Record | None:
+        """Return the record of a batch, None where it is not there or not whole."""
+        try:
+            content = json.loads(self.manifest(name).read_bytes())
+            if sha256(self.log(name)) != content["sha256"]:
+                return None
+            failures = tuple(Failure(**one) for one in content["failures"])
+            return Record(name, int(content["rows"]), failures)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def restore(self, name: str) -> None:
+        """Bring back a batch that was set aside when a former spec did not want it."""
+        away = Store(self.folder / ASIDE)
+        if away.find(name) is not None:
+            away.log(name).replace(self.log(name))
+            away.manifest(name).replace(self.manifest(name))
+
+    def damaged(self, name: str) -> bool:
+        """Return whether files of a batch are there that are not whole."""
+        return self.find(name) is None and self.manifest(name).exists()
+
+    def set_aside(self, names: Iterable[str]) -> None:
+        """Move the files of batches where no reader takes them for results; delete nothing."""
+        aside = self.folder / ASIDE
+        for name in names:
+            for path in (self.log(name), self.manifest(name)):
+                if path.exists():
+                    aside.mkdir(exist_ok=True)
+                    path.replace(aside / path.name)
+
+    def names(self) -> list[str]:
+        """Return the names of all batches that have a file here."""
+        logs = {path.stem for path in self.folder.glob("[!._]*.parquet")}
+        others = {PLAN, SELECTION}
+        manifests = {path.stem[1:] for path in self.folder.glob("_*.json") if path.name not in others}
+        return sorted(logs | manifests)
+
+    def write(self, name: str, batch: Batch, data: Mapping[str, Any], outcome: Outcome) -> Record:
+        """Store a played batch.
+
+        Raises:
+            NeucbError: the folder cannot be written to, or the disk is full.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from neucb.sweeps.play import schema
+
+        table = pa.concat_tables([schema().empty_table(), *outcome.tables])
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.log(name), lambda path: pq.write_table(table, path))
+            content = {
+                "configuration": batch.configuration(data),
+                "rows": table.num_rows,
+                "sha256": sha256(self.log(name)),
+                "failures": [asdict(one) for one in outcome.failures],
+                **outcome.about,
+                "rounds_played": outcome.played,
+                "seconds": outcome.seconds,
+                **provenance(),
+            }
+            self.write_json(self.manifest(name), content)
+        return Record(name, table.num_rows, tuple(outcome.failures))
+
+    def write_json(self, path: Path, content: Any) -> None:
+        """Write a JSON file of this folder.
+
+        Raises:
+            NeucbError: the folder cannot be written to, or the disk is full.
+        """
+        text = json.dumps(plain(content), indent=1, default=str) + "\n"
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Return a JSON file of this folder, None where there is none or it is damaged."""
+        try:
+            content = json.loads((self.folder / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        """Return the rows of batches that are there, in the order of their names."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from neucb.sweeps.play import schema
+
+        tables = [pq.read_table(self.log(name)) for name in sorted(names)]
+        return pa.concat_tables([schema().empty_table(), *tables], promote_options="default")
