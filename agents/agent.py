@@ -119,8 +119,12 @@ class Reduction:
         self.prediction = self.oracle.predict(context)
         if available is not None:
             self.prediction = replace(self.prediction, available=available)
-        now = replace(self._round, pending=self.pending) if self.pending else self._round
-        return self.rule(self.prediction, now)
+        return self.rule(self.prediction, self.now)
+
+    @property
+    def now(self) -> Round:
+        """What the rule may know of the round that is about to be played."""
+        return replace(self._round, pending=self.pending) if self.pending else self._round
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Pass what was seen on to the oracle."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.theory.bounds import kl_star_shape
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -62,20 +64,6 @@ def _draw_shape(axes: Axes, frame: pd.DataFrame, rounds: NDArray[Any], mean: NDA
     words = r"$\sqrt{K L^* \log t} + K \log t$" if best[-1] > 0 else r"$K \log t$ ($L^* = 0$)"
     label = f"shape {words}, constant fitted"
     axes.plot(rounds, constant * shape, color=ORANGE, linewidth=1.2, linestyle="--", label=label)
-
-
-def kl_star_shape(rounds: NDArray[Any], best: NDArray[Any], arms: int) -> NDArray[np.float64]:
-    """Return sqrt(K L*(t) log t) + K log t, the shape of NeuFastCB's regret bound.
-
-    Deb et al., ICLR 2024 (arXiv 2312.07145), as we read the paper; constants left out.
-
-    Args:
-        rounds: [n] rounds t >= 1.
-        best: [n] L*(t) >= 0.
-        arms: K.
-    """
-    log = np.log(rounds)
-    return np.asarray(np.sqrt(arms * best * log) + arms * log, dtype=np.float64)
 
 
 def _per_seed(frame: pd.DataFrame, column: str) -> pd.DataFrame:

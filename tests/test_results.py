@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from neucb.errors import NeucbError
-from neucb.plots import kl_star_shape, regret_figure
+from neucb.plots import regret_figure
 from neucb.results import save, stem
 from neucb.runner import Run, prepare
 
@@ -48,11 +48,6 @@ def test_a_full_disk_leaves_no_half_file(job: Run, tmp_path: Path, monkeypatch: 
     with pytest.raises(NeucbError, match=r"No space left on device; name another folder with --out"):
         save(job, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_the_shape_by_hand() -> None:
-    shape = kl_star_shape(np.array([1.0, np.e, np.e**4]), np.array([0.0, 3.0, 12.0]), 3)
-    np.testing.assert_allclose(shape, [0.0, 3.0 + 3.0, 12.0 + 12.0])
 
 
 def test_the_figure_shows_the_frame(job: Run) -> None:
