@@ -51,11 +51,13 @@ def read_frame(path: Path, query: str | None = None) -> pd.DataFrame:
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a file must end in {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise DataError(f"there is no file {path}")
+        raise DataError(f"{path} is a folder, not a file" if path.is_dir() else f"there is no file {path}")
     try:
         return _read(path, query)
     except DataError:
         raise
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         text = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {text[:160]}") from error

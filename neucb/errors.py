@@ -30,6 +30,12 @@ class DivergedError(NeucbError):
     """An agent produced NaN or infinity, or probabilities that are none."""
 
 
+class StoppedError(NeucbError):
+    """Ctrl-C ended something early, and the message says what is left of it."""
+
+    exit_code = 130
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") -> InputError:
     """Return the error for a `name` that is not among `known`, with the nearest one as a hint.
 
@@ -40,7 +46,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
         listing: the command that lists them, where they are too many for the message.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     others = f"see `{listing}`" if listing else f"known: {', '.join(names)}"
     hint = f"did you mean '{near[0]}'?" if near else others
     return InputError(f"unknown {kind} '{name}': {hint}")

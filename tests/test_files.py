@@ -161,6 +161,15 @@ def test_bad_files(tmp_path: Path, content: str | None, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_folder_and_another_alphabet(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "latin.csv").write_bytes("a,y\né,1\nb,2\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"folder\.csv is a folder"):
+        load_table(str(tmp_path / "folder.csv"))
+    with pytest.raises(DataError, match=r"latin\.csv is not UTF-8 text \(byte 4\); save it as UTF-8"):
+        load_table(str(tmp_path / "latin.csv"))
+
+
 def test_a_column_that_is_not_there(tmp_path: Path) -> None:
     write(tmp_path / "t.csv")
     with pytest.raises(InputError, match="did you mean 'colour'"):

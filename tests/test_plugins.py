@@ -185,9 +185,10 @@ def test_an_agent_that_fails_while_it_plays_is_one_line_and_its_rounds_are_saved
     words = ("run", "--agent", "mine.py:Tired", "--dataset", "iris", "--quiet", "--out", "out")
     assert command(monkeypatch, *words) == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[-1] == "neucb: error: mine.py, line 28: ValueError: too much"
-    assert "rounds before the failure are saved" in said[0]
-    assert list(Path("out").glob("*_until-round-29.parquet"))
+    (log,) = Path("out").glob("*_until-round-29.parquet")
+    assert said == [
+        f"neucb: error: mine.py, line 28: ValueError: too much; the 29 rounds before are in {log}"
+    ]
     with pytest.raises(ValueError, match="too"):
         neucb.run("mine.py:Tired", "iris", seeds=1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ from neucb import __version__
 from neucb.cli.agents import agents
 from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
-from neucb.cli.messages import INTERRUPTED, fail, show_warning
+from neucb.cli.messages import fail, show_warning
 from neucb.cli.run import run
 from neucb.cli.sweep import sweep
-from neucb.errors import NeucbError
+from neucb.errors import NeucbError, StoppedError
 
 app = typer.Typer(
     help="Contextual-bandit simulation and benchmarking.",
@@ -37,16 +38,42 @@ def main() -> None:
     warnings.showwarning = show_warning
     try:
         code = app(args=spread_settings(sys.argv[1:]), standalone_mode=False)
-    except NeucbError as error:
-        sys.exit(fail(str(error), error.exit_code))
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(fail("interrupted", INTERRUPTED))
-    except Exception as error:
-        message = getattr(error, "format_message", None)  # a usage error of the parser
-        if message is None:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if code == StoppedError.exit_code:  # what the parser makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        _drop_output()
+        sys.exit(1)
+    except (Exception, KeyboardInterrupt) as error:
+        known = explain(error)
+        if known is None:
             raise
-        sys.exit(fail(" ".join(message().split()), 2))
+        if isinstance(error, OSError):
+            _drop_output()
+        sys.exit(fail(*known))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Return the line and the exit code of a known failure, None for one that is our mistake."""
+    if isinstance(error, NeucbError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
+        return "interrupted", StoppedError.exit_code
+    if isinstance(error, OSError):
+        return f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}", 1
+    # torch has no error of its own for the CPU's memory
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        reason = " ".join(str(error).split())
+        return f"out of memory: play fewer seeds at once or a smaller network ({reason})", 1
+    usage = getattr(error, "format_message", None)  # of the parser
+    return None if usage is None else (" ".join(usage().split()), 2)
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere, so that closing it does not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def spread_settings(arguments: Sequence[str]) -> list[str]:

@@ -98,7 +98,8 @@ def fetch(
     wanted = expand(names or [], suite)
     if not wanted:
         raise InputError("name the data sets to fetch, or a --suite")
-    with Progress(console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("fetching", total=len(wanted))
         failed = fetch_all(wanted, openml_cache, notify=note, progress=lambda name: bar.advance(task))
     print(f"{len(wanted) - len(failed)} of {len(wanted)} data sets are in the cache")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-INTERRUPTED = 130  # exit code after Ctrl-C
-
 
 def fail(message: str, code: int) -> int:
     """Say on stderr what failed; return the exit code."""

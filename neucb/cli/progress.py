@@ -54,7 +54,8 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
         TextColumn("{task.fields[rate]:,.0f} rounds/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         words = f"{job.agent_name} on {job.environment['dataset']}, {spec.replicas} seeds"
         task = bar.add_task(words, total=spec.horizon, rate=0.0)
         started = shown = time.monotonic()
@@ -76,7 +77,8 @@ def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], N
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(words, total=None)
         yield (
             lambda total: bar.update(task, total=total),

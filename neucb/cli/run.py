@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from neucb.cli.messages import INTERRUPTED, note
-from neucb.cli.progress import play
-from neucb.cli.tables import print_summary, print_table
-from neucb.errors import DataError, InputError, NeucbError
+from neucb.cli.messages import note
+from neucb.cli.output import Output
+from neucb.errors import DataError, InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neucb.environments.make import EnvironmentOptions
-    from neucb.runner import Run
 
 
 def run(
@@ -137,6 +134,9 @@ def run(
                 **environment,
             )
             output.play(job)
+        except (StoppedError, KeyboardInterrupt):
+            output.finish()
+            raise
         except NeucbError as error:
             if len(names) == 1:
                 raise
@@ -145,70 +145,6 @@ def run(
     if failed:
         lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
-
-
-class Output:
-    """What a run shows and saves.
-
-    Args:
-        folder: for the results.
-        as_json: print JSON and no table.
-        quiet: print the paths of the results only.
-        several: one table for all runs at the end instead of one after each.
-    """
-
-    def __init__(self, folder: Path, *, as_json: bool, quiet: bool, several: bool) -> None:
-        self.folder = folder
-        self.as_json = as_json
-        self.quiet = quiet
-        self.several = several
-        self.figures: list[dict[str, Any]] = []
-
-    def play(self, job: Run) -> None:
-        """Play a run with a progress bar, show its figures, save it.
-
-        Raises:
-            NeucbError: it failed; what was played before is saved.
-            typer.Exit: Ctrl-C ended it early; what was played is saved.
-        """
-        from neucb.results import save
-        from neucb.summary import plain, summary
-
-        try:
-            interrupted = play(job, show=not (self.quiet or self.as_json))
-        except NeucbError as error:
-            if job.log.round > 0:
-                note(f"the {job.log.round} rounds before the failure are saved: {save(job, self.folder).log}")
-            raise error
-        if job.log.round == 0:
-            raise typer.Exit(INTERRUPTED)
-        self.figures.append(summary(job))
-        if not self.several:
-            if self.as_json:
-                print(json.dumps(plain(self.figures[-1])))
-            elif not self.quiet:
-                print_summary(self.figures[-1])
-        saved = save(job, self.folder)
-        if not self.as_json and (self.quiet or not self.several):
-            for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
-                print(f"{label:9}{path}")
-        if interrupted:
-            if self.several:
-                self.finish()
-            note(f"interrupted after round {job.log.round}; the results up to there are saved")
-            raise typer.Exit(INTERRUPTED)
-
-    def finish(self) -> None:
-        """Show the table of several runs."""
-        from neucb.summary import plain
-
-        if not self.several or not self.figures:
-            return
-        if self.as_json:
-            print(json.dumps(plain(self.figures)))
-        elif not self.quiet:
-            print_table(self.figures)
-            print(f"logs, manifests and plots: {self.folder}")
 
 
 def parse_rounds(text: str | None) -> tuple[int, ...] | None:
@@ -234,10 +170,10 @@ def read_costs(path: Path | None) -> NDArray[Any] | None:
         return None
     import numpy as np
 
+    if not path.is_file():
+        raise DataError(f"there is no file {path} with a cost matrix")
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
-    except OSError:
-        raise DataError(f"there is no file {path}") from None
     except ValueError as error:
         raise DataError(f"{path}: the cost matrix must be numbers with commas between: {error}") from None
 

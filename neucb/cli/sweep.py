@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neucb.cli.messages import INTERRUPTED, note
-from neucb.errors import NeucbError
+from neucb.cli.messages import note
+from neucb.errors import NeucbError, StoppedError
 
 if TYPE_CHECKING:
     from neucb.sweeps.spec import Experiment
@@ -57,8 +57,9 @@ def sweep(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        note(f"interrupted; the finished batches are in {folder}, the same command plays the others")
-        raise typer.Exit(INTERRUPTED) from None
+        raise StoppedError(
+            f"interrupted; the finished batches are in {folder}, the same command plays the others"
+        ) from None
     _say(experiment, report, folder, quiet)
 
 
@@ -109,7 +110,8 @@ def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     started = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=0, rate=0.0)
 
         def advance(report: Report) -> None:

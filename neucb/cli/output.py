@@ -1,0 +1,95 @@
+"""What `neucb run` shows and saves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.cli.progress import play
+from neucb.cli.tables import print_summary, print_table
+from neucb.errors import NeucbError, StoppedError
+
+if TYPE_CHECKING:
+    from neucb.runner import Run
+
+
+class Output:
+    """What a run shows and saves.
+
+    Args:
+        folder: for the results.
+        as_json: print JSON and no table.
+        quiet: print the paths of the results only.
+        several: one table for all runs at the end instead of one after each.
+    """
+
+    def __init__(self, folder: Path, *, as_json: bool, quiet: bool, several: bool) -> None:
+        self.folder = folder
+        self.as_json = as_json
+        self.quiet = quiet
+        self.several = several
+        self.figures: list[dict[str, Any]] = []
+
+    def play(self, job: Run) -> None:
+        """Play a run with a progress bar, save it, show its figures.
+
+        Saved first, so that nothing is lost where the output has been closed (`| head`); shown even
+        where the disk is full.
+
+        Raises:
+            NeucbError: the run failed, or could not be saved.
+            StoppedError: Ctrl-C ended it early; what was played is saved.
+        """
+        from neucb.results import save
+
+        try:
+            interrupted = play(job, show=not (self.quiet or self.as_json))
+        except NeucbError as error:
+            raise self._with_what_was_played(job, error) from error
+        if job.log.round == 0:
+            raise KeyboardInterrupt
+        try:
+            saved = save(job, self.folder)
+        finally:
+            self._show(job)
+        if not self.as_json and (self.quiet or not self.several):
+            for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
+                print(f"{label:9}{path}")
+        if interrupted:
+            raise StoppedError(f"interrupted after round {job.log.round}; the results up to there are saved")
+
+    def _with_what_was_played(self, job: Run, error: NeucbError) -> NeucbError:
+        """Save the rounds before a failure; return the error with a word on them."""
+        from neucb.results import save
+
+        if job.log.round == 0:
+            return error
+        try:
+            saved = save(job, self.folder)
+        except NeucbError:
+            return error
+        return type(error)(f"{error}; the {job.log.round} rounds before are in {saved.log}")
+
+    def _show(self, job: Run) -> None:
+        from neucb.summary import plain, summary
+
+        self.figures.append(summary(job))
+        if self.several:
+            return
+        if self.as_json:
+            print(json.dumps(plain(self.figures[-1])))
+        elif not self.quiet:
+            print_summary(self.figures[-1])
+
+    def finish(self) -> None:
+        """Show the table of several runs."""
+        from neucb.summary import plain
+
+        if not self.several or not self.figures:
+            return
+        if self.as_json:
+            print(json.dumps(plain(self.figures)))
+        elif not self.quiet:
+            print_table(self.figures)
+            print(f"logs, manifests and plots: {self.folder}")
