@@ -57,7 +57,7 @@ def read_frame(path: Path, query: str | None = None) -> pd.DataFrame:
     except DataError:
         raise
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         text = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {text[:160]}") from error
