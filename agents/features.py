@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from neucb.agents.hyper import Number, per_replica
+from neucb.agents.initial import draw_fourier, quadratic_columns
 from neucb.errors import InputError
-from neucb.streams import stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from neucb.agents.agent import CountingOracle
     from neucb.agents.prediction import Prediction
     from neucb.spec import Spec
-
-MOST_COLUMNS = 5000  # of quadratic features
 
 
 class FeatureMap(Protocol):
@@ -42,14 +40,8 @@ class Quadratic:
         Raises:
             InputError: d' is above 5,000.
         """
-        d = spec.features
-        columns = d + d * (d + 1) // 2
-        if columns > MOST_COLUMNS:
-            raise InputError(
-                f"quadratic features of {d} columns would be {columns:,}, more than {MOST_COLUMNS:,}; "
-                "take features=fourier"
-            )
-        self._pairs = torch.triu_indices(d, d, device=spec.device)
+        columns = quadratic_columns(spec.features)
+        self._pairs = torch.triu_indices(spec.features, spec.features, device=spec.device)
         return columns
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -85,9 +77,7 @@ class Fourier:
         w = np.empty((spec.replicas, spec.features, self.columns))
         b = np.empty((spec.replicas, 1, self.columns))
         for r, seed in enumerate(spec.seeds):
-            rng = stream(seed, "init")
-            w[r] = rng.standard_normal((spec.features, self.columns))
-            b[r] = rng.uniform(0.0, 2.0 * math.pi, self.columns)
+            w[r], b[r] = draw_fourier(seed, spec.features, self.columns)
         self._w = torch.from_numpy(w).to(spec.device) / bandwidth.view(-1, 1, 1)
         self._b = torch.from_numpy(b).to(spec.device)
         return self.columns

@@ -1,4 +1,4 @@
-"""What replicas draw before they start, theta_0 and signs, and the limits of the perturbation.
+"""What replicas draw, theta_0, signs and noise, and the limits of the perturbation and of linear models.
 
 In numpy, because both engines start from here.
 """
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.constants import FULL_UP_TO
 from neucb.errors import InputError
 from neucb.streams import stream
 
@@ -27,6 +28,9 @@ INITIALISATIONS = {
 SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
 KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
 
+NOISE_ROUNDS = 64  # whose normal numbers are drawn together
+MOST_COLUMNS = 5000  # of quadratic features
+
 
 def draw_network(
     seed: int, blocks: int, inputs: int, width: int, init: Initialisation
@@ -41,6 +45,49 @@ def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
     """Draw the S sign vectors of one replica from its stream "signs": [S, p], 1 for +1, 0 for -1."""
     words = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)
     return np.unpackbits(words).reshape(count, -1)[:, :parameters]
+
+
+def draw_normal(seed: int, block: int, count: int) -> NDArray[np.float64]:
+    """Draw `count` normal numbers for each of 64 rounds from a replica's stream "posterior": [64, count]."""
+    return stream(seed, "posterior", block).standard_normal((NOISE_ROUNDS, count))
+
+
+def draw_fourier(seed: int, inputs: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw w [inputs, columns] at bandwidth 1 and b [columns] of Fourier features from the stream "init"."""
+    rng = stream(seed, "init")
+    return rng.standard_normal((inputs, columns)), rng.uniform(0.0, 2.0 * math.pi, columns)
+
+
+def quadratic_columns(features: int) -> int:
+    """Return the number of columns of quadratic features.
+
+    Raises:
+        InputError: it is above 5,000.
+    """
+    columns = features + features * (features + 1) // 2
+    if columns > MOST_COLUMNS:
+        raise InputError(
+            f"quadratic features of {features} columns would be {columns:,}, more than {MOST_COLUMNS:,}; "
+            "take features=fourier"
+        )
+    return columns
+
+
+def keeps_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
+    """Return whether linear models of so many features keep full covariances.
+
+    Warns:
+        UserWarning: "auto" keeps a diagonal only.
+    """
+    full = covariance == "full" or (covariance == "auto" and features <= FULL_UP_TO)
+    if covariance == "auto" and not full:
+        warnings.warn(
+            f"linear models of {features} features keep the diagonal of their covariance only; "
+            "covariance=full keeps all of it, at d^2 time and memory",
+            UserWarning,
+            stacklevel=3,
+        )
+    return full
 
 
 def offset_scale(c_p: NDArray[np.float64], width: int) -> NDArray[np.float64]:

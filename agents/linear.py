@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from neucb.agents.constants import FULL_UP_TO
 from neucb.agents.covariance import Covariance, DiagonalCovariance, FullCovariance
 from neucb.agents.hyper import Number, per_replica
+from neucb.agents.initial import keeps_full
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 
@@ -72,14 +71,7 @@ class Linear:
             raise InputError("regularization must be > 0")
         self._rows = torch.arange(R, device=spec.device)
         self._theta = penalty.new_zeros(R, B, d)
-        full = self.covariance == "full" or (self.covariance == "auto" and spec.features <= FULL_UP_TO)
-        if self.covariance == "auto" and not full:
-            warnings.warn(
-                f"linear models of {spec.features} features keep the diagonal of their covariance only; "
-                "covariance=full keeps all of it, at d^2 time and memory",
-                UserWarning,
-                stacklevel=2,
-            )
+        full = keeps_full(self.covariance, spec.features)
         kind = FullCovariance if full else DiagonalCovariance
         self._covariance: Covariance = kind(spec, d, penalty)
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from neucb.streams import stream
+from neucb.agents.initial import NOISE_ROUNDS, draw_normal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.spec import Spec
-
-ROUNDS = 64  # whose numbers are drawn together
 
 
 class Noise:
@@ -33,11 +31,9 @@ class Noise:
 
     def normal(self, number: int, count: int) -> Tensor:
         """Return `count` numbers per replica for round `number` >= 1, float64 [R, count]."""
-        block, row = divmod(number - 1, ROUNDS)
+        block, row = divmod(number - 1, NOISE_ROUNDS)
         if self._kept is None or self._kept[0] != (block, count):
-            drawn = [
-                stream(seed, "posterior", block).standard_normal((ROUNDS, count)) for seed in self._spec.seeds
-            ]
+            drawn = [draw_normal(seed, block, count) for seed in self._spec.seeds]
             numbers = torch.from_numpy(np.stack(drawn, axis=1)).to(self._spec.device)
             self._kept = ((block, count), numbers)
         return self._kept[1][row]

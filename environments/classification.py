@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.feedback import Feedback
-from neucb.environments.orders import REACTING, Fixed, make_order
+from neucb.environments.orders import Fixed, Order, make_order
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
 from neucb.errors import InputError
@@ -51,17 +51,25 @@ def load(
 
 @dataclass(frozen=True)
 class Script:
-    """What one replica meets, each [T] int64.
+    """What one replica meets, in numbers known before it plays.
 
     Attributes:
-        rows: row of the table.
-        label: clean label, after drift.
-        seen: label after noise.
+        order: of the rows.
+        rows: [T] row of the table; for whoever plays to fill where the order reacts to the arms.
+        label: [T] clean label, after drift; likewise.
+        seen: [T] label after noise; likewise.
+        part: [T] the part of the run between two drifts.
+        relabel: [parts, K] the labels after drift.
+        shift: [T] by how much noise moves a label, modulo K.
     """
 
+    order: Order
     rows: NDArray[np.int64]
     label: NDArray[np.int64]
     seen: NDArray[np.int64]
+    part: NDArray[np.int64]
+    relabel: NDArray[np.int64]
+    shift: NDArray[np.int64]
 
 
 class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
@@ -188,25 +196,18 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
                 parts.append(drawn)
         return np.stack(parts)
 
-    @property
-    def foreseeable(self) -> bool:
-        """Whether what a replica meets is known before it plays: see `script`."""
-        return self.order not in REACTING
-
     def script(self, seed: int) -> Script:
-        """Return what the replica of this seed meets in every round, whatever it plays.
-
-        Raises:
-            InputError: the order of rows reacts to the agent.
-        """
+        """Return what the replica of this seed meets in every round."""
         arms = self.table.arms
         order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
-        if not isinstance(order, Fixed):
-            raise InputError(f"the rows of the order {self.order} are not known beforehand")
         part = np.searchsorted(self.drift, np.arange(self.horizon), side="right")
-        label = self._permutations(seed)[part, self.encoded.labels[order.rows]]
+        relabel = self._permutations(seed)
         shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
-        return Script(order.rows, label, (label + shift) % arms)
+        if isinstance(order, Fixed):
+            label = relabel[part, self.encoded.labels[order.rows]]
+            return Script(order, order.rows, label, (label + shift) % arms, part, relabel, shift)
+        rows, label, seen = np.zeros((3, self.horizon), dtype=np.int64)
+        return Script(order, rows, label, seen, part, relabel, shift)
 
     def _show(self) -> None:
         """Let every order say which row this round shows."""

@@ -65,8 +65,8 @@ class WeakestClass:
     """
 
     def __init__(self, rows: Rows, labels: Rows, coins: NDArray[np.float64], arms: int) -> None:
-        self._rows = rows
-        self._coins = coins
+        self.rows = rows
+        self.coins = coins
         self._used = np.zeros(len(rows), dtype=np.bool_)
         self._next = 0
         self._queues = [rows[labels[rows] == label].tolist() for label in range(arms)]
@@ -75,11 +75,11 @@ class WeakestClass:
 
     def row(self, t: int) -> int:
         """Return the row of round t."""
-        row = self._weakest() if t >= REACT_AFTER and self._coins[t] < REACT_SHARE else None
+        row = self._weakest() if t >= REACT_AFTER and self.coins[t] < REACT_SHARE else None
         if row is None:
-            while self._used[self._rows[self._next]]:
+            while self._used[self.rows[self._next]]:
                 self._next += 1
-            row = int(self._rows[self._next])
+            row = int(self.rows[self._next])
         self._used[row] = True
         return row
 

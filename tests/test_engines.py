@@ -16,7 +16,7 @@ import torch
 
 import neucb
 from neucb.agents.recipes import RECIPES
-from neucb.engines import replica
+from neucb.engines import networks
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Column, Table
@@ -35,9 +35,24 @@ COMPILED = (
     "sq",
     "kl-squarecb",
     "sq-fastcb",
+    "neural-epsilon",
+    "neural-epsilon-decay",
+    "neural-greedy",
+    "neural-falcon",
+    "neural-ucb",
+    "neural-ts",
     "squarecb",
     "fastcb",
+    "falcon",
+    "epsilon-greedy",
+    "softmax",
+    "linucb",
+    "lints",
+    "glm-ucb",
+    "logistic-ts",
     "uniform",
+    "best-fixed",
+    "supervised",
 )
 
 
@@ -110,6 +125,17 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "loss schedule": ("kl", {"gamma_schedule": "loss", "gamma": 20.0, "intercept": 0.0}),
     "loss schedule, squared": ("squarecb", {"gamma_schedule": "loss", "gamma_power": [0.3, 0.5, 1.0]}),
     "uniform gamma": ("sq", {"gamma": 0.0, "lr_power": 0.5, "width": 1}),
+    "passes": ("neural-falcon", {"passes": 3, "normalize": [0.0, 0.5, 0.3]}),
+    "passes, replay": ("neural-falcon", {"passes": 2, "replay": 3, "radius": 2.0}),
+    "supervised, replay": ("supervised", {"replay": 3, "lr_power": 0.1}),
+    "gradient": ("neural-ucb", {"gradient": "paper", "init": "ntk", "lr": 0.05, "nu": [0.5, 1.0, 3.0]}),
+    "gradient, replay": ("neural-ts", {"replay": 3, "radius": 1.0, "regularization": [0.1, 1.0, 5.0]}),
+    "diagonal": ("linucb", {"covariance": "diagonal", "regularization": [0.1, 1.0, 5.0]}),
+    "diagonal, logistic": ("logistic-ts", {"covariance": "diagonal", "nu": [0.0, 0.3, 1.0]}),
+    "quadratic": ("epsilon-greedy", {"features": "quadratic", "covariance": "diagonal"}),
+    "quadratic, full": ("glm-ucb", {"features": "quadratic", "covariance": "full"}),
+    "fourier": ("lints", {"features": "fourier", "columns": 40, "bandwidth": [0.3, 0.5, 1.0]}),
+    "fourier, epochs": ("falcon", {"features": "fourier", "columns": 20}),
 }
 
 
@@ -122,8 +148,8 @@ def test_settings_mean_the_same_on_both_engines(variant: str) -> None:
 @pytest.fixture
 def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let blocks share one pass, which pays only for large networks."""
-    monkeypatch.setattr(replica, "CACHE_BYTES", 0)
-    monkeypatch.setattr(replica, "DENSE", 0.0)
+    monkeypatch.setattr(networks, "CACHE_BYTES", 0)
+    monkeypatch.setattr(networks, "DENSE", 0.0)
 
 
 @pytest.mark.usefixtures("small_cache")
@@ -147,6 +173,14 @@ def test_graded_costs_and_all_orders() -> None:
     cost = rng.random((3, 3)) * (1 - np.eye(3))
     for order in ("stored", "sorted", "shuffled"):
         assert_same("kl", toy(400), cost=cost, order=order, recycle=True, label_noise=0.2)
+
+
+@pytest.mark.parametrize("name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised"])
+def test_orders_that_react_to_the_agent(name: str) -> None:
+    """Both engines show the same rows, under graded costs, noise and drift."""
+    table = one_hot(650)
+    cost = np.random.default_rng(2).random((4, 4)) * (1 - np.eye(4))
+    assert_same(name, table, cost=cost, order="weakest-class", label_noise=0.2, drift=(550,))
 
 
 def frame_of(name: str, table: Table, seeds: Any, **arguments: Any) -> pd.DataFrame:
@@ -188,13 +222,11 @@ def test_auto_takes_the_compiled_engine_where_it_can() -> None:
     signs = {"perturbations": 3, "radius": 1.0}
     cases: list[tuple[Any, Any, dict[str, Any], str]] = [
         (Thirds(), toy(), {}, "recipes, not agent objects"),
-        ("kl", toy(), {"order": "weakest-class"}, "weakest-class depend on the arms"),
         ("kl", toy(), {"delay": 3}, "delayed"),
         ("kl", "synthetic:linear", {}, "not SyntheticVectorEnv"),
         ("kl-perturbed", toy(), {"settings": signs}, "radius"),
-        ("supervised", toy(), {}, "supervised"),
-        ("squarecb", toy(), {"settings": {"features": "quadratic"}}, "quadratic"),
-        ("squarecb", toy(), {"settings": {"covariance": "diagonal"}}, "full covariances"),
+        ("exp4", toy(), {}, "exp4"),
+        ("neural-ucb", toy(), {"settings": {"matrix": "full", "width": 4}}, "diagonal"),
     ]
     for agent, data, arguments, words in cases:
         assert prepare(agent, data, 10, 1, **arguments).engine == "torch"
@@ -274,15 +306,16 @@ def test_bad_settings_are_refused_alike() -> None:
 CODE = """
 import json, sys
 import neucb
-from neucb.engines import kernels
+from neucb.engines.kernels.linear import linear
+from neucb.engines.kernels.neural import neural
 from neucb.runner import prepare
 for agent in ("kl", "squarecb", "uniform"):
     job = prepare(agent, "covertype", 200, 2, source="bundled")
     job.play()
     assert job.engine == "compiled"
 print(json.dumps({
-    "misses": sum(sum(k.stats.cache_misses.values()) for k in (kernels.neural, kernels.linear)),
-    "hits": sum(sum(k.stats.cache_hits.values()) for k in (kernels.neural, kernels.linear)),
+    "misses": sum(sum(k.stats.cache_misses.values()) for k in (neural, linear)),
+    "hits": sum(sum(k.stats.cache_hits.values()) for k in (neural, linear)),
     "imported": sorted({"torch", "openml", "sklearn"} & set(sys.modules)),
 }))
 """

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from neucb.agents.constants import FULL_UP_TO
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.errors import InputError, unknown_name
 
@@ -16,28 +15,8 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "compiled", "torch"]
 
-ORACLES = ("neural", "linear")
-RULES = ("inverse-gap", "fast-inverse-gap")
-SETTINGS = (
-    "width",
-    "lr",
-    "lr_power",
-    "radius",
-    "intercept",
-    "init",
-    "normalize",
-    "replay",
-    "c_p",
-    "perturbations",
-    "regularization",
-    "covariance",
-    "features",
-    "columns",
-    "bandwidth",
-    "gamma",
-    "gamma_power",
-    "gamma_schedule",
-)
+KINDS = ("reduction", "uniform", "best-fixed", "supervised")
+WRAPPERS = ("none", "epochs", "epochs-passes", "gradient-norm")
 
 
 def choose(
@@ -80,30 +59,12 @@ def refusal(
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
-    if not env.foreseeable:
-        return f"the rows of the order {env.order} depend on the arms played"
-    if recipe.kind == "uniform":
-        return None
-    known = recipe.oracle in ORACLES and recipe.rule in RULES and recipe.wrapper == "none"
-    if recipe.kind != "reduction" or not known:
+    if recipe.kind not in KINDS or recipe.wrapper not in WRAPPERS:
         return f"it does not know {recipe.name}"
-    unknown = sorted(set(settings) - set(SETTINGS))
-    if unknown:
-        return f"it does not know the setting {unknown[0]}"
-    if recipe.oracle == "linear":
-        return _linear_refusal(settings, spec)
+    if settings.get("matrix") == "full":
+        return "it keeps the diagonal of a gradient's matrix only"
     if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
         return "it keeps no radius with finitely many perturbations"
-    return None
-
-
-def _linear_refusal(settings: Mapping[str, Any], spec: Spec) -> str | None:
-    if settings["features"] != "linear":
-        return f"it does not know {settings['features']} features"
-    if settings["covariance"] == "diagonal" or (
-        settings["covariance"] == "auto" and spec.features > FULL_UP_TO
-    ):
-        return "it keeps full covariances only"
     return None
 
 

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.engines import kernels
-from neucb.engines.replica import Replica, Settings, check, make_replica
+from neucb.engines.kernels.types import BLOCK, NOT_FINITE
+from neucb.engines.replica import Replica, check, make_replica
 from neucb.loop import bad_context, diverged, no_distribution
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
+    from neucb.engines.stage import Settings
     from neucb.environments.classification import ClassificationVectorEnv
     from neucb.errors import NeucbError
     from neucb.log import RunLog
     from neucb.loop import Progress
 
-FIRST_ROUNDS = 8 * kernels.BLOCK  # of all replicas before the log and the progress hear of them
+FIRST_ROUNDS = 8 * BLOCK  # of all replicas before the log and the progress hear of them
 SECONDS = 0.1  # that they should wait from then on
-MOST_ROUNDS = 512 * kernels.BLOCK
+MOST_ROUNDS = 512 * BLOCK
 SAY_AFTER = 1.0  # seconds of compiling
 
 
@@ -59,7 +60,7 @@ class Compiled:
         self.settings = settings
         self.env = env
         self.log = log
-        self.threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        self.threads = threads or _cores()
 
     def load(self) -> None:
         """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
@@ -113,16 +114,16 @@ class Compiled:
             if progress is not None:
                 progress(stop)
             speed = (stop - start) / (time.perf_counter() - began)
-            blocks = int(SECONDS * speed) // kernels.BLOCK
-            rounds = min(max(blocks * kernels.BLOCK, kernels.BLOCK), MOST_ROUNDS)
+            blocks = int(SECONDS * speed) // BLOCK
+            rounds = min(max(blocks * BLOCK, BLOCK), MOST_ROUNDS)
             start = stop
 
     def _count(self, replicas: Sequence[Replica], start: int, stop: int) -> None:
         """Bring rounds start..stop-1 of all replicas into the log."""
-        label = np.stack([one.script.label[start:stop] for one in replicas])
-        seen = np.stack([one.script.seen[start:stop] for one in replicas])
-        action = np.stack([one.record.action[start:stop] for one in replicas])
-        predicted = np.stack([one.record.predicted[start:stop] for one in replicas])
+        label = np.stack([one.stage.script.label[start:stop] for one in replicas])
+        seen = np.stack([one.stage.script.seen[start:stop] for one in replicas])
+        action = np.stack([one.stage.record.action[start:stop] for one in replicas])
+        predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
         self.log.extend(label, feedback.expected, figures, predicted if replicas[0].predicts else None)
@@ -133,9 +134,16 @@ class Compiled:
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
         for r in failed:
-            if not np.isfinite(contexts[replicas[r].script.rows[t]]).all():
+            if not np.isfinite(contexts[replicas[r].stage.script.rows[t]]).all():
                 return bad_context(t, seeds[r])
         for r in failed:
-            if replicas[r].record.status[0] == kernels.NOT_FINITE:
+            if replicas[r].stage.record.status[0] == NOT_FINITE:
                 return diverged(t, seeds[r])
-        return no_distribution(t, seeds[failed[0]], replicas[failed[0]].record.p)
+        return no_distribution(t, seeds[failed[0]], replicas[failed[0]].stage.record.p)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,43 @@
+"""Decorators of compiled functions; and numba's cache on disk, made to know all files they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache
+
+from neucb.agents import constants
+from neucb.environments import orders
+
+SOURCES = (*sorted(Path(__file__).parent.glob("*.py")), Path(constants.__file__), Path(orders.__file__))
+DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
+
+# Inlined by force: a call would cost more than many of these functions, since it passes each array of
+# a tuple as ten numbers. Without wrappers for the interpreter, which calls kernels only.
+INLINED: dict[str, Any] = {
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
+exact: Any = njit(**INLINED)
+fast: Any = njit(**INLINED, fastmath={"contract", "reassoc", "nsz", "arcp"})
+KERNEL: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+
+
+class _Cache(FunctionCache):
+    """The cache of one kernel. By itself numba renews it when the kernel's own file has changed only."""
+
+    def _index_key(self, *arguments: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(*arguments), DIGEST)  # type: ignore[no-untyped-call]
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that the interpreter calls; it holds no GIL."""
+    dispatcher: Any = njit(**KERNEL)(function)
+    dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    return dispatcher

@@ -1,0 +1,293 @@
+"""The codes and values that kernels take."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SQUARED, KL = 0, 1  # losses
+# Rules; those from LOWER_CONFIDENCE on need standard deviations.
+INVERSE_GAP, FAST_INVERSE_GAP, EPSILON_GREEDY, SOFTMAX, LOWER_CONFIDENCE, THOMPSON = range(6)
+TIME, LOSS, DOUBLING, DECAY = range(4)  # schedules of a rule's strength
+EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from which samples
+# How theta is kept: as it is; as theta_0 + s G, for projections and for the expected perturbation;
+# as phi + E' v, for finitely many signs.
+PLAIN, PROJECTED, EXPECTED, SIGNS = range(4)
+LINEAR, QUADRATIC, FOURIER = range(3)  # features
+FINE, NOT_FINITE, NO_DISTRIBUTION = range(3)  # how a kernel ended
+OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
+
+BLOCK = 32  # rounds whose rows are fetched together
+GROUP = 10  # signs of one parameter that share a word
+TILE = 512  # columns of a product that are worked on together
+
+
+class World(NamedTuple):
+    """What one replica meets.
+
+    Attributes:
+        contexts: [N, d] rows of the table.
+        cost: [K, K] loss of an arm (column) under a label (row).
+        expected: [K, K] the same in expectation over the noise.
+        rows: [T] row of every round.
+        label: [T] clean label of every round.
+        seen: [T] label of every round, after noise.
+        dice: [T] uniform numbers in [0, 1).
+    """
+
+    contexts: Array
+    cost: Array
+    expected: Array
+    rows: Array
+    label: Array
+    seen: Array
+    dice: Array
+
+
+class Rule(NamedTuple):
+    """The exploration rule; `scale` and `power` are those of gamma, epsilon or nu."""
+
+    code: int
+    schedule: int
+    scale: float
+    power: float
+
+
+class Timing(NamedTuple):
+    """When an oracle learns, and how often it goes through the samples of an epoch."""
+
+    code: int
+    passes: int
+
+
+class Record(NamedTuple):
+    """What came of the rounds.
+
+    Attributes:
+        action: [T] arms.
+        predicted: [T] predicted losses of these arms.
+        p: [K] the distribution of the last round.
+        status: [1] how the kernel ended.
+    """
+
+    action: Array
+    predicted: Array
+    p: Array
+    status: Array
+
+
+class Belief(NamedTuple):
+    """What an oracle says of the arms in a round, and the numbers that a rule draws.
+
+    Attributes:
+        mean: [K] predicted losses.
+        output: [K] the same before the link.
+        std: [K] standard deviations of `output`, for rules that need them.
+        noise: [rounds, K] standard normal numbers, for the rule that draws.
+    """
+
+    mean: Array
+    output: Array
+    std: Array
+    noise: Array
+
+
+class Learner(NamedTuple):
+    """The hyper-parameters of a network; `c` is c_p m^(-1/4)."""
+
+    loss: int
+    kind: int
+    timing: Timing
+    lr: float
+    lr_power: float
+    radius: float
+    intercept: float
+    factor: float
+    normalize: float
+    c: float
+
+
+class Signs(NamedTuple):
+    """The sign vectors of one replica, and working memory for them.
+
+    Attributes:
+        words: [groups, d + 1, K m] uint16, the signs of every parameter of the first layer.
+        head: [S, m] the signs of the second layer.
+        gram: [S, S] products of the sign vectors.
+        v: [S] coefficients of the sign vectors in theta.
+        u: [S] products of the sign vectors and theta - theta_0.
+        along: [S] products of the sign vectors and the gradient.
+        residual: [S].
+        table: [2^min(S, GROUP)].
+    """
+
+    words: Array
+    head: Array
+    gram: Array
+    v: Array
+    u: Array
+    along: Array
+    residual: Array
+    table: Array
+
+
+class Network(NamedTuple):
+    """The weights of one replica. They lie input-major, [inputs, K m].
+
+    So an input that is 0 costs nothing and the inner loops are long. The last input is the constant
+    one.
+
+    Attributes:
+        first: [d + 1, K m] first layer of theta, G or phi.
+        head: [m] second layer of the same.
+        start: [d + 1, K m] first layer of theta_0; empty where it is not needed.
+        start_head: [m] second layer of theta_0.
+        squares: [d + 1] float64, sums of the squares of all inputs so far.
+        signs: for SIGNS, else None.
+    """
+
+    first: Array
+    head: Array
+    start: Array
+    start_head: Array
+    squares: Array
+    signs: Any
+
+
+class Shared(NamedTuple):
+    """Working memory where a block of rounds shares one pass through the first layer.
+
+    Contexts do not depend on arms, and a step on x by delta changes what a later x' sees by
+    <x, x'> delta, on one arm.
+
+    Attributes:
+        x: [B, d + 1] rows.
+        scaled: [B, d + 1] the same times their step sizes.
+        gram: [B, B] products of a row of `scaled` and a later one of x.
+        arm: [B] arms played.
+    """
+
+    x: Array
+    scaled: Array
+    gram: Array
+    arm: Array
+
+
+class Work(NamedTuple):
+    """Working memory of a network, B = BLOCK rounds long.
+
+    Attributes:
+        inputs: [B, d + 2] the inputs that are not 0.
+        value: [B, d + 2] and what they are.
+        step: [B, d + 2] the same times their step sizes.
+        filled: [B] how many.
+        size: [B, d + 1] step sizes of all inputs.
+        hidden: [B, K m] hidden layer.
+        moved: [B, K m] the part of it that G makes; the same memory where there is no G.
+        delta: [B, m] steps on the arms' blocks.
+        again: [m] what `moved` is with step sizes.
+        head: [m] second layer of theta.
+        f: [K] outputs.
+        shared: where blocks share a pass, else None.
+    """
+
+    inputs: Array
+    value: Array
+    step: Array
+    filled: Array
+    size: Array
+    hidden: Array
+    moved: Array
+    delta: Array
+    again: Array
+    head: Array
+    f: Array
+    shared: Any
+
+
+class Confidence(NamedTuple):
+    """1 / U of a network's gradients, see `neucb.agents.gradient_norm`, and working memory.
+
+    Attributes:
+        first: [d + 1, K m] first layer.
+        head: [m] second layer.
+        square: square of the factor of the gradient.
+        penalty: lambda.
+        value: [d + 2] squares of inputs.
+        z: [K m].
+    """
+
+    first: Array
+    head: Array
+    square: float
+    penalty: float
+    value: Array
+    z: Array
+
+
+class Features(NamedTuple):
+    """How a linear model maps contexts, and working memory.
+
+    Attributes:
+        code: LINEAR, QUADRATIC or FOURIER.
+        w: [d, columns] and b: [columns], of Fourier features.
+        z: [columns].
+    """
+
+    code: int
+    w: Array
+    b: Array
+    z: Array
+
+
+class Models(NamedTuple):
+    """N linear models per arm, N = 1 but for ensembles.
+
+    Attributes:
+        diagonal: whether `covariance` is [N, K, 1, d + 1], the diagonal of A itself.
+        theta: [N, K, d + 1].
+        covariance: [N, K, d + 1, d + 1] A^-1.
+        counts: [T, N] how often a member counts the sample of a round; empty but for ensembles.
+    """
+
+    loss: int
+    timing: Timing
+    diagonal: bool
+    theta: Array
+    covariance: Array
+    counts: Array
+
+
+class Reaction(NamedTuple):
+    """An order that depends on the arms played, see `neucb.environments.orders.WeakestClass`.
+
+    Attributes:
+        shuffled: [N] an order of all rows.
+        labels: [N] labels of the table.
+        coins: [T] uniform numbers.
+        shift: [T] by how much noise moves a label.
+        relabel: [parts, K] labels after drift.
+        part: [T] of the run.
+        used: [N] which rows were shown.
+        queue: [N] rows by label, each label's in the shuffled order.
+        first, last: [K] where a label's rows start and end in the queue.
+        loss, met: [K] sum of the losses of each label, and how often it was shown.
+        next: [1] place in the shuffled order.
+    """
+
+    shuffled: Array
+    labels: Array
+    coins: Array
+    shift: Array
+    relabel: Array
+    part: Array
+    used: Array
+    queue: Array
+    first: Array
+    last: Array
+    loss: Array
+    met: Array
+    next: Array

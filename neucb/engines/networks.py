@@ -1,0 +1,194 @@
+"""Networks for the kernels: from a recipe and its settings to weights and working memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.hyper import each
+from neucb.agents.initial import (
+    INITIALISATIONS,
+    check_expected,
+    check_signs,
+    draw_network,
+    draw_signs,
+    offset_scale,
+)
+from neucb.agents.recipe import Recipe
+from neucb.engines.kernels import types
+from neucb.engines.kernels.neural import neural
+from neucb.engines.stage import LOSSES, Play, Settings, Stage, make_rule, make_timing, updates_before
+from neucb.spec import Spec
+from neucb.streams import stream
+
+# Sharing one pass between the rounds of a block pays where rows are dense and weights outgrow the
+# second-level cache; both measured.
+DENSE = 0.7
+CACHE_BYTES = 2**19
+
+
+def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+    """Return what plays the rounds of an agent with one network."""
+    network = make_network(recipe, own, spec, seed)
+    learner = make_learner(recipe, own)
+    further = int(own["replay"]) - 1  # steps an update
+    at_once = learner.timing.code == types.EVERY_ROUND and stage.reaction is None and further == 0
+    work = make_work(network, spec.arms, shared=at_once and _pays(stage.world.contexts, network))
+    confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
+    rule, memory, past = make_rule(recipe, own), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
+
+    def play(start: int, stop: int) -> int:
+        first, last = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
+        draws = past.random((last - first, further))
+        belief = stage.belief(rule, start, stop)
+        played: int = neural(
+            stage.world,
+            stage.reaction,
+            rule,
+            learner,
+            network,
+            confidence,
+            memory,
+            stage.record,
+            belief,
+            work,
+            draws,
+            start,
+            stop,
+        )
+        return played
+
+    return play
+
+
+def _pays(contexts: NDArray[Any], network: types.Network) -> bool:
+    """Return whether blocks of rounds should share one pass."""
+    some = contexts[:1000]
+    dense = bool(np.count_nonzero(some) >= DENSE * some.size)
+    return dense and network.first.nbytes > CACHE_BYTES and network.signs is None
+
+
+def _kind(recipe: Recipe, own: Settings) -> int:
+    if not recipe.perturbed:
+        return types.PROJECTED if math.isfinite(own["radius"]) else types.PLAIN
+    return types.EXPECTED if math.isinf(own["perturbations"]) else types.SIGNS
+
+
+def make_learner(recipe: Recipe, own: Settings) -> types.Learner:
+    """Return the hyper-parameters of one replica as the kernels take them."""
+    width = own["width"]
+    c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
+    return types.Learner(
+        LOSSES[recipe.loss],
+        _kind(recipe, own),
+        make_timing(recipe, own),
+        float(own["lr"]),
+        float(own["lr_power"]),
+        float(own["radius"]),
+        float(own["intercept"]),
+        INITIALISATIONS[own["init"]](width)[2],
+        float(own["normalize"]),
+        float(c),
+    )
+
+
+def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Network:
+    """Draw theta_0 and the signs of one replica."""
+    kind = _kind(recipe, own)
+    blocks, head = draw_network(seed, spec.arms, spec.features + 1, own["width"], own["init"])
+    first = _columns(blocks).astype(spec.dtype)
+    head = head.astype(spec.dtype)
+    start, start_head = first[:0], head[:0]
+    if kind in (types.PROJECTED, types.EXPECTED):
+        start, start_head, first, head = first, head, np.zeros_like(first), np.zeros_like(head)
+    signs = None
+    if kind == types.SIGNS:
+        signs = make_signs(seed, int(own["perturbations"]), blocks.shape, spec.dtype)
+    return types.Network(first, head, start, start_head, np.zeros(spec.features + 1), signs)
+
+
+def _columns(blocks: NDArray[Any]) -> NDArray[Any]:
+    """Bring [..., K, m, d] to [..., d, K m]."""
+    moved = np.moveaxis(blocks, -1, -3)
+    return np.ascontiguousarray(moved.reshape(*moved.shape[:-2], -1))
+
+
+def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> types.Signs:
+    """Draw the signs of one replica."""
+    K, m, d = shape
+    group = types.GROUP
+    bits = draw_signs(seed, count, K * m * d + m)
+    first = _columns(bits[:, : K * m * d].reshape(count, K, m, d))
+    words = np.zeros((-(-count // group), *first.shape[1:]), np.uint16)
+    for s in range(count):
+        words[s // group] |= first[s].astype(np.uint16) << (s % group)
+    signs = bits.astype(dtype) * 2 - 1
+    v, u, along, residual = np.zeros((4, count), dtype)
+    table = np.empty(1 << min(count, group), dtype)
+    head = np.ascontiguousarray(signs[:, K * m * d :])
+    return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table)
+
+
+def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
+    """Return the working memory of one replica; `shared`, whether blocks share a pass."""
+    inputs, columns = network.first.shape
+    block, width, dtype = types.BLOCK, columns // arms, network.first.dtype
+    hidden = np.empty((block, columns), dtype)
+    return types.Work(
+        inputs=np.empty((block, inputs + 1), np.int64),
+        value=np.empty((block, inputs + 1), dtype),
+        step=np.empty((block, inputs + 1), dtype),
+        filled=np.empty(block, np.int64),
+        size=np.empty((block, inputs), dtype),
+        hidden=hidden,
+        moved=np.empty_like(hidden) if len(network.start) else hidden,
+        delta=np.empty((block, width), dtype),
+        again=np.empty(width, dtype),
+        head=np.empty(width, dtype),
+        f=np.empty(arms),
+        shared=_shared(inputs, dtype) if shared else None,
+    )
+
+
+def _shared(inputs: int, dtype: np.dtype[Any]) -> types.Shared:
+    block = types.BLOCK
+    x, scaled = np.empty((block, inputs), dtype), np.empty((block, inputs), dtype)
+    return types.Shared(x, scaled, np.empty((block, block), dtype), np.empty(block, np.int64))
+
+
+def make_confidence(own: Settings, network: types.Network, learner: types.Learner) -> types.Confidence:
+    """Return 1 / U_0 of one replica."""
+    penalty = float(own["regularization"])
+    square = learner.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
+    inputs, columns = network.first.shape
+    dtype = network.first.dtype
+    return types.Confidence(
+        np.full((inputs, columns), 1.0 / penalty, dtype),
+        np.full(own["width"], 1.0 / penalty, dtype),
+        square,
+        penalty,
+        np.empty(inputs + 1, dtype),
+        np.empty(columns, dtype),
+    )
+
+
+def check_network(recipe: Recipe, settings: Settings, spec: Spec) -> None:
+    """Check the perturbation of all replicas together, as the torch agents do.
+
+    Raises:
+        InputError: a perturbation under which training diverges.
+    """
+    if not recipe.perturbed:
+        return
+    rate, c_p = (each(settings[name], spec.replicas) for name in ("lr", "c_p"))
+    width = int(settings["width"])
+    c = offset_scale(c_p, width)
+    if math.isinf(settings["perturbations"]):
+        check_expected(rate, c)
+    else:
+        parameters = spec.arms * width * (spec.features + 1) + width
+        count = int(settings["perturbations"])
+        check_signs(rate, c, count=count, parameters=parameters, width=width, loss=recipe.loss)

@@ -1,0 +1,135 @@
+"""Stage: what every kernel takes of a replica's world; and the codes of rules and timings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.epochs import epoch_start
+from neucb.agents.initial import NOISE_ROUNDS, draw_normal
+from neucb.agents.recipe import Recipe
+from neucb.engines.kernels import types
+from neucb.environments.classification import ClassificationVectorEnv, Script
+from neucb.environments.orders import WeakestClass
+from neucb.spec import Spec
+from neucb.streams import stream
+
+LOSSES = {"squared": types.SQUARED, "kl": types.KL}
+RULES = {
+    "inverse-gap": types.INVERSE_GAP,
+    "fast-inverse-gap": types.FAST_INVERSE_GAP,
+    "softmax": types.SOFTMAX,
+    "lower-confidence": types.LOWER_CONFIDENCE,
+    "thompson": types.THOMPSON,
+}
+SCHEDULES = {"time": types.TIME, "loss": types.LOSS}
+
+Settings = Mapping[str, Any]
+Play = Callable[[int, int], int]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What every kernel takes of a replica.
+
+    Attributes:
+        seed: the replica's.
+        script: what it meets.
+        world: the same for the kernels.
+        reaction: of an order that depends on the arms played, else None.
+        record: what came of it.
+    """
+
+    seed: int
+    script: Script
+    world: types.World
+    reaction: types.Reaction | None
+    record: types.Record
+
+    def belief(self, rule: types.Rule, start: int, stop: int) -> types.Belief:
+        """Return memory for predictions, and the noise of rounds start..stop-1 where the rule draws."""
+        arms = len(self.record.p)
+        mean, output, std = np.empty((3, arms))
+        noise = np.empty((0, arms))
+        if rule.code == types.THOMPSON and stop > start:
+            first, last = start // NOISE_ROUNDS, (stop - 1) // NOISE_ROUNDS
+            blocks = [draw_normal(self.seed, block, arms) for block in range(first, last + 1)]
+            noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
+        return types.Belief(mean, output, std, noise)
+
+
+def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:
+    """Draw what the replica of this seed meets."""
+    script = env.script(seed)
+    dice = stream(seed, "action").random(spec.horizon)
+    contexts = np.ascontiguousarray(env.encoded.contexts)
+    feedback = env.feedback
+    expected = np.ascontiguousarray(feedback.expected)
+    world = types.World(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
+    record = types.Record(
+        np.empty(spec.horizon, np.int64), np.empty(spec.horizon), np.empty(spec.arms), np.zeros(1, np.int64)
+    )
+    return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
+
+
+def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types.Reaction | None:
+    """Return an order that depends on the arms played as the kernels take it; None for the others."""
+    order = script.order
+    if not isinstance(order, WeakestClass):
+        return None
+    ranked = labels[order.rows]
+    counts = np.bincount(ranked, minlength=arms)
+    last = np.cumsum(counts)
+    loss, met = np.zeros((2, arms))
+    return types.Reaction(
+        shuffled=order.rows,
+        labels=labels,
+        coins=order.coins,
+        shift=script.shift,
+        relabel=script.relabel,
+        part=script.part,
+        used=np.zeros(len(labels), np.bool_),
+        queue=order.rows[np.argsort(ranked, kind="stable")],
+        first=last - counts,
+        last=last,
+        loss=loss,
+        met=met,
+        next=np.zeros(1, np.int64),
+    )
+
+
+def make_rule(recipe: Recipe, own: Settings) -> types.Rule:
+    """Return the recipe's exploration rule."""
+    match recipe.rule:
+        case "epsilon-greedy":
+            epsilon, power = float(own["epsilon"]), float(own["epsilon_power"])
+            return types.Rule(types.EPSILON_GREEDY, types.DECAY, epsilon, power)
+        case "falcon":
+            return types.Rule(types.INVERSE_GAP, types.DOUBLING, float(own["gamma"]), 0.0)
+        case "inverse-gap" | "fast-inverse-gap" | "softmax":
+            schedule = SCHEDULES[own["gamma_schedule"]]
+            return types.Rule(RULES[recipe.rule], schedule, float(own["gamma"]), float(own["gamma_power"]))
+        case "lower-confidence" | "thompson":
+            return types.Rule(RULES[recipe.rule], types.TIME, float(own["nu"]), 0.0)
+        case _:
+            return types.Rule(types.EPSILON_GREEDY, types.DECAY, 0.0, 0.0)
+
+
+def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
+    """Return when the recipe's oracle learns."""
+    if recipe.kind == "supervised":
+        return types.Timing(types.ALL_ARMS, 1)
+    if recipe.wrapper in ("epochs", "epochs-passes"):
+        return types.Timing(types.EPOCHS, int(own.get("passes", 1)))
+    return types.Timing(types.EVERY_ROUND, 1)
+
+
+def updates_before(timing: types.Timing, t: int, arms: int) -> int:
+    """Return the number of updates made before round t = 0, 1, ..., as `kernels.updates` counts them."""
+    if timing.code == types.EPOCHS:
+        return timing.passes * epoch_start(t + 1)
+    return arms * t if timing.code == types.ALL_ARMS else t
