@@ -27,7 +27,8 @@ def test_build_maps_the_folders() -> None:
     tool = project["tool"]["setuptools"]
     mapped = {f"neucb.{folder}": folder for folder in FOLDERS} | {"neucb": "neucb"}
     assert tool["package-dir"] == mapped
-    own = {f"neucb.{path.parent.name}" for path in (ROOT / "neucb").glob("*/__init__.py")}
+    found = (path.parent.relative_to(ROOT) for path in (ROOT / "neucb").rglob("__init__.py"))
+    own = {".".join(folder.parts) for folder in found}
     assert sorted(tool["packages"]) == sorted(mapped.keys() | own)
 
 
