@@ -126,6 +126,10 @@ class Reduction:
         """What the rule may know of the round that is about to be played."""
         return replace(self._round, pending=self.pending) if self.pending else self._round
 
+    def extend(self, rounds: int) -> None:
+        """Learn that `rounds` more rounds follow those that were played."""
+        self._round = replace(self._round, horizon=self._round.number - 1 + rounds)
+
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Pass what was seen on to the oracle."""
         self.oracle.update(context, action, loss)

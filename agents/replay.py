@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -36,11 +36,14 @@ class Memory:
         self._weight = torch.ones(T, R, dtype=dtype, device=spec.device)
         self._streams = [stream(seed, "replay") for seed in spec.seeds]
         self._rows = torch.arange(R, device=spec.device)
+        self._draws: Tensor | None = None
         self._count = count
         self._size = 0
 
     def add(self, x: Tensor, block: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
         """Keep samples: x [R, d], their blocks [R], targets [R] and weights [R], 1 by default."""
+        if self._size == len(self._x):
+            self._grow()
         self._x[self._size] = x
         self._block[self._size] = block
         self._target[self._size] = target
@@ -48,12 +51,28 @@ class Memory:
             self._weight[self._size] = weight
         self._size += 1
 
+    def _grow(self) -> None:
+        """Make room for as many samples again: a trained agent goes on."""
+        kept = self._x, self._block, self._target
+        self._x, self._block, self._target = (torch.cat([one, torch.empty_like(one)]) for one in kept)
+        self._weight = torch.cat([self._weight, torch.ones_like(self._weight)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept, without the room for more."""
+        kept = {name: getattr(self, name)[: self._size] for name in ("_x", "_block", "_target", "_weight")}
+        return {**kept, "_streams": self._streams, "_draws": self._draws, "_size": self._size}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what was kept."""
+        vars(self).update(state)
+
     def draw(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Yield samples (x, blocks, targets, weights), drawn with replacement from those kept."""
         chunk = (self._size - 1) % DRAW_AHEAD
         if chunk == 0:
             drawn = [rng.random((DRAW_AHEAD, self._count)) for rng in self._streams]
             self._draws = torch.from_numpy(np.stack(drawn, 2)).to(self._rows.device)
+        assert self._draws is not None
         index = (self._draws[chunk] * self._size).long()  # [count, R]
         for past in index:
             here = (past, self._rows)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from neucb.runner import run
     from neucb.spec import Spec
     from neucb.sweeps.load import load_results
+    from neucb.trained import Trained, load_agent
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "SingleEnv",
     "Spec",
     "SyntheticVectorEnv",
+    "Trained",
+    "load_agent",
     "load_results",
     "run",
 ]
@@ -47,6 +50,8 @@ _HOMES = {
     "Spec": "neucb.spec",
     "SyntheticVectorEnv": "neucb.environments.synthetic",
     "load_results": "neucb.sweeps.load",
+    "Trained": "neucb.trained",
+    "load_agent": "neucb.trained",
     "run": "neucb.runner",
 }
 

@@ -13,6 +13,8 @@ from neucb.spec import Spec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from neucb.trace import Trace
+
 PER_DECADE = 20
 CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
@@ -38,13 +40,15 @@ class RunLog:
 
     Attributes:
         spec: the shape of the run.
+        trace: of every round, or None.
         round: rounds counted so far.
         sums: name -> [R] cumulative figures up to now.
         arm_losses: [R, K] cumulative expected loss of each arm.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, trace: Trace | None = None) -> None:
         self.spec = spec
+        self.trace = trace
         self.round = 0
         self._due = iter(log_spaced(spec.horizon))
         self._next = next(self._due)

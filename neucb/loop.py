@@ -80,7 +80,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
         distribution = ask(agent, context, mask)
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
-        action = sample(_probabilities(distribution, available, spec, t), dice[:, t])
+        probability = _probabilities(distribution, available, spec, t)
+        action = sample(probability, dice[:, t])
+        shown = getattr(env, "rows", None)
         observation, reward, _, truncated, info = env.step(action)
         loss = 1.0 - np.asarray(reward, dtype=np.float64)
         if learn_all is not None:
@@ -91,6 +93,11 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
                 torch.as_tensor(action, device=spec.device),
                 torch.as_tensor(loss, dtype=dtype, device=spec.device),
             )
+        if log.trace is not None:
+            known = {"context": shown, "label": info.get("label")}
+            figures = {name: value for name, value in known.items() if value is not None}
+            figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
+            log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
         log.add(loss, info, None if predicted is None else predicted[rows, action])
         if progress is not None:
             progress(t + 1)

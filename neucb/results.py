@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved:
-    """Paths of what a run left on disk."""
+    """Paths of what a run left on disk; `trace` is None where none was asked for."""
 
     log: Path
     manifest: Path
     plot: Path
+    trace: Path | None = None
 
 
 def configuration(job: Run) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def configuration(job: Run) -> dict[str, Any]:
         "environment": job.environment,
         "spec": spec,
         "engine": job.engine,
-        **({} if job.plugin is None else {"code": job.plugin.origin}),
+        **job.candidate.origin,
     }
 
 
@@ -50,7 +51,7 @@ def stem(job: Run) -> str:
 
 
 def save(job: Run, folder: Path) -> Saved:
-    """Write log, manifest and plot of a run into `folder`; each file appears whole or not at all.
+    """Write log, trace, manifest and plot of a run into `folder`; each file appears whole or not at all.
 
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
@@ -58,12 +59,17 @@ def save(job: Run, folder: Path) -> Saved:
     from neucb.plots import regret_figure
 
     name = stem(job)
-    saved = Saved(*(folder / f"{name}{suffix}" for suffix in (".parquet", ".json", ".png")))
+    trace = None if job.log.trace is None else job.log.trace.frame(job.log.round)
+    beside = None if trace is None else folder / f"{name}_trace.parquet"
+    log, described, plot = (folder / f"{name}{suffix}" for suffix in (".parquet", ".json", ".png"))
+    saved = Saved(log, described, plot, beside)
     frame = job.frame()
     frame.attrs.clear()  # they are in the manifest
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(saved.log, lambda path: frame.to_parquet(path, index=False))
+        if trace is not None and beside is not None:
+            write_whole(beside, lambda path: trace.to_parquet(path, index=False))
         text = json.dumps(plain(manifest(job)), indent=2, default=str)
         write_whole(saved.manifest, lambda path: path.write_text(text + "\n", encoding="utf-8"))
         figure = regret_figure(job.frame())

@@ -6,11 +6,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from gymnasium.vector import VectorEnv
 
-from neucb.agents.recipe import Recipe
+from neucb.candidate import Candidate, find_candidate
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.environments.make import EnvironmentOptions, make_environment
@@ -20,15 +20,17 @@ from neucb.environments.table import Table
 from neucb.errors import InputError
 from neucb.log import RunLog
 from neucb.loop import Progress
-from neucb.plugins import Plugin, find_agent, find_dataset
+from neucb.plugins import find_dataset
 from neucb.seeds import parse_seeds
 from neucb.spec import Spec
+from neucb.trace import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.agents.agent import Agent
     from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.trained import Trained
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
     Dataset = str | Table | Encoded | Ranking | pd.DataFrame | AnyVectorEnv
@@ -40,25 +42,39 @@ class Run:
 
     Attributes:
         player: plays the rounds.
-        agent_name: the agent's name in the log.
+        candidate: the agent, as it was named or given.
         env: the environment, num_envs = R.
         log: the figures; filled by `play`.
-        settings: the agent's hyper-parameters, all of them.
         environment: what the result has to say of its data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
-        plugin: where the agent comes from, of one in the user's own code.
+        agent: that plays, in the torch engine.
         seconds: time that the rounds took, loading and compiling excluded.
     """
 
     player: Engine
-    agent_name: str
+    candidate: Candidate
     env: AnyVectorEnv
     log: RunLog
-    settings: dict[str, Any]
     environment: dict[str, Any]
     engine: str
-    plugin: Plugin | None = None
+    agent: Agent | None = None
     seconds: float = 0.0
+
+    @property
+    def agent_name(self) -> str:
+        """The agent's name in the log."""
+        return self.candidate.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The agent's hyper-parameters, all of them."""
+        return self.candidate.settings
+
+    def trained(self) -> Trained:
+        """Return the agent as it is after the rounds played; for runs prepared with `return_agent`."""
+        assert self.agent is not None
+        log = self.log
+        return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
 
     def load(self) -> None:
         """Import or compile what playing needs; `play` does it where this was not called."""
@@ -101,6 +117,8 @@ def prepare(
     engine: str = "auto",
     device: str = "cpu",
     dtype: str = "float32",
+    return_agent: bool = False,
+    trace: bool = False,
     notify: Callable[[str], None] = warnings.warn,
     **environment: Unpack[EnvironmentOptions],
 ) -> Run:
@@ -108,28 +126,17 @@ def prepare(
 
     `notify` gets a line when something else is played than was asked for.
     """
-    chosen: dict[str, Any] = {}
-    recipe: Recipe | None = None
-    plugin: Plugin | None = None
-    if isinstance(agent, str):
-        found = find_agent(agent)
-        agent_name, chosen = found.name, dict(found.settings(settings or {}))
-        if isinstance(found, Recipe):
-            recipe = found
-        else:
-            plugin, agent = found, found.build()
-    elif settings:
-        raise InputError("settings are for named agents; give an agent object its own when you make it")
-    else:
-        agent_name = type(agent).__name__
+    candidate = find_candidate(agent, settings)
     late = delay != 0 or batch != 1
     _check_device(device)
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
     data = find_dataset(dataset) if isinstance(dataset, str) else None
+    if seeds is None and not isinstance(dataset, VectorEnv):
+        seeds = 5 if candidate.trained is None else candidate.trained.spec.seeds
     if data is not None:
-        dataset = data.call(num_envs=len(parse_seeds(5 if seeds is None else seeds)))
+        dataset = data.call(num_envs=len(parse_seeds(seeds or 0)))
         if isinstance(dataset, str):
             raise InputError(f"{data.reference} gives text; it must give a table, a DataFrame or a VectorEnv")
     if isinstance(dataset, VectorEnv):
@@ -138,7 +145,7 @@ def prepare(
         env = dataset
         numbers = parse_seeds(env.num_envs if seeds is None else seeds)
     elif isinstance(dataset, str | Table | Encoded | Ranking) or hasattr(dataset, "iloc"):
-        numbers = parse_seeds(5 if seeds is None else seeds)
+        numbers = parse_seeds(seeds or 0)
         env = make_environment(dataset, len(numbers), rounds, environment, notify)
         rounds = None
     else:
@@ -150,17 +157,22 @@ def prepare(
     if late:
         about |= {"delay": delay, "batch": batch}
     spec = _spec(env, numbers, rounds, device, dtype)
-    log = RunLog(spec)
+    log = RunLog(spec, Trace(spec) if trace else None)
+    recipe, chosen = candidate.recipe, candidate.settings
+    if (return_agent or trace) and engine == "auto":
+        engine = "torch"
     taken = choose(engine, recipe, chosen, env, spec, late=late)
     player: Engine
     if recipe is not None and taken == "compiled":
+        if return_agent or trace:
+            raise InputError("the compiled engine keeps no trained agent and no trace; use the torch engine")
         from neucb.engines.compiled import Compiled
 
-        player = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log)
+        player, made = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log), None
     else:
-        made = agent if recipe is None else recipe.build(chosen)
-        player = Lockstep(_delayed(cast("Agent", made), delay, batch), env, log)
-    return Run(player, agent_name, env, log, chosen, about, taken, plugin)
+        made = candidate.make()
+        player = Lockstep(_delayed(made, delay, batch), env, log)
+    return Run(player, candidate, env, log, about, taken, made)
 
 
 def _delayed(agent: Agent, delay: int, batch: int) -> Agent:
@@ -171,11 +183,78 @@ def _delayed(agent: Agent, delay: int, batch: int) -> Agent:
     return Delayed(agent, delay=delay, batch=batch)
 
 
+class RunOptions(EnvironmentOptions, total=False):
+    """What `run` takes by name, for the type checker; see there."""
+
+    settings: Mapping[str, Any] | None
+    delay: int
+    batch: int
+    engine: str
+    device: str
+    dtype: str
+    progress: Progress | None
+
+
+Seeds = int | str | Iterable[int] | None
+
+
+@overload
+def run(
+    agent: str | Agent = ...,
+    dataset: Dataset = ...,
+    rounds: int | None = ...,
+    seeds: Seeds = ...,
+    *,
+    return_agent: Literal[False] = ...,
+    trace: Literal[False] = ...,
+    **options: Unpack[RunOptions],
+) -> pd.DataFrame: ...
+
+
+@overload
+def run(
+    agent: str | Agent = ...,
+    dataset: Dataset = ...,
+    rounds: int | None = ...,
+    seeds: Seeds = ...,
+    *,
+    return_agent: Literal[True],
+    trace: Literal[False] = ...,
+    **options: Unpack[RunOptions],
+) -> tuple[pd.DataFrame, Trained]: ...
+
+
+@overload
+def run(
+    agent: str | Agent = ...,
+    dataset: Dataset = ...,
+    rounds: int | None = ...,
+    seeds: Seeds = ...,
+    *,
+    return_agent: Literal[False] = ...,
+    trace: Literal[True],
+    **options: Unpack[RunOptions],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+
+
+@overload
+def run(
+    agent: str | Agent = ...,
+    dataset: Dataset = ...,
+    rounds: int | None = ...,
+    seeds: Seeds = ...,
+    *,
+    return_agent: Literal[True],
+    trace: Literal[True],
+    **options: Unpack[RunOptions],
+) -> tuple[pd.DataFrame, Trained, pd.DataFrame]: ...
+
+
 def run(
     agent: str | Agent = "kl-perturbed",
     dataset: Dataset = "covertype",
     rounds: int | None = None,
-    seeds: int | str | Iterable[int] | None = None,
+    seeds: Seeds = None,
     *,
     settings: Mapping[str, Any] | None = None,
     delay: int = 0,
@@ -184,13 +263,16 @@ def run(
     device: str = "cpu",
     dtype: str = "float32",
     progress: Progress | None = None,
+    return_agent: bool = False,
+    trace: bool = False,
     **environment: Unpack[EnvironmentOptions],
-) -> pd.DataFrame:
+) -> Any:
     """Play R replicas of an agent, one per seed, and return their cumulative figures.
 
     Args:
         agent: a recipe's name, "file.py:Name" or "package.module:Name" (a class or function that
-            needs no arguments), the name of an installed one, or any object with the `Agent` contract.
+            needs no arguments), the name of an installed one, any object with the `Agent` contract, or
+            a `Trained` agent or the file of one: a copy of it goes on where it was.
         dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
             DataFrame, a `Table`, or any `VectorEnv` with R sub-environments whose step info carries
             what `ClassificationVectorEnv` documents; or "file.py:name" or "package.module:name" of a
@@ -206,12 +288,15 @@ def run(
         dtype: "float32" or "float64", of networks.
         progress: called with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
+        return_agent: return the agent too, see `Trained`; it is played by the torch engine.
+        trace: return every round too, see `Trace`; it is played by the torch engine.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
         loss, regret, L_star, L_star_realised, regression_loss, regression_log_loss, best_fixed_arm
-        (all cumulative, see `RunLog`) and the hyper-parameters.
+        (all cumulative, see `RunLog`) and the hyper-parameters. With `return_agent` or `trace` a tuple:
+        this frame, then the trained agent, then the frame of the trace.
 
     Raises:
         InputError: an argument is wrong; DataError: the data cannot be had.
@@ -228,10 +313,17 @@ def run(
         engine=engine,
         device=device,
         dtype=dtype,
+        return_agent=return_agent,
+        trace=trace,
         **environment,
     )
     job.play(progress)
-    return job.frame()
+    results: list[Any] = [job.frame()]
+    if return_agent:
+        results.append(job.trained())
+    if job.log.trace is not None:
+        results.append(job.log.trace.frame(job.log.round))
+    return tuple(results) if len(results) > 1 else results[0]
 
 
 def _spec(env: AnyVectorEnv, seeds: tuple[int, ...], rounds: int | None, device: str, dtype: str) -> Spec:

@@ -184,7 +184,8 @@ def test_orders_that_react_to_the_agent(name: str) -> None:
 
 
 def frame_of(name: str, table: Table, seeds: Any, **arguments: Any) -> pd.DataFrame:
-    return neucb.run(name, table, 1000, seeds, engine="compiled", **arguments)
+    frame: pd.DataFrame = neucb.run(name, table, 1000, seeds, engine="compiled", **arguments)
+    return frame
 
 
 @pytest.mark.parametrize("name", ["kl", "kl-perturbed", "squarecb"])

@@ -84,8 +84,8 @@ def test_networks_that_cannot_be_stacked_run_one_after_the_other() -> None:
 @pytest.mark.parametrize("dataset", [toy(600), "synthetic:logistic"])
 def test_learns(dataset: object) -> None:
     agent = neucb.Reduction(Module(network, KL(), adam, replay=8), InverseGap(Power(30.0)))
-    last = neucb.run(agent, dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
-    uniform = neucb.run("uniform", dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
+    last = neucb.run(agent, dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[call-overload]
+    uniform = neucb.run("uniform", dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[call-overload]
     assert last["regret"].mean() < 0.7 * uniform["regret"].mean()
 
 

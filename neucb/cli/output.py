@@ -54,8 +54,9 @@ class Output:
         finally:
             self._show(job)
         if not self.as_json and (self.quiet or not self.several):
-            for label, path in (("log", saved.log), ("manifest", saved.manifest), ("plot", saved.plot)):
-                print(f"{label:9}{path}")
+            for label, path in vars(saved).items():
+                if path is not None:
+                    print(f"{label:9}{path}")
         if interrupted:
             raise StoppedError(f"interrupted after round {job.log.round}; the results up to there are saved")
 

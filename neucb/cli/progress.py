@@ -30,9 +30,10 @@ def play(job: Run, *, show: bool) -> bool:
     except NeucbError:
         raise
     except Exception as error:
-        if job.plugin is None:
+        plugin = job.candidate.plugin
+        if plugin is None:
             raise
-        raise job.plugin.explain(error) from error
+        raise plugin.explain(error) from error
     return False
 
 

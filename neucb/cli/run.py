@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def run(
     agent: Annotated[
         str,
-        typer.Option(help="Name; `neucb agents` lists them. Or your own: file.py:Name, package.module:Name."),
+        typer.Option(
+            help="Name; `neucb agents` lists them. Or your own: file.py:Name, package.module:Name. Or a "
+            "trained one that goes on: the file of --save-agent."
+        ),
     ] = "kl-perturbed",
     dataset: Annotated[
         list[str] | None,
@@ -38,7 +41,12 @@ def run(
     rounds: Annotated[
         int | None, typer.Option(help="Rounds T.  [default: 10000, or the rows there are]")
     ] = None,
-    seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "5",
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.  [default: 5, or those of a trained agent]"
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE ...", help="Hyper-parameters.")
     ] = None,
@@ -80,6 +88,16 @@ def run(
         str, typer.Option(help="compiled, torch, or auto: compiled where it covers the run.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace", help="Save every round too: context, action, propensity, loss, label (torch engine)."
+        ),
+    ] = False,
+    save_agent: Annotated[
+        Path | None,
+        typer.Option(help="Save the trained agent to this .safetensors file (torch engine)."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/runs"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object (a list of several) and no table.")
@@ -91,15 +109,19 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
+    from neucb.candidate import find_candidate
     from neucb.disk import check_writable
     from neucb.environments.catalogue import expand
-    from neucb.plugins import DATASETS, find_agent, installed
+    from neucb.plugins import DATASETS, installed
     from neucb.runner import prepare
 
     check_writable(out)
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))
-    chosen = find_agent(agent).settings(parse_settings(settings or []))
+    given_settings = parse_settings(settings or [])
+    find_candidate(agent, given_settings)  # its faults before those of the data
+    if save_agent is not None and len(names) > 1:
+        raise InputError("--save-agent keeps the agent of one data set; name one")
     options = {
         "preprocessing": preprocessing,
         "label_noise": label_noise,
@@ -125,7 +147,9 @@ def run(
                 name,
                 rounds,
                 seeds,
-                settings=chosen,
+                settings=given_settings,
+                return_agent=save_agent is not None,
+                trace=trace,
                 delay=delay,
                 batch=batch,
                 engine=engine,
@@ -134,6 +158,8 @@ def run(
                 **environment,
             )
             output.play(job)
+            if save_agent is not None:
+                job.trained().save(save_agent)
         except (StoppedError, KeyboardInterrupt):
             output.finish()
             raise
