@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from neucb.agents.exploration import lowest
+from neucb.agents.initial import COUNT_ROUNDS, Bootstrap, draw_counts, member_seeds
 from neucb.agents.prediction import Prediction
 from neucb.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from neucb.agents.agent import CountingOracle
     from neucb.spec import Spec
-
-ROUNDS = 64  # whose counts are drawn together
-Bootstrap = Literal["poisson", "bernoulli"]
-
-
-def member_seeds(seeds: Sequence[int], members: int) -> tuple[int, ...]:
-    """Return the seeds of R N members, those of a replica side by side."""
-    drawn = (stream(seed, "members").integers(2**62, size=members) for seed in seeds)
-    return tuple(int(one) for row in drawn for one in row)
 
 
 class Ensemble:
@@ -76,20 +66,16 @@ class Ensemble:
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Let every member count the round's sample."""
-        if self._round % ROUNDS == 0:
+        if self._round % COUNT_ROUNDS == 0:
             self._draw()
-        count = self._counts[self._round % ROUNDS]
+        count = self._counts[self._round % COUNT_ROUNDS]
         self._round += 1
         kept = self._repeated
         repeated = kept[1] if kept is not None and kept[0] is context else self._repeat(context)
         self.oracle.update(repeated, self._repeat(action), self._repeat(loss), count)
 
     def _draw(self) -> None:
-        """Draw the counts of the next rounds [ROUNDS, R N]."""
-        shape = (ROUNDS, self.members)
-        if self.bootstrap == "poisson":
-            drawn = [rng.poisson(1.0, shape) for rng in self._streams]
-        else:
-            drawn = [rng.integers(0, 2, shape) for rng in self._streams]
-        counts = np.stack(drawn, 1).reshape(ROUNDS, -1).astype(np.float64)
+        """Draw the counts of the next rounds [64, R N]."""
+        drawn = [draw_counts(rng, self.members, self.bootstrap) for rng in self._streams]
+        counts = np.stack(drawn, 1).reshape(COUNT_ROUNDS, -1)
         self._counts = torch.from_numpy(counts).to(self._spec.device)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from neucb.errors import InputError
 from neucb.streams import stream
 
 Initialisation = Literal["he", "ntk", "paper"]
+Bootstrap = Literal["poisson", "bernoulli"]
 
 # Standard deviations of W1 and w2 and the output factor, as functions of the width m.
 INITIALISATIONS = {
@@ -29,6 +31,7 @@ SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the 
 KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
 
 NOISE_ROUNDS = 64  # whose normal numbers are drawn together
+COUNT_ROUNDS = 64  # whose counts are drawn together
 MOST_COLUMNS = 5000  # of quadratic features
 
 
@@ -50,6 +53,19 @@ def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
 def draw_normal(seed: int, block: int, count: int) -> NDArray[np.float64]:
     """Draw `count` normal numbers for each of 64 rounds from a replica's stream "posterior": [64, count]."""
     return stream(seed, "posterior", block).standard_normal((NOISE_ROUNDS, count))
+
+
+def member_seeds(seeds: Sequence[int], members: int) -> tuple[int, ...]:
+    """Return the seeds of R N members of ensembles, those of a replica side by side."""
+    drawn = (stream(seed, "members").integers(2**62, size=members) for seed in seeds)
+    return tuple(int(one) for row in drawn for one in row)
+
+
+def draw_counts(rng: np.random.Generator, members: int, bootstrap: Bootstrap) -> NDArray[np.float64]:
+    """Draw how often each member counts the sample of each of the next 64 rounds: [64, N]."""
+    shape = (COUNT_ROUNDS, members)
+    drawn = rng.poisson(1.0, shape) if bootstrap == "poisson" else rng.integers(0, 2, shape)
+    return drawn.astype(np.float64)
 
 
 def draw_fourier(seed: int, inputs: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -41,6 +41,7 @@ COMPILED = (
     "neural-falcon",
     "neural-ucb",
     "neural-ts",
+    "neural-bootstrap",
     "squarecb",
     "fastcb",
     "falcon",
@@ -50,6 +51,7 @@ COMPILED = (
     "lints",
     "glm-ucb",
     "logistic-ts",
+    "bagging",
     "uniform",
     "best-fixed",
     "supervised",
@@ -135,6 +137,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "quadratic": ("epsilon-greedy", {"features": "quadratic", "covariance": "diagonal"}),
     "quadratic, full": ("glm-ucb", {"features": "quadratic", "covariance": "full"}),
     "fourier": ("lints", {"features": "fourier", "columns": 40, "bandwidth": [0.3, 0.5, 1.0]}),
+    "bagging, diagonal": ("bagging", {"covariance": "diagonal", "bootstrap": "bernoulli", "members": 3}),
+    "bootstrap, replay": ("neural-bootstrap", {"replay": 3, "members": 3, "bootstrap": "poisson"}),
+    "bootstrap, radius": ("neural-bootstrap", {"radius": 0.7, "members": 2, "width": 8}),
     "fourier, epochs": ("falcon", {"features": "fourier", "columns": 20}),
 }
 
@@ -175,7 +180,9 @@ def test_graded_costs_and_all_orders() -> None:
         assert_same("kl", toy(400), cost=cost, order=order, recycle=True, label_noise=0.2)
 
 
-@pytest.mark.parametrize("name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised"])
+@pytest.mark.parametrize(
+    "name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised", "neural-bootstrap"]
+)
 def test_orders_that_react_to_the_agent(name: str) -> None:
     """Both engines show the same rows, under graded costs, noise and drift."""
     table = one_hot(650)

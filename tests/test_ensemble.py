@@ -12,8 +12,9 @@ from torch import Tensor
 
 import neucb
 from neucb.agents.delay import Delayed
-from neucb.agents.ensemble import Ensemble, member_seeds
+from neucb.agents.ensemble import Ensemble
 from neucb.agents.exp4 import Exp4
+from neucb.agents.initial import member_seeds
 from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Squared

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "compiled", "torch"]
 
-KINDS = ("reduction", "uniform", "best-fixed", "supervised")
+KINDS = ("reduction", "uniform", "best-fixed", "supervised", "ensemble")
 WRAPPERS = ("none", "epochs", "epochs-passes", "gradient-norm")
 
 
@@ -61,6 +61,8 @@ def refusal(
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
     if recipe.kind not in KINDS or recipe.wrapper not in WRAPPERS:
         return f"it does not know {recipe.name}"
+    if recipe.kind == "ensemble" and settings.get("features") == "fourier":
+        return "it draws no Fourier features for every member"
     if settings.get("matrix") == "full":
         return "it keeps the diagonal of a gradient's matrix only"
     if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):

@@ -8,7 +8,7 @@ from neucb.agents.initial import draw_fourier, keeps_full, quadratic_columns
 from neucb.agents.recipe import Recipe
 from neucb.engines.kernels import types
 from neucb.engines.kernels.linear import linear
-from neucb.engines.stage import LOSSES, Play, Settings, Stage, make_rule, make_timing
+from neucb.engines.stage import LOSSES, Play, Settings, Stage, make_counts, make_rule, make_timing
 from neucb.spec import Spec
 
 FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": types.FOURIER}
@@ -18,7 +18,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Sta
     """Return what plays the rounds of an agent with linear models."""
     columns = count_columns(own, spec)
     features = make_features(own, spec, seed)
-    models = make_models(recipe, own, spec, columns)
+    models = make_models(recipe, own, spec, seed)
     rule, memory = make_rule(recipe, own), np.zeros(1)
     index, value = np.empty(columns + 2, np.int64), np.empty(columns + 2)
     direction = np.empty(columns + 1)
@@ -64,14 +64,15 @@ def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:
     return types.Features(FEATURES[own["features"]], w, b, np.empty(len(b)))
 
 
-def make_models(recipe: Recipe, own: Settings, spec: Spec, columns: int) -> types.Models:
+def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Models:
     """Return the models of one replica."""
-    N, K, d = 1, spec.arms, columns + 1
+    counts = make_counts(own, spec, seed) if recipe.kind == "ensemble" else np.empty((0, 1))
+    columns = count_columns(own, spec)
+    N, K, d = counts.shape[1], spec.arms, columns + 1
     penalty = float(own["regularization"])
     full = keeps_full(own["covariance"], columns)
     precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
     covariance = np.tile(precision, (N, K, 1, 1))
-    counts = np.empty((0, 0))
     return types.Models(
         LOSSES[recipe.loss], make_timing(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
     )

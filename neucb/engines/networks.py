@@ -15,12 +15,23 @@ from neucb.agents.initial import (
     check_signs,
     draw_network,
     draw_signs,
+    member_seeds,
     offset_scale,
 )
 from neucb.agents.recipe import Recipe
 from neucb.engines.kernels import types
+from neucb.engines.kernels.bootstrap import bootstrap
 from neucb.engines.kernels.neural import neural
-from neucb.engines.stage import LOSSES, Play, Settings, Stage, make_rule, make_timing, updates_before
+from neucb.engines.stage import (
+    LOSSES,
+    Play,
+    Settings,
+    Stage,
+    make_counts,
+    make_rule,
+    make_timing,
+    updates_before,
+)
 from neucb.spec import Spec
 from neucb.streams import stream
 
@@ -52,6 +63,41 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
             network,
             confidence,
             memory,
+            stage.record,
+            belief,
+            work,
+            draws,
+            start,
+            stop,
+        )
+        return played
+
+    return play
+
+
+def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+    """Return what plays the rounds of an agent with an ensemble of networks."""
+    seeds = member_seeds((seed,), int(own["members"]))
+    made = [make_network(recipe, own, spec, one) for one in seeds]
+    first, head, start, start_head = (
+        np.stack(arrays) for arrays in zip(*(one[:4] for one in made), strict=True)
+    )
+    networks = types.Network(first, head, start, start_head, made[0].squares, None)
+    learner, work = make_learner(recipe, own), make_work(made[0], spec.arms, shared=False)
+    memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
+    counts, past = make_counts(own, spec, seed), [stream(one, "replay") for one in seeds]
+    rule, further = make_rule(recipe, own), int(own["replay"]) - 1
+
+    def play(start: int, stop: int) -> int:
+        draws = np.stack([rng.random((stop - start, further)) for rng in past])
+        belief = stage.belief(rule, start, stop)
+        played: int = bootstrap(
+            stage.world,
+            stage.reaction,
+            learner,
+            networks,
+            memory,
+            counts,
             stage.record,
             belief,
             work,

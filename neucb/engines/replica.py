@@ -12,7 +12,7 @@ from neucb.agents.hyper import each
 from neucb.agents.recipe import Recipe
 from neucb.engines.kernels.linear import fixed
 from neucb.engines.models import check_models, play_models
-from neucb.engines.networks import check_network, play_network
+from neucb.engines.networks import check_network, play_ensemble, play_network
 from neucb.engines.stage import Play, Settings, Stage, make_stage
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.spec import Spec
@@ -46,6 +46,8 @@ def make_replica(
         play = _fixed(_best_arm(make_stage(env, spec, seed)), stage)
     elif recipe.oracle == "linear":
         play = play_models(recipe, own, spec, seed, stage)
+    elif recipe.kind == "ensemble":
+        play = play_ensemble(recipe, own, spec, seed, stage)
     else:
         play = play_network(recipe, own, spec, seed, stage)
     return Replica(stage, play, predicts=recipe.oracle != "none")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.epochs import epoch_start
-from neucb.agents.initial import NOISE_ROUNDS, draw_normal
+from neucb.agents.initial import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
 from neucb.agents.recipe import Recipe
 from neucb.engines.kernels import types
 from neucb.environments.classification import ClassificationVectorEnv, Script
@@ -126,6 +126,14 @@ def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
     if recipe.wrapper in ("epochs", "epochs-passes"):
         return types.Timing(types.EPOCHS, int(own.get("passes", 1)))
     return types.Timing(types.EVERY_ROUND, 1)
+
+
+def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
+    """Return how often each of an ensemble's members counts the sample of each round [T, N]."""
+    rng, members = stream(seed, "bootstrap"), int(own["members"])
+    blocks = -(-spec.horizon // COUNT_ROUNDS)
+    drawn = [draw_counts(rng, members, own["bootstrap"]) for _ in range(blocks)]
+    return np.concatenate(drawn)[: spec.horizon]
 
 
 def updates_before(timing: types.Timing, t: int, arms: int) -> int:

@@ -33,7 +33,7 @@ def code_version() -> str:
     do comments and docstrings.
     """
     root = Path(neucb.__file__).parent
-    files = [path for package in PACKAGES for path in sorted((root / package).glob("*.py"))]
+    files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
     texts = [path.read_text(encoding="utf-8") for path in (*files, *(root / name for name in MODULES))]
     return digest([code_hash(texts), {name: library_version(name) for name in LIBRARIES}])
 
