@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +12,6 @@ import pytest
 
 from neucb import cli
 from neucb.agents.recipes import RECIPES
-from neucb.runner import prepare
 from tests.openml_server import FakeOpenML
 
 
@@ -179,31 +175,6 @@ def test_a_folder_that_cannot_be_written_is_found_out_first(
     err = capsys.readouterr().err
     assert "cannot write results" in err
     assert "--out" in err
-
-
-@pytest.mark.parametrize("more", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
-def test_ctrl_c_saves_what_was_played(more: list[str], tmp_path: Path) -> None:
-    """A real interrupt in the middle of a real process."""
-    prepare("kl-perturbed", "iris", 2, 1).load()  # so that the process need not compile
-    command = [sys.executable, "-u", "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000", *more]
-    process = subprocess.Popen(
-        [*command, "--out", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "200"},
-    )
-    time.sleep(8)  # long enough to import and to be playing, far too short to finish
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "interrupted after round" in err
-    assert "Traceback" not in err
-    (log,) = tmp_path.glob("*_until-round-*.parquet")
-    assert 0 < pd.read_parquet(log)["round"].max() < 20_000
-    manifest = json.loads(log.with_suffix(".json").read_text())
-    assert manifest["complete"] is False
 
 
 def test_python_dash_m_is_the_command() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from neucb import results
 from neucb.cli import app, progress
-from neucb.runner import Run
+from neucb.runner import Run, prepare
 from tests.test_cli import RUN, neucb
 
 UNIFORM = (*RUN, "--agent", "uniform")
@@ -147,3 +149,34 @@ def test_failures_of_the_machine_are_explained(error: Exception, line: str) -> N
 def test_our_own_mistakes_are_not_hidden() -> None:
     assert app.explain(RuntimeError("index out of range")) is None
     assert app.explain(KeyError("x")) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("more", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
+def test_a_real_ctrl_c_saves_what_was_played(more: list[str], tmp_path: Path) -> None:
+    """In the middle of a real process, pressed when its progress bar has shown a rate."""
+    import pty
+
+    prepare("kl-perturbed", "iris", 2, 1).load()  # so that the process need not compile
+    command = [sys.executable, "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000", *more]
+    terminal, stderr = pty.openpty()
+    environment = os.environ | {"COLUMNS": "200", "TERM": "xterm"}
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)], stderr=stderr, stdout=subprocess.DEVNULL, env=environment
+    )
+    os.close(stderr)
+    shown = b""
+    while b" 0 rounds/s" in shown[-400:] or b"rounds/s" not in shown:
+        shown += os.read(terminal, 4096)
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while more_shown := os.read(terminal, 4096):
+            shown += more_shown
+    os.close(terminal)
+    assert process.wait(60) == 130, shown.decode()
+    assert b"interrupted after round" in shown
+    assert b"Traceback" not in shown
+    (log,) = tmp_path.glob("*_until-round-*.parquet")
+    assert 0 < pd.read_parquet(log)["round"].max() < 20_000
+    manifest = json.loads(log.with_suffix(".json").read_text())
+    assert manifest["complete"] is False
