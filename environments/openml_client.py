@@ -13,6 +13,9 @@ SECONDS is how long the server may be silent. A failure is {"error": "..."}.
 import json
 import sys
 from typing import Any
+from xml.parsers.expat import ExpatError
+
+NO_QUALITIES = 362  # the server's code for a set of which it has computed none
 
 
 def _limit_silence(seconds: float) -> None:
@@ -40,9 +43,20 @@ def _limit_silence(seconds: float) -> None:
 def _get(number: str) -> int:
     import openml
 
-    openml.datasets.get_dataset(
-        int(number), download_data=True, download_qualities=True, download_features_meta_data=True
-    )
+    def get(*, qualities: bool) -> None:
+        openml.datasets.get_dataset(
+            int(number),
+            download_data=True,
+            download_qualities=qualities,
+            download_features_meta_data=True,
+        )
+
+    try:
+        get(qualities=True)
+    except openml.exceptions.OpenMLServerException as error:
+        if error.code != NO_QUALITIES:
+            raise
+        get(qualities=False)
     return int(number)
 
 
@@ -65,7 +79,15 @@ def main(server: str, seconds: str, question: str, subject: str) -> None:
         openml.config.set_retry_policy("human", n_retries=2)
         print(json.dumps({"answer": {"get": _get, "versions": _versions}[question](subject)}))
     except Exception as error:  # whatever it is, the caller turns it into one line
-        print(json.dumps({"error": getattr(error, "message", None) or str(error) or type(error).__name__}))
+        print(json.dumps({"error": _words(error)}))
+
+
+def _words(error: Exception) -> str:
+    text = str(getattr(error, "message", None) or error or type(error).__name__)
+    # what the client raises where it expects no trouble
+    if isinstance(error, LookupError | ValueError | TypeError | AttributeError | ExpatError):
+        return f"the server's answer cannot be understood ({type(error).__name__}: {text})"
+    return text
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 NS = 'xmlns:oml="http://openml.org/openml"'
 UNKNOWN = f"<oml:error {NS}><oml:code>111</oml:code><oml:message>Unknown dataset</oml:message></oml:error>"
 NONE = f"<oml:error {NS}><oml:code>372</oml:code><oml:message>No results</oml:message></oml:error>"
+NO_QUALITIES = (
+    f"<oml:error {NS}><oml:code>362</oml:code><oml:message>No qualities found</oml:message></oml:error>"
+)
 LISTED = (
     f"<oml:data {NS}>"
     + "".join(
@@ -73,7 +76,8 @@ class FakeOpenML:
     Attributes:
         sets: number -> "parquet" or "arff".
         broken: how data are served: "", "truncated", "html", "checksum", "slow" or "500"; "silent"
-            is slow to say anything at all.
+            is slow to say anything at all; "maintenance" says the same page to everything, "features"
+            breaks off in the list of features, "no qualities" has none, "missing" has lost the data.
         asked: the paths that were asked for.
     """
 
@@ -108,6 +112,8 @@ class FakeOpenML:
         self.asked.append(path)
         if self.broken == "silent":
             time.sleep(1.5)
+        if self.broken == "maintenance":
+            return 503, "text/html", b"<html>back soon</html>"
         path = path.split("?")[0]
         last = path.rsplit("/", 1)[-1]
         if path.startswith("/api/v1/xml/data/list/"):
@@ -118,7 +124,12 @@ class FakeOpenML:
             number = int(last)
             if number not in self.sets:
                 return 412, "application/xml", UNKNOWN.encode()
-            text = {"features": features(), "qualities": QUALITIES}.get(path.split("/")[-2])
+            kind = path.split("/")[-2]
+            if (kind, self.broken) == ("qualities", "no qualities"):
+                return 412, "application/xml", NO_QUALITIES.encode()
+            text = {"features": features(), "qualities": QUALITIES}.get(kind)
+            if text and (kind, self.broken) == ("features", "features"):
+                text = text[: len(text) // 2]
             return 200, "application/xml", (text or self.description(number)).encode()
         if path.endswith(".pq") or path.endswith(".arff"):
             return self._data(parquet() if path.endswith(".pq") else arff())
@@ -127,6 +138,8 @@ class FakeOpenML:
     def _data(self, body: bytes) -> tuple[int, str, bytes]:
         if self.broken == "slow":
             time.sleep(1.5)
+        if self.broken == "missing":
+            return 404, "text/plain", b"no such file"
         if self.broken == "html":
             return 200, "text/html", b"<html><body>please log in</body></html>"
         return 200, "application/octet-stream", body

@@ -58,6 +58,9 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
     [
         ("", 99, "Unknown dataset"),
         ("500", 7, "could not be downloaded"),
+        ("maintenance", 7, "cannot be understood"),
+        ("features", 7, "cannot be understood"),
+        ("missing", 8, "Status code: 404"),
         ("truncated", 8, "could not be downloaded"),
         ("truncated", 7, "could not be downloaded"),
         ("checksum", 8, "hecksum"),
@@ -90,6 +93,22 @@ def test_a_failed_download_leaves_nothing_behind(
     name = str(folder.relative_to(cache))  # its time changes as a temporary folder comes and goes
     assert {k: v for k, v in after.items() if k != name} == {k: v for k, v in before.items() if k != name}
     assert load_table("openml:5", notify=quiet).rows == 4
+
+
+def test_a_set_without_qualities_is_as_good(server: FakeOpenML, cache: Path) -> None:
+    server.broken = "no qualities"
+    assert load(cache, 7, notify=quiet).rows == 6
+    assert not (openml_config(cache).folder(7) / "qualities.xml").exists()
+
+
+def test_a_cache_that_cannot_be_written_to(server: FakeOpenML, tmp_path: Path) -> None:
+    """What a read-only cache of somebody else is like, also for the superuser."""
+    folder = openml_config(tmp_path).folder(7).parent
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(DataError, match=r"cannot write to the OpenML cache .*exists"):
+        load(tmp_path, 7, notify=quiet)
+    assert server.asked == []
 
 
 def test_a_download_without_end_is_given_up(
