@@ -49,7 +49,7 @@ def fetch(
         if name not in missing and progress is not None:
             progress(name)
     if missing and not reachable(config):
-        raise DataError(f"the OpenML server does not answer; {len(missing)} sets are missing")
+        raise DataError(f"the OpenML server does not answer; missing in {config.root}: {', '.join(missing)}")
     failed: dict[str, str] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = {pool.submit(download, config, number, name): name for name, number in missing.items()}
