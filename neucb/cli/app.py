@@ -14,6 +14,7 @@ from neucb import __version__
 from neucb.cli.agents import agents
 from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
+from neucb.cli.diagnose import diagnose
 from neucb.cli.messages import fail, show_warning
 from neucb.cli.run import run
 from neucb.cli.sweep import sweep
@@ -30,6 +31,7 @@ app.command()(run)
 app.command()(sweep)
 app.command()(agents)
 app.command()(bench)
+app.command()(diagnose)
 app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")
 
 

@@ -1,0 +1,115 @@
+"""neucb diagnose."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neucb.cli.messages import note, print_rows
+from neucb.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from neucb.theory.diagnose import Diagnosis
+
+
+def diagnose(
+    dataset: Annotated[str, typer.Option(help="Name of a classification set, or a file.")],
+    rounds: Annotated[int, typer.Option(help="Rounds T, at most 5000, or the rows there are.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the order of the rows, the networks and the dice.")] = 0,
+    ridge: Annotated[str, typer.Option(help="Values of lambda, with commas between.")] = "0.001,0.01,0.1,1",
+    init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
+    intercept: Annotated[float, typer.Option(help="Constant input beside the context; 0 for none.")] = 0.1,
+    preprocessing: Annotated[
+        str, typer.Option("--preprocess", help="Encoding of the features: standard or paper.")
+    ] = "standard",
+    label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
+    target: Annotated[str | None, typer.Option(help="Column to predict, of a file.")] = None,
+    source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
+    openml_cache: Annotated[
+        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, curves included, and no table.")
+    ] = False,
+) -> None:
+    """Say what NeuralUCB's and NeuralTS's bounds promise on a data set, and what the agents do there.
+
+    The neural tangent kernel of all T K encoded contexts gives effective dimension, S and the bounds
+    for every T; neural-ucb and neural-ts play the same rows.
+    """
+    from neucb.agents.initial import INITIALISATIONS
+    from neucb.environments.classification import load
+    from neucb.theory.diagnose import Question
+    from neucb.theory.diagnose import diagnose as find
+
+    if init not in INITIALISATIONS:
+        raise unknown_name("initialisation", init, INITIALISATIONS)
+    ridges = parse_ridges(ridge)
+    Question(rounds, seed, ridges)  # errors before anything is loaded
+    encoded = load(
+        dataset, preprocessing=preprocessing, source=source, cache=openml_cache, target=target, notify=note
+    )
+    rows = encoded.table.rows
+    if rounds > rows:
+        note(f"{encoded.table.name} has {rows} rows: taking {rows} rounds instead of {rounds}")
+    question = Question(min(rounds, rows), seed, ridges, init, intercept, label_noise)  # type: ignore[arg-type]
+    found = find(encoded, question, _say if sys.stderr.isatty() and not as_json else lambda _: None)
+    if as_json:
+        print(json.dumps(found.as_dict()))
+    else:
+        print_diagnosis(found)
+
+
+def parse_ridges(text: str) -> tuple[float, ...]:
+    """Return the numbers of "0.01,1".
+
+    Raises:
+        InputError: something else than numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--ridge takes numbers with commas between, like 0.01,1, not '{text}'") from None
+
+
+def _say(stage: str) -> None:
+    note(f"{stage} ...")
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    """Print the figures at T, a row for each lambda, and what to take from them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from neucb.theory.diagnose import words
+
+    question = found.question
+    print_rows(
+        [
+            ("data set", f"{found.dataset}, {found.preprocessing}, K = {found.arms}, d = {found.features}"),
+            ("rounds T", f"{question.rounds:,}, seed {question.seed}, label noise {question.noise:g}"),
+            ("kernel", f"{question.rounds * found.arms:,} contexts, init {question.init}"),
+            ("eigenvalues", f"{found.least:.3g} to {found.largest:,.4g}"),
+            ("S", f"{found.norm[-1]:,.1f}, ridge {found.norm_ridge:g}"),
+        ]
+    )
+    table = Table()
+    for column in ("lambda", "dimension", "grows like", "UCB bound", "regret", "TS, C = 1", "regret"):
+        table.add_column(column, justify="right")
+    for one in found.ridges:
+        table.add_row(
+            f"{one.ridge:g}",
+            f"{one.dimension[-1]:,.1f}",
+            f"T^{one.power:.2f}",
+            f"{one.ucb_bound[-1]:,.0f}",
+            f"{one.ucb_regret[-1]:,.0f}",
+            f"{one.ts_shape[-1]:,.0f}",
+            f"{one.ts_regret[-1]:,.0f}",
+        )
+    Console().print(table)
+    for line in words(found):
+        print(f"- {line}")

@@ -1,0 +1,148 @@
+"""Effective dimension and the norm S of a reward, for every T from one Cholesky factor.
+
+The first T rounds are a leading minor of the kernel's parts, and the Cholesky factor of a minor is the
+minor of the factor: cumulative sums over one factor give every T.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import InputError
+from neucb.theory.kernel import Kernel
+
+Array = NDArray[np.float64]
+
+RIDGES = (0.0, *(10.0**power for power in range(-8, 0)))
+ROUNDING = 1e-9  # a pivot of the factor's square below this is a rounding error of nought
+
+
+@dataclass(frozen=True)
+class Norm:
+    """S = sqrt(2 r' (H + ridge I)^-1 r) for rewards r of the first T rounds.
+
+    Attributes:
+        values: [T] S for every T.
+        ridge: what had to be added to H for it to be inverted in float64.
+    """
+
+    values: Array
+    ridge: float
+
+
+def log_determinants(kernel: Kernel, regularization: float) -> Array:
+    """Return log det(I + H / lambda) [T] of the first 1, 2, ..., T rounds, lambda > 0.
+
+    log det(I + M / lambda) K times, and log(1 + (K / lambda) b' (I + M / lambda)^-1 b) for the rest.
+    """
+    factor = _cholesky(kernel.within / regularization, 1.0)
+    logs = 2.0 * np.log(np.diagonal(factor))
+    solved = _solve(factor, kernel.across)
+    across = np.log1p(kernel.arms / regularization * np.cumsum(np.square(solved)))
+    return kernel.arms * np.cumsum(logs) + across
+
+
+def effective_dimension(log_determinant: Array, regularization: float, arms: int) -> Array:
+    """Return log det(I + H / lambda) / log(1 + T K / lambda) [T] of the first 1, 2, ..., T rounds.
+
+    Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Definition 4.3.
+
+    Args:
+        log_determinant: [T] of `log_determinants`.
+        regularization: lambda.
+        arms: K.
+    """
+    pairs = arms * np.arange(1, len(log_determinant) + 1)
+    return np.asarray(log_determinant / np.log1p(pairs / regularization), dtype=np.float64)
+
+
+def reward_norm(kernel: Kernel, rewards: NDArray[Any]) -> Norm:
+    """Return S of rewards [T, K], with the least ridge of 0, 1e-8, 1e-7, ..., 0.1 that suffices.
+
+    H is singular as soon as a context occurs twice. S is then finite only where the rewards agree; the
+    ridge hides that, and S depends on it where they do not.
+
+    Raises:
+        InputError: not even 0.1 suffices.
+    """
+    r = np.asarray(rewards, dtype=np.float64)
+    mean = r.mean(1)
+    for ridge in RIDGES:
+        try:
+            factor = _cholesky(kernel.within, ridge)
+        except np.linalg.LinAlgError:
+            continue
+        if np.diagonal(factor).min() ** 2 < ROUNDING:
+            continue
+        apart = np.square(_solve(factor, r - mean[:, None])).sum(1)
+        return Norm(np.sqrt(2.0 * (np.cumsum(apart) + _along(factor, kernel, mean))), ridge)
+    raise InputError("the kernel matrix is not positive definite, even with a ridge of 0.1")
+
+
+def _along(factor: Array, kernel: Kernel, mean: Array) -> Array:
+    """Return K m' (M + K b b')^-1 m for every T, by the Sherman-Morrison formula."""
+    b, m = _solve(factor, kernel.across), _solve(factor, mean)
+    bb, bm, mm = np.cumsum(b * b), np.cumsum(b * m), np.cumsum(m * m)
+    K = kernel.arms
+    return np.asarray(K * (mm - K * np.square(bm) / (1.0 + K * bb)), dtype=np.float64)
+
+
+def spectrum(kernel: Kernel) -> tuple[Array, Array]:
+    """Return the ascending eigenvalues of M [T], each K - 1 times one of H, and of M + K b b' [T]."""
+    from scipy.linalg import eigvalsh
+
+    whole = kernel.within + kernel.arms * np.outer(kernel.across, kernel.across)
+    within = eigvalsh(kernel.within, check_finite=False, driver="evd")
+    return within, eigvalsh(whole, check_finite=False, overwrite_a=True, driver="evd")
+
+
+def _cholesky(matrix: Array, diagonal: float) -> Array:
+    """Return the lower factor of matrix + diagonal I."""
+    from scipy.linalg import cholesky
+
+    copy = matrix.copy()
+    copy[np.diag_indices(len(copy))] += diagonal
+    factor: Array = cholesky(copy, lower=True, overwrite_a=True, check_finite=False)
+    return factor
+
+
+def _solve(factor: Array, right: Array) -> Array:
+    from scipy.linalg import solve_triangular
+
+    solved: Array = solve_triangular(factor, right, lower=True, check_finite=False)
+    return solved
+
+
+def neural_ucb_bound(log_determinant: Array, norm: Array, regularization: float, delta: float) -> Array:
+    """Return NeuralUCB's bound of the regret of the first 1, 2, ..., T rounds [T].
+
+    3 sqrt(T (g + 2)) (nu sqrt(g + 2 - 2 log delta) + 2 sqrt(lambda) S) + 1, g = log det(I + H / lambda) and
+    nu = 1/2, as losses lie in [0, 1]. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Theorem 4.5, as we
+    recall it, for a network that is wide enough and trained to the minimum: the term of the training,
+    which that leaves out, only adds to it.
+    """
+    t = np.arange(1, len(norm) + 1)
+    confidence = 0.5 * np.sqrt(log_determinant + 2.0 - 2.0 * math.log(delta))
+    width = confidence + 2.0 * math.sqrt(regularization) * norm
+    return np.asarray(3.0 * np.sqrt(t * (log_determinant + 2.0)) * width + 1.0, dtype=np.float64)
+
+
+def neural_ts_shape(
+    log_determinant: Array, norm: Array, regularization: float, arms: int, delta: float
+) -> Array:
+    """Return the leading term of NeuralTS's bound [T], its absolute constant C set to 1.
+
+    (1 + c_T) nu sqrt(2 lambda L (d~ log(1 + T K) + 1) T), c_T = sqrt(4 log T + 2 log K), L = 2 layers,
+    nu = S + (1/2) sqrt(g + 2 + 2 log(1 / delta)), g as above standing for d~ log(1 + T K / lambda). Zhang,
+    Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827), Theorem 3.5, as we recall it.
+    """
+    t = np.arange(1, len(norm) + 1)
+    c = np.sqrt(4.0 * np.log(t) + 2.0 * math.log(arms))
+    nu = norm + 0.5 * np.sqrt(log_determinant + 2.0 + 2.0 * math.log(1.0 / delta))
+    grown = log_determinant * np.log1p(t * arms) / np.log1p(t * arms / regularization)
+    return np.asarray((1.0 + c) * nu * np.sqrt(4.0 * regularization * (grown + 1.0) * t), dtype=np.float64)

@@ -1,0 +1,121 @@
+"""The neural tangent kernel of the two-layer network on the disjoint encoding of T contexts and K arms.
+
+f(theta; x, a) = factor w2 . relu(W1 (e_a (x) x)), both layers trained, W1 ~ N(0, s1^2), w2 ~ N(0, s2^2).
+The mean over theta of <grad f(x, a), grad f(x', b)> is, with the angle t of x and x',
+
+    A(x, x') = head |x| |x'| (sin t + (pi - t) cos t) / (2 pi) + first x.x' (pi - t) / (2 pi),  a = b,
+    B(x, x') = head |x| |x'| / (2 pi),  a != b,
+
+head = m factor^2 s1^2 and first = m factor^2 s2^2: 2 and 1 for "he", 2 and 2 for "ntk", 1 and 1/m for
+"paper". Encodings of different arms have no first-layer weight in common. Jacot, Gabriel, Hongler,
+NeurIPS 2018 (arXiv 1806.07572); Cho and Saul, NeurIPS 2009, for the arc-cosine kernels.
+
+The Gram matrix of all T K encoded contexts is H = I_K (x) M + 11' (x) b b' with M = A - B and
+B = b b': its spectrum is that of M, K - 1 times, and that of M + K b b'. Everything below works on
+M and b alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+
+if TYPE_CHECKING:
+    from neucb.spec import Spec
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """H in its parts.
+
+    Attributes:
+        within: [T, T] M = A - B, positive semi-definite.
+        across: [T] b, with B = b b'.
+        arms: K.
+    """
+
+    within: Array
+    across: Array
+    arms: int
+
+    @property
+    def rounds(self) -> int:
+        """T."""
+        return len(self.across)
+
+    def full(self) -> Array:
+        """Return H [T K, T K], the context of round t and arm a in row a T + t; for small T K."""
+        blocks = np.kron(np.eye(self.arms), self.within)
+        return blocks + np.kron(np.ones((self.arms, self.arms)), np.outer(self.across, self.across))
+
+
+def closed_form(contexts: NDArray[Any], arms: int, init: Initialisation = "he", width: int = 100) -> Kernel:
+    """Return the expected kernel of a random network.
+
+    Args:
+        contexts: [T, d], the constant input included.
+        arms: K.
+        init: of the network.
+        width: m; it matters for "paper" only.
+    """
+    x = np.asarray(contexts, dtype=np.float64)
+    sd_first, sd_head, factor = INITIALISATIONS[init](width)
+    head, first = width * factor**2 * sd_first**2, width * factor**2 * sd_head**2
+    norm = np.sqrt(np.square(x).sum(1))
+    inner = x @ x.T
+    size = np.outer(norm, norm)
+    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size > 0.0)
+    np.fill_diagonal(cosine, norm > 0.0)  # the angle of a row with itself is 0, without rounding
+    np.clip(cosine, -1.0, 1.0, out=cosine)
+    angle = np.arccos(cosine)
+    inner *= first * (math.pi - angle)
+    sine = np.sqrt(1.0 - np.square(cosine))
+    cosine *= math.pi - angle
+    cosine += sine
+    cosine -= 1.0  # that is B
+    cosine *= size
+    within = (head * cosine + inner) / (2.0 * math.pi)
+    return Kernel(within, math.sqrt(head / (2.0 * math.pi)) * norm, arms)
+
+
+def empirical(contexts: NDArray[Any], first: NDArray[Any], head: NDArray[Any], factor: float) -> Array:
+    """Return the kernel of a given network [T K, T K], in the order of `Kernel.full`; for small T K.
+
+    Args:
+        contexts: [T, d], the constant input included.
+        first: [K, m, d] first layer.
+        head: [m] second layer.
+        factor: the output factor.
+    """
+    x = np.asarray(contexts, dtype=np.float64)
+    hidden = np.einsum("td,kmd->ktm", x, first)
+    K, T, m = hidden.shape
+    active = np.maximum(hidden, 0.0).reshape(K * T, m)
+    kernel = active @ active.T
+    delta = head * (hidden > 0.0)  # [K, T, m]
+    inner = x @ x.T
+    for a in range(K):
+        part = slice(a * T, (a + 1) * T)
+        kernel[part, part] += inner * (delta[a] @ delta[a].T)
+    return np.asarray(factor**2 * kernel, dtype=np.float64)
+
+
+def network_kernel(contexts: NDArray[Any], spec: Spec, width: int, init: Initialisation) -> Array:
+    """Return the kernel at theta_0 of the network that the first replica of a run starts from."""
+    inputs = np.asarray(contexts).shape[1]
+    first, head = draw_network(spec.seeds[0], spec.arms, inputs, width, init)
+    return empirical(contexts, first, head, INITIALISATIONS[init](width)[2])
+
+
+def with_constant(contexts: NDArray[Any], intercept: float) -> Array:
+    """Return contexts [T, d + 1], the constant input appended, as networks see them."""
+    x = np.asarray(contexts, dtype=np.float64)
+    return np.hstack([x, np.full((len(x), 1), intercept)]) if intercept else x
