@@ -159,13 +159,13 @@ def prepare(
     spec = _spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, Trace(spec) if trace else None)
     recipe, chosen = candidate.recipe, candidate.settings
-    if (return_agent or trace) and engine == "auto":
+    if return_agent and engine == "auto":
         engine = "torch"
     taken = choose(engine, recipe, chosen, env, spec, late=late)
     player: Engine
     if recipe is not None and taken == "compiled":
-        if return_agent or trace:
-            raise InputError("the compiled engine keeps no trained agent and no trace; use the torch engine")
+        if return_agent:
+            raise InputError("the compiled engine keeps no trained agent; use the torch engine")
         from neucb.engines.compiled import Compiled
 
         player, made = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log), None
@@ -289,7 +289,7 @@ def run(
         progress: called with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
         return_agent: return the agent too, see `Trained`; it is played by the torch engine.
-        trace: return every round too, see `Trace`; it is played by the torch engine.
+        trace: return every round too, see `Trace`.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 
     Returns:

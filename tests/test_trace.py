@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import neucb
@@ -10,9 +11,11 @@ from neucb.environments.classification import ClassificationVectorEnv
 from tests.test_run import toy
 
 
-@pytest.mark.parametrize("agent", ["kl", "uniform", "linucb"])
-def test_the_trace_agrees_with_the_log(agent: str) -> None:
-    frame, trace = neucb.run(agent, toy(), 300, "3,8", trace=True, label_noise=0.2, drift=(100,))
+@pytest.mark.parametrize("engine", ["torch", "compiled"])
+@pytest.mark.parametrize("agent", ["kl", "uniform", "linucb", "neural-falcon"])
+def test_the_trace_agrees_with_the_log(agent: str, engine: str) -> None:
+    arguments = {"label_noise": 0.2, "drift": (100,), "engine": engine}
+    frame, trace = neucb.run(agent, toy(), 300, "3,8", trace=True, **arguments)  # type: ignore[call-overload]
     assert trace.columns.tolist() == ["seed", "round", "context", "action", "propensity", "loss", "label"]
     assert len(trace) == 600
     for seed in (3, 8):
@@ -27,6 +30,16 @@ def test_the_trace_agrees_with_the_log(agent: str) -> None:
         assert one["context"].tolist() == script.rows.tolist()
         assert one["label"].tolist() == script.label.tolist()
         assert one["loss"].tolist() == (one["action"].to_numpy() != script.seen).astype(float).tolist()
+
+
+@pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
+@pytest.mark.parametrize("agent", ["kl-perturbed", "softmax", "uniform", "best-fixed", "neural-ts"])
+def test_both_engines_trace_the_same(agent: str, order: str) -> None:
+    compiled, defined = (
+        neucb.run(agent, toy(), 800, 2, engine=engine, dtype="float64", order=order, trace=True)[1]
+        for engine in ("compiled", "torch")
+    )
+    pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-8)
 
 
 def test_worlds_without_a_table_have_no_contexts_and_labels() -> None:

@@ -90,9 +90,7 @@ def run(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     trace: Annotated[
         bool,
-        typer.Option(
-            "--trace", help="Save every round too: context, action, propensity, loss, label (torch engine)."
-        ),
+        typer.Option("--trace", help="Save every round too: context, action, propensity, loss, label."),
     ] = False,
     save_agent: Annotated[
         Path | None,

@@ -126,6 +126,12 @@ class Compiled:
         predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
+        if self.log.trace is not None:
+            rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
+            propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+            self.log.trace.write(
+                start, context=rows, action=action, propensity=propensity, loss=figures["loss"], label=label
+            )
         self.log.extend(label, feedback.expected, figures, predicted if replicas[0].predicts else None)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:

@@ -65,6 +65,7 @@ def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
             return played
         action = np.searchsorted(sums, dice[start:stop], side="right")
         record.action[start:stop] = np.minimum(action, last)
+        record.propensity[start:stop] = record.p[record.action[start:stop]]
         return stop
 
     return play

@@ -132,6 +132,7 @@ def settle(
     arm = draw(record.p, world.dice[t])
     record.action[t] = arm
     record.predicted[t] = mean[arm]
+    record.propensity[t] = record.p[arm]
     memory[OWN_LOSS] += world.cost[world.seen[t], arm]
     note(reaction, world, t, arm)
     return arm

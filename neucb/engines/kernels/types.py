@@ -69,12 +69,14 @@ class Record(NamedTuple):
     Attributes:
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
+        propensity: [T] probabilities with which these arms were drawn.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
     """
 
     action: Array
     predicted: Array
+    propensity: Array
     p: Array
     status: Array
 
