@@ -43,8 +43,12 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
+def explained(folder: Path, option: str = "--out") -> Iterator[None]:
     """Turn an `OSError` into one line that says what to do.
+
+    Args:
+        folder: what cannot be written to.
+        option: of the command line, that names another place.
 
     Raises:
         NeucbError: in the place of the `OSError`.
@@ -54,5 +58,5 @@ def explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise NeucbError(
-            f"cannot write results to {folder}: {reason}; name another folder with --out"
+            f"cannot write results to {folder}: {reason}; name another folder with {option}"
         ) from error

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.05
+ROUNDING = 1e-12  # differences that are as close as that, relative to their size, are the same
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def paired_t(first: NDArray[Any], second: NDArray[Any]) -> Comparison:
     if pairs < 2:
         return Comparison(pairs, float(difference.mean()) if pairs else np.nan, np.nan)
     mean = float(difference.mean())
-    if np.ptp(difference) == 0.0:
+    if np.ptp(difference) <= ROUNDING * np.abs(difference).max():
         return Comparison(pairs, mean, 1.0 if mean == 0.0 else 0.0)
     return Comparison(pairs, mean, float(ttest_1samp(difference, 0.0).pvalue))
 

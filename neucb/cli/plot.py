@@ -1,0 +1,46 @@
+"""neucb plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neucb.cli.messages import note
+from neucb.errors import InputError
+
+
+def plot(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs, or of a sweep.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(help="regret, regression, normalized, ranks, winloss, lstar."),
+    ] = "regret",
+    x: Annotated[
+        str | None,
+        typer.Option("--x", help="Scale of the rounds: linear, log or sqrt.  [default: log; lstar: linear]"),
+    ] = None,
+    bounds: Annotated[
+        bool, typer.Option("--bounds", help="Draw the shapes of bounds, their constants fitted.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")
+    ] = None,
+) -> None:
+    """Draw what runs or a sweep have logged."""
+    from neucb.disk import explained, write_whole
+    from neucb.plots import draw, save_figure
+    from neucb.plots.style import FORMATS
+    from neucb.reading import read_results
+
+    file = out or Path(f"{kind}.pdf")
+    if file.suffix.lower() not in FORMATS:
+        raise InputError(f"a plot is a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file, not '{file.name}'")
+    figure = draw(read_results(paths, note).frame, kind, x, bounds=bounds)
+    with explained(file.parent, "-o"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lambda path: save_figure(figure, path))
+    print(file)

@@ -1,0 +1,28 @@
+"""Competitors: the label of every row, and who does not compete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neucb.errors import InputError
+from neucb.statistics.scores import SKYLINES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with a column `label`, the agent's name where there was none."""
+    return frame if "label" in frame else frame.assign(label=frame["agent"])
+
+
+def learners(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows, with labels, of agents that know no more than a bandit may.
+
+    Raises:
+        InputError: there are none.
+    """
+    rows = with_labels(frame)[~frame["agent"].isin(SKYLINES)]
+    if rows.empty:
+        raise InputError("only skylines were played; there is nothing to compare")
+    return rows

@@ -1,0 +1,189 @@
+"""Curves: means over seeds with bands, a panel per data set, labels at their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.errors import InputError
+from neucb.plots.competitors import with_labels
+from neucb.plots.labels import LEADER, LINE, End, end_label, label_ends
+from neucb.plots.panels import EDGE, Panels, make_panels, seeds_in_words, set_title
+from neucb.plots.style import GREY, SETTINGS, SMALL, Style, text_width
+from neucb.statistics.intervals import t_half_width
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+XScale = Literal["linear", "log", "sqrt"]
+OFF_SCALE = 3.0  # curves that end above this many medians do not squeeze the others
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of one panel.
+
+    Attributes:
+        label: what is written beside it.
+        x: [n].
+        y: [n], the mean over seeds.
+        half: [n], half the width of its interval; NaN for one seed.
+        seeds: how many; 0 for a line that stands beside the competitors.
+        linestyle: of such a line.
+    """
+
+    label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    half: NDArray[np.float64]
+    seeds: int
+    linestyle: Any = "-"
+
+
+def line(label: str, x: NDArray[Any], y: NDArray[Any], linestyle: Any) -> Curve:
+    """Return a grey curve without a band."""
+    return Curve(label, x, y, np.full(len(x), np.nan), 0, linestyle)
+
+
+def mean_curves(frame: pd.DataFrame, column: str) -> list[Curve]:
+    """Return the mean over seeds of a cumulative figure for every competitor, on one data set.
+
+    Competitors of which a value is missing (NaN) in all rounds are left out.
+    """
+    curves = []
+    for label, group in frame.groupby("label", sort=False):
+        table = group.pivot(index="round", columns="seed", values=column).dropna()
+        if len(table):
+            values = table.to_numpy(dtype=np.float64)
+            rounds = table.index.to_numpy(dtype=np.float64)
+            half = t_half_width(values)
+            curves.append(Curve(str(label), rounds, values.mean(1), half, values.shape[1]))
+    return curves
+
+
+def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame, list[Curve]]]:
+    """Return name, rows and mean curves of every data set on which some competitor has the figure.
+
+    Raises:
+        InputError: no competitor has it.
+    """
+    frame = with_labels(frame)
+    panels = []
+    if column in frame:
+        for name, part in frame.groupby("dataset", sort=False):
+            curves = mean_curves(part, column)
+            if curves:
+                panels.append((str(name), part, curves))
+    if not panels:
+        raise InputError(f"no run here has logged '{column}'; draw another --kind, or play the runs again")
+    return panels
+
+
+def draw_panels(
+    panels: Sequence[tuple[str, Sequence[Curve]]],
+    looks: Mapping[str, Style],
+    *,
+    title: str,
+    x: XScale,
+    note: str = "",
+    against: str = "round t",
+) -> Figure:
+    """Draw panels of curves.
+
+    Args:
+        panels: name and curves of each.
+        looks: the style of every competitor.
+        title: the vertical axis in words.
+        x: scale of the horizontal axis.
+        note: further sentences of the caption.
+        against: the horizontal axis in words.
+    """
+    from matplotlib import rc_context
+
+    played = [curve for _, curves in panels for curve in curves if curve.seeds]
+    most = max(len(curves) for _, curves in panels)
+    with rc_context(SETTINGS):
+        words = [end_label(c.label, c.y[-1], c.y[-1] > top(curves)) for _, curves in panels for c in curves]
+        right = LEADER + EDGE + max(text_width(one, SMALL) for one in words)
+        made = make_panels(
+            len(panels), caption(title, played, note), height=max(2.0, most * LINE + 0.1), right=right
+        )
+        for axes, (name, curves) in zip(made.axes, panels, strict=True):
+            _draw(axes, curves, looks, x, made)
+            set_title(axes, name)
+            axes.set_xlabel(against)
+        made.axes[0].set_ylabel(title)
+    return made.figure
+
+
+def caption(title: str, played: Sequence[Curve], note: str) -> str:
+    """Return the sentence that says what lines and bands are."""
+    fewest, most = min(curve.seeds for curve in played), max(curve.seeds for curve in played)
+    seeds = seeds_in_words(fewest, most)
+    band = "" if most == 1 else "; bands are 95\N{NO-BREAK SPACE}% Student t intervals of the mean"
+    words = f"Lines are means of the {title} over {seeds}{band}."
+    return f"{words} {note}".strip()
+
+
+def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, made: Panels) -> None:
+    ends = []
+    few = len(curves) <= 6
+    for i, curve in enumerate(curves):
+        style = looks[curve.label] if curve.seeds else Style(GREY, curve.linestyle, "")
+        every = (0.05 + 0.013 * (i % 10), 0.17) if curve.seeds else None  # as a share of the line's length
+        axes.plot(
+            curve.x,
+            curve.y,
+            color=style.color,
+            linestyle=style.linestyle,
+            marker=style.marker,
+            markevery=every,
+            markersize=3.2,
+            linewidth=1.2,
+            label=curve.label,
+        )
+        low, high = curve.y - curve.half, curve.y + curve.half
+        if np.isfinite(curve.half).all():
+            axes.fill_between(curve.x, low, high, color=style.color, alpha=0.18 if few else 0.07, linewidth=0)
+        ends.append(End(curve.label, float(curve.y[-1]), style))
+    set_x(axes, x, max(float(curve.x[-1]) for curve in curves))
+    axes.set_ylim(min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves))
+    axes.yaxis.set_major_formatter(_number)
+    axes.grid(axis="y", linewidth=0.4, color="#dddddd")
+    label_ends(axes, ends, made.height, made.width)
+
+
+def top(curves: Sequence[Curve]) -> float:
+    """Return the upper limit of the vertical axis: the highest end that is no outlier, and room."""
+    ends = np.array([curve.y[-1] for curve in curves if curve.seeds])
+    shown = min(max(float(curve.y[-1]) for curve in curves), OFF_SCALE * float(np.median(ends)))
+    held = [curve for curve in curves if curve.y[-1] <= shown]
+    peak = max((float(np.nanmax(curve.y + np.nan_to_num(curve.half))) for curve in held), default=shown)
+    return 1.05 * peak if peak > 0.0 else 1.0
+
+
+def set_x(axes: Axes, scale: XScale, last: float) -> None:
+    """Set the scale and limits of the horizontal axis."""
+    if scale == "sqrt":
+        axes.set_xscale("function", functions=(_root, np.square))
+        between = [float(f"{last * share:.0e}") for share in (0.05, 0.25, 0.5)]
+        axes.set_xticks([0.0, *between, last])
+    else:
+        axes.set_xscale(scale)
+    axes.set_xlim(1 if scale == "log" else 0, last)
+    if scale != "log":
+        axes.xaxis.set_major_formatter(_number)
+
+
+def _number(value: float, _: object) -> str:
+    return f"{value:,.10g}"
+
+
+def _root(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)

@@ -1,0 +1,72 @@
+"""Kinds: the figures by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neucb.errors import InputError, unknown_name
+from neucb.plots.lstar import lstar_figure
+from neucb.plots.normalized import normalized_figure
+from neucb.plots.ranks import rank_figure
+from neucb.plots.regret import regression_figure, regret_figure
+from neucb.plots.winloss import win_loss_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from neucb.plots.curves import XScale
+
+KINDS = {
+    "regret": "cumulative regret against rounds",
+    "regression": "cumulative squared loss of the oracles against rounds",
+    "normalized": "normalised regret, data set by data set",
+    "ranks": "average ranks over data sets with the critical difference",
+    "winloss": "wins minus losses over data sets",
+    "lstar": "cumulative regret against L*",
+}
+SCALES = ("linear", "log", "sqrt")
+
+
+def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bounds: bool = False) -> Figure:
+    """Draw a figure.
+
+    Args:
+        frame: logs as `neucb.run` returns them, one after the other; `label` tells competitors apart,
+            or `agent` where there is no such column.
+        kind: one of `KINDS`.
+        x: scale of the horizontal axis: linear, log or sqrt; by default log against rounds and linear
+            against L*.
+        bounds: draw fitted shapes of bounds.
+
+    Raises:
+        InputError: unknown kind or scale, or the logs do not have what the kind needs.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind of plot", kind, KINDS)
+    if x is not None and x not in SCALES:
+        raise unknown_name("scale", x, SCALES)
+    match kind:
+        case "regret":
+            return regret_figure(frame, _scale(x, "log"), bounds=bounds)
+        case "regression":
+            return regression_figure(frame, _scale(x, "log"))
+        case "lstar":
+            return lstar_figure(frame, _scale(x, "linear"), bounds=bounds)
+    if x is not None or bounds:
+        raise InputError(f"--x and --bounds are for curves, not for --kind {kind}")
+    match kind:
+        case "normalized":
+            return normalized_figure(frame)
+        case "ranks":
+            return rank_figure(frame)
+        case _:
+            return win_loss_figure(frame)
+
+
+def _scale(given: str | None, usual: XScale) -> XScale:
+    match given:
+        case "linear" | "log" | "sqrt":
+            return given
+        case _:
+            return usual

@@ -1,0 +1,48 @@
+"""Kind "lstar": regret against L*, the loss of the best policy, of which the K L* bounds speak."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.errors import InputError
+from neucb.plots.competitors import with_labels
+from neucb.plots.curves import Curve, XScale, curves_of, draw_panels
+from neucb.plots.regret import FITTED, fitted_shapes
+from neucb.plots.style import styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
+    """Draw mean cumulative regret against mean L*, round by round; data sets with L* = 0 are left out.
+
+    Args:
+        frame: logs.
+        x: scale of L*.
+        bounds: draw the shapes of bounds too, see `fitted_shapes`.
+
+    Raises:
+        InputError: L* is 0 or not known in all runs.
+    """
+    panels = []
+    for name, part, curves in curves_of(frame, "regret"):
+        moved = [_against(part, curve, curve) for curve in curves]
+        if all(np.isfinite(curve.x).all() and curve.x[-1] > 0.0 for curve in moved):
+            shapes = fitted_shapes(part, curves, frame.attrs.get("arms")) if bounds else []
+            panels.append((name, [*moved, *(_against(part, shape, target) for shape, target in shapes)]))
+    if not panels:
+        raise InputError("L* is 0 in these runs, as their labels are clean; play with --label-noise 0.1")
+    looks = styles(with_labels(frame)["label"])
+    note = FITTED if any(not curve.seeds for _, curves in panels for curve in curves) else ""
+    return draw_panels(panels, looks, title="cumulative regret", x=x, note=note, against="L*(t)")
+
+
+def _against(part: pd.DataFrame, curve: Curve, target: Curve) -> Curve:
+    """Return the curve with the L*(t) of `target` for t."""
+    best = part[part["label"] == target.label].groupby("round")["L_star"].mean().reindex(curve.x)
+    return replace(curve, x=best.to_numpy(dtype=np.float64))

@@ -1,0 +1,100 @@
+"""Kind "normalized": regret of every competitor on every data set, on one scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.errors import InputError
+from neucb.plots.competitors import learners, with_labels
+from neucb.plots.labels import LINE
+from neucb.plots.panels import TITLE, make_panels, seeds_in_words
+from neucb.plots.style import COLORS, GREY, MARKERS, SETTINGS, SMALL, text_width
+from neucb.statistics.intervals import intervals
+from neucb.statistics.normalized import normalized_regret
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW = 2.4 * LINE
+FURTHEST = 1.5  # end of the axis; 1 is the best fixed arm
+NAMED = 8  # so many data sets have marks of their own
+CAPTION = (
+    "Marks: mean over {seeds} of the normalised regret on one data set, with its 95\N{NO-BREAK SPACE}% "
+    "Student t interval; at the edge, an arrow: further out. Black strokes: mean over the data sets. "
+    "0 is {zero}, 1 the best fixed arm in hindsight."
+)
+
+
+def normalized_figure(frame: pd.DataFrame) -> Figure:
+    """Draw normalised regret at the end of the runs: a row per competitor, a mark per data set.
+
+    Rows are sorted by their mean over data sets. Skylines are left out; they are the scale.
+
+    Args:
+        frame: logs.
+
+    Raises:
+        InputError: no run has a normalised regret.
+    """
+    from matplotlib import rc_context
+
+    scores = normalized_regret(with_labels(frame))
+    table = intervals(scores[scores["label"].isin(learners(frame)["label"])])
+    if table.empty:
+        raise InputError("no run here has a normalised regret: it takes the expected losses of all arms")
+    means = table.groupby("label")["mean"].mean().sort_values()
+    datasets = list(dict.fromkeys(table["dataset"]))
+    with rc_context(SETTINGS):
+        side = max(text_width(label, SMALL) for label in means.index) + 0.2
+        top = TITLE + (LINE * len(datasets) if len(datasets) <= NAMED else 0.0)
+        made = make_panels(
+            1, _caption(scores, table), width=3.6, height=ROW * len(means), side=side, right=0.3, top=top
+        )
+        axes = made.axes[0]
+        end = min(FURTHEST, max(1.05, float(table[["mean", "high"]].max().max()) * 1.03))
+        least = min(0.0, float(table[["mean", "low"]].min().min()) * 1.03)
+        axes.set_xlim(max(least, -0.5), end)
+        axes.set_ylim(len(means) - 0.5, -0.5)
+        axes.set_yticks(range(len(means)), means.index, parse_math=False)
+        axes.axvline(0.0, color=GREY, linewidth=0.8)
+        axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle=":")
+        axes.grid(axis="y", linewidth=0.4, color="#dddddd")
+        axes.set_xlabel("normalised regret")
+        for i, dataset in enumerate(datasets):
+            _draw_marks(axes, table[table["dataset"] == dataset], list(means.index), i, len(datasets))
+        axes.plot(means, range(len(means)), "|", color="black", markersize=11, markeredgewidth=2.2)
+        if len(datasets) <= NAMED:
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=SMALL, borderpad=0.0
+            )
+    return made.figure
+
+
+def _caption(scores: pd.DataFrame, table: pd.DataFrame) -> str:
+    used = set(scores.loc[scores["value"].notna(), "reference"])
+    zero = "the supervised skyline" if "supervised" in used else "the best policy"
+    zero += " (the best policy where that was not played)" if len(used) > 1 else ""
+    seeds = seeds_in_words(int(table["seeds"].min()), int(table["seeds"].max()))
+    return CAPTION.format(zero=zero, seeds=seeds)
+
+
+def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], place: int, count: int) -> None:
+    """Draw the marks of one data set, data sets a little above each other; clip at the end of the axis."""
+    rows = table["label"].map(labels.index).to_numpy(dtype=np.float64)
+    rows += 0.6 * ((place + 0.5) / count - 0.5)
+    low, end = axes.get_xlim()
+    value = table["mean"].to_numpy(dtype=np.float64)
+    inside = (value <= end) & (value >= low)
+    color = COLORS[place % len(COLORS)] if count <= NAMED else COLORS[0]
+    bars = table[["low", "high"]].to_numpy(dtype=np.float64)
+    axes.hlines(rows[inside], *bars[inside].T, color=color, linewidth=0.9, alpha=0.6)
+    marker = MARKERS[place % len(MARKERS)] if count <= NAMED else "o"
+    (marks,) = axes.plot(value[inside], rows[inside], marker, color=color, markersize=3.6)
+    marks.set_label(str(table["dataset"].iloc[0]).replace("$", r"\$"))
+    for outside, edge, arrow in ((value < low, low, "<"), (value > end, end, ">")):
+        at = np.full(int(outside.sum()), edge)
+        axes.plot(at, rows[outside], arrow, color=color, markersize=4, clip_on=False)

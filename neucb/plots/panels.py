@@ -1,0 +1,93 @@
+"""Panels: a grid of axes placed in inches, so that there is room for labels and a caption."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neucb.plots.style import NORMAL, SMALL, text_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+TITLE, GAP, FOOT, SIDE, EDGE = 0.28, 0.12, 0.46, 0.62, 0.1  # inches: above, between, below, left, outside
+CAPTION_LINE = 1.35 * SMALL / 72.0
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A figure and its axes, with their size in inches."""
+
+    figure: Figure
+    axes: list[Axes]
+    width: float
+    height: float
+
+
+def make_panels(
+    count: int,
+    caption: str,
+    *,
+    width: float = 2.5,
+    height: float = 2.0,
+    side: float = SIDE,
+    right: float = EDGE,
+    top: float = TITLE,
+    foot: float = FOOT,
+    columns: int = COLUMNS,
+) -> Panels:
+    """Return a figure of `count` equal panels, row by row, over a caption.
+
+    Args:
+        count: of panels, at least 1.
+        caption: wrapped to the figure's width.
+        width: of the axes, in inches, as all that follows.
+        height: of the axes.
+        side: room to the left of every axes.
+        right: room to its right.
+        top: room above.
+        foot: room below.
+        columns: the most there may be beside each other.
+    """
+    from matplotlib.figure import Figure
+
+    down = -(-count // columns)
+    across = -(-count // down)  # four are two by two
+    cell = side + width + right + GAP
+    total = max(across * cell, 4.2)
+    letters = int((total - 2 * EDGE) / text_width("n" * 100, SMALL) * 100 * 1.05)
+    lines = textwrap.wrap(caption, letters, break_on_hyphens=False)
+    below = CAPTION_LINE * len(lines) + 2 * EDGE
+    row = top + height + foot
+    tall = down * row + below
+    figure = Figure(figsize=(total, tall))
+    axes = []
+    for i in range(count):
+        left = (i % across) * cell + side
+        bottom = tall - (i // across) * row - top - height
+        axes.append(figure.add_axes((left / total, bottom / tall, width / total, height / tall)))
+    figure.text(
+        EDGE / total,
+        (below - EDGE) / tall,
+        "\n".join(lines),
+        fontsize=SMALL,
+        linespacing=1.35,
+        verticalalignment="top",
+        parse_math=False,
+    )
+    return Panels(figure, axes, width, height)
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """Write a panel's title, left-aligned; text is not taken for mathematics."""
+    axes.set_title(title, loc="left", fontsize=NORMAL, parse_math=False)
+
+
+def seeds_in_words(least: int, most: int) -> str:
+    """Return "1 seed", "5 seeds" or "3 to 5 seeds"."""
+    if least != most:
+        return f"{least} to {most} seeds"
+    return f"{most} seed{'s' if most > 1 else ''}"

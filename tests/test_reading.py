@@ -1,0 +1,132 @@
+"""Logs put together: names of competitors and data sets, what is left out; and neucb plot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from neucb import cli
+from neucb.errors import InputError
+from neucb.reading import read_results
+from neucb.results import save
+from neucb.runner import prepare
+from neucb.statistics import final_scores, mean_table
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two agents, one of them with two settings; clean and noisy labels."""
+    folder = tmp_path_factory.mktemp("runs")
+    for agent, settings, noise in (
+        ("squarecb", {"gamma": 10.0}, 0.0),
+        ("squarecb", {"gamma": 50.0}, 0.0),
+        ("uniform", {}, 0.0),
+        ("uniform", {}, 0.2),
+    ):
+        job = prepare(agent, "iris", 40, 3, settings=settings, label_noise=noise)
+        job.play()
+        save(job, folder)
+    return folder
+
+
+def neucb(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["neucb", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_settings_and_conditions_that_differ_are_named(runs: Path) -> None:
+    said: list[str] = []
+    results = read_results([runs], said.append)
+    table = mean_table(final_scores(results.frame))
+    assert set(table.columns) == {"squarecb gamma=10.0", "squarecb gamma=50.0", "uniform"}
+    assert set(table.index) == {"iris", "iris, label noise 0.2"}
+    assert table.notna().to_numpy().sum() == 4
+    assert (results.frame["arms"] == 3).all()
+    assert len(results.manifests) == 4
+    assert said == []
+
+
+def test_one_log_is_named_by_its_agent(runs: Path) -> None:
+    log = next(runs.glob("squarecb*.parquet"))
+    frame = read_results([log], pytest.fail).frame
+    assert set(frame["label"]) == {"squarecb"}
+    assert set(frame["dataset"]) == {"iris"}
+
+
+def test_runs_that_ended_early_are_left_out(runs: Path, tmp_path: Path) -> None:
+    log = next(runs.glob("uniform*.parquet"))
+    (tmp_path / "part.parquet").write_bytes(log.read_bytes())
+    manifest = json.loads(log.with_suffix(".json").read_text())
+    (tmp_path / "part.json").write_text(json.dumps(manifest | {"complete": False}))
+    said: list[str] = []
+    with pytest.raises(InputError, match="no complete run"):
+        read_results([tmp_path], said.append)
+    assert said == ["left out part.parquet: the run ended early"]
+
+
+def test_the_same_run_twice_counts_once(runs: Path, tmp_path: Path) -> None:
+    log = next(runs.glob("uniform*.parquet"))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.parquet").write_bytes(log.read_bytes())
+        (tmp_path / f"{name}.json").write_bytes(log.with_suffix(".json").read_bytes())
+    said: list[str] = []
+    frame = read_results([tmp_path], said.append).frame
+    assert len(frame) == len(pd.read_parquet(log))
+    assert len(said) == 1
+    assert "played twice" in said[0]
+
+
+def test_different_lengths_are_different_worlds(runs: Path, tmp_path: Path) -> None:
+    job = prepare("uniform", "iris", 20, 2)
+    job.play()
+    save(job, tmp_path)
+    frame = read_results([runs, tmp_path], pytest.fail).frame
+    assert set(frame["dataset"]) == {"iris, 20 rounds", "iris, 40 rounds", "iris, label noise 0.2, 40 rounds"}
+
+
+def test_what_is_no_log_is_said_in_one_line(tmp_path: Path) -> None:
+    def reading(path: Path) -> str:
+        with pytest.raises(InputError) as error:
+            read_results([path], pytest.fail)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    assert reading(tmp_path / "nowhere") == f"there is no folder or file {tmp_path / 'nowhere'}"
+    assert reading(tmp_path) == f"no log in {tmp_path}"
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+    assert "broken.parquet cannot be read" in reading(broken)
+    pd.DataFrame({"a": [1]}).to_parquet(broken)
+    assert reading(broken) == f"{broken} is not the log of a run"
+
+
+def test_plot_draws_a_folder_of_runs(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file, arguments in (
+        ("a.svg", ["--x", "sqrt", "--bounds"]),
+        ("new/b.pdf", ["--kind", "lstar"]),
+        ("c.png", ["--kind", "winloss"]),
+    ):
+        assert neucb(monkeypatch, "plot", str(runs), "-o", str(tmp_path / file), *arguments) == 0
+        assert (tmp_path / file).stat().st_size > 1000
+        assert capsys.readouterr().out.split() == [str(tmp_path / file)]
+
+
+def test_plot_refuses_other_files(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, "plot", str(runs), "-o", str(tmp_path / "a.jpg")) == 2
+    assert "a plot is a .pdf, .png or .svg file, not 'a.jpg'" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert neucb(monkeypatch, "plot", str(runs), "-o", str(tmp_path / "file" / "a.png")) == 1
+    error = capsys.readouterr().err
+    assert "name another folder with -o" in error
+    assert error.count("\n") == 1
