@@ -19,7 +19,14 @@ from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.neural import Neural, PlainWeights, Weights
 from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
 from neucb.agents.recipes import EXPERTS, RECIPES
-from neucb.agents.schedules import Doubling, ObservedLoss, Power, Schedule
+from neucb.agents.schedules import (
+    Doubling,
+    FastTheory,
+    ObservedLoss,
+    Power,
+    Schedule,
+    SquareTheory,
+)
 from neucb.agents.settings import GRADIENT, LAST_LAYER, LINEAR, NEURAL
 from neucb.agents.skylines import BestFixed, Supervised
 from neucb.agents.uncertain import LowerConfidence, Thompson
@@ -120,9 +127,10 @@ def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
         case "falcon":
             return InverseGap(Doubling(settings["gamma"]))
         case "fast-inverse-gap":
-            return FastInverseGap(_gamma(settings))
+            theory = FastTheory(settings["best_loss"], settings["regression_regret"])
+            return FastInverseGap(_gamma(settings, theory))
         case "inverse-gap":
-            return InverseGap(_gamma(settings))
+            return InverseGap(_gamma(settings, SquareTheory(settings["regression_regret"])))
         case "softmax":
             return Softmax(_gamma(settings))
         case "lower-confidence":
@@ -133,6 +141,14 @@ def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
             return EpsilonGreedy(0.0)
 
 
-def _gamma(settings: Settings) -> Schedule:
-    kind = Power if settings["gamma_schedule"] == "time" else ObservedLoss
-    return kind(settings["gamma"], settings["gamma_power"])
+def _gamma(settings: Settings, theory: Schedule | None = None) -> Schedule:
+    match settings["gamma_schedule"]:
+        case "loss":
+            return ObservedLoss(settings["gamma"], settings["gamma_power"])
+        case "epochs":
+            return Doubling(settings["gamma"])
+        case "theory":
+            assert theory is not None
+            return theory
+        case _:
+            return Power(settings["gamma"], settings["gamma_power"])

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from neucb.agents.prediction import Round
 
 
+DELTA = 0.05  # chance that the theorem of `SquareTheory` fails
+
+
 class Schedule(Protocol):
     """A frozen value that gives gamma for a round."""
 
@@ -62,7 +65,7 @@ class SquareTheory:
     """
 
     regression_regret: Number
-    delta: float = 0.05
+    delta: float = DELTA
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""

@@ -41,15 +41,35 @@ FEATURES = (
     Parameter("columns", 300, "number of Fourier features", low=1, whole=True),
     Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
 )
-GAP = (
+GAMMA = (
     Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
-    Parameter("gamma_power", 0.5, "exponent rho of the schedule", high=2.0),
+    Parameter("gamma_power", 0.5, "exponent rho of the schedule; 0 for a constant gamma", high=2.0),
+)
+SOFTMAX = (
+    *GAMMA,
     Parameter(
         "gamma_schedule",
         "time",
         "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss)",
         choices=("time", "loss"),
     ),
+)
+GAP = (
+    *GAMMA,
+    Parameter(
+        "gamma_schedule",
+        "time",
+        "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss), FALCON's gamma sqrt(K tau), tau the "
+        "end of the last doubling epoch (epochs), the theorem's constant of Reg and L* (theory)",
+        choices=("time", "loss", "epochs", "theory"),
+    ),
+    Parameter(
+        "regression_regret",
+        10.0,
+        "Reg of the theory schedule: regression loss beyond the best network's, over the run",
+        above_low=True,
+    ),
+    Parameter("best_loss", 0.0, "L* of FastCB's theory schedule: the best policy's loss over the run"),
 )
 FALCON = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
 EPSILON = (
@@ -112,7 +132,7 @@ RULES = {
     "greedy": (),
     "inverse-gap": GAP,
     "fast-inverse-gap": GAP,
-    "softmax": GAP,
+    "softmax": SOFTMAX,
     "falcon": FALCON,
     "epsilon-greedy": EPSILON,
     "lower-confidence": CONFIDENCE,

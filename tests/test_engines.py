@@ -126,6 +126,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "replay, signs": ("kl-perturbed-replay", {"perturbations": 4, "c_p": 0.05, "replay": 2}),
     "loss schedule": ("kl", {"gamma_schedule": "loss", "gamma": 20.0, "intercept": 0.0}),
     "loss schedule, squared": ("squarecb", {"gamma_schedule": "loss", "gamma_power": [0.3, 0.5, 1.0]}),
+    "epochs": ("kl", {"gamma_schedule": "epochs", "gamma": [0.5, 3.0, 30.0]}),
+    "theory": ("sq", {"gamma_schedule": "theory", "regression_regret": [5.0, 50.0, 500.0]}),
+    "theory, FastCB": (
+        "fastcb",
+        {"gamma_schedule": "theory", "regression_regret": [0.1, 2.0, 9.0], "best_loss": [600.0, 0.0, 1e4]},
+    ),
     "uniform gamma": ("sq", {"gamma": 0.0, "lr_power": 0.5, "width": 1}),
     "passes": ("neural-falcon", {"passes": 3, "normalize": [0.0, 0.5, 0.3]}),
     "passes, replay": ("neural-falcon", {"passes": 2, "replay": 3, "radius": 2.0}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neucb.agents.agent import ExplorationRule
+from neucb.agents.agent import ExplorationRule, Reduction
 from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.schedules import FastTheory, ObservedLoss, Power, Schedule, SquareTheory
+from neucb.agents.recipes import RECIPES
+from neucb.agents.schedules import Doubling, FastTheory, ObservedLoss, Power, Schedule, SquareTheory
 from neucb.errors import InputError
 
 
@@ -157,3 +159,29 @@ def test_a_round_later() -> None:
 def test_one_value_per_replica_or_an_error() -> None:
     with pytest.raises(InputError, match="3 values for 2 replicas"):
         Power((1.0, 2.0, 3.0))(now(), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "expected"),
+    [
+        ("kl", {"gamma": 7.0, "gamma_power": 0.0}, FastInverseGap(Power(7.0, 0.0))),
+        ("kl", {"gamma": 7.0, "gamma_schedule": "loss"}, FastInverseGap(ObservedLoss(7.0, 0.5))),
+        ("squarecb", {"gamma": 7.0, "gamma_schedule": "epochs"}, InverseGap(Doubling(7.0))),
+        ("sq", {"gamma_schedule": "theory", "regression_regret": 3.0}, InverseGap(SquareTheory(3.0))),
+        (
+            "fastcb",
+            {"gamma_schedule": "theory", "regression_regret": 3.0, "best_loss": 9.0},
+            FastInverseGap(FastTheory(9.0, 3.0)),
+        ),
+        ("softmax", {"gamma": 7.0, "gamma_schedule": "loss"}, Softmax(ObservedLoss(7.0, 0.5))),
+    ],
+)
+def test_every_schedule_has_a_name(name: str, chosen: dict[str, Any], expected: object) -> None:
+    agent = RECIPES[name].build(chosen)
+    assert isinstance(agent, Reduction)
+    assert agent.rule == expected
+
+
+def test_softmax_has_no_theory() -> None:
+    with pytest.raises(InputError, match="unknown gamma_schedule 'theory'"):
+        RECIPES["softmax"].build({"gamma_schedule": "theory"})

@@ -19,7 +19,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Sta
     columns = count_columns(own, spec)
     features = make_features(own, spec, seed)
     models = make_models(recipe, own, spec, seed)
-    rule, memory = make_rule(recipe, own), np.zeros(1)
+    rule, memory = make_rule(recipe, own, spec), np.zeros(1)
     index, value = np.empty(columns + 2, np.int64), np.empty(columns + 2)
     direction = np.empty(columns + 1)
 

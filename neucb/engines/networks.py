@@ -49,7 +49,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     at_once = learner.timing.code == types.EVERY_ROUND and stage.reaction is None and further == 0
     work = make_work(network, spec.arms, shared=at_once and _pays(stage.world.contexts, network))
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
-    rule, memory, past = make_rule(recipe, own), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
+    rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
 
     def play(start: int, stop: int) -> int:
         first, last = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
@@ -86,7 +86,7 @@ def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: S
     learner, work = make_learner(recipe, own), make_work(made[0], spec.arms, shared=False)
     memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
     counts, past = make_counts(own, spec, seed), [stream(one, "replay") for one in seeds]
-    rule, further = make_rule(recipe, own), int(own["replay"]) - 1
+    rule, further = make_rule(recipe, own, spec), int(own["replay"]) - 1
 
     def play(start: int, stop: int) -> int:
         draws = np.stack([rng.random((stop - start, further)) for rng in past])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from neucb.agents.epochs import epoch_start
 from neucb.agents.initial import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
 from neucb.agents.recipe import Recipe
+from neucb.agents.schedules import DELTA
 from neucb.engines.kernels import types
 from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders import WeakestClass
@@ -26,7 +28,7 @@ RULES = {
     "lower-confidence": types.LOWER_CONFIDENCE,
     "thompson": types.THOMPSON,
 }
-SCHEDULES = {"time": types.TIME, "loss": types.LOSS}
+SCHEDULES = {"time": types.TIME, "loss": types.LOSS, "epochs": types.DOUBLING, "theory": types.TIME}
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
@@ -103,7 +105,7 @@ def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types
     )
 
 
-def make_rule(recipe: Recipe, own: Settings) -> types.Rule:
+def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
     """Return the recipe's exploration rule."""
     match recipe.rule:
         case "epsilon-greedy":
@@ -113,11 +115,21 @@ def make_rule(recipe: Recipe, own: Settings) -> types.Rule:
             return types.Rule(types.INVERSE_GAP, types.DOUBLING, float(own["gamma"]), 0.0)
         case "inverse-gap" | "fast-inverse-gap" | "softmax":
             schedule = SCHEDULES[own["gamma_schedule"]]
+            if own["gamma_schedule"] == "theory":
+                return types.Rule(RULES[recipe.rule], schedule, _theory(recipe, own, spec), 0.0)
             return types.Rule(RULES[recipe.rule], schedule, float(own["gamma"]), float(own["gamma_power"]))
         case "lower-confidence" | "thompson":
             return types.Rule(RULES[recipe.rule], types.TIME, float(own["nu"]), 0.0)
         case _:
             return types.Rule(types.EPSILON_GREEDY, types.DECAY, 0.0, 0.0)
+
+
+def _theory(recipe: Recipe, own: Settings, spec: Spec) -> float:
+    """Return the constant gamma of `SquareTheory` and `FastTheory`."""
+    regret = own["regression_regret"]
+    if recipe.rule == "inverse-gap":
+        return math.sqrt(spec.arms * spec.horizon / (regret + math.log(2.0 / DELTA)))
+    return max(math.sqrt(spec.arms * own["best_loss"] / (3.0 * regret)), 10.0 * spec.arms)
 
 
 def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
