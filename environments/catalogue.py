@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache as remember
+from os.path import isfile
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -90,8 +91,8 @@ def expand(patterns: Iterable[str], suite: str | None = None, others: Collection
         if suite not in suites:
             raise unknown_name("suite", suite, suites)
         names += [entry.name for entry in catalogue() if suite in entry.suites]
-    for pattern in (part for text in patterns for part in text.split(",") if part):
-        if not any(sign in pattern for sign in "*?["):
+    for pattern in (part for text in patterns for part in _parts(text)):
+        if isfile(pattern) or not any(sign in pattern for sign in "*?["):
             known = pattern in others or ":" in pattern or pattern.lower().endswith((*SUFFIXES, ".py"))
             if not known:
                 pattern = _find(pattern, None, warnings.warn).name
@@ -102,6 +103,11 @@ def expand(patterns: Iterable[str], suite: str | None = None, others: Collection
             raise InputError(f"no data set of the catalogue matches '{pattern}'; see `neucb datasets`")
         names += found
     return list(dict.fromkeys(names))
+
+
+def _parts(text: str) -> list[str]:
+    """Return the names of a list; the name of a file may hold commas."""
+    return [text] if isfile(text) else [part for part in text.split(",") if part]
 
 
 def load_table(
@@ -179,6 +185,8 @@ def _from_openml(entry: Entry, number: int, source: str, config: OpenMLConfig, n
 
 def _find(name: str, cache: Path | None, notify: Notify) -> Entry:
     kind, colon, rest = name.partition(":")
+    if colon and kind == "synthetic":
+        raise InputError(f"{name} is a world without a table; `neucb run` plays it")
     if colon and kind == "openml" and rest:
         if rest.isdecimal():
             return Entry(name, f"OpenML set {rest}", int(rest))

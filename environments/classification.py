@@ -129,7 +129,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         arms = self.table.arms
         self.horizon = rows if horizon is None else horizon
         self.order = order
-        self.drift = tuple(sorted(drift))
+        self.drift = tuple(sorted(set(drift)))
         if num_envs < 1:
             raise InputError(f"num_envs must be at least 1, not {num_envs}")
         if self.horizon < 1 or (self.horizon > rows and not recycle):
@@ -234,14 +234,15 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             raise InputError(f"actions must be {self.num_envs} arms in 0..{self.table.arms - 1}")
         each = np.arange(self.num_envs)
         part = bisect.bisect_right(self.drift, self._round)
-        label = self._relabel[each, part, self.encoded.labels[self.rows]]
+        own = self.encoded.labels[self.rows]
+        label = self._relabel[each, part, own]
         seen = (label + self._shift[:, self._round]) % self.table.arms
         info = {
             "label": label,
             "expected_losses": self.feedback.expected[label],
             **self.feedback.outcome(label, seen, actions),
         }
-        for order, one, value in zip(self._orders, label, info["expected_loss"], strict=True):
+        for order, one, value in zip(self._orders, own, info["expected_loss"], strict=True):
             order.saw(int(one), float(value))
         self._round += 1
         if self._round < self.horizon:

@@ -100,7 +100,9 @@ def _read_arff(path: Path) -> pd.DataFrame:
     frame = pd.DataFrame(loaded["data"], columns=[name for name, _ in loaded["attributes"]])
     for name, kind in loaded["attributes"]:
         if isinstance(kind, list):
-            frame[name] = pd.Categorical(frame[name], kind)
+            # 0 is what a sparse row leaves out: the first category
+            cells = [kind[0] if cell == 0 else cell for cell in frame[name]]
+            frame[name] = pd.Categorical(cells, kind)
         elif kind.upper() != "STRING":
             frame[name] = frame[name].astype(np.float64)
     return frame
@@ -160,7 +162,11 @@ def from_frame(
         )
     features, text = feature_columns(frame.drop(columns=frame.columns[position]))
     columns = [Column(one.name, one.values[known], one.levels) for one in features]
-    facts = {"unlabelled_rows_left_out": int((~known).sum()), **(provenance or {})}
+    facts = {
+        "target": label.name,
+        "unlabelled_rows_left_out": int((~known).sum()),
+        **(provenance or {}),
+    }
     if text:
         facts["text_columns_left_out"] = text
     return Table(name, tuple(columns), labels, classes, source, facts)

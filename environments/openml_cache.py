@@ -131,6 +131,7 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         "openml_name": description.name,
         "openml_version": description.version,
         "licence": description.licence,
+        "target": description.target,
         "unlabelled_rows_left_out": int((~known).sum()),
         "sha256": sha256(path),
     }

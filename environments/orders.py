@@ -28,7 +28,7 @@ class Order(Protocol):
         """Return the row of round t = 0, 1, ...; rounds are asked for in turn."""
 
     def saw(self, label: int, loss: float) -> None:
-        """Take note of the expected loss of the round just played."""
+        """Take note of the expected loss of the round just played; the label is the table's, before drift."""
 
 
 class Fixed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neucb.environments.classification import replica_seeds
 from neucb.environments.files import feature_columns, read_frame
 from neucb.environments.preprocessing import encode_columns
+from neucb.environments.readers import sha256
 from neucb.errors import DataError, InputError, unknown_name
 from neucb.streams import stream
 
@@ -34,12 +35,14 @@ class Ranking:
         contexts: [N, d] float32, rows of L2 norm 1 (or 0).
         losses: [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
         queries: the rows of each query, which are shown together; None where any rows may be.
+        provenance: what a result has to say of its data: target, group, preprocessing, checksum.
     """
 
     name: str
     contexts: NDArray[np.float32]
     losses: NDArray[np.float64]
     queries: tuple[Ints, ...] | None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 def read_ranking(
@@ -79,7 +82,10 @@ def read_ranking(
             raise DataError(f"{name}: the column '{group}' has missing values; every row needs its query")
         grouped = frame.groupby(group, sort=False).indices.values()
         queries = tuple(np.asarray(rows, dtype=np.int64) for rows in grouped)
-    return Ranking(name, encode_columns(features, preprocessing, name), losses, queries)
+    provenance = {"target": target, "group": group, "preprocessing": preprocessing}
+    if isinstance(dataset, str | Path):
+        provenance["sha256"] = sha256(Path(dataset))
+    return Ranking(name, encode_columns(features, preprocessing, name), losses, queries, provenance)
 
 
 def _losses(series: pd.Series[Any], what: str) -> NDArray[np.float64]:
@@ -136,7 +142,6 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         self.ranking = (
             dataset if isinstance(dataset, Ranking) else read_ranking(dataset, target, group, preprocessing)
         )
-        self.preprocessing = preprocessing
         queries = self.ranking.queries
         rows, features = self.ranking.contexts.shape
         self.arms = arms if queries is None else max(map(len, queries))
@@ -169,8 +174,8 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
             "rows": len(self.ranking.losses),
             "arms": self.arms,
             "features": int(self.ranking.contexts.shape[1]),
-            "preprocessing": self.preprocessing,
             "queries": None if self.ranking.queries is None else len(self.ranking.queries),
+            "provenance": self.ranking.provenance,
         }
 
     def reset(

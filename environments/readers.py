@@ -73,7 +73,8 @@ def read_arff(path: Path) -> Content:
         name = unquote(encoded)
         cells = [row[position] for row in loaded["data"]]
         if isinstance(kind, list):
-            code = {level: number for number, level in enumerate(kind)}
+            # 0 is what a sparse row leaves out: the first category
+            code = {0: 0} | {level: number for number, level in enumerate(kind)}
             codes = np.array([-1 if cell is None else code[cell] for cell in cells], dtype=np.int32)
             content.columns.append(Raw(name, codes, tuple(kind)))
         elif kind.upper() in ("REAL", "NUMERIC", "INTEGER"):

@@ -97,3 +97,16 @@ def test_openml_names_without_a_network(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_table("openml:toy@1", cache=tmp_path, notify=lines.append).rows == 4
     with pytest.raises(DataError, match="by its number"):
         load_table("openml:toy@2", cache=tmp_path)
+
+
+def test_files_may_have_commas_and_brackets_in_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "a,b[1].csv"
+    path.write_text("x,y\n1,2\n")
+    assert expand([str(path), "iris"]) == [str(path), "iris"]
+    everything = ",".join(entry.name for entry in catalogue())  # longer than any name of a file may be
+    assert len(expand([everything])) == len(catalogue())
+
+
+def test_a_world_is_no_table() -> None:
+    with pytest.raises(InputError, match="`neucb run` plays it"):
+        load_table("synthetic:cosine")

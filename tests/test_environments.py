@@ -113,3 +113,29 @@ def test_the_checker_finds_faults(fault: str, message: str) -> None:
 def test_every_order_plays(order: str) -> None:
     frame = neucb.run("uniform", toy(), seeds=2, order=order)
     assert frame["round"].max() == 60
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_gymnasiums_own_vector_of_single_forms_plays_the_same(name: str, options: dict[str, Any]) -> None:
+    """Seeds s, s + 1, ... as Gymnasium has it; at the end every one starts anew, as its mode says."""
+    wrapped = gymnasium.make_vec(name, num_envs=2, vectorization_mode="sync", **options)
+    ours = gymnasium.make_vec(name, num_envs=2, **options)
+    assert wrapped.observation_space == ours.observation_space
+    assert wrapped.action_space == ours.action_space
+    theirs, _ = wrapped.reset(seed=3)
+    mine, info = ours.reset(seed=3)
+    for t in range(ours.horizon):  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(theirs, mine)
+        mask = info.get("action_mask", np.ones((2, ours.single_action_space.n), dtype=np.bool_))
+        action = np.array([np.flatnonzero(row)[t % row.sum()] for row in mask])
+        theirs, reward, terminated, truncated, _ = wrapped.step(action)
+        mine, expected, never, end, info = ours.step(action)
+        np.testing.assert_array_equal(reward, expected)
+        assert not terminated.any()
+        assert not never.any()
+        np.testing.assert_array_equal(truncated, end)
+    assert truncated.all()
+    theirs, reward, _, truncated, _ = wrapped.step(action)  # the wrapper resets here and plays nothing
+    assert not truncated.any()
+    assert wrapped.observation_space.contains(theirs)
+    wrapped.close()

@@ -11,6 +11,7 @@ from sklearn.datasets import dump_svmlight_file
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.files import from_frame
+from neucb.environments.readers import read_arff
 from neucb.errors import DataError, InputError
 
 FRAME = pd.DataFrame(
@@ -56,6 +57,7 @@ def test_every_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
     assert other.classes == ("blue", "red")
     assert other.rows == 3
     assert other.provenance["unlabelled_rows_left_out"] == 1
+    assert (table.provenance["target"], other.provenance["target"]) == ("label", "colour")
 
 
 def test_an_arff_file_may_end_with_strings(tmp_path: Path) -> None:
@@ -69,6 +71,23 @@ def test_an_arff_file_may_end_with_strings(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.labels, [1, 0])
     np.testing.assert_array_equal(table.columns[1].values, [1.0, 2.0])
     assert [column.missing for column in table.columns] == [2, 0]
+
+
+SPARSE = (
+    "@RELATION t\n@ATTRIBUTE size NUMERIC\n@ATTRIBUTE colour {red,blue}\n@ATTRIBUTE 0 {0,1}\n"
+    "@ATTRIBUTE label {no,yes}\n@DATA\n{0 1.5, 3 yes}\n{1 blue, 2 ?}\n{2 1, 3 yes}\n{}\n"
+)
+
+
+def test_sparse_arff_leaves_out_zeros_and_first_categories(tmp_path: Path) -> None:
+    path = tmp_path / "t.arff"
+    path.write_text(SPARSE)
+    table = load_table(str(path))
+    ours = [list(column.values) for column in table.columns]
+    assert ours == [[1.5, 0, 0, 0], [0, 1, 0, 0], [0, -1, 1, 0]]
+    assert list(table.labels) == [1, 0, 1, 0]
+    raw = read_arff(path).columns  # the reader of OpenML's files
+    assert [list(column.values) for column in raw] == [*ours, [1, 0, 1, 0]]
 
 
 def test_arrays_and_svmlight(tmp_path: Path) -> None:

@@ -125,3 +125,16 @@ def test_regret_is_expected_and_losses_are_realised() -> None:
     assert (last["L_star_realised"] != 600).any()
     expected = 3000 * ((0.2 + 2 * 0.9) / 3 - 0.2)
     np.testing.assert_allclose(last["regret"], expected, atol=80)
+
+
+def test_the_weakest_class_is_one_of_the_table_also_under_drift() -> None:
+    """With two classes the labels swap in round 1; rows of the class that is lost on come more often."""
+    env = ClassificationVectorEnv(toy(3000, 2), 1, horizon=1100, order="weakest-class", drift=(1,))
+    env.reset(seed=[4])
+    shown = np.empty(1100, dtype=np.int64)
+    for t in range(1100):
+        own = env.encoded.labels[env.rows]
+        label = own if t < 1 else 1 - own
+        shown[t] = own[0]
+        env.step(np.where(own == 0, 1 - label, label))  # wrong on the table's class 0, right on 1
+    assert (shown[REACT_AFTER:] == 0).mean() > 0.65
