@@ -126,7 +126,8 @@ def test_gymnasiums_own_vector_of_single_forms_plays_the_same(name: str, options
     mine, info = ours.reset(seed=3)
     for t in range(ours.horizon):  # type: ignore[attr-defined]
         np.testing.assert_array_equal(theirs, mine)
-        mask = info.get("action_mask", np.ones((2, ours.single_action_space.n), dtype=np.bool_))
+        arms = ours.single_action_space.n  # type: ignore[attr-defined]
+        mask = info.get("action_mask", np.ones((2, arms), dtype=np.bool_))
         action = np.array([np.flatnonzero(row)[t % row.sum()] for row in mask])
         theirs, reward, terminated, truncated, _ = wrapped.step(action)
         mine, expected, never, end, info = ours.step(action)
