@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,6 +51,15 @@ def ask(agent: Agent, context: Tensor, available: Tensor | None) -> Tensor:
             f"{type(agent).__name__}.distribution must take them: distribution(context, available)"
         )
     return agent.distribution(context, available)  # type: ignore[call-arg]  # it takes them
+
+
+def gauges_of(part: object) -> dict[str, Tensor]:
+    """Return what an agent or an oracle tells the log of its state, name -> [R]: see `RunLog`.
+
+    `gauges()` is not part of either contract; what does not have it tells nothing.
+    """
+    gauges: Callable[[], dict[str, Tensor]] | None = getattr(part, "gauges", None)
+    return {} if gauges is None else gauges()
 
 
 class Oracle(Protocol):
@@ -129,6 +139,10 @@ class Reduction:
     def extend(self, rounds: int) -> None:
         """Learn that `rounds` more rounds follow those that were played."""
         self._round = replace(self._round, horizon=self._round.number - 1 + rounds)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Pass what was seen on to the oracle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from neucb.agents.agent import Reduction, ask
+from neucb.agents.agent import Reduction, ask, gauges_of
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class Delayed:
         if isinstance(self.agent, Reduction):
             self.agent.pending = len(self._waiting)
         return ask(self.agent, context, available)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the agent tells the log of its state."""
+        return gauges_of(self.agent)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Keep what was seen until it is due."""

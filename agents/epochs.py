@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from neucb.agents.agent import gauges_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,6 +50,10 @@ class Epochs:
     def predict(self, context: Tensor) -> Prediction:
         """Return the losses [R, K] that the oracle predicted at the epoch's start."""
         return self.oracle.predict(context)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Keep the round; in an epoch's last round let the oracle learn."""

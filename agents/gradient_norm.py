@@ -81,6 +81,10 @@ class GradientNorm:
         before = None if self.oracle.loss.name == "squared" else forward.output
         return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=before)
 
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return self.oracle.gauges()
+
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Count the played arms' gradients, then let the network learn."""
         self._matrix.add(self.oracle.last(context), action, self._square)

@@ -69,6 +69,10 @@ class LastLayer:
         factor = torch.bmm(phi, torch.linalg.cholesky_ex(symmetric)[0])
         return Prediction(mean, factor.square().sum(2).sqrt(), factor=factor)
 
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return self.oracle.gauges()
+
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Add the played arms' samples, let the network learn, refresh where it is time."""
         forward = self.oracle.last(context)

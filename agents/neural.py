@@ -121,6 +121,9 @@ class Weights(Protocol):
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
 
+    def spread(self) -> Tensor:
+        """Return the root mean square of the perturbation's offsets [R]."""
+
     def project(self, radius: Tensor) -> None:
         """Pull theta back onto the ball of `radius` [R] round theta_0."""
 
@@ -231,6 +234,10 @@ class PlainWeights:
         R = len(self._head)
         first = (self._first - self._initial.first).view(R, -1).square().sum(1)
         return (first + (self._head - self._initial.head).square().sum(1)).sqrt()
+
+    def spread(self) -> Tensor:
+        """Return 0 [R]: there is no offset."""
+        return self._head.new_zeros(len(self._head))
 
     def project(self, radius: Tensor) -> None:
         """Pull theta back onto the ball of `radius` [R] round theta_0."""
@@ -350,6 +357,10 @@ class Neural:
         if self._last is None or self._last[0] is not context:
             return self.forward(context)
         return self._last[1]
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return how far theta is from theta_0, and the perturbation's spread."""
+        return {"distance": self.weights.distance(), "spread": self.weights.spread()}
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
         """Make the gradient steps of a round; `count` [R] >= 0 is how often its sample counts."""

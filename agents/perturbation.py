@@ -121,6 +121,10 @@ class ExpectedPerturbation(PlainWeights):
         """Return |theta - theta_0| [R]."""
         return self._square.sqrt()
 
+    def spread(self) -> Tensor:
+        """Return c |u| [R]."""
+        return self._tau()
+
     def project(self, radius: Tensor) -> None:
         """Pull theta back onto the ball of `radius` [R] round theta_0."""
         keep = torch.where(self._square > radius.square(), radius / self._square.sqrt(), 1.0)
@@ -236,6 +240,10 @@ class SignPerturbation(PlainWeights):
         own = self._u - torch.bmm(self._v.unsqueeze(1), self._gram).squeeze(1)  # E (phi - theta_0)
         cross = (self._v * (self._u + own)).sum(1)
         return (super().distance().square() + cross).clamp_min(0.0).sqrt()
+
+    def spread(self) -> Tensor:
+        """Return c times the root mean square of E u [R]."""
+        return self._c * self._u.square().mean(1).sqrt()
 
     def project(self, radius: Tensor) -> None:
         """Pull theta back onto the ball of `radius` [R] round theta_0."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def ablation(name: str, encoded: Encoded) -> list[dict[str, Any]]:
     arms, features = encoded.table.arms, encoded.contexts.shape[1]
     for noise in NOISES:
         for loss, plain in PLAIN.items():
-            own = find_recipe(plain).settings({})
+            own: Mapping[str, Any] = find_recipe(plain).settings({})
             lr, width = float(own["lr"]), int(own["width"])
             base = None
             for variant in variants(lr, width * (arms * (features + 1) + 1), width):

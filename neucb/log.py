@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neucb.trace import Trace
 
 PER_DECADE = 20
+GAUGES = ("distance", "spread")
 CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
@@ -36,7 +37,13 @@ class RunLog:
         regression_loss: (yhat - y)^2 of the played arms, yhat clipped to [0, 1], unhalved.
         regression_log_loss: KL(y || yhat) of the same, yhat clipped to [1e-6, 1 - 1e-6].
         best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
-    What an environment or an agent does not tell (no expected losses, no predictions) is NaN.
+    Not sums:
+        propensity: mean over these rounds of the probability with which the played arm was drawn.
+        distance: |theta - theta_0| of a network after this very round.
+        spread: root mean square over s of the perturbation's offsets f~_s - f after this round,
+            c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
+    What an environment or an agent does not tell (no expected losses, no predictions, no network) is
+    NaN; of networks without perturbation and projection the compiled engine does not know the distance.
 
     Attributes:
         spec: the shape of the run.
@@ -54,15 +61,24 @@ class RunLog:
         self._next = next(self._due)
         zero = np.zeros(spec.replicas)
         names = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
+        self._propensity = zero.copy()  # summed
+        self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
         self.sums = {name: zero.copy() for name in names}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
         self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
+
+    @property
+    def due(self) -> bool:
+        """Whether the round that is counted next will be kept."""
+        return bool(self.round + 1 == self._next)
 
     def add(
         self,
         loss: NDArray[np.float64],
         info: Mapping[str, Any],
         predicted: NDArray[np.float64] | None,
+        propensity: NDArray[np.float64] | None = None,
+        gauges: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> None:
         """Count one round.
 
@@ -70,8 +86,12 @@ class RunLog:
             loss: [R] realised losses of the played arms.
             info: the environment's step info.
             predicted: [R] predicted losses of the played arms, or None.
+            propensity: [R] probabilities with which they were drawn, or None.
+            gauges: [R] each: distance and spread, where the agent tells them; for rounds that are kept.
         """
         self.round += 1
+        self._propensity = self._propensity + (np.nan if propensity is None else propensity)
+        self._gauges = self._no_gauges | dict(gauges or {})
         sums = self.sums
         nan = np.full(self.spec.replicas, np.nan)
         best = info.get("best_loss", nan)
@@ -93,6 +113,8 @@ class RunLog:
         expected: NDArray[np.float64],
         figures: Mapping[str, NDArray[np.float64]],
         predicted: NDArray[np.float64] | None,
+        propensity: NDArray[np.float64],
+        gauges: Mapping[str, NDArray[np.float64]],
     ) -> None:
         """Count n rounds at once, to the same sums as n calls of `add`.
 
@@ -101,6 +123,8 @@ class RunLog:
             expected: [K, K] expected loss of every arm (columns) under a label (rows).
             figures: [R, n] each: loss, expected_loss, best_loss and best_realised_loss.
             predicted: [R, n] predicted losses of the played arms, or None.
+            propensity: [R, n] probabilities with which they were drawn.
+            gauges: [R, n] each: distance and spread after every round.
         """
         loss, best = figures["loss"], figures["best_loss"]
         nan = np.full(loss.shape, np.nan)
@@ -111,6 +135,7 @@ class RunLog:
             name: np.cumsum(np.hstack([total[:, None], one]), axis=1)
             for (name, total), one in zip(self.sums.items(), added, strict=True)
         }
+        drawn = np.cumsum(np.hstack([self._propensity[:, None], propensity]), axis=1)
         done, rounds = 0, loss.shape[1]
         while done < rounds:
             n = rounds - done if self._next < 0 else min(int(self._next) - self.round, rounds - done)
@@ -118,6 +143,8 @@ class RunLog:
             self.arm_losses = self.arm_losses + _counts(label[:, done : done + n], len(expected)) @ expected
             self.round += n
             done += n
+            self._propensity = drawn[:, done].copy()
+            self._gauges = {name: values[:, done - 1].copy() for name, values in gauges.items()}
             if self.round == self._next:
                 self._keep()
                 self._next = next(self._due, -1)
@@ -125,6 +152,8 @@ class RunLog:
     def _keep(self) -> None:
         row = {name: value.copy() for name, value in self.sums.items()}
         row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
+        row["propensity"] = self._propensity / self.round
+        row |= self._gauges
         self._kept.append((self.round, row))
 
     def close(self) -> None:
@@ -147,10 +176,10 @@ class RunLog:
             columns[name] = np.repeat(np.array(each), len(rounds))
         columns["seed"] = np.repeat(np.array(self.spec.seeds, dtype=np.int64), len(rounds))
         columns["round"] = np.tile(rounds, self.spec.replicas)
-        for name in (*self.sums, "best_fixed_arm"):
+        figures = [*self.sums, "best_fixed_arm", "propensity", *GAUGES]
+        for name in figures:
             columns[name] = np.stack([row[name] for _, row in self._kept], axis=1).ravel()
         first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]
-        figures = [*self.sums, "best_fixed_arm"]
         rest = [name for name in columns if name not in (*first, *figures)]
         return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.agent import ask
+from neucb.agents.agent import ask, gauges_of
 from neucb.errors import DivergedError, InputError
 from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
@@ -98,7 +98,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
             figures = {name: value for name, value in known.items() if value is not None}
             figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
             log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
-        log.add(loss, info, None if predicted is None else predicted[rows, action])
+        gauges = _gauges(agent) if log.due else None
+        mean = None if predicted is None else predicted[rows, action]
+        log.add(loss, info, mean, probability[rows, action], gauges)
         if progress is not None:
             progress(t + 1)
         if bool(np.any(truncated)) and t + 1 < spec.horizon:
@@ -179,6 +181,14 @@ def _probabilities(
         over = "" if available is None else " over the available arms"
         raise no_distribution(t, _seed(~good, spec), probability[~good][0], over)
     return probability
+
+
+def _gauges(agent: Agent) -> dict[str, NDArray[np.float64]]:
+    """Return what the agent tells of its state, name -> [R]."""
+    import torch
+
+    told = gauges_of(agent)
+    return {name: value.detach().to("cpu", torch.float64).numpy() for name, value in told.items()}
 
 
 def _predicted(agent: Agent, spec: Spec, t: int) -> NDArray[np.float64] | None:

@@ -56,7 +56,7 @@ def test_the_frame() -> None:
         for column in ("loss", "regret", "regression_loss", "regression_log_loss"):
             assert one[column].is_monotonic_increasing
     assert frame.attrs["source"] == "memory"
-    assert not frame.isna().any().any()
+    assert not frame.drop(columns="distance").isna().any().any()  # which the compiled engine does not keep
 
 
 @pytest.mark.parametrize("name", ["kl-perturbed", "fastcb"])

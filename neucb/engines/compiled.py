@@ -126,13 +126,17 @@ class Compiled:
         predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
+        propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+        distance = np.stack([one.stage.record.distance[start:stop] for one in replicas])
+        spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
         if self.log.trace is not None:
             rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
-            propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
             self.log.trace.write(
                 start, context=rows, action=action, propensity=propensity, loss=figures["loss"], label=label
             )
-        self.log.extend(label, feedback.expected, figures, predicted if replicas[0].predicts else None)
+        known = predicted if replicas[0].predicts else None
+        gauges = {"distance": distance, "spread": spread}
+        self.log.extend(label, feedback.expected, figures, known, propensity, gauges)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
         """Return the error that the torch loop would raise: of the first round, the first replica."""

@@ -72,9 +72,15 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:
     feedback = env.feedback
     expected = np.ascontiguousarray(feedback.expected)
     world = types.World(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
-    predicted, propensity = np.empty((2, spec.horizon))
+    predicted, propensity, distance, spread = np.full((4, spec.horizon), np.nan)
     record = types.Record(
-        np.empty(spec.horizon, np.int64), predicted, propensity, np.empty(spec.arms), np.zeros(1, np.int64)
+        np.empty(spec.horizon, np.int64),
+        predicted,
+        propensity,
+        distance,
+        spread,
+        np.empty(spec.arms),
+        np.zeros(1, np.int64),
     )
     return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
 

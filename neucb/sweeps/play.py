@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
 FIGURES = (
     *("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss"),
-    "best_fixed_arm",
+    *("best_fixed_arm", "propensity", "distance", "spread"),
 )
 
 

@@ -8,7 +8,7 @@ from neucb.agents.constants import FOLD_BELOW, INPUT_FLOOR
 from neucb.engines.kernels.blocks import add_step, add_waiting, fold, keep_row, pass_alone, share_pass
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.rules import link, smoothed_mean, smoothed_slope
-from neucb.engines.kernels.signs import add_head, add_signs, mean_link, move_signs
+from neucb.engines.kernels.signs import add_head, add_signs, mean_link, move_signs, spread_of
 from neucb.engines.kernels.types import (
     EVERY_ROUND,
     EXPECTED,
@@ -21,6 +21,7 @@ from neucb.engines.kernels.types import (
     Array,
     Learner,
     Network,
+    Record,
     Work,
     World,
 )
@@ -91,6 +92,17 @@ def fetch(world: World, learner: Learner, network: Network, work: Work, left: in
 def has_start(learner: Learner) -> bool:
     """Return whether theta is kept as theta_0 + s G."""
     return learner.kind == PROJECTED or learner.kind == EXPECTED
+
+
+@exact
+def gauge(learner: Learner, network: Network, memory: Array, record: Record, t: int) -> None:
+    """Record how far theta is from theta_0 after round t, and the perturbation's spread."""
+    if has_start(learner):
+        record.distance[t] = sqrt(memory[SQUARE])
+    if learner.kind == EXPECTED:
+        record.spread[t] = learner.c * sqrt(memory[SQUARE])
+    else:
+        record.spread[t] = spread_of(network.signs, learner.c)
 
 
 @exact

@@ -11,6 +11,7 @@ from neucb.engines.kernels.network import (
     count_inputs,
     fetch,
     forward,
+    gauge,
     learn,
     list_inputs,
     predict,
@@ -102,5 +103,6 @@ def neural(
                 if k >= ahead:
                     rate = learner.lr / (update + 1.0) ** learner.lr_power
                     learn(learner, network, memory, work, b, n, rate, arm, target)
+            gauge(learner, network, memory, record, t)
         flush(work.shared, network, work, n)
     return stop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.rules import link
 from neucb.engines.kernels.types import GROUP, Array, Learner, Signs, Work
@@ -33,6 +35,14 @@ def add_signs(signs: Signs | None, index: Array, value: Array, n: int, left: int
             x = value[k]
             for i in range(len(z)):
                 z[i] += x * signs.table[word[i]]
+
+
+@exact
+def spread_of(signs: Signs | None, c: float) -> float:
+    """Return the root mean square of the offsets, 0 without signs."""
+    if signs is None:
+        return 0.0
+    return c * sqrt(dot(signs.u, signs.u) / len(signs.u))
 
 
 @exact

@@ -70,6 +70,8 @@ class Record(NamedTuple):
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
         propensity: [T] probabilities with which these arms were drawn.
+        distance: [T] |theta - theta_0| after every round; NaN where it is not kept.
+        spread: [T] root mean square of the perturbation's offsets after it; NaN where there is no network.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
     """
@@ -77,6 +79,8 @@ class Record(NamedTuple):
     action: Array
     predicted: Array
     propensity: Array
+    distance: Array
+    spread: Array
     p: Array
     status: Array
 

@@ -1,0 +1,102 @@
+"""Propensity, distance and spread in the log: by hand, against the network itself, in both engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from neucb.agents.losses import KL, Squared
+from neucb.agents.neural import Neural, PlainWeights
+from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.log import RunLog
+from neucb.runner import run
+from neucb.spec import Spec
+
+COLUMNS = ["propensity", "distance", "spread"]
+
+
+def test_the_log_keeps_mean_propensities_and_current_gauges() -> None:
+    """Three rounds of two replicas; round 3 is the last one kept, and its gauges are shown."""
+    log = RunLog(Spec((1, 2), 2, 3, 3))
+    for t in range(3):
+        assert log.due == (t + 1 in (1, 2, 3))
+        gauges = {"distance": np.array([t, 2.0 * t]), "spread": np.array([0.1 * t, 0.0])}
+        log.add(np.zeros(2), {}, None, np.array([0.5, 0.2 * (t + 1)]), gauges)
+    last = log.frame({}).groupby("seed").tail(1)
+    assert last["propensity"].tolist() == pytest.approx([0.5, 0.4])
+    assert last["distance"].tolist() == [2.0, 4.0]
+    assert last["spread"].tolist() == pytest.approx([0.2, 0.0])
+
+
+def test_what_an_agent_does_not_tell_is_nan() -> None:
+    frame = run("uniform", "iris", 20, 2, engine="torch")
+    assert frame["propensity"].to_numpy() == pytest.approx(1 / 3)
+    assert frame[["distance", "spread"]].isna().all().all()
+
+
+@pytest.mark.parametrize(
+    ("agent", "settings"),
+    [
+        ("kl-perturbed", {"c_p": (0.3, 0.1)}),
+        ("sq-perturbed", {"c_p": (0.02, 0.01), "perturbations": 3}),
+        ("kl", {"radius": 5.0}),
+        ("sq", {}),
+        ("neural-ucb", {}),
+        ("neural-falcon", {}),
+        ("squarecb", {}),
+    ],
+)
+def test_both_engines_log_the_same(agent: str, settings: dict[str, Any]) -> None:
+    """Where the compiled one tells them: it keeps no distance without projection or perturbation."""
+    logs = {
+        engine: run(agent, "iris", 100, 2, settings=settings, engine=engine, dtype="float64")[COLUMNS]
+        for engine in ("torch", "compiled")
+    }
+    compiled, defined = logs["compiled"].to_numpy(), logs["torch"].to_numpy()
+    np.testing.assert_allclose(compiled[:, 0], defined[:, 0], rtol=1e-12)
+    neural = agent != "squarecb"
+    assert np.isfinite(defined[:, 1:]).all() == neural
+    known = np.isfinite(compiled)
+    assert known[:, 1].all() == (agent in ("kl-perturbed", "kl"))
+    assert known[:, 2].all() == neural
+    np.testing.assert_allclose(compiled[known], defined[known], rtol=1e-6, atol=1e-12)
+    assert (defined[:, 2] > 0).all() == agent.endswith("perturbed")
+
+
+@pytest.mark.parametrize("count", [1, 4, None])
+def test_the_spread_is_that_of_the_offsets(count: int | None) -> None:
+    """That is c |u| for infinitely many; for few signs from outputs that differ from f by the offsets."""
+    weights = ExpectedPerturbation((0.2, 0.5)) if count is None else SignPerturbation((0.02, 0.05), count)
+    oracle = Neural(Squared(), weights, width=16, lr=0.1)
+    oracle.reset(Spec((3, 4), 2, 3, 50, dtype="float64"))
+    torch.manual_seed(0)
+    for _ in range(20):
+        oracle.update(torch.randn(2, 3), torch.tensor([0, 1]), torch.rand(2))
+    told = oracle.gauges()
+    assert (told["distance"] > 0.01).all()
+    c = torch.tensor([0.2, 0.5] if count is None else [0.02, 0.05], dtype=torch.float64) / 2  # 16^(1/4) = 2
+    if count is None:
+        torch.testing.assert_close(told["spread"], c * told["distance"])
+    else:
+        assert isinstance(weights, SignPerturbation)
+        mean = weights.predict(torch.zeros(2, 1, dtype=torch.float64))[:, 0]  # the mean of the offsets
+        assert (told["spread"] >= mean.abs() - 1e-12).all()
+        if count == 1:
+            torch.testing.assert_close(told["spread"], mean.abs())
+
+
+def test_a_plain_network_has_no_spread() -> None:
+    oracle = Neural(KL(), PlainWeights(), width=8)
+    oracle.reset(Spec((3,), 2, 3, 10))
+    assert oracle.gauges()["spread"].tolist() == [0.0]
+    assert oracle.gauges()["distance"].tolist() == [0.0]
+
+
+def test_a_delayed_agent_tells_them_too() -> None:
+    frame: pd.DataFrame = run("kl-perturbed", "iris", 30, 1, delay=5)
+    assert (frame["distance"].iloc[:4] == 0.0).all()  # nothing has been learnt yet
+    assert frame["distance"].iloc[-1] > 0.0
