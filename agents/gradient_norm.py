@@ -8,14 +8,16 @@ import torch
 
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.initial import INITIALISATIONS
-from neucb.agents.neural import Inputs, hidden_layer
+from neucb.agents.neural import hidden_layer
+from neucb.agents.passes import Inputs
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.agents.neural import Forward, Neural
+    from neucb.agents.neural import Neural
+    from neucb.agents.passes import Forward
     from neucb.spec import Spec
 
 FULL_UP_TO = 3000  # parameters: 72 MB a replica

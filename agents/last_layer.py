@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.neural import Inputs, PlainWeights
+from neucb.agents.neural import PlainWeights
+from neucb.agents.passes import Inputs
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.agents.neural import Forward, Neural
+    from neucb.agents.neural import Neural
+    from neucb.agents.passes import Forward
     from neucb.spec import Spec
 
 CHUNK = 512  # past samples that go through the network together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +13,18 @@ import torch
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
 from neucb.agents.normalize import InputScaling
+from neucb.agents.passes import Forward, Gradient, Inputs
 from neucb.agents.prediction import Prediction
 from neucb.agents.replay import Memory
+from neucb.agents.training import (
+    Batch,
+    TrainingSchedule,
+    batch_gradient,
+    full_steps,
+    is_due,
+    make_batch,
+    stochastic_steps,
+)
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,88 +34,10 @@ if TYPE_CHECKING:
     from neucb.spec import Spec
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What goes through the network.
-
-    Attributes:
-        x: [R, d] or [R, K, d] contexts, the intercept included.
-        scale: [R, d] factors > 0 of the step sizes per input, or None for 1.
-        block: [R] the one block of W1, among those of all replicas, that x [R, d] goes through; None
-            for all arms.
-    """
-
-    x: Tensor
-    scale: Tensor | None = None
-    block: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Forward:
-    """One pass through the network, for all arms or for one.
-
-    Attributes:
-        inputs: what went in.
-        hidden: [R, K, m] pre-activations of the hidden layer, [R, 1, m] for one arm.
-        head: [R, m] the second layer, w2.
-        output: [R, K] or [R, 1] the network's outputs f.
-        moved: what a perturbed kind of weights needs of its pass again in its step.
-    """
-
-    inputs: Inputs
-    hidden: Tensor
-    head: Tensor
-    output: Tensor
-    moved: Tensor | None = None
-
-    def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
-        rows = torch.arange(len(action), device=action.device)
-        return rows, action if self.inputs.block is None else torch.zeros_like(action)
-
-    def played(self, action: Tensor) -> Gradient:
-        """Return the gradient of f at the played arms [R]."""
-        here = self.at(action)
-        hidden = self.hidden[here]  # [R, m]
-        x = self.inputs.x[here] if self.inputs.x.dim() == 3 else self.inputs.x
-        block = self.inputs.block
-        if block is None:
-            block = here[0] if self.inputs.x.dim() == 3 else action + self.hidden.shape[1] * here[0]
-        scale = self.inputs.scale
-        return Gradient(block, x if scale is None else x * scale, self.head * (hidden > 0), hidden.relu())
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """The gradient of one output f_a: delta x' on one block of W1, `activation` on w2.
-
-    The output factor is not in it. It is of rank one on the first layer and nought on the other
-    blocks, and never built in full. Where the step sizes of the inputs differ, they are in it.
-
-    Attributes:
-        block: [R] which block of W1, among those of all replicas.
-        x: [R, d] contexts of the arms a, the intercept included, times `Inputs.scale`.
-        delta: [R, m], w2 * relu'(h_a).
-        activation: [R, m], relu(h_a).
-    """
-
-    block: Tensor
-    x: Tensor
-    delta: Tensor
-    activation: Tensor
-
-    def product(self, first: Tensor) -> Tensor:
-        """Return x' B [R, m] with the blocks B [d, m] that were played of `first` [R B, d, m]."""
-        return torch.bmm(self.x.unsqueeze(1), first[self.block]).squeeze(1)
-
-    def squared_norm(self) -> Tensor:
-        """Return the squared norm [R]."""
-        first = self.delta.square().sum(1) * self.x.square().sum(1)
-        return first + self.activation.square().sum(1)
-
-
 class Weights(Protocol):
     """How the parameters theta are stored and moved; see perturbation.py for the other kinds."""
+
+    takes_batches: bool
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0; `rate` [R] holds the largest step size of the run."""
@@ -117,6 +50,9 @@ class Weights(Protocol):
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
+
+    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+        """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
@@ -201,6 +137,8 @@ def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
 class PlainWeights:
     """theta as it is, without a perturbation: projected online gradient descent on l(y, link(f))."""
 
+    takes_batches = True
+
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0."""
         self._initial = initial
@@ -228,6 +166,21 @@ class PlainWeights:
         gradient = forward.played(action)
         add_outer(self._first, gradient, scale)
         self._head = self._head + scale.unsqueeze(1) * gradient.activation
+
+    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+        """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
+        B = len(batch.x)
+        first = self._first[replica * B : (replica + 1) * B]
+        on_first, on_head = batch_gradient(
+            batch,
+            first,
+            self._head[replica],
+            self._initial.factor,
+            lambda output: self._loss.link(output) - batch.target,
+        )
+        first -= rate * on_first
+        self._head = self._head.clone()
+        self._head[replica] -= rate * on_head
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
@@ -269,7 +222,10 @@ class Neural:
     Langford, "Normalized Online Learning", UAI 2013; 0 switches it off.
 
     With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from all
-    played so far. Memory grows by 4 T (d + 3) bytes a replica.
+    played so far, or on the mean loss of `batch` samples. Memory grows by 4 T (d + 3) bytes a replica.
+    In the place of these steps, `schedule` takes the schedules of published code: "neural-ucb", see
+    `stochastic_steps`, every round up to round 2,000 and every 100th after; "neural-ts", see
+    `full_steps`, every round, at a cost of T^2.
 
     Args:
         loss: `Squared()` or `KL()`.
@@ -284,6 +240,8 @@ class Neural:
             sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m).
         normalize: exponent >= 0 of D_t; one number or one per replica.
         replay: k >= 1, steps a round.
+        batch: b >= 1, samples of each step but the newest's.
+        schedule: "online", "neural-ucb" or "neural-ts".
     """
 
     def __init__(
@@ -299,6 +257,8 @@ class Neural:
         init: Initialisation = "he",
         normalize: Number = 0.0,
         replay: int = 1,
+        batch: int = 1,
+        schedule: TrainingSchedule = "online",
     ) -> None:
         self.loss = loss
         self.weights = weights
@@ -310,6 +270,8 @@ class Neural:
         self.init = init
         self.normalize = normalize
         self.replay = replay
+        self.batch = batch
+        self.schedule = schedule
 
     def reset(self, spec: Spec) -> None:
         """Draw theta_0 and forget everything.
@@ -317,8 +279,10 @@ class Neural:
         Raises:
             InputError: a hyper-parameter is out of its range.
         """
-        if self.width < 1 or self.replay < 1:
-            raise InputError("width and replay must be at least 1")
+        if self.width < 1 or self.replay < 1 or self.batch < 1:
+            raise InputError("width, replay and batch must be at least 1")
+        if (self.batch > 1 or self.schedule == "neural-ts") and not self.weights.takes_batches:
+            raise InputError("batches are for networks without sign vectors; take perturbations=inf")
         rate = per_replica(self.lr, spec.replicas, device=spec.device)
         radius = per_replica(self.radius, spec.replicas, device=spec.device)
         if not bool((rate > 0).all() and (radius > 0).all()):
@@ -334,7 +298,10 @@ class Neural:
         self._round = 0
         self._last: tuple[Tensor, Forward] | None = None
         self._scaling = InputScaling(self.normalize, spec)
-        self._memory = Memory(spec, spec.features + 1, self.replay - 1) if self.replay > 1 else None
+        self._spec = spec
+        count = (self.replay - 1) * self.batch
+        kept = count > 0 or self.schedule != "online"
+        self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
         self.weights.reset(initial, rate, self.loss)
 
@@ -370,18 +337,52 @@ class Neural:
         self._last = None
         self._scaling.add(forward.inputs.x)
         weight = None if count is None else count.to(self._dtype)
-        self._step(forward, action, target, rate if weight is None else rate * weight)
-        if self._memory is None:
+        if self._memory is not None:
+            self._keep(self._memory, forward, action, target, weight)
+        if self.schedule == "online":
+            self._step(forward, action, target, rate if weight is None else rate * weight)
+        if self._memory is not None:
+            self._learn_again(self._memory, forward.inputs.scale, action, rate)
+
+    def _keep(
+        self, memory: Memory, forward: Forward, action: Tensor, target: Tensor, weight: Tensor | None
+    ) -> None:
+        x = forward.inputs.x[forward.at(action)] if forward.inputs.x.dim() == 3 else forward.inputs.x
+        memory.add(x, forward.played(action).block, target, weight)
+
+    def _learn_again(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> None:
+        """Make the steps of a round on past samples."""
+        spec, weights = self._spec, self.weights
+        match self.schedule:
+            case "neural-ucb":
+                steps = stochastic_steps(weights, memory, scale, rate, spec.seeds, self._round)
+            case "neural-ts":
+                steps = full_steps(weights, memory, scale, rate, spec.blocks)
+            case _:
+                steps = self._replayed(memory, scale, action, rate)
+        if is_due(self.schedule, self._round):
+            for _ in steps:
+                self._project()
+
+    def _replayed(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> Iterator[None]:
+        """Make the further steps of replay; yield after each."""
+        if self.batch == 1:
+            for x, block, old, counted in memory.draw():
+                again = self.weights.forward(Inputs(x, scale, block))
+                self.weights.step(again, action, old, rate * counted)
+                yield
             return
-        played = forward.played(action)
-        rows = forward.at(action)
-        x = forward.inputs.x[rows] if forward.inputs.x.dim() == 3 else forward.inputs.x
-        self._memory.add(x, played.block, target, weight)
-        for x, block, old, counted in self._memory.draw():
-            again = self.weights.forward(Inputs(x, forward.inputs.scale, block))
-            self._step(again, action, old, rate * counted)
+        blocks = self._spec.blocks
+        for samples in memory.batches():
+            for r, (x, block, old, counted) in enumerate(zip(*samples, strict=True)):
+                own = None if scale is None else scale[r]
+                self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own, blocks), rate[r])
+            yield
 
     def _step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         self.weights.step(forward, action, target, rate)
+        self._project()
+
+    def _project(self) -> None:
         if self._radius is not None:
             self.weights.project(self._radius)

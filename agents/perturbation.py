@@ -17,15 +17,15 @@ from neucb.agents.constants import FOLD_BELOW
 from neucb.agents.hyper import Number, each
 from neucb.agents.initial import check_expected, check_signs, draw_signs, offset_scale
 from neucb.agents.neural import (
-    Forward,
     Initial,
-    Inputs,
     PlainWeights,
     add_outer,
     hidden_layer,
     outputs,
     scale_about,
 )
+from neucb.agents.passes import Forward, Inputs
+from neucb.agents.training import Batch, batch_gradient
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,6 +108,29 @@ class ExpectedPerturbation(PlainWeights):
         add_outer(self._first, gradient, move / self._scale)
         self._head = self._head + (move / self._scale).unsqueeze(1) * gradient.activation
 
+    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+        """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
+        initial, r, B = self._initial, replica, len(batch.x)
+        rows = slice(r * B, (r + 1) * B)
+        scale, slopes = self._scale[r], torch.ones_like(batch.target)
+
+        def residual(output: Tensor) -> Tensor:
+            yhat, kappa = self._loss.smoothed(output, self._tau()[r])
+            slopes.copy_(kappa)
+            return yhat - batch.target
+
+        first, head = initial.first[rows] + scale * self._first[rows], initial.head[r] + scale * self._head[r]
+        on_first, on_head = batch_gradient(batch, first, head, initial.factor, residual)
+        keep = 1.0 - rate * (batch.weight * slopes).sum() * self._c[r].square()
+        self._scale, self._head = self._scale.clone(), self._head.clone()
+        self._scale[r] = scale = keep * scale
+        self._first[rows] -= rate / scale * on_first
+        self._head[r] -= rate / scale * on_head
+        moved = self._first[rows].square().sum() + self._head[r].square().sum()
+        self._square = self._square.clone()
+        self._square[r] = (scale.square() * moved).double()
+        self._fold()
+
     def _fold(self) -> None:
         """Multiply small scales into G, of the replicas concerned only (the others times 1)."""
         small = self._scale.abs() < FOLD_BELOW
@@ -145,6 +168,8 @@ class SignPerturbation(PlainWeights):
             loss.
         count: S >= 1, number of sign vectors.
     """
+
+    takes_batches = False
 
     def __init__(self, c_p: Number, count: int) -> None:
         self.c_p = c_p

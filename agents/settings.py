@@ -17,6 +17,13 @@ NEURAL = (
     Parameter(
         "replay", 1, "steps a round: one on the newest sample, the others on past ones", low=1, whole=True
     ),
+    Parameter("batch", 1, "past samples of each of these other steps", low=1, whole=True),
+    Parameter(
+        "schedule",
+        "online",
+        "steps as replay has them (online), or as the code of NeuralUCB or of NeuralTS (cost T^2) has them",
+        choices=("online", "neural-ucb", "neural-ts"),
+    ),
 )
 PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neucb.agents.neural import Forward
+from neucb.agents.passes import Forward
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 

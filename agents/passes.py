@@ -1,0 +1,91 @@
+"""Passes: what goes through a network, what comes out, and the gradient of one output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What goes through the network.
+
+    Attributes:
+        x: [R, d] or [R, K, d] contexts, the intercept included.
+        scale: [R, d] factors > 0 of the step sizes per input, or None for 1.
+        block: [R] the one block of W1, among those of all replicas, that x [R, d] goes through; None
+            for all arms.
+    """
+
+    x: Tensor
+    scale: Tensor | None = None
+    block: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One pass through the network, for all arms or for one.
+
+    Attributes:
+        inputs: what went in.
+        hidden: [R, K, m] pre-activations of the hidden layer, [R, 1, m] for one arm.
+        head: [R, m] the second layer, w2.
+        output: [R, K] or [R, 1] the network's outputs f.
+        moved: what a perturbed kind of weights needs of its pass again in its step.
+    """
+
+    inputs: Inputs
+    hidden: Tensor
+    head: Tensor
+    output: Tensor
+    moved: Tensor | None = None
+
+    def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
+        rows = torch.arange(len(action), device=action.device)
+        return rows, action if self.inputs.block is None else torch.zeros_like(action)
+
+    def played(self, action: Tensor) -> Gradient:
+        """Return the gradient of f at the played arms [R]."""
+        here = self.at(action)
+        hidden = self.hidden[here]  # [R, m]
+        x = self.inputs.x[here] if self.inputs.x.dim() == 3 else self.inputs.x
+        block = self.inputs.block
+        if block is None:
+            block = here[0] if self.inputs.x.dim() == 3 else action + self.hidden.shape[1] * here[0]
+        scale = self.inputs.scale
+        return Gradient(block, x if scale is None else x * scale, self.head * (hidden > 0), hidden.relu())
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of one output f_a: delta x' on one block of W1, `activation` on w2.
+
+    The output factor is not in it. It is of rank one on the first layer and nought on the other
+    blocks, and never built in full. Where the step sizes of the inputs differ, they are in it.
+
+    Attributes:
+        block: [R] which block of W1, among those of all replicas.
+        x: [R, d] contexts of the arms a, the intercept included, times `Inputs.scale`.
+        delta: [R, m], w2 * relu'(h_a).
+        activation: [R, m], relu(h_a).
+    """
+
+    block: Tensor
+    x: Tensor
+    delta: Tensor
+    activation: Tensor
+
+    def product(self, first: Tensor) -> Tensor:
+        """Return x' B [R, m] with the blocks B [d, m] that were played of `first` [R B, d, m]."""
+        return torch.bmm(self.x.unsqueeze(1), first[self.block]).squeeze(1)
+
+    def squared_norm(self) -> Tensor:
+        """Return the squared norm [R]."""
+        first = self.delta.square().sum(1) * self.x.square().sum(1)
+        return first + self.activation.square().sum(1)

@@ -1,0 +1,134 @@
+"""Training schedules: further steps of a network on what it has played, alone, in batches, on all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import torch
+
+from neucb.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.neural import Weights
+    from neucb.agents.replay import Memory
+
+TrainingSchedule = Literal["online", "neural-ucb", "neural-ts"]
+STEPS = 1000  # of the NeuralUCB code in a round
+SMALL = 1e-3  # mean squared error of a pass at which it stops
+EVERY_ROUND, THEN_EVERY = 2000, 100  # rounds in each of which it trains, and how often after them
+FULL_STEPS = 100  # of the NeuralTS code in a round
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one replica, by the block of W1 that they go through; unused places have weight 0.
+
+    Attributes:
+        x: [B, n, d] contexts, the intercept included.
+        target: [B, n].
+        weight: [B, n] >= 0, shares of the batch's loss.
+        scale: [d] factors of the step sizes per input, or None for 1.
+    """
+
+    x: Tensor
+    target: Tensor
+    weight: Tensor
+    scale: Tensor | None
+
+
+class TakesBatches(Protocol):
+    """Weights that make steps on the mean loss of a batch."""
+
+    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+        """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
+
+
+def make_batch(
+    x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None, blocks: int
+) -> Batch:
+    """Return samples x [n, d], their blocks [n] in 0..B-1, targets and counts [n] as a batch.
+
+    A sample's share of the loss is its count / n.
+    """
+    count = torch.bincount(block, minlength=blocks)
+    place = torch.arange(int(count.max()), device=x.device)
+    used = place < count.unsqueeze(1)  # [B, most]
+    first = (count.cumsum(0) - count).unsqueeze(1)
+    index = torch.argsort(block, stable=True)[(first + place).clamp_max(len(block) - 1)]
+    shares = (weight / len(block))[index] * used
+    return Batch(x[index], target[index], shares, scale)
+
+
+def batch_gradient(
+    batch: Batch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of a batch's loss on W1 [B, d, m] and w2 [m].
+
+    Args:
+        batch: the samples.
+        first: W1 [B, d, m].
+        head: w2 [m].
+        factor: of the output.
+        residual: from outputs f [B, n] to the derivatives of the loss by f.
+    """
+    hidden = torch.bmm(batch.x, first)  # [B, n, m]
+    active = hidden.relu()
+    error = factor * batch.weight * residual(factor * (active * head).sum(2))  # [B, n]
+    on_head = (error.view(1, -1) @ active.view(-1, len(head))).squeeze(0)
+    delta = error.unsqueeze(2) * head * (hidden > 0)
+    on_first = torch.bmm(batch.x.transpose(1, 2), delta)
+    return on_first if batch.scale is None else on_first * batch.scale.unsqueeze(1), on_head
+
+
+def is_due(schedule: TrainingSchedule, number: int) -> bool:
+    """Return whether a schedule trains in round `number` = 1, 2, ..."""
+    return schedule != "neural-ucb" or number <= EVERY_ROUND or number % THEN_EVERY == 0
+
+
+def full_steps(
+    weights: TakesBatches, memory: Memory, scale: Tensor | None, rate: Tensor, blocks: int
+) -> Iterator[None]:
+    """Make the steps of the NeuralTS code: 100 on the mean loss of all that was played; yield after each.
+
+    Zhang, Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827). Its weight decay is not part of this.
+    """
+    x, block, target, weight = memory.everything()
+    for r in range(x.shape[1]):
+        own = None if scale is None else scale[r]
+        batch = make_batch(x[:, r], block[:, r] - r * blocks, target[:, r], weight[:, r], own, blocks)
+        for _ in range(FULL_STEPS):
+            weights.descend(r, batch, rate[r])
+            yield
+
+
+def stochastic_steps(
+    weights: Weights, memory: Memory, scale: Tensor | None, rate: Tensor, seeds: tuple[int, ...], number: int
+) -> Iterator[None]:
+    """Make the steps of the NeuralUCB code on all that was played; yield after each.
+
+    Passes in random order, one step a sample, until 1,000 steps were made or the mean squared error
+    of a pass is at most 0.001. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462). Its weight decay is not
+    part of this.
+    """
+    size, steps, passes = len(memory), 0, 0
+    running = torch.ones_like(rate)
+    while bool(running.any()):
+        orders = [stream(seed, "replay", number, passes).permutation(size) for seed in seeds]
+        error = torch.zeros_like(rate)
+        for past in torch.from_numpy(np.stack(orders, 1)).to(rate.device):
+            inputs, target, weight = memory.at(past, scale)
+            forward = weights.forward(inputs)
+            here = forward.at(past)
+            error += (weights.predict(forward.output)[here] - target).square()
+            weights.step(forward, past, target, rate * weight * running)
+            yield
+            steps += 1
+            if steps == STEPS:
+                return
+        running = running * (error / size > SMALL)
+        passes += 1
