@@ -40,7 +40,8 @@ def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
     import pyarrow.parquet as pq
 
     content = Content([], [])
-    table = pq.read_table(path, use_threads=False)
+    with pq.ParquetFile(path) as file:  # read_table would import pyarrow's data sets too
+        table = file.read(use_threads=False)
     for encoded, chunks in zip(table.column_names, table.columns, strict=True):
         name, chunk = unquote(encoded), chunks.combine_chunks()
         if name in nominal and not (pa.types.is_dictionary(chunk.type) or pa.types.is_boolean(chunk.type)):
@@ -55,7 +56,7 @@ def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
             content.columns.append(Raw(name, codes, levels))
         elif pa.types.is_integer(chunk.type) or pa.types.is_floating(chunk.type):
             dtype = pa.float32() if chunk.type.bit_width <= 16 else pa.float64()
-            numbers = chunk.cast(dtype, safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+            numbers = chunk.cast(dtype, safe=False).to_numpy(zero_copy_only=False)  # null: NaN
             content.columns.append(Raw(name, numbers, None))
         else:
             content.text.append(name)

@@ -86,5 +86,7 @@ def labelled(codes: NDArray[Any], levels: tuple[str, ...]) -> tuple[NDArray[np.i
         codes: [N] integer codes into `levels`, none missing.
         levels: the declared categories.
     """
-    occurring, labels = np.unique(codes, return_inverse=True)
-    return labels.astype(np.int64), tuple(levels[code] for code in occurring)
+    occurring = np.flatnonzero(np.bincount(codes, minlength=len(levels)))
+    number = np.zeros(len(levels), dtype=np.int64)
+    number[occurring] = np.arange(len(occurring))
+    return number[codes], tuple(levels[code] for code in occurring)
