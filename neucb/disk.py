@@ -56,7 +56,7 @@ def explained(folder: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise NeucbError(
             f"cannot write results to {folder}: {reason}; name another folder with {option}"
         ) from error

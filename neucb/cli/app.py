@@ -17,6 +17,7 @@ from neucb.cli.datasets import datasets_app
 from neucb.cli.diagnose import diagnose
 from neucb.cli.messages import fail, show_warning
 from neucb.cli.plot import plot
+from neucb.cli.results import results
 from neucb.cli.run import run
 from neucb.cli.sweep import sweep
 from neucb.errors import NeucbError, StoppedError
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(sweep)
 app.command()(plot)
+app.command()(results)
 app.command()(agents)
 app.command()(bench)
 app.command()(diagnose)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
-from neucb.errors import NeucbError, StoppedError
+from neucb.errors import InputError, NeucbError, StoppedError, unknown_name
 
 if TYPE_CHECKING:
+    from neucb.sweeps.execute import Workers
     from neucb.sweeps.spec import Experiment
     from neucb.sweeps.sweep import Progress, Report
 
@@ -26,6 +27,12 @@ def sweep(
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder; the results go to a folder in it.")] = Path("results"),
+    backend: Annotated[
+        str, typer.Option(help="local: threads and processes of this machine; or dask.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler, like tcp://host:8786.")
+    ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Take the settings an earlier sweep chose; do not tune.")
     ] = False,
@@ -35,32 +42,51 @@ def sweep(
 
     Runs that fail are listed at the end, the exit code is then 1, and the others are not lost.
     """
-    import os
+    import tempfile
 
     from neucb.sweeps.data import Data
-    from neucb.sweeps.execute import local
     from neucb.sweeps.sweep import sweep as play
 
     experiment = find_spec(spec)
+    workers = choose_workers(backend, scheduler, jobs)
     folder = out / experiment.name
-    count = jobs or len(os.sched_getaffinity(0))
     source = experiment.options.get("source", "auto")
-    data = Data(source=source, cache=openml_cache, notify=note)
     try:
-        with _progress_bar(experiment.name, show=not quiet) as progress:
-            report = play(
-                experiment,
-                folder,
-                lambda tasks: local(tasks, count),
-                data,
-                report_only=report_only,
-                progress=progress,
-            )
+        with (
+            tempfile.TemporaryDirectory(prefix="neucb-tables-") as shared,
+            _progress_bar(experiment.name, show=not quiet) as progress,
+        ):
+            data = Data(source=source, cache=openml_cache, notify=note, shared=Path(shared))
+            report = play(experiment, folder, workers, data, report_only=report_only, progress=progress)
     except KeyboardInterrupt:
         raise StoppedError(
             f"interrupted; the finished batches are in {folder}, the same command plays the others"
         ) from None
     _say(experiment, report, folder, quiet)
+
+
+def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Workers:
+    """Return what plays the batches.
+
+    Raises:
+        InputError: an unknown backend, or options that do not go together.
+    """
+    import os
+
+    from neucb.sweeps.execute import dask, local
+
+    if backend not in ("local", "dask"):
+        raise unknown_name("backend", backend, ("local", "dask"))
+    if (backend == "dask") != (scheduler is not None):
+        raise InputError("--backend dask and --scheduler ADDRESS go together")
+    if scheduler is not None:
+        if jobs is not None:
+            raise InputError("--jobs is for this machine; a Dask cluster has its own number of threads")
+        return lambda tasks: dask(tasks, scheduler)
+    count = jobs or (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return lambda tasks: local(tasks, count)
 
 
 def find_spec(name: str) -> Experiment:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from neucb.environments.catalogue import load_table
 from neucb.environments.files import SUFFIXES, from_frame
 from neucb.environments.fingerprint import fingerprint, of_table
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from neucb.sweeps.spec import Dataset
 
 
+MAPPED = 1_000_000  # bytes of contexts from which on workers share one copy
+
+
 @dataclass
 class Data:
     """The data sets of one sweep.
@@ -29,12 +34,15 @@ class Data:
         source, cache: see `neucb.run`.
         tables: DataFrames in memory by the name of the data set that they are.
         notify: gets a line when something else is played than was asked for.
+        shared: folder for encoded tables that all processes map into memory instead of copying them;
+            None where there is one process only.
     """
 
     source: str = "auto"
     cache: Path | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notify: Callable[[str], None] = print
+    shared: Path | None = None
     _encoded: dict[tuple[str, str], Encoded] = field(default_factory=dict)
 
     def fingerprint(self, dataset: Dataset) -> dict[str, Any]:
@@ -60,7 +68,10 @@ class Data:
             return name
         key = (name, world.preprocessing)
         if key not in self._encoded:
-            self._encoded[key] = _slim(encode(self._table(world.dataset), world.preprocessing))
+            encoded = _slim(encode(self._table(world.dataset), world.preprocessing))
+            if self.shared is not None and encoded.contexts.nbytes >= MAPPED:
+                encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
+            self._encoded[key] = encoded
         return self._encoded[key]
 
     def _table(self, dataset: Dataset) -> Table:
@@ -86,3 +97,13 @@ def _slim(encoded: Encoded) -> Encoded:
     """Return an encoded table without the columns that it was made from: workers need only contexts."""
     table = encoded.table
     return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),)))
+
+
+def _mapped(encoded: Encoded, path: Path) -> Encoded:
+    """Return an encoded table whose contexts are a file's pages; joblib hands the file on, not a copy.
+
+    Mapped copy-on-write, because the kernels are compiled for arrays that could be written to.
+    """
+    np.save(path, encoded.contexts, allow_pickle=False)
+    contexts = np.load(path, mmap_mode="c", allow_pickle=False)
+    return replace(encoded, contexts=np.asarray(contexts))

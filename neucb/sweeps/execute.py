@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any
 
-from neucb.sweeps.play import Outcome, play_batch
+from neucb.errors import InputError
+from neucb.sweeps.play import Outcome, failure, play_batch
 
 if TYPE_CHECKING:
     from neucb.environments.preprocessing import Encoded
     from neucb.sweeps.plan import Batch
+
+LOST = "the worker process was killed; it may have run out of memory"
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Task:
         batch: the runs.
         data: their table, or the name of one.
         engine: that will play it.
-        cost: expected, in arithmetic operations.
+        cost: expected, see cost.py.
     """
 
     name: str
@@ -32,33 +40,73 @@ class Task:
     cost: float
 
 
-Workers = Callable[[Sequence[Task]], Iterator[tuple[Task, Outcome]]]
+Played = Iterator[tuple[Task, Outcome]]
+Workers = Callable[[Sequence[Task]], Played]
 
 
-def local(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
-    """Play tasks on this machine, the most expensive first; yield each when it is done.
+def ordered(tasks: Sequence[Task]) -> list[Task]:
+    """Return tasks in the order in which they are begun: the most expensive first, then by name."""
+    return sorted(tasks, key=lambda task: (-task.cost, task.name))
+
+
+def local(tasks: Sequence[Task], jobs: int) -> Played:
+    """Play tasks on this machine; yield each when it is done.
 
     The compiled engine leaves the interpreter to others and is spread over threads, torch over
-    processes.
+    processes. A worker that dies takes its batch with it, which is then played again.
 
     Args:
         tasks: of any engines.
         jobs: threads or processes at a time.
     """
-    ordered = sorted(tasks, key=lambda task: (-task.cost, task.name))
-    for backend, mine in (
-        ("loky", [task for task in ordered if task.engine != "compiled"]),
-        ("threading", [task for task in ordered if task.engine == "compiled"]),
-    ):
-        if jobs == 1 or len(mine) == 1:
-            yield from map(_play, mine)
-        elif mine:
-            yield from _parallel(mine, n_jobs=jobs, backend=backend)
+    mine = ordered(tasks)
+    torch = [task for task in mine if task.engine != "compiled"]
+    compiled = [task for task in mine if task.engine == "compiled"]
+    if jobs == 1:
+        for task in (*torch, *compiled):
+            yield task, play_batch(task.batch, task.data)
+        return
+    yield from _surviving(torch, backend="loky", n_jobs=jobs)
+    yield from _parallel(compiled, backend="threading", n_jobs=jobs)
 
 
-def _parallel(tasks: Sequence[Task], **options: Any) -> Iterator[tuple[Task, Outcome]]:
+def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
+    """Play tasks on a Dask cluster, whose workers must have neucb; yield each when it is done.
+
+    Args:
+        tasks: of any engines.
+        scheduler: its address, for example tcp://127.0.0.1:8786.
+        patience: seconds that it has to answer.
+
+    Raises:
+        InputError: dask is not installed, or no scheduler answers.
+    """
+    if not tasks:
+        return
+    try:
+        from dask.sizeof import sizeof
+        from distributed import Client
+    except ImportError:
+        raise InputError("dask is not installed; pip install 'neucb[cluster]'") from None
+    from joblib import parallel_config
+
+    from neucb.environments.preprocessing import Encoded
+
+    # joblib sends an argument that dask takes for large once, not with every task.
+    sizeof.register(Encoded, lambda encoded: encoded.contexts.nbytes + encoded.labels.nbytes)
+    try:
+        client = Client(scheduler, timeout=patience, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+    with client, parallel_config(backend="dask", client=client):
+        yield from _surviving(ordered(tasks))
+
+
+def _parallel(tasks: Sequence[Task], **options: Any) -> Played:
     from joblib import Parallel, delayed
 
+    if not tasks:
+        return
     by_name = {task.name: task for task in tasks}
     parallel = Parallel(return_as="generator_unordered", batch_size=1, **options)
     for name, outcome in parallel(delayed(_named)(task.name, task.batch, task.data) for task in tasks):
@@ -66,8 +114,54 @@ def _parallel(tasks: Sequence[Task], **options: Any) -> Iterator[tuple[Task, Out
 
 
 def _named(name: str, batch: Batch, data: Encoded | str) -> tuple[str, Outcome]:
+    if current_process().name.startswith("LokyProcess"):
+        _leave_with_parent()
     return name, play_batch(batch, data)
 
 
-def _play(task: Task) -> tuple[Task, Outcome]:
-    return task, play_batch(task.batch, task.data)
+@cache
+def _leave_with_parent() -> None:
+    """See to it that this worker ends soon after the sweep does, also where that was killed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
+    """Play tasks where workers may die; a batch whose worker dies when it is alone is given up."""
+    left = {task.name: task for task in tasks}
+    while left:
+        before = len(left)
+        try:
+            for task, outcome in _parallel(list(left.values()), **options):
+                del left[task.name]
+                yield task, outcome
+        except Exception as error:
+            if not _is_lost(error):
+                raise
+            if len(left) < before:
+                continue
+            for task in list(left.values())[: options.get("n_jobs", 1)]:
+                del left[task.name]
+                yield task, _alone(task, **options)
+
+
+def _alone(task: Task, **options: Any) -> Outcome:
+    try:
+        ((_, outcome),) = _parallel([task], **options)
+    except Exception as error:
+        if not _is_lost(error):
+            raise
+        runs = range(len(task.batch.seeds))
+        return Outcome(failures=[failure(task.batch, run, LOST) for run in runs], passing=True)
+    return outcome
+
+
+def _is_lost(error: Exception) -> bool:
+    """Return whether an error says that a worker died; loky and dask each have a name for it."""
+    return type(error).__name__ in ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")

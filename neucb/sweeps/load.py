@@ -42,12 +42,18 @@ def load_results(path: str | Path) -> pd.DataFrame:
         raise InputError(f"{folder} is no folder of a sweep{hint}")
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
-    if missing or not plan["complete"]:
-        later = "" if plan["complete"] else ", and the reporting runs are not planned yet"
+    unplayed = list(plan.get("unplayed", ()))
+    lacking = []
+    if missing:
+        lacking.append(f"{len(missing)} of {len(records)} batches are missing")
+    if not plan["complete"]:
+        lacking.append("the reporting runs are not planned yet")
+    if unplayed:
+        first = unplayed[0]
+        lacking.append(f"{len(unplayed)} runs could not begin ({first['dataset']}: {first['reason']})")
+    if lacking:
         warnings.warn(
-            f"{folder} is not complete: {len(missing)} of {len(records)} batches are missing{later}; "
-            "run the sweep again to play them",
-            stacklevel=2,
+            f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them", stacklevel=2
         )
     there = [record for record in records.values() if record is not None]
     frame: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
@@ -55,5 +61,6 @@ def load_results(path: str | Path) -> pd.DataFrame:
     assert len(frame) == expected, f"{len(frame)} rows instead of {expected}"
     frame = frame.dropna(axis="columns", how="all")
     frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]
+    frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing
     return frame

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from neucb.agents.parameters import Value
+from neucb.plugins import Plugin, find_agent
 from neucb.sweeps.identity import code_version, digest
 from neucb.sweeps.spec import AgentGrid, Dataset, Experiment
 
@@ -73,7 +74,9 @@ class Batch:
 
     def configuration(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return everything that decides the batch's rows, as JSON values; `data` is the fingerprint."""
-        return {**asdict(self), "data": data, "code": code_version()}
+        found = find_agent(self.agent)
+        own = {"plugin": found.origin} if isinstance(found, Plugin) else {}
+        return {**asdict(self), "data": data, "code": code_version(), **own}
 
     def name(self, data: Mapping[str, Any]) -> str:
         """Return the name of the batch's files."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,6 +52,7 @@ class Outcome:
         about: engine, environment, rounds.
         played: rounds of all runs together.
         seconds: that the batch took.
+        passing: whether a failure may not come again, so that the batch is played again next time.
     """
 
     tables: list[pa.Table] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Outcome:
     about: dict[str, Any] = field(default_factory=dict)
     played: int = 0
     seconds: float = 0.0
+    passing: bool = False
 
 
 def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
@@ -74,6 +76,9 @@ def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
     """
     outcome = Outcome()
     started = time.perf_counter()
+    if not isinstance(data, str) and not data.contexts.flags.writeable:
+        # Dask's copies are read-only, for which the kernels would be compiled once more.
+        data = replace(data, contexts=data.contexts.copy(), labels=data.labels.copy())
     _play(batch, data, threads, outcome)
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -84,9 +89,14 @@ def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome) -> 
     try:
         job = prepare_batch(batch, data, threads)
         job.play()
-    except NeucbError as error:
+    except Exception as error:
         if runs == 1:
-            outcome.failures.append(failure(batch, 0, str(error)))
+            known = isinstance(error, NeucbError)
+            reason = " ".join(str(error).split())
+            outcome.failures.append(
+                failure(batch, 0, reason if known else f"{type(error).__name__}: {reason}")
+            )
+            outcome.passing |= not known
             return
         _play(batch.part(0, runs // 2), data, threads, outcome)
         _play(batch.part(runs // 2, runs), data, threads, outcome)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from neucb.agents.recipes import find_recipe
 from neucb.engines.choice import EngineName
 from neucb.environments.catalogue import expand
 from neucb.environments.files import SUFFIXES
@@ -18,6 +17,7 @@ from neucb.environments.orders import OrderName
 from neucb.environments.preprocessing import Preprocessing
 from neucb.environments.synthetic import WORLDS
 from neucb.errors import InputError, unknown_name
+from neucb.plugins import Plugin, find_agent
 from neucb.seeds import parse_seeds
 from neucb.sweeps.lines import find_line
 from neucb.sweeps.spec import AgentGrid, Dataset, Experiment, Selection
@@ -122,6 +122,11 @@ class _Reader:
         self.whole(given, "rounds", 1)
         self.whole(given, "delay", 0)
         self.whole(given, "batch", 1)
+        if type(given.get("recycle", False)) is not bool:
+            raise self.fail("recycle must be true or false", "experiment", "recycle")
+        drift = given.get("drift", [])
+        if not isinstance(drift, list) or not all(type(one) is int and one > 0 for one in drift):
+            raise self.fail("drift must be a list of rounds, at least 1", "experiment", "drift")
         return Experiment(
             name=self.title(given["name"]),
             agents=self.agents(content),
@@ -256,11 +261,12 @@ class _Reader:
         name = given.get("name")
         if not isinstance(name, str):
             raise self.fail("the agent has no name", *path)
-        recipe = self.checked(lambda: find_recipe(name), *path, "name")
-        label = given.get("label", name)
+        recipe = self.checked(lambda: find_agent(name), *path, "name")
+        own = isinstance(recipe, Plugin)
+        label = given.get("label", recipe.name)
         if not isinstance(label, str) or not label:
             raise self.fail("label must be a text", *path, "label")
-        parameters = {parameter.name: parameter for parameter in recipe.parameters}
+        parameters = {} if own else {parameter.name: parameter for parameter in recipe.parameters}
         settings = dict(self.known(given.get("settings", {}), tuple(parameters), *path, "settings"))
         grid = dict(self.known(given.get("grid", {}), tuple(parameters), *path, "grid"))
         for key, value in settings.items():

@@ -53,8 +53,8 @@ def _select(agent: AgentGrid, rows: pd.DataFrame, places: Sequence[World], seeds
     if rule == OVER_ALL:
         least = regret.min(axis=1, keepdims=True)
         tried = np.isfinite(least).ravel()
-        regret[tried] = (regret / np.maximum(least, 1.0))[tried]
-        regret = np.broadcast_to(regret[tried].mean(axis=0) if tried.any() else np.inf, regret.shape)
+        ratio = regret[tried] / np.maximum(least[tried], 1.0)
+        regret = np.broadcast_to(ratio.mean(axis=0) if tried.any() else np.inf, regret.shape)
     best = regret.argmin(axis=1)
     return {
         (agent.label, world.key): cells[cell]
@@ -74,9 +74,9 @@ def to_json(chosen: Chosen, rule: str) -> dict[str, Any]:
 
 def from_json(content: Mapping[str, Any], agents: Sequence[AgentGrid]) -> Chosen:
     """Return the selection that `to_json` wrote; settings of agents not among `agents` are left out."""
-    from neucb.agents.recipes import find_recipe
+    from neucb.plugins import find_agent
 
-    recipes = {agent.label: find_recipe(agent.name) for agent in agents}
+    recipes = {agent.label: find_agent(agent.name) for agent in agents}
     return {
         (row["label"], tuple(row[name] for name in WORLD)): recipes[row["label"]].settings(row["settings"])
         for row in json.loads(json.dumps(content))["selected"]

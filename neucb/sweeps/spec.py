@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from neucb.agents.recipes import find_recipe
+from neucb.plugins import find_agent
 
 if TYPE_CHECKING:
     from neucb.agents.parameters import Value
@@ -22,7 +22,7 @@ class AgentGrid:
     """An agent and the settings that a sweep tries.
 
     Attributes:
-        name: of the recipe.
+        name: of the recipe, or where the user's own is, see `neucb.run`.
         label: what it is called in the results, once in an experiment.
         settings: hyper-parameters that all cells have, checked.
         grid: hyper-parameter -> its values, checked; the cells are their product.
@@ -35,7 +35,7 @@ class AgentGrid:
 
     def cells(self) -> list[dict[str, Value]]:
         """Return all hyper-parameters of every cell, the last one of the grid varying fastest."""
-        recipe = find_recipe(self.name)
+        recipe = find_agent(self.name)
         chosen = (
             dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())
         )

@@ -37,11 +37,13 @@ class Record:
         name: of its files.
         rows: in the Parquet file.
         failures: its runs without rows.
+        passing: whether they may not fail again, so that the batch should be played again.
     """
 
     name: str
     rows: int
     failures: tuple[Failure, ...]
+    passing: bool
 
 
 class Store:
@@ -69,7 +71,7 @@ class Store:
             if sha256(self.log(name)) != content["sha256"]:
                 return None
             failures = tuple(Failure(**one) for one in content["failures"])
-            return Record(name, int(content["rows"]), failures)
+            return Record(name, int(content["rows"]), failures, bool(content.get("passing")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -100,7 +102,7 @@ class Store:
         manifests = {path.stem[1:] for path in self.folder.glob("_*.json") if path.name not in others}
         return sorted(logs | manifests)
 
-    def write(self, name: str, batch: Batch, data: Mapping[str, Any], outcome: Outcome) -> Record:
+    def write(self, name: str, batch: Batch, data: Mapping[str, Any], outcome: Outcome) -> None:
         """Store a played batch.
 
         Raises:
@@ -120,13 +122,13 @@ class Store:
                 "rows": table.num_rows,
                 "sha256": sha256(self.log(name)),
                 "failures": [asdict(one) for one in outcome.failures],
+                "passing": outcome.passing,
                 **outcome.about,
                 "rounds_played": outcome.played,
                 "seconds": outcome.seconds,
                 **provenance(),
             }
             self.write_json(self.manifest(name), content)
-        return Record(name, table.num_rows, tuple(outcome.failures))
 
     def write_json(self, path: Path, content: Any) -> None:
         """Write a JSON file of this folder.
@@ -148,11 +150,11 @@ class Store:
         return content if isinstance(content, dict) else None
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Return the rows of batches that are there, in the order of their names."""
+        """Return the rows of batches that are there, one after the other."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         from neucb.sweeps.play import schema
 
-        tables = [pq.read_table(self.log(name)) for name in sorted(names)]
+        tables = [pq.read_table(self.log(name)) for name in names]
         return pa.concat_tables([schema().empty_table(), *tables], promote_options="default")

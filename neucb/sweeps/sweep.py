@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.disk import check_writable
 from neucb.errors import InputError, NeucbError
+from neucb.summary import plain
 from neucb.sweeps.cost import cost
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import Task, Workers
@@ -84,6 +85,8 @@ class _Sweep:
         self.progress = progress
         self.report = Report()
         self.names: list[str] = []
+        self.planned = False
+        self.unplayed: list[Failure] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
 
     def play(self, report_only: bool) -> Report:
@@ -92,7 +95,7 @@ class _Sweep:
             try:
                 self.prints[dataset.name] = self.data.fingerprint(dataset)
             except NeucbError as error:
-                self.prints[dataset.name] = str(error)
+                self.prints[dataset.name] = " ".join(str(error).split())
         tuning = [] if report_only else tuning_batches(self.experiment)
         self.report.runs = runs(tuning) + self._reported()
         self._batches(tuning, complete=False)
@@ -100,6 +103,7 @@ class _Sweep:
         reporting = reporting_batches(self.experiment, chosen)
         self.report.runs = runs(tuning) + runs(reporting)
         self._batches(reporting, complete=True)
+        self._write_plan()
         self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
         self.report.seconds = time.perf_counter() - started
         return self.report
@@ -134,10 +138,8 @@ class _Sweep:
             name = batch.name(data)
             self.names.append(name)
             missing[name] = batch
-        plan = {"experiment": self.experiment.name, "complete": complete, "batches": self.names}
-        self.store.write_json(
-            self.store.folder / PLAN, plan | {"code": code_version(), "failed": self._failed()}
-        )
+        self.planned = complete
+        self._write_plan()
         for name, batch in list(missing.items()):
             if self._found(name, batch):
                 del missing[name]
@@ -159,7 +161,7 @@ class _Sweep:
         else:
             self.store.restore(name)
         record = self.store.find(name)
-        if record is None:
+        if record is None or record.passing:
             return False
         self.report.failures += record.failures
         self.report.found += len(batch.seeds)
@@ -181,17 +183,27 @@ class _Sweep:
                     if job.engine == "compiled":
                         job.load()  # here, so that no two threads compile the same kernel
             except NeucbError as error:
-                self._fail(batch, str(error))
+                self._fail(batch, " ".join(str(error).split()))
                 continue
             tasks.append(Task(name, batch, data, engines[key], cost(batch, data, engines[key])))
         return tasks
 
     def _fail(self, batch: Batch, reason: str) -> None:
         """Record a batch that could not even begin; it is tried again next time."""
-        self.report.failures += [failure(batch, run, reason) for run in range(len(batch.seeds))]
+        failures = [failure(batch, run, reason) for run in range(len(batch.seeds))]
+        self.unplayed += failures
+        self.report.failures += failures
 
-    def _failed(self) -> int:
-        return len(self.report.failures)
+    def _write_plan(self) -> None:
+        plan = {
+            "experiment": self.experiment.name,
+            "complete": self.planned,
+            "batches": self.names,
+            "unplayed": [asdict(one) for one in self.unplayed],
+            "code": code_version(),
+        }
+        if self.store.read_json(PLAN) != plain(plan):
+            self.store.write_json(self.store.folder / PLAN, plan)
 
     def _show(self) -> None:
         if self.progress is not None:
