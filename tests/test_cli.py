@@ -25,6 +25,11 @@ def neucb(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return code
 
 
+COMMANDS = [
+    str(command.name or command.callback.__name__)
+    for command in cli.app.app.registered_commands
+    if command.callback
+]
 RUN = ("run", "--dataset", "iris", "--seeds", "2", "--rounds", "60")
 
 
@@ -175,6 +180,16 @@ def test_a_folder_that_cannot_be_written_is_found_out_first(
     err = capsys.readouterr().err
     assert "cannot write results" in err
     assert "--out" in err
+
+
+@pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS), ("datasets", "show")])
+def test_help_of_every_command(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *command, "--help") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Usage: ")
+    assert "Options:" in printed
 
 
 def test_python_dash_m_is_the_command() -> None:

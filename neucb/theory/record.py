@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from neucb.runner import AnyVectorEnv
     from neucb.spec import Spec
 
+    Wrapper = VectorWrapper[Any, Any, Any, Any]
+else:
+    Wrapper = VectorWrapper  # not generic before Gymnasium 1.4
+
 Array = NDArray[np.float64]
 
 
@@ -113,7 +117,7 @@ class _Watched:
         self.agent.update(context, action, loss)
 
 
-class _Told(VectorWrapper[Any, Any, Any, Any]):
+class _Told(Wrapper):
     """An environment that notes the expected losses of every round [R, K]."""
 
     def __init__(self, env: AnyVectorEnv) -> None:
