@@ -170,6 +170,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
 def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
     """Also where most curves end at the same point."""
     frame = made_up_log(TWELVE, ["first", "second", "third", "fourth"], noise=0.1)
+    frame["spread"] = 0.01 * frame["regret"]
     near = frame["agent"] < "agent-08"
     frame.loc[near, "regret"] = np.sqrt(frame.loc[near, "round"]) * (1 + 1e-3 * frame.loc[near, "seed"])
     with rc_context(SETTINGS):
@@ -217,6 +218,8 @@ def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path)
     svg = (tmp_path / "one.svg").read_text()
     assert "<text" not in svg
     assert "<image" not in svg
+    save_figure(figure_of("winloss"), tmp_path / "cells.svg")
+    assert "<image" not in (tmp_path / "cells.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -224,12 +227,28 @@ def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path)
     [
         ("rank", None, "unknown kind of plot 'rank': did you mean 'ranks'?"),
         ("regret", "lin", "unknown scale 'lin'"),
-        ("ranks", "log", "--x and --bounds are for curves, not for --kind ranks"),
+        ("ranks", "log", "--x is for curves, not for --kind ranks"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(kind: str, x: str | None, words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
         draw(made_up_log(), kind, x)
+
+
+def test_bounds_are_for_regret() -> None:
+    for kind in set(KINDS) - {"regret", "lstar"}:
+        with pytest.raises(InputError, match="--bounds are for --kind regret and lstar"):
+            draw(made_up_log(), kind, bounds=True)
+
+
+def test_gauges_are_those_logged() -> None:
+    np.testing.assert_allclose(drawn(figure_of("propensity"), 1, "linucb")[1], 0.515)
+    spread = figure_of("spread")
+    np.testing.assert_allclose(drawn(spread, 0, "sq-perturbed")[1], 0.0215 * np.sqrt(ROUNDS))
+    assert "linucb" not in {str(line.get_label()) for line in spread.axes[0].get_lines()}
+    np.testing.assert_allclose(drawn(figure_of("distance"), 0, "linucb")[1], 0.315 * np.sqrt(ROUNDS))
+    with pytest.raises(InputError, match="no run here has logged 'spread'"):
+        draw(made_up_log().drop(columns="spread"), "spread")
 
 
 def test_too_little_data_is_said() -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from neucb.agents.recipes import RECIPES
 from neucb.cli import main
+from neucb.results import save
+from neucb.runner import prepare
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -40,6 +42,11 @@ def test_commands_run_as_written(
     (tmp_path / "my_agent.py").write_text(agent_block())
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)[1:]
+    if "results/runs" in words:
+        for agent in ("squarecb", "uniform"):
+            job = prepare(agent, "iris", 60, 2)
+            job.play()
+            save(job, tmp_path / "results" / "runs")
     if words[0] == "run":
         words += ["--out", str(tmp_path), "--seeds", "2"]
         words += ["--openml-cache", str(tmp_path)] if "covertype" in words else []
@@ -50,6 +57,8 @@ def test_commands_run_as_written(
     assert done.value.code == 0, capsys.readouterr().err
     if words[0] == "run":
         assert list(tmp_path.glob("*.parquet"))
+    if "-o" in words:
+        assert Path(words[-1]).stat().st_size > 1000
 
 
 def agent_block() -> str:

@@ -17,6 +17,7 @@ from neucb.cli.datasets import datasets_app
 from neucb.cli.diagnose import diagnose
 from neucb.cli.messages import fail, show_warning
 from neucb.cli.plot import plot
+from neucb.cli.report import report
 from neucb.cli.results import results
 from neucb.cli.run import run
 from neucb.cli.sweep import sweep
@@ -33,6 +34,7 @@ app.command()(run)
 app.command()(sweep)
 app.command()(plot)
 app.command()(results)
+app.command()(report)
 app.command()(agents)
 app.command()(bench)
 app.command()(diagnose)

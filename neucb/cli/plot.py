@@ -17,7 +17,9 @@ def plot(
     ],
     kind: Annotated[
         str,
-        typer.Option(help="regret, regression, normalized, ranks, winloss, lstar."),
+        typer.Option(
+            help="regret, regression, normalized, ranks, winloss, lstar, propensity, spread or distance."
+        ),
     ] = "regret",
     x: Annotated[
         str | None,

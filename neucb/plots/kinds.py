@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neucb.errors import InputError, unknown_name
+from neucb.plots.gauges import gauge_figure
 from neucb.plots.lstar import lstar_figure
 from neucb.plots.normalized import normalized_figure
 from neucb.plots.ranks import rank_figure
@@ -24,7 +25,12 @@ KINDS = {
     "ranks": "average ranks over data sets with the critical difference",
     "winloss": "wins minus losses over data sets",
     "lstar": "cumulative regret against L*",
+    "propensity": "mean probability of the arms played against rounds",
+    "spread": "spread of the perturbation against rounds",
+    "distance": "distance of networks from their start against rounds",
 }
+BOUNDED = ("regret", "lstar")
+WITHOUT_ROUNDS = ("normalized", "ranks", "winloss")
 SCALES = ("linear", "log", "sqrt")
 
 
@@ -46,6 +52,10 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
         raise unknown_name("kind of plot", kind, KINDS)
     if x is not None and x not in SCALES:
         raise unknown_name("scale", x, SCALES)
+    if bounds and kind not in BOUNDED:
+        raise InputError(f"--bounds are for --kind {' and '.join(BOUNDED)}, not for {kind}")
+    if x is not None and kind in WITHOUT_ROUNDS:
+        raise InputError(f"--x is for curves, not for --kind {kind}")
     match kind:
         case "regret":
             return regret_figure(frame, _scale(x, "log"), bounds=bounds)
@@ -53,15 +63,14 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
             return regression_figure(frame, _scale(x, "log"))
         case "lstar":
             return lstar_figure(frame, _scale(x, "linear"), bounds=bounds)
-    if x is not None or bounds:
-        raise InputError(f"--x and --bounds are for curves, not for --kind {kind}")
-    match kind:
         case "normalized":
             return normalized_figure(frame)
         case "ranks":
             return rank_figure(frame)
-        case _:
+        case "winloss":
             return win_loss_figure(frame)
+        case _:
+            return gauge_figure(frame, kind, _scale(x, "log"))
 
 
 def _scale(given: str | None, usual: XScale) -> XScale:

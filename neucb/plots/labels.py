@@ -31,7 +31,8 @@ class End:
 
 def end_label(label: str, y: float, off: bool) -> str:
     """Return what is written beside a curve's end; off: above the axis."""
-    return f"{label} \N{UPWARDS ARROW} {y:,.0f}" if off else label
+    shown = f"{y:,.0f}" if y >= 10.0 else f"{y:.2g}"
+    return f"{label} \N{UPWARDS ARROW} {shown}" if off else label
 
 
 def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray[np.float64]:

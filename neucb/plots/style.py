@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,17 @@ def save_figure(figure: Figure, path: Path) -> None:
     from matplotlib import rc_context
 
     suffix = path.suffix.lower()
-    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix)
-    with rc_context({**SETTINGS, "svg.hashsalt": "neucb"}):
+    if suffix == ".svg":
+        write_svg(figure, path)
+        return
+    undated = {"CreationDate": None} if suffix == ".pdf" else None
+    with rc_context(SETTINGS):
         figure.savefig(path, format=suffix[1:], dpi=200, metadata=undated)
+
+
+def write_svg(figure: Figure, target: Path | IO[bytes]) -> None:
+    """Write a figure as SVG into a file or stream."""
+    from matplotlib import rc_context
+
+    with rc_context({**SETTINGS, "svg.hashsalt": "neucb"}):
+        figure.savefig(target, format="svg", metadata={"Date": None})

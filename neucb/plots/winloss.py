@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from neucb.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.plots.labels import LINE
@@ -63,11 +65,14 @@ def win_loss_figure(frame: pd.DataFrame) -> Figure:
         longest = max(text_width(name, SMALL) for name in names)
         size = CELL * len(names)
         made = make_panels(
-            1, text, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2
+            1, text, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2, foot=0.05
         )
         axes = made.axes[0]
         bound = max(abs(values).max(), 1)
-        axes.imshow(values, cmap="PuOr_r", vmin=-1.6 * bound, vmax=1.6 * bound, aspect="auto")
+        colors = {"cmap": "PuOr_r", "vmin": -1.6 * bound, "vmax": 1.6 * bound}
+        places = np.arange(len(names) + 1) - 0.5
+        axes.pcolormesh(places, places, values, edgecolors="white", linewidth=0.5, **colors)
+        axes.invert_yaxis()
         axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
         axes.set_yticks(range(len(names)), names, parse_math=False)
         axes.tick_params(length=0, labeltop=True, labelbottom=False)

@@ -1,0 +1,44 @@
+"""neucb report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neucb.cli.messages import note
+
+
+def report(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs, or of a sweep.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The HTML file.")] = Path("report.html"),
+    title: Annotated[
+        str | None, typer.Option(help="Of the page.  [default: the name of the first PATH]")
+    ] = None,
+) -> None:
+    """Write what runs or a sweep have shown into one HTML file: tables, figures, tests, settings, data."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from neucb.disk import explained, write_whole
+    from neucb.reading import read_results
+    from neucb.report.render import render_report, steps
+
+    lines: list[str] = []
+
+    def leave_out(line: str) -> None:
+        lines.append(line)
+        note(line)
+
+    results = read_results(paths, leave_out)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("figures and growth laws", total=steps(results.frame))
+        name = title or paths[0].resolve().stem
+        page = render_report(results, name, lines, lambda: bar.advance(task))
+    with explained(out.parent, "-o"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, lambda path: path.write_text(page, encoding="utf-8"))
+    print(out)

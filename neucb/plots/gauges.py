@@ -1,0 +1,40 @@
+"""Kinds "propensity", "spread" and "distance": what is logged beside the sums, against rounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neucb.plots.competitors import with_labels
+from neucb.plots.curves import XScale, curves_of, draw_panels
+from neucb.plots.style import styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+TITLES = {
+    "propensity": "mean propensity of the played arms",
+    "spread": "spread of the perturbation",
+    "distance": "distance from the start",
+}
+NOTES = {
+    "propensity": "Propensity: the probability with which the played arm was drawn, mean over rounds 1 to t.",
+    "spread": "Spread: root mean square of the perturbation's offsets after round t.",
+    "distance": "Distance: |theta - theta_0| of the network after round t.",
+}
+
+
+def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
+    """Draw a gauge of the runs with 95 % bands; agents that do not log it are left out.
+
+    Args:
+        frame: logs; a panel per data set.
+        gauge: one of TITLES.
+        x: scale of the rounds.
+
+    Raises:
+        InputError: no agent has logged it.
+    """
+    panels = [(name, curves) for name, _, curves in curves_of(frame, gauge)]
+    looks = styles(with_labels(frame)["label"])
+    return draw_panels(panels, looks, title=TITLES[gauge], x=x, note=NOTES[gauge])

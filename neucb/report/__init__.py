@@ -1,0 +1,7 @@
+"""Reports: what runs or a sweep have shown, in one HTML file."""
+
+from __future__ import annotations
+
+from neucb.report.render import render_report
+
+__all__ = ["render_report"]

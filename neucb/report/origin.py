@@ -1,0 +1,86 @@
+"""Tables of origin: settings, data, versions, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from neucb.reading import environment_of
+from neucb.report.table import Table, number, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Manifests = Sequence[dict[str, Any]]
+
+
+def settings_table(frame: pd.DataFrame) -> Table:
+    """Return the hyper-parameters of every competitor, data sets with the same ones together."""
+    from neucb.agents.recipes import RECIPES
+
+    rows = []
+    for label, part in frame.groupby("label", sort=False):
+        agent = str(part["agent"].iloc[0])
+        recipe = RECIPES.get(agent)
+        names = [one.name for one in recipe.parameters if one.name in part] if recipe else []
+        worlds: dict[str, list[str]] = {}
+        for (dataset, *values), _ in part.groupby(["dataset", *names], sort=False, dropna=False):
+            text = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+            worlds.setdefault(text, []).append(str(dataset))
+        everywhere = len(worlds) == 1
+        rows += [
+            [words(label), words(agent), words("all" if everywhere else ", ".join(played)), words(text)]
+            for text, played in worlds.items()
+        ]
+    return Table("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
+
+
+def provenance_table(manifests: Manifests) -> Table:
+    """Return where the rows of every data set came from."""
+    seen: dict[str, dict[str, Any]] = {}
+    for about in map(environment_of, manifests):
+        if about:
+            kept = {name: about.get(name) for name in ("dataset", "source", "rows", "arms", "features")}
+            text = json.dumps({**kept, "encoding": about.get("preprocessing")}, sort_keys=True)
+            seen.setdefault(text, about)
+    rows = []
+    for about in seen.values():
+        origin = about.get("provenance") or {}
+        rows.append(
+            [
+                words(about.get("dataset", "")),
+                words(about.get("source", "")),
+                number(about.get("rows") or float("nan"), ",d"),
+                number(about.get("arms") or float("nan"), ",d"),
+                number(about.get("features") or float("nan"), ",d"),
+                words(about.get("preprocessing", "")),
+                words(", ".join(f"{name}: {value}" for name, value in origin.items())),
+            ]
+        )
+    columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
+    return Table("The data sets. Features are counted after the encoding.", columns, rows)
+
+
+def versions_table(manifests: Manifests) -> Table:
+    """Return the different versions, commits, machines and engines that runs were played with."""
+    counts: dict[tuple[str, str, str, str], int] = {}
+    for one in manifests:
+        versions = ", ".join(f"{name} {version}" for name, version in (one.get("versions") or {}).items())
+        machine = one.get("machine") or {}
+        where = ", ".join(str(machine[name]) for name in ("platform", "processor") if machine.get(name))
+        where += f", {machine['cores']} cores" if machine.get("cores") else ""
+        engine = one.get("engine") or one.get("configuration", {}).get("engine") or ""
+        key = versions, str(one.get("commit") or "installed"), where, str(engine)
+        counts[key] = counts.get(key, 0) + 1
+    rows = [[*map(words, key), number(count, ",d")] for key, count in counts.items()]
+    return Table("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
+
+
+def failures(manifests: Manifests) -> list[str]:
+    """Return a line for every run of a sweep that failed."""
+    return [
+        ", ".join(f"{name}: {value}" for name, value in one.items())
+        for manifest in manifests
+        for one in manifest.get("failures", ())
+    ]

@@ -1,0 +1,114 @@
+"""render_report: the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from neucb.errors import InputError
+from neucb.plots import draw
+from neucb.plots.competitors import learners
+from neucb.report.figures import Drawing, drawing
+from neucb.report.origin import failures, provenance_table, settings_table, versions_table
+from neucb.report.results import claims, datasets_table, pairs_table, summary_table
+from neucb.report.table import Table
+from neucb.report.theory import ablation_table, growth_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.reading import Results
+
+Part = Table | Drawing | str  # a sentence that says why the data do not allow the part
+
+
+def render_report(
+    results: Results,
+    title: str,
+    left_out: list[str],
+    progress: Callable[[], object] = lambda: None,
+) -> str:
+    """Return a report as one HTML page that needs nothing else.
+
+    Args:
+        results: what was read.
+        title: of the page.
+        left_out: lines on runs that were left out.
+        progress: called `steps` times.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("neucb.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html")
+    frame = results.frame
+    return template.render(
+        title=title,
+        counts=_counts(frame, len(results.manifests)),
+        claims=claims(frame),
+        sections=_sections(results, progress),
+        left_out=[*left_out, *failures(results.manifests)],
+    )
+
+
+def steps(frame: pd.DataFrame) -> int:
+    """Return how often `render_report` calls `progress`."""
+    return frame["dataset"].nunique() + int(learners(frame).groupby(["dataset", "label"]).ngroups)
+
+
+def _counts(frame: pd.DataFrame, logs: int) -> str:
+    runs = len(frame.drop_duplicates(["dataset", "label", "seed"]))
+    agents, datasets = frame["label"].nunique(), frame["dataset"].nunique()
+    return (
+        f"{agents} agent{'s' * (agents != 1)}, {datasets} data set{'s' * (datasets != 1)}, "
+        f"{runs:,} runs in {logs:,} log{'s' * (logs != 1)}"
+    )
+
+
+def _sections(results: Results, progress: Callable[[], object]) -> list[tuple[str, list[Part]]]:
+    frame, manifests = results.frame, results.manifests
+    return [
+        ("Summary", [_if_allowed(summary_table, frame)]),
+        ("Regret, data set by data set", _curves(frame, "regret", progress)),
+        ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
+        ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
+        ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
+        ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),
+        ("Tests over data sets", [_if_allowed(datasets_table, frame)]),
+        ("Tests over seeds", [_if_allowed(pairs_table, frame)]),
+        ("Growth of regret", [_if_allowed(lambda rows: growth_table(rows, progress), frame)]),
+        ("Ablation", [_if_allowed(ablation_table, frame)]),
+        ("Regression loss", [_figure(frame, "regression", "Regression loss")]),
+        ("Propensities", [_figure(frame, "propensity", "Mean propensity of the played arms")]),
+        ("Perturbation", [_figure(frame, "spread", "Spread of the perturbation")]),
+        ("Settings", [settings_table(frame)]),
+        ("Data", [provenance_table(manifests)]),
+        ("Versions", [versions_table(manifests)]),
+    ]
+
+
+def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> Part:
+    try:
+        return make(frame)
+    except InputError as error:
+        return f"Not shown: {error}."
+
+
+def _figure(frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
+    try:
+        return drawing(draw(frame, kind, **options), title, kind)
+    except InputError as error:
+        return f"Not shown: {error}."
+
+
+def _curves(frame: pd.DataFrame, kind: str, progress: Callable[[], object]) -> list[Part]:
+    parts: list[Part] = []
+    for i, (name, rows) in enumerate(frame.groupby("dataset", sort=False)):
+        progress()
+        parts.append(drawing(draw(rows, kind, bounds=True), f"Regret on {name}", f"{kind}{i}"))
+    return parts

@@ -1,0 +1,157 @@
+"""Tables of results: how well every competitor did on every data set, and who beats whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.errors import InputError
+from neucb.plots.competitors import learners
+from neucb.report.table import Cell, Table, number, p_value, words
+from neucb.statistics import (
+    compare_over_datasets,
+    compare_over_seeds,
+    final_scores,
+    intervals,
+    normalized_regret,
+    progressive_loss,
+)
+from neucb.statistics.scores import last_rounds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAPTION = (
+    "Cumulative regret at the end of the runs: mean over seeds and half the 95 % Student t interval. "
+    "Loss: progressive validation loss, the mean realised loss of a round. Normalised: 0 is the supervised "
+    "skyline where it was played, else the best policy; 1 the best fixed arm in hindsight. p: paired "
+    "two-sided t test against the least regret on the data set, over seeds, corrected by Holm for all pairs "
+    "of the data set; skylines do not take part."
+)
+
+
+def summary_table(frame: pd.DataFrame) -> Table:
+    """Return a row per data set and competitor; the least regret of a data set is set off."""
+    regret = intervals(final_scores(frame))
+    loss = intervals(progressive_loss(frame)).set_index(["dataset", "label"])["mean"]
+    normalized = intervals(normalized_regret(frame)).set_index(["dataset", "label"])["mean"]
+    rounds = last_rounds(frame).groupby("dataset")["round"].first()
+    best = best_of(frame)
+    against = _against_best(frame, best)
+    rows = []
+    order = {name: place for place, name in enumerate(dict.fromkeys(regret["dataset"]))}
+    regret = regret.sort_values("mean", kind="stable").sort_values(
+        "dataset", key=lambda column: column.map(order), kind="stable"
+    )
+    for row in regret.to_dict("records"):
+        key = row["dataset"], row["label"]
+        first = best.get(row["dataset"]) == row["label"]
+        rows.append(
+            [
+                words(row["dataset"]),
+                Cell(row["label"], strong=first),
+                number(row["mean"], strong=first),
+                number(row["high"] - row["mean"]),
+                number(loss[key], ".4f"),
+                number(normalized.get(key, np.nan), ".3f"),
+                p_value(against.get(key, np.nan)),
+                number(rounds[row["dataset"]], ",d"),
+                number(row["seeds"], "d"),
+            ]
+        )
+    columns = ["data set", "agent", "regret", "±", "loss", "normalised", "p", "rounds", "seeds"]
+    return Table(CAPTION, columns, rows)
+
+
+def best_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the competitor of least mean regret on every data set, skylines apart."""
+    table = intervals(final_scores(learners(frame)))
+    least = table.sort_values("mean", kind="stable").drop_duplicates("dataset")
+    return dict(zip(least["dataset"], least["label"], strict=True))
+
+
+def _against_best(frame: pd.DataFrame, best: dict[str, str]) -> dict[tuple[str, str], float]:
+    found = {}
+    for row in compare_over_seeds(final_scores(learners(frame))).to_dict("records"):
+        pair = {row["first"], row["second"]}
+        if best[row["dataset"]] in pair:
+            (other,) = pair - {best[row["dataset"]]}
+            found[row["dataset"], other] = row["p_holm"]
+    return found
+
+
+def claims(frame: pd.DataFrame) -> list[str]:
+    """Return a sentence per data set: who has the least regret, and from whom that can be told apart."""
+    table = intervals(final_scores(frame))
+    best = best_of(frame)
+    against = _against_best(frame, best)
+    sentences = []
+    for row in table.to_dict("records"):
+        dataset, label = row["dataset"], row["label"]
+        if best.get(dataset) != label:
+            continue
+        half = row["high"] - row["mean"]
+        shown = f"{row['mean']:,.1f}" + (f" ± {half:,.1f}" if np.isfinite(half) else " (one seed)")
+        rivals = {other: p for (name, other), p in against.items() if name == dataset}
+        words = f"{dataset}: {label} has the least regret, {shown}"
+        close = [other for other, p in rivals.items() if not p < 0.05]
+        if rivals and not close:
+            words += "; all others have significantly more"
+        elif rivals:
+            words += f"; it cannot be told apart from {', '.join(close)}"
+        sentences.append(words + ".")
+    return sentences
+
+
+def pairs_table(frame: pd.DataFrame) -> Table:
+    """Return paired tests over seeds, a row per data set and pair of competitors."""
+    rows = [
+        [
+            words(row["dataset"]),
+            words(row["first"]),
+            words(row["second"]),
+            number(row["difference"]),
+            p_value(row["p"]),
+            p_value(row["p_holm"]),
+            number(row["seeds"], "d"),
+        ]
+        for row in compare_over_seeds(final_scores(learners(frame))).to_dict("records")
+    ]
+    caption = (
+        "Paired two-sided t tests of regret over seeds. Difference: mean regret of the first minus that of "
+        "the second. Holm: corrected for all pairs of the data set."
+    )
+    columns = ["data set", "first", "second", "difference", "p", "p (Holm)", "seeds"]
+    return Table(caption, columns, rows, long=len(rows) > 40)
+
+
+def datasets_table(frame: pd.DataFrame) -> Table:
+    """Return paired tests over data sets, a row per pair of competitors.
+
+    Raises:
+        InputError: fewer than two data sets were played.
+    """
+    found = compare_over_datasets(progressive_loss(learners(frame)))
+    found = found[found["datasets"] > 1]
+    if found.empty:
+        raise InputError("tests over data sets need at least two data sets that two agents have played")
+    rows = [
+        [
+            words(row["first"]),
+            words(row["second"]),
+            number(row["difference"], ".4f"),
+            p_value(row["p"]),
+            p_value(row["p_holm"]),
+            number(row["datasets"], "d"),
+        ]
+        for row in found.to_dict("records")
+    ]
+    caption = (
+        "Wilcoxon signed-rank tests, two-sided, over data sets, of progressive validation loss averaged over "
+        "seeds. Difference: first minus second. Holm: corrected for all pairs. With n data sets p cannot be "
+        "below 2 / 2^n."
+    )
+    return Table(
+        caption, ["first", "second", "difference", "p", "p (Holm)", "data sets"], rows, long=len(rows) > 40
+    )

@@ -1,0 +1,120 @@
+"""Tables of theory: growth laws of regret, and what single parts of an agent change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.errors import InputError
+from neucb.plots.competitors import learners
+from neucb.report.table import Table, number, p_value, words
+from neucb.statistics import final_scores, holm, paired_t, t_half_width
+from neucb.theory.growth import LAWS, WORDS, Growth, growth_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ADDED = ("-perturbed", "-replay")  # what recipes are named after that others have besides
+
+
+def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: None) -> Table:
+    """Return the growth law of every competitor's regret on every data set.
+
+    Raises:
+        InputError: no run is long enough.
+    """
+    rows = []
+    for (dataset, label), part in learners(frame).groupby(["dataset", "label"], sort=False):
+        progress()
+        try:
+            found = growth_of(part)
+        except InputError:
+            continue
+        low, high = found.interval or (np.nan, np.nan)
+        rows.append(
+            [
+                words(dataset),
+                words(label),
+                number(found.alpha, ".2f"),
+                number(low, ".2f"),
+                number(high, ".2f"),
+                words(_preferred(found)),
+                *(number(found.errors[law], ".3f") for law in LAWS),
+            ]
+        )
+    if not rows:
+        raise InputError("growth laws need runs of more rounds")
+    caption = (
+        "Growth of mean regret: a + b log t, a + b sqrt t and a + b t^alpha. alpha is fitted to all rounds, "
+        "its 95 % interval is a bootstrap over seeds. A law is preferred where, fitted to the first half of "
+        "the rounds, it predicts the later half best in 90 % of the resamples. The last columns: error of "
+        "that prediction, as a share of the growth predicted."
+    )
+    columns = ["data set", "agent", "alpha", "from", "to", "preferred", *(WORDS[law] for law in LAWS)]
+    return Table(caption, columns, rows)
+
+
+def _preferred(found: Growth) -> str:
+    return WORDS.get(found.preferred, found.preferred)
+
+
+def ablation_table(frame: pd.DataFrame) -> Table:
+    """Return what competitors differ by from the plain one of their family.
+
+    A family is an agent with and without perturbation and replay, and with several settings; plain is
+    the one without, of settings the first played.
+
+    Raises:
+        InputError: there is no family of two.
+    """
+    frame = learners(frame)
+    scores = final_scores(frame)
+    agents = frame.drop_duplicates("label").set_index("label")["agent"]
+    rows = []
+    for dataset, part in scores.groupby("dataset", sort=False):
+        table = part.pivot(index="seed", columns="label", values="value")
+        families: dict[str, list[str]] = {}
+        for label in dict.fromkeys(part["label"]):
+            families.setdefault(plain_name(agents[label]), []).append(label)
+        for plain, members in families.items():
+            base = min(members, key=lambda label: (agents[label] != plain, members.index(label)))
+            for other in members:
+                if other != base:
+                    rows.append((dataset, other, base, table[other].to_numpy(), table[base].to_numpy()))
+    if not rows:
+        raise InputError("an ablation needs an agent with and without a part, or with several settings")
+    found = [paired_t(first, second) for *_, first, second in rows]
+    corrected = holm(np.array([one.p for one in found]))
+    shown = []
+    for (dataset, other, base, first, second), one, p in zip(rows, found, corrected, strict=True):
+        difference = (first - second)[np.isfinite(first - second)]
+        half = float(t_half_width(difference)) if one.pairs else np.nan
+        shown.append(
+            [
+                words(dataset),
+                words(other),
+                words(base),
+                number(one.difference),
+                number(half),
+                number(100.0 * one.difference / abs(float(np.nanmean(second))), "+.1f"),
+                p_value(one.p),
+                p_value(float(p)),
+                number(one.pairs, "d"),
+            ]
+        )
+    caption = (
+        "Regret of a variant minus that of the plain agent, paired by seed: mean, half the 95 % Student t "
+        "interval, per cent of the plain agent's regret, two-sided paired t test, and the same corrected by "
+        "Holm for all rows."
+    )
+    columns = ["data set", "variant", "plain", "difference", "±", "%", "p", "p (Holm)", "seeds"]
+    return Table(caption, columns, shown)
+
+
+def plain_name(agent: str) -> str:
+    """Return the name of an agent without the parts of ADDED."""
+    for part in ADDED:
+        agent = agent.replace(part, "")
+    return agent
