@@ -28,7 +28,7 @@ from neucb.environments.preprocessing import Encoded, encode
 from neucb.runner import prepare
 from neucb.summary import confidence_interval
 
-DATASETS = ("covertype", "magic", "adult", "mushroom", "shuttle", "letter", "plants")
+DATASETS = ("covertype", "magic", "adult", "mushroom", "shuttle", "letter")
 NOISES = (0.0, 0.1, 0.2)
 SEEDS = range(5)
 SHARES = (0.1, 0.3)
