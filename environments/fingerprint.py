@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,14 @@ def fingerprint(
     """
     if name.lower().endswith(SUFFIXES) and Path(name).is_file():
         return {"source": "file", "sha256": sha256(Path(name))}
-    if source == "bundled":
-        return of_table(load_table(name, source=source, notify=notify))
     number = number_of(name, cache, notify)
     if number is None:
-        return of_table(load_table(name, source=source, notify=notify))
+        return {"source": "scikit-learn", "version": version("scikit-learn")}
     folder = openml_config(cache).folder(number)
-    if (
-        data_file(folder, number) is None
-        and load_table(name, source=source, cache=cache, notify=notify).source == "bundled"
-    ):
-        return {"source": "bundled", "sha256": sha256(SAMPLE)}
+    if source == "bundled" or data_file(folder, number) is None:
+        table = load_table(name, source=source, cache=cache, notify=notify)
+        if table.source == "bundled":
+            return {"source": "bundled", "sha256": sha256(SAMPLE)}
     path = data_file(folder, number)
     assert path is not None
     files = (path, *(folder / one for one in METADATA))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neucb.environments.synthetic import SyntheticVectorEnv
     from neucb.runner import run
     from neucb.spec import Spec
+    from neucb.sweeps.api import sweep
     from neucb.sweeps.load import load_results
     from neucb.trained import Trained, load_agent
 
@@ -38,6 +39,7 @@ __all__ = [
     "load_agent",
     "load_results",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -53,6 +55,7 @@ _HOMES = {
     "Trained": "neucb.trained",
     "load_agent": "neucb.trained",
     "run": "neucb.runner",
+    "sweep": "neucb.sweeps.api",
 }
 
 register()

@@ -42,22 +42,22 @@ def sweep(
 
     Runs that fail are listed at the end, the exit code is then 1, and the others are not lost.
     """
-    import tempfile
-
-    from neucb.sweeps.data import Data
-    from neucb.sweeps.sweep import sweep as play
+    from neucb.sweeps.api import find_spec, play_experiment
 
     experiment = find_spec(spec)
     workers = choose_workers(backend, scheduler, jobs)
     folder = out / experiment.name
-    source = experiment.options.get("source", "auto")
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="neucb-tables-") as shared,
-            _progress_bar(experiment.name, show=not quiet) as progress,
-        ):
-            data = Data(source=source, cache=openml_cache, notify=note, shared=Path(shared))
-            report = play(experiment, folder, workers, data, report_only=report_only, progress=progress)
+        with _progress_bar(experiment.name, show=not quiet) as progress:
+            report = play_experiment(
+                experiment,
+                folder,
+                workers,
+                cache=openml_cache,
+                notify=note,
+                report_only=report_only,
+                progress=progress,
+            )
     except KeyboardInterrupt:
         raise StoppedError(
             f"interrupted; the finished batches are in {folder}, the same command plays the others"
@@ -71,9 +71,7 @@ def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Wor
     Raises:
         InputError: an unknown backend, or options that do not go together.
     """
-    import os
-
-    from neucb.sweeps.execute import dask, local
+    from neucb.sweeps.execute import cores, dask, local
 
     if backend not in ("local", "dask"):
         raise unknown_name("backend", backend, ("local", "dask"))
@@ -83,22 +81,7 @@ def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Wor
         if jobs is not None:
             raise InputError("--jobs is for this machine; a Dask cluster has its own number of threads")
         return lambda tasks: dask(tasks, scheduler)
-    count = jobs or (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return lambda tasks: local(tasks, count)
-
-
-def find_spec(name: str) -> Experiment:
-    """Return the experiment of a file, or of a spec that comes with neucb.
-
-    Raises:
-        InputError: there is neither, or it is wrong.
-    """
-    from neucb.sweeps.reading import read_spec
-    from neucb.sweeps.shipped import shipped_spec
-
-    return read_spec(Path(name) if name.endswith(".toml") else shipped_spec(name))
+    return lambda tasks: local(tasks, jobs or cores())
 
 
 def _say(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -32,8 +32,12 @@ AGENT = ("name", "label", "settings", "grid")
 DATASET = ("name", "target", "arms", "features")
 
 
-def read_spec(path: Path) -> Experiment:
+def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
     """Return the experiment of a TOML file.
+
+    Args:
+        path: of the file.
+        tables: names that stand for tables in memory.
 
     Raises:
         InputError: the file is missing or wrong; the message names the line, and the nearest name.
@@ -44,16 +48,19 @@ def read_spec(path: Path) -> Experiment:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text in UTF-8") from None
-    return parse_spec(text, path.name, path.parent)
+    return parse_spec(text, path.name, path.parent, tables)
 
 
-def parse_spec(text: str, name: str = "spec", folder: Path = Path()) -> Experiment:
+def parse_spec(
+    text: str, name: str = "spec", folder: Path = Path(), tables: Collection[str] = ()
+) -> Experiment:
     """Return the experiment of a TOML text.
 
     Args:
         text: the spec.
         name: of the file, for messages.
         folder: what the names of data files are relative to.
+        tables: names that stand for tables in memory.
 
     Raises:
         InputError: as for `read_spec`.
@@ -62,7 +69,7 @@ def parse_spec(text: str, name: str = "spec", folder: Path = Path()) -> Experime
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: {error}") from None
-    return _Reader(text, name, folder).experiment(content)
+    return _Reader(text, name, folder, tables).experiment(content)
 
 
 class _Reader:
@@ -72,9 +79,11 @@ class _Reader:
         text: of the spec.
         name: of the file.
         folder: of the file.
+        tables: names that stand for tables in memory.
     """
 
-    def __init__(self, text: str, name: str, folder: Path) -> None:
+    def __init__(self, text: str, name: str, folder: Path, tables: Collection[str]) -> None:
+        self.tables = tables
         self.text = text
         self.name = name
         self.folder = folder
@@ -223,6 +232,8 @@ class _Reader:
 
     def names(self, entry: str) -> list[str]:
         path = ("experiment", "datasets")
+        if entry in self.tables:
+            return [entry]
         if entry.startswith(SYNTHETIC):
             if entry.removeprefix(SYNTHETIC) not in WORLDS:
                 error = unknown_name("data set", entry, [SYNTHETIC + one for one in WORLDS])

@@ -1,0 +1,86 @@
+"""sweep: an experiment from Python, and what the command line does with one."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neucb.sweeps.data import Data
+from neucb.sweeps.execute import Workers, cores, local
+from neucb.sweeps.load import load_results
+from neucb.sweeps.reading import read_spec
+from neucb.sweeps.shipped import shipped_spec
+from neucb.sweeps.sweep import Progress, Report
+from neucb.sweeps.sweep import sweep as _sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.sweeps.spec import Experiment
+
+
+def sweep(
+    spec: str | Path,
+    out: str | Path = "results",
+    *,
+    jobs: int | None = None,
+    cache: str | Path | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """Play the experiment of a spec, as far as it is not played yet; return all its rows.
+
+    Args:
+        spec: a TOML file, or the name of a spec that comes with neucb.
+        out: the results go to the folder in it that has the experiment's name.
+        jobs: batches at a time; as many as there are cores by default.
+        cache: folder of the OpenML cache; the client's own by default.
+        tables: DataFrames by the names that the spec has for them among its data sets; the target is
+            the last column, or the spec's `target`.
+
+    Returns:
+        See `load_results`; `frame.attrs["failures"]` lists the runs that failed.
+
+    Raises:
+        InputError: the spec is wrong; NeucbError: the results cannot be written.
+    """
+    given = dict(tables or {})
+    experiment = find_spec(str(spec), given)
+    folder = Path(out) / experiment.name
+    play_experiment(
+        experiment,
+        folder,
+        lambda tasks: local(tasks, jobs or cores()),
+        cache=None if cache is None else Path(cache),
+        tables=given,
+    )
+    return load_results(folder)
+
+
+def find_spec(name: str, tables: Mapping[str, pd.DataFrame] | None = None) -> Experiment:
+    """Return the experiment of a file, or of a spec that comes with neucb.
+
+    Raises:
+        InputError: there is neither, or it is wrong.
+    """
+    return read_spec(Path(name) if name.endswith(".toml") else shipped_spec(name), tables or ())
+
+
+def play_experiment(
+    experiment: Experiment,
+    folder: Path,
+    workers: Workers,
+    *,
+    cache: Path | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    notify: Callable[[str], None] = warnings.warn,
+    report_only: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Play an experiment with its data; arguments and errors as for `neucb.sweeps.sweep.sweep`."""
+    source = experiment.options.get("source", "auto")
+    with tempfile.TemporaryDirectory(prefix="neucb-tables-") as shared:
+        data = Data(source, cache, tables or {}, notify, Path(shared))
+        return _sweep(experiment, folder, workers, data, report_only=report_only, progress=progress)
