@@ -27,7 +27,17 @@ class DataError(InputError):
 
 
 class DivergedError(NeucbError):
-    """An agent produced NaN or infinity, or probabilities that are none."""
+    """An agent produced NaN or infinity, probabilities that are none, or learns no more.
+
+    Attributes:
+        round: in which it did, from 0, or None where that is not known.
+        replica: the first that did.
+    """
+
+    def __init__(self, message: str, round: int | None = None, replica: int | None = None) -> None:
+        super().__init__(message)
+        self.round = round
+        self.replica = replica
 
 
 class StoppedError(NeucbError):

@@ -14,6 +14,7 @@ from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
 from neucb.spec import Spec
 from neucb.streams import stream
+from neucb.stuck import Watch, stuck
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +45,8 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
         progress: called after every round with the number of rounds played.
 
     Raises:
-        DivergedError: predictions or probabilities that are not finite or not a distribution.
+        DivergedError: predictions or probabilities that are not finite or not a distribution, or
+            predictions that no longer change, see `neucb.stuck`.
         InputError: the environment ended before the horizon, or gave contexts that are not finite.
     """
     import torch
@@ -68,6 +70,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
     dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds])  # [R, T]
     rows = np.arange(spec.replicas)
     dtype = getattr(torch, spec.dtype)
+    watch = Watch(spec.replicas)
     agent.reset(spec)
     if hasattr(agent, "foresee"):
         agent.foresee(torch.as_tensor(arm_losses(env, spec), device=spec.device))
@@ -82,7 +85,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         probability = _probabilities(distribution, available, spec, t)
         action = sample(probability, dice[:, t])
-        shown = getattr(env, "rows", None)
+        shown, seen = getattr(env, "rows", None), np.array(observation)
         observation, reward, _, truncated, info = env.step(action)
         loss = 1.0 - np.asarray(reward, dtype=np.float64)
         if learn_all is not None:
@@ -101,6 +104,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         gauges = _gauges(agent) if log.due else None
         mean = None if predicted is None else predicted[rows, action]
         log.add(loss, info, mean, probability[rows, action], gauges)
+        dead = None if mean is None else watch.see(mean, loss, seen)
+        if dead is not None and mean is not None:
+            raise stuck(t, dead, spec.seeds[dead], mean[dead])
         if progress is not None:
             progress(t + 1)
         if bool(np.any(truncated)) and t + 1 < spec.horizon:
@@ -125,11 +131,13 @@ def bad_context(t: int, seed: int) -> InputError:
     return InputError(f"round {t + 1}, seed {seed}: the context holds NaN or infinity; clean the data")
 
 
-def diverged(t: int, seed: int) -> DivergedError:
+def diverged(t: int, replica: int, seed: int) -> DivergedError:
     """Return the error for predictions that are not finite."""
     return DivergedError(
         f"round {t + 1}, seed {seed}: the predictions are no longer finite, "
-        "the network diverged; lower its step size (lr)"
+        "the network diverged; lower its step size (lr)",
+        t,
+        replica,
     )
 
 
@@ -201,5 +209,6 @@ def _predicted(agent: Agent, spec: Spec, t: int) -> NDArray[np.float64] | None:
     mean: NDArray[np.float64] = prediction.mean.detach().to("cpu", torch.float64).numpy()
     finite = np.asarray(np.isfinite(mean).all(axis=1))
     if not finite.all():
-        raise diverged(t, _seed(~finite, spec))
+        r = int(np.flatnonzero(~finite)[0])
+        raise diverged(t, r, spec.seeds[r])
     return mean

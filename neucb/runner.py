@@ -17,7 +17,7 @@ from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
-from neucb.errors import InputError
+from neucb.errors import DivergedError, InputError
 from neucb.log import RunLog
 from neucb.loop import Progress
 from neucb.plugins import find_dataset
@@ -86,8 +86,25 @@ class Run:
         started = time.perf_counter()
         try:
             self.player.play(progress)
+        except DivergedError as error:
+            raise self._named(error) from error
         finally:
             self.seconds = time.perf_counter() - started
+
+    def _named(self, error: DivergedError) -> DivergedError:
+        """Return the error with the agent's name and its step size."""
+        words, settings = f"{self.agent_name}, {error}", self.settings
+        if error.round is not None and error.replica is not None and "lr" in settings:
+            lr, power = (
+                value[error.replica] if isinstance(value, tuple) else value
+                for value in (settings["lr"], settings["lr_power"])
+            )
+            rate = f"lr = {lr:g}"
+            recipe = self.candidate.recipe
+            if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
+                rate += f", {lr / (error.round + 1) ** power:.3g} in this round"
+            words = words.replace("(lr)", f"({rate})")
+        return DivergedError(words, error.round, error.replica)
 
     @property
     def rounds_per_second(self) -> float:

@@ -177,9 +177,44 @@ def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
     assert summary(job)["best_fixed_arm"]["per_seed"] == best
 
 
-def test_an_agent_that_diverges_is_stopped_in_that_round() -> None:
-    with pytest.raises(DivergedError, match=r"round \d+, seed 0: .*diverged; lower its step size"):
-        neucb.run("sq", toy(), 500, 1, settings={"lr": 50.0})
+@pytest.mark.parametrize("engine", ["torch", "compiled"])
+def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str) -> None:
+    """With its name, the round, the seed and the step size of its replica."""
+    words = r"sq, round (\d+), seed 9: .*diverged; lower its step size \(lr = 50, (.*) in this round\)"
+    settings = {"lr": [0.1, 50.0], "lr_power": 0.5}
+    with pytest.raises(DivergedError, match=words) as caught:
+        neucb.run("sq", toy(), 500, "4,9", settings=settings, engine=engine)
+    assert caught.value.round is not None
+    assert f"{50.0 / (caught.value.round + 1) ** 0.5:.3g} in this round" in str(caught.value)
+    assert caught.value.replica == 1
+
+
+@pytest.mark.parametrize("agent", ["neural-greedy", "kl"])
+@pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
+def test_a_dead_network_is_stopped_by_both_engines(agent: str, order: str) -> None:
+    """One hidden unit an arm and large steps: all units are off for good, and nothing is NaN."""
+    settings = {"lr": 1.0, "normalize": 0.0, "lr_power": 0.0, "width": 1}
+    said, rounds = [], []
+    for engine in ("torch", "compiled"):
+        options = {"settings": settings, "engine": engine, "dtype": "float64", "order": order}
+        job = prepare(agent, toy(), 1500, "4,9,11,12", **options)  # type: ignore[arg-type]
+        with pytest.raises(DivergedError, match=f"{agent}, round .* the network is dead") as caught:
+            job.play()
+        said.append(str(caught.value))
+        rounds.append(job.log.round)
+        assert rounds[-1] == int(caught.value.round or 0) + 1 >= 200
+    assert said[0] == said[1]
+    assert rounds[0] == rounds[1]
+
+
+def test_an_agent_that_has_nothing_left_to_learn_is_not_taken_for_a_dead_one() -> None:
+    """The same context always, and a loss that is as predicted: predictions stay as they are."""
+    x = np.ones(1500)
+    labels = np.arange(1500) % 3
+    constant = Table("constant", (Column("x", x),), labels.astype(np.int64), ("a", "b", "c"), "memory")
+    for agent in ("kl", "squarecb", "neural-falcon"):
+        for engine in ("torch", "compiled"):
+            neucb.run(agent, constant, 600, 1, engine=engine, preprocessing="paper")
 
 
 @pytest.mark.parametrize(

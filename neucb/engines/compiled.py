@@ -15,6 +15,7 @@ import numpy as np
 from neucb.engines.kernels.types import BLOCK, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
 from neucb.loop import bad_context, diverged, no_distribution
+from neucb.stuck import first_stuck, long_runs, stuck
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
@@ -108,7 +109,11 @@ class Compiled:
             began = time.perf_counter()
             stop = min(start + rounds, horizon)
             ends = list(pool.map(lambda one, a=start, b=stop: one.play(a, b), replicas))
-            self._count(replicas, start, min(ends))
+            dead = self._first_stuck(replicas, start, min(ends))
+            self._count(replicas, start, min(ends) if dead is None else dead[0] + 1)
+            if dead is not None:
+                t, r = dead
+                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
             if min(ends) < stop:
                 raise self._failure(replicas, ends)
             if progress is not None:
@@ -117,6 +122,19 @@ class Compiled:
             blocks = int(SECONDS * speed) // BLOCK
             rounds = min(max(blocks * BLOCK, BLOCK), MOST_ROUNDS)
             start = stop
+
+    def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
+        """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
+        found = []
+        for r, one in enumerate(replicas):
+            record, script = one.stage.record, one.stage.script
+            for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
+                rounds = slice(first, end)
+                loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
+                contexts = self.env.encoded.contexts[script.rows[rounds]]
+                t = first_stuck(record.predicted[first], loss, contexts, start - first)
+                found += [] if t is None else [(first + t, r)]
+        return min(found, default=None)
 
     def _count(self, replicas: Sequence[Replica], start: int, stop: int) -> None:
         """Bring rounds start..stop-1 of all replicas into the log."""
@@ -148,7 +166,7 @@ class Compiled:
                 return bad_context(t, seeds[r])
         for r in failed:
             if replicas[r].stage.record.status[0] == NOT_FINITE:
-                return diverged(t, seeds[r])
+                return diverged(t, r, seeds[r])
         return no_distribution(t, seeds[failed[0]], replicas[failed[0]].stage.record.p)
 
 
