@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,19 +14,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def tracked() -> list[str]:
+    """Return the files of the checkout, those that are not committed yet included."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listed.stdout.split("\0") if name]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build from the sdist, as an installer does, so that both are known to be complete."""
     out = tmp_path_factory.mktemp("dist")
     source = tmp_path_factory.mktemp("source") / "neucb"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
+    for name in tracked():
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_symlink():
@@ -41,16 +42,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_module_and_the_data(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in ("agents", "benchmarks", "environments", "experiments"):
-        for path in (ROOT / folder).glob("*.py"):
-            assert f"neucb/{folder}/{path.name}" in names
-    assert {"neucb/py.typed", "neucb/environments/data/covertype_sample.parquet"} <= names
-    assert "neucb/environments/data/ATTRIBUTION.md" in names
-    assert not any(
-        name.startswith(("agents/", "benchmarks/", "environments/", "experiments/", "tests/"))
-        for name in names
-    )
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    folders = {path.name for path in (ROOT / "neucb").iterdir() if path.is_symlink()}
+    ours = {f"neucb/{name}" for name in tracked() if name.split("/")[0] in folders}
+    ours |= {name for name in tracked() if name.startswith("neucb/")} - {f"neucb/{name}" for name in folders}
+    modules = {name for name in ours if name.endswith(".py")}
+    assert modules == {name for name in names if name.endswith(".py")}
+    data = {name for name in ours if name.endswith((".toml", ".csv", ".parquet", ".md", "py.typed"))}
+    assert data <= names
+    assert {"neucb/py.typed", "neucb/environments/data/covertype_sample.parquet"} <= data
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_source_distribution_holds_the_tests(wheel: Path) -> None:
+    (path,) = wheel.parent.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
+    wanted = {name for name in tracked() if name.startswith("tests/")}
+    assert {*wanted, "LICENSE", "README.md", "constraints.txt", "Makefile", "pyproject.toml"} <= names
+    assert not any("__pycache__" in name for name in names)
 
 
 def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
