@@ -1,10 +1,10 @@
-"""What the perturbation does to the loss: curvature on the path, a slice, convergence in S; and the figure.
+"""What the perturbation does to the loss: curvature on the path, a slice, convergence in S.
 
     python -m neucb.experiments.landscape CACHE FOLDER
 
 CACHE is the root of an OpenML cache that holds magic; FOLDER takes curvature.csv, slice.csv,
-convergence.csv, spread.csv and, with the ablation.csv that is there, perturbation.png: `results/theory`
-in the repository. The agent's own path is trained again, parameter by parameter, from its trace.
+convergence.csv and spread.csv, `results/theory` in the repository. The agent's own path is trained
+again, parameter by parameter, from its trace.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def spread_rows(encoded: Encoded) -> list[dict[str, Any]]:
 
 
 def main(cache: str, folder: str) -> None:
-    """Write the tables and the figure."""
+    """Write the tables."""
     import pandas as pd
 
     out = Path(folder)

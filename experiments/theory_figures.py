@@ -1,0 +1,154 @@
+"""The figures of results/theory, made of the tables there and of one diagnosis.
+
+    python -m neucb.experiments.theory_figures CACHE FOLDER
+
+CACHE is the root of an OpenML cache that holds magic; FOLDER holds the tables of the experiments
+perturbation and landscape, and takes perturbation.png and bound.png.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neucb.environments.catalogue import load_table
+from neucb.environments.preprocessing import encode
+from neucb.theory.diagnose import Diagnosis, Question, diagnose
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe-Ito, told apart by the colour-blind; line styles for grey print.
+STYLES = {
+    0.0: ("#555555", "-", "plain"),
+    math.inf: ("#0072B2", "--", r"$S = \infty$"),
+    1.0: ("#D55E00", "-.", "$S = 1$"),
+    3.0: ("#CC79A7", ":", "$S = 3$"),
+    10.0: ("#009E73", (0, (5, 1)), "$S = 10$"),
+}
+
+
+def main(cache: str, folder: str) -> None:
+    """Write both figures."""
+    import pandas as pd
+
+    out = Path(folder)
+    names = ("ablation", "curvature", "slice", "convergence")
+    perturbation_figure(*(pd.read_csv(out / f"{name}.csv") for name in names)).savefig(
+        out / "perturbation.png", dpi=200
+    )
+    encoded = encode(load_table("magic", source="openml", cache=Path(cache)))
+    bound_figure(diagnose(encoded, Question(2000))).savefig(out / "bound.png", dpi=200)
+
+
+def perturbation_figure(
+    ablation: pd.DataFrame, curvature: pd.DataFrame, slices: pd.DataFrame, convergence: pd.DataFrame
+) -> Figure:
+    """Draw regret beside the plain network's, curvature, a slice of the loss and convergence in S."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 6.6), layout="constrained")
+    (first, second), (third, fourth) = figure.subplots(2, 2)
+    _ablation(first, ablation)
+    _curvature(second, curvature)
+    _slice(third, slices)
+    _convergence(fourth, convergence)
+    for axes in (first, second, third, fourth):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _ablation(axes: Axes, table: pd.DataFrame) -> None:
+    """Mean over data sets of regret relative to the plain network's, against label noise."""
+    relative = table["difference"] / (table["mean_regret"] - table["difference"])
+    cells = table.assign(relative=100.0 * relative)
+    shown = ((math.inf, 0.1), (math.inf, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.3))
+    for loss, marker in (("squared", "s"), ("kl", "o")):
+        for count, strength in shown:
+            column = "c_p" if math.isinf(count) else "share_of_c_max"
+            one = cells[(cells["loss"] == loss) & (cells["S"] == count) & (cells[column] == strength)]
+            mean = one.groupby("label_noise")["relative"].mean()
+            colour, style, words = STYLES[count]
+            label = f"{words}, {'$c_p$' if math.isinf(count) else '$c_p/c_{max}$'} = {strength:g}"
+            axes.plot(
+                100 * mean.index.to_numpy(),
+                mean.to_numpy(),
+                color=colour,
+                linestyle=style,
+                marker=marker,
+                fillstyle="full" if strength < 0.3 or math.isfinite(count) else "none",
+                label=label if loss == "kl" else None,
+            )
+    axes.axhline(0.0, color="black", linewidth=0.6)
+    axes.set_yscale("symlog", linthresh=5.0)
+    axes.set_xlabel("labels replaced, %")
+    axes.set_ylabel("regret over the plain network's, %")
+    axes.set_title("squares: squared loss, circles: KL; mean of 6 sets", fontsize=9)
+
+
+def _curvature(axes: Axes, table: pd.DataFrame) -> None:
+    for count, one in table[table["loss"] == "squared"].groupby("S"):
+        colour, style, words = STYLES[float(str(count))]
+        axes.plot(one["t"], one["along_first_sign"], color=colour, linestyle=style, marker=".", label=words)
+        if one["theory_along"].iloc[0] > 0:
+            axes.axhline(one["theory_along"].iloc[0], color=colour, linewidth=0.5)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("round $t$")
+    axes.set_ylabel("curvature along a sign vector")
+    axes.set_title("squared loss, magic; thin: $c_p^2 p / (\\sqrt{m} S)$", fontsize=9)
+
+
+def _slice(axes: Axes, table: pd.DataFrame) -> None:
+    for count, one in table[table["loss"] == "squared"].groupby("S"):
+        colour, style, words = STYLES[float(str(count))]
+        axes.plot(one["step"], one["to_the_end"], color=colour, linestyle=style, label=words)
+    axes.set_xlabel(r"from $\theta_0$ (0) to $\theta_T$ (1)")
+    axes.set_ylabel("mean loss, halved, of 300 rounds")
+    axes.set_title("squared loss, magic, each on its own line", fontsize=9)
+
+
+def _convergence(axes: Axes, table: pd.DataFrame) -> None:
+    for (name, one), (colour, style) in zip(
+        table.groupby("network"), (("#0072B2", "-"), ("#D55E00", "--")), strict=True
+    ):
+        axes.plot(one["S"], one["pull_error"], color=colour, linestyle=style, marker=".", label=str(name))
+        axes.plot(one["S"], one["sqrt_p_over_S"], color=colour, linewidth=0.5)
+    axes.axhline(1.0, color="black", linewidth=0.6)
+    axes.axvline(10.0, color="black", linewidth=0.6, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("sign vectors $S$ (dotted: 10)")
+    axes.set_ylabel("error of the pull, relative")
+    axes.set_title(r"thin: $\sqrt{p / S}$", fontsize=9)
+
+
+def bound_figure(found: Diagnosis) -> Figure:
+    """Draw NeuralUCB's bound for every lambda beside T and the regret measured on the same rows."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    styles = ("-", "--", "-.", ":")
+    for one, style in zip(found.ridges, styles, strict=False):
+        label = rf"bound, $\lambda$ = {one.ridge:g}: $\tilde d \sim T^{{{one.power:.2f}}}$"
+        axes.plot(found.kept, one.ucb_bound, color="#D55E00", linestyle=style, label=label)
+    axes.plot(found.kept, found.kept, color="#555555", linewidth=0.8, label="$T$, every round lost")
+    axes.plot(found.kept, found.ridges[-1].ucb_regret, color="#0072B2", linewidth=1.8, label="neural-ucb")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("round $t$")
+    axes.set_ylabel("regret")
+    axes.set_title(f"{found.dataset}, seed {found.question.seed}: NeuralUCB's bound", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
