@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ from neucb.sweeps.store import PLAN
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a run was played under, besides its data set, and what is not worth saying.
+# What a run was played under besides its data set, and what of it is not worth saying.
 CONDITIONS: dict[str, Any] = {
     "preprocessing": "standard",
     "label_noise": 0.0,
     "order": "shuffled",
-    "drift": "",
+    "drift": [],
     "delay": 0,
     "batch": 1,
 }
@@ -44,7 +45,7 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
 
     Args:
         paths: Parquet logs, folders of runs, folders of sweeps (their reporting runs).
-        notify: gets a line for every run that is left out.
+        notify: gets a line for every run that is left out, and for sweeps that are not complete.
 
     Raises:
         InputError: nothing is there, or a file is no log.
@@ -57,7 +58,7 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
     for path in paths:
         if (path / PLAN).is_file():
             told = [_manifest(log) for log in _logs(path)]
-            sweeps.append(_sweep(path, told))
+            sweeps.append(_sweep(path, told, notify))
             manifests += told
             continue
         for log in _logs(path):
@@ -65,29 +66,40 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
             if manifest.get("complete") is False:
                 notify(f"left out {log.name}: the run ended early")
                 continue
-            runs.append(_with_conditions(_read(log), environment_of(manifest)))
+            runs.append(_with_world(_read(log), environment_of(manifest)))
             manifests.append(manifest)
     if not (runs or sweeps):
         raise InputError(f"no complete run in {', '.join(map(str, paths))}")
     if runs:
         sweeps.append(_with_labels(pd.concat(runs, ignore_index=True)))
-    frame = _with_worlds(pd.concat(sweeps, ignore_index=True))
+    frame = _named(pd.concat(sweeps, ignore_index=True))
     twice = frame.duplicated(["dataset", "label", "seed", "round"])
     for dataset, label in frame.loc[twice, ["dataset", "label"]].drop_duplicates().to_numpy():
         notify(f"{label} was played twice on {dataset} with some seeds; the first by file name counts")
     return Results(frame[~twice].reset_index(drop=True), tuple(manifests))
 
 
-def _sweep(folder: Path, manifests: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def _sweep(
+    folder: Path, manifests: Sequence[dict[str, Any]], notify: Callable[[str], object]
+) -> pd.DataFrame:
     """Return the reporting runs of a sweep."""
     from neucb.sweeps.load import load_results
 
-    frame = load_results(folder)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = load_results(folder)
+    for one in caught:
+        notify(str(one.message))
     frame = frame[frame["purpose"] == "reporting"].reset_index(drop=True)
     if frame.empty:
         raise InputError(f"{folder} has no reporting runs yet; run the sweep again to play them")
     arms = {about["dataset"]: about["arms"] for about in map(environment_of, manifests) if "arms" in about}
-    return _with_conditions(frame.assign(arms=frame["dataset"].map(arms)), {})
+    keys = ["preprocessing", "label_noise", "order"]
+    worlds = {key: conditions(dict(zip(keys, key, strict=True))) for key, _ in frame.groupby(keys)}
+    frame["world"] = [worlds[key] for key in zip(*(frame[name] for name in keys), strict=True)]
+    frame["horizon"] = frame.groupby(["dataset", "world"])["round"].transform("max")
+    frame.attrs.clear()
+    return _told_apart(frame.assign(arms=frame["dataset"].map(arms)))
 
 
 def _logs(path: Path) -> list[Path]:
@@ -130,52 +142,62 @@ def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-def _with_conditions(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:
-    """Add the number of arms, the conditions and the horizon, where the rows do not say them."""
-    frame.attrs.clear()
-    for name, usual in CONDITIONS.items():
-        if name not in frame:
-            value = environment.get(name, usual)
-            frame[name] = " ".join(map(str, value)) if isinstance(value, list) else value
-    if "arms" not in frame:
-        frame["arms"] = environment.get("arms")
-    alike = frame.groupby(["dataset", *CONDITIONS], dropna=False, sort=False)
-    return frame.assign(horizon=alike["round"].transform("max"))
+def _with_world(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:
+    """Add to the rows of a run: arms, horizon, and `world`, its unusual conditions in words."""
+    return frame.assign(
+        arms=environment.get("arms"), world=conditions(environment), horizon=frame["round"].max()
+    )
+
+
+def conditions(environment: dict[str, Any]) -> str:
+    """Return the unusual conditions of a run in words, like "label noise 0.1, order sorted"."""
+    told = {name: environment.get(name, usual) for name, usual in CONDITIONS.items()}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in told.items()
+        if value != CONDITIONS[name] and value is not None
+    )
 
 
 def _with_labels(frame: pd.DataFrame) -> pd.DataFrame:
     """Label runs by the agent's name and those of its settings that differ between its runs."""
     import pandas as pd
 
-    from neucb.agents.recipes import RECIPES
-
-    parts = []
-    for agent, rows in frame.groupby("agent", sort=False):
-        recipe = RECIPES.get(str(agent))
-        names = [row.name for row in recipe.parameters] if recipe else []
-        label = rows["agent"].astype(str)
-        for name in names:
-            if name in rows and rows[name].astype(str).nunique() > 1:
-                label = label + f" {name}=" + rows[name].astype(str)
-        parts.append(label)
+    parts = [_with_settings(rows["agent"], rows) for _, rows in frame.groupby("agent", sort=False)]
     return frame.assign(label=pd.concat(parts))
 
 
-def _with_worlds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Name data sets with their unusual conditions."""
+def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add settings to the labels of a sweep that has several of them for one label in one world."""
     import pandas as pd
 
-    parts = [_worlds(rows) for _, rows in frame.groupby("dataset", sort=False)]
-    return frame.assign(dataset=pd.concat(parts))
+    parts = []
+    for _, rows in frame.groupby("label", sort=False):
+        several = rows.groupby(["dataset", "world"])["setting"].nunique().max() > 1
+        parts.append(_with_settings(rows["label"], rows) if several else rows["label"])
+    return frame.assign(label=pd.concat(parts))
 
 
-def _worlds(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the data set's name with its unusual conditions, and with the horizon where that differs."""
-    name = rows["dataset"].astype(str)
-    for column, usual in CONDITIONS.items():
-        values = rows[column].fillna(usual)
-        words = f", {column.replace('_', ' ')} " + values.astype(str)
-        name = name + words.where(values != usual, "")
-    if rows["horizon"].nunique() > 1:
-        name = name + ", " + rows["horizon"].map("{:,} rounds".format)
-    return name
+def _with_settings(label: pd.Series[Any], rows: pd.DataFrame) -> pd.Series[Any]:
+    """Return labels of the rows of one agent with the settings that differ between them."""
+    from neucb.agents.recipes import RECIPES
+
+    recipe = RECIPES.get(str(rows["agent"].iloc[0]))
+    for name in [row.name for row in recipe.parameters] if recipe else []:
+        if name in rows and rows[name].astype(str).nunique() > 1:
+            label = label + f" {name}=" + rows[name].map(in_words)
+    return label
+
+
+def in_words(value: object) -> str:
+    """Return a hyper-parameter as it is written."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give data sets names that say the world, and the horizon where it differs."""
+    name = frame["dataset"].astype(str)
+    name = name + (", " + frame["world"]).where(frame["world"] != "", "")
+    several = frame.groupby(["dataset", "world"])["horizon"].transform("nunique") > 1
+    rounds = ", " + frame["horizon"].map("{:,} rounds".format)
+    return frame.assign(dataset=name + rounds.where(several, ""))

@@ -45,12 +45,23 @@ def test_settings_and_conditions_that_differ_are_named(runs: Path) -> None:
     said: list[str] = []
     results = read_results([runs], said.append)
     table = mean_table(final_scores(results.frame))
-    assert set(table.columns) == {"squarecb gamma=10.0", "squarecb gamma=50.0", "uniform"}
+    assert set(table.columns) == {"squarecb gamma=10", "squarecb gamma=50", "uniform"}
     assert set(table.index) == {"iris", "iris, label noise 0.2"}
     assert table.notna().to_numpy().sum() == 4
     assert (results.frame["arms"] == 3).all()
     assert len(results.manifests) == 4
     assert said == []
+
+
+def test_conditions_are_not_taken_for_settings(tmp_path: Path) -> None:
+    """Networks have a setting `batch`, and `--batch` is a condition."""
+    for batch in (1, 5):
+        job = prepare("sq", "iris", 40, 2, settings={"replay": 4, "batch": 8}, batch=batch, order="sorted")
+        job.play()
+        save(job, tmp_path)
+    frame = read_results([tmp_path], pytest.fail).frame
+    assert set(frame["dataset"]) == {"iris, order sorted", "iris, order sorted, batch 5"}
+    assert set(frame["label"]) == {"sq"}
 
 
 def test_one_log_is_named_by_its_agent(runs: Path) -> None:
@@ -88,7 +99,7 @@ def test_different_lengths_are_different_worlds(runs: Path, tmp_path: Path) -> N
     job.play()
     save(job, tmp_path)
     frame = read_results([runs, tmp_path], pytest.fail).frame
-    assert set(frame["dataset"]) == {"iris, 20 rounds", "iris, 40 rounds", "iris, label noise 0.2, 40 rounds"}
+    assert set(frame["dataset"]) == {"iris, 20 rounds", "iris, 40 rounds", "iris, label noise 0.2"}
 
 
 def test_what_is_no_log_is_said_in_one_line(tmp_path: Path) -> None:
@@ -105,6 +116,54 @@ def test_what_is_no_log_is_said_in_one_line(tmp_path: Path) -> None:
     assert "broken.parquet cannot be read" in reading(broken)
     pd.DataFrame({"a": [1]}).to_parquet(broken)
     assert reading(broken) == f"{broken} is not the log of a run"
+
+
+SWEEP = """
+[experiment]
+name = "small"
+rounds = 60
+datasets = ["iris"]
+tuning_seeds = "100:102"
+reporting_seeds = 2
+
+[[agents]]
+name = "squarecb"
+label = "linear"
+grid = { gamma = [30, 100] }
+
+[[agents]]
+name = "uniform"
+"""
+
+
+def play_sweep(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "small.toml").write_text(text)
+    arguments = (str(folder / "small.toml"), "--jobs", "1", "--out", str(folder), "--quiet")
+    assert neucb(monkeypatch, "sweep", *arguments) == 0
+    return folder / "small"
+
+
+def test_a_sweep_reports_its_reporting_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = play_sweep(SWEEP, tmp_path, monkeypatch)
+    results = read_results([folder], pytest.fail)
+    assert set(results.frame["label"]) == {"linear", "uniform"}
+    assert set(results.frame["seed"]) == {0, 1}
+    assert set(results.frame["arms"]) == {3}
+    assert len(final_scores(results.frame)) == 4
+    next(folder.glob("uniform_*reporting*.parquet")).write_bytes(b"")
+    said: list[str] = []
+    assert set(read_results([folder], said.append).frame["label"]) == {"linear"}
+    assert len(said) == 1
+    assert "is not complete: 1 of 3 batches" in said[0]
+
+
+def test_a_grid_that_was_not_tuned_keeps_its_settings_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = play_sweep(SWEEP.replace('tuning_seeds = "100:102"\n', ""), tmp_path, monkeypatch)
+    frame = read_results([folder], pytest.fail).frame
+    assert set(frame["label"]) == {"linear gamma=30", "linear gamma=100", "uniform"}
+    assert len(final_scores(frame)) == 6
 
 
 def test_plot_draws_a_folder_of_runs(

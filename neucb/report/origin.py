@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neucb.reading import environment_of
+from neucb.reading import environment_of, in_words
 from neucb.report.table import Table, number, words
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def settings_table(frame: pd.DataFrame) -> Table:
         names = [one.name for one in recipe.parameters if one.name in part] if recipe else []
         worlds: dict[str, list[str]] = {}
         for (dataset, *values), _ in part.groupby(["dataset", *names], sort=False, dropna=False):
-            text = ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
+            text = ", ".join(f"{name} = {in_words(value)}" for name, value in zip(names, values, strict=True))
             worlds.setdefault(text, []).append(str(dataset))
         everywhere = len(worlds) == 1
         rows += [

@@ -9,8 +9,8 @@ from neucb.errors import InputError
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.figures import Drawing, drawing
-from neucb.report.origin import failures, provenance_table, settings_table, versions_table
-from neucb.report.results import claims, datasets_table, pairs_table, summary_table
+from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
+from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
 from neucb.report.table import Table
 from neucb.report.theory import ablation_table, growth_table
 
@@ -46,12 +46,12 @@ def render_report(
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html")
-    frame = results.frame
+    frame = by_dataset(results.frame, results.frame["dataset"])
     return template.render(
         title=title,
         counts=_counts(frame, len(results.manifests)),
         claims=claims(frame),
-        sections=_sections(results, progress),
+        sections=_sections(frame, results.manifests, progress),
         left_out=[*left_out, *failures(results.manifests)],
     )
 
@@ -70,8 +70,9 @@ def _counts(frame: pd.DataFrame, logs: int) -> str:
     )
 
 
-def _sections(results: Results, progress: Callable[[], object]) -> list[tuple[str, list[Part]]]:
-    frame, manifests = results.frame, results.manifests
+def _sections(
+    frame: pd.DataFrame, manifests: Manifests, progress: Callable[[], object]
+) -> list[tuple[str, list[Part]]]:
     return [
         ("Summary", [_if_allowed(summary_table, frame)]),
         ("Regret, data set by data set", _curves(frame, "regret", progress)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,11 +40,7 @@ def summary_table(frame: pd.DataFrame) -> Table:
     best = best_of(frame)
     against = _against_best(frame, best)
     rows = []
-    order = {name: place for place, name in enumerate(dict.fromkeys(regret["dataset"]))}
-    regret = regret.sort_values("mean", kind="stable").sort_values(
-        "dataset", key=lambda column: column.map(order), kind="stable"
-    )
-    for row in regret.to_dict("records"):
+    for row in by_dataset(regret.sort_values("mean", kind="stable"), regret["dataset"]).to_dict("records"):
         key = row["dataset"], row["label"]
         first = best.get(row["dataset"]) == row["label"]
         rows.append(
@@ -62,6 +58,12 @@ def summary_table(frame: pd.DataFrame) -> Table:
         )
     columns = ["data set", "agent", "regret", "±", "loss", "normalised", "p", "rounds", "seeds"]
     return Table(CAPTION, columns, rows)
+
+
+def by_dataset(frame: pd.DataFrame, order: pd.Series[Any]) -> pd.DataFrame:
+    """Return the rows of each data set together, data sets as they first occur in `order`."""
+    place = {name: i for i, name in enumerate(dict.fromkeys(order))}
+    return frame.sort_values("dataset", key=lambda column: column.map(place), kind="stable")
 
 
 def best_of(frame: pd.DataFrame) -> dict[str, str]:
