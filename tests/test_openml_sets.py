@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import neucb
 from neucb.environments.catalogue import catalogue, load_table
 from neucb.environments.openml_config import openml_config
 from tests.test_openml import tree
@@ -83,3 +84,10 @@ def test_covertype_is_there_in_two_seconds_and_one_gigabyte() -> None:
     seconds, gigabytes = map(float, runs[-1].split())  # the first may have found a cold cache
     assert seconds < 2.0
     assert gigabytes < 1.0
+
+
+@pytest.mark.parametrize(("name", "most"), [("covertype", 3900), ("mushroom", 60)])
+def test_the_default_agent_learns(name: str, most: float) -> None:
+    """On all rows of the set, not the bundled sample; seeds 0 to 4."""
+    frame = neucb.run("kl-perturbed", name, seeds=5, source="openml", cache=CACHE)
+    assert frame.groupby("seed").tail(1)["regret"].mean() < most
