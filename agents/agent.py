@@ -124,6 +124,11 @@ class Reduction:
         zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
         self._round = Round(1, zero, spec.horizon, Noise(spec))
 
+    def look_ahead(self, contexts: Tensor) -> None:
+        """Tell the oracle the contexts [B, R, d] of the next B rounds, if it wants to know."""
+        if hasattr(self.oracle, "look_ahead"):
+            self.oracle.look_ahead(contexts)
+
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""
         self.prediction = self.oracle.predict(context)

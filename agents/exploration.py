@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from neucb.agents.prediction import Prediction, Round
 
 
-def _losses(prediction: Prediction) -> tuple[Tensor, Tensor]:
-    """Return predicted losses [R, K], infinite for arms not available, and the arms' number [R, 1]."""
+def _losses(prediction: Prediction) -> tuple[Tensor, Tensor | int]:
+    """Return predicted losses [R, K], infinite for arms not available, and how many are, one or [R, 1]."""
     mean = prediction.mean.double()
     if prediction.available is None:
-        return mean, mean.new_full((len(mean), 1), mean.shape[1])
+        return mean, mean.shape[1]
     return mean.masked_fill(~prediction.available, math.inf), prediction.available.sum(1, keepdim=True)
 
 
@@ -36,12 +36,13 @@ def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
     return least, gap.masked_fill(gap <= TIE * least.abs(), 0.0)
 
 
-def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
-    """Give what the other arms leave of 1 to the best arm, the first whose gap is 0."""
-    probability = probability.masked_fill(gap.isinf(), 0.0)
+def _rest_to_best(probability: Tensor, gap: Tensor, available: Tensor | None) -> Tensor:
+    """Give what the other available arms leave of 1 to the best arm, the first whose gap is 0."""
+    if available is not None:
+        probability = probability.masked_fill(~available, 0.0)
     best = gap.argmin(1, keepdim=True)
     probability = probability.scatter(1, best, 0.0)
-    return probability.scatter(1, best, 1.0 - probability.sum(1, keepdim=True))
+    return probability.scatter_(1, best, 1.0 - probability.sum(1, keepdim=True))
 
 
 def lowest(score: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class InverseGap:
         mean, arms = _losses(prediction)
         _, gap = _gaps(mean)
         gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best(1.0 / (arms + gamma * gap), gap)
+        return _rest_to_best(1.0 / (arms + gamma * gap), gap, prediction.available)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class FastInverseGap:
         mean, arms = _losses(prediction)
         least, gap = _gaps(mean.clamp_min(FLOOR))
         gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best(least / (arms * least + gamma * gap), gap)
+        return _rest_to_best(least / (arms * least + gamma * gap), gap, prediction.available)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class EpsilonGreedy:
         R, device = len(mean), str(mean.device)
         decay = now.number ** per_replica(self.power, R, device=device)
         epsilon = (per_replica(self.epsilon, R, device=device) / decay).clamp_max(1.0).unsqueeze(1)
-        return _rest_to_best((epsilon / arms).expand_as(mean), gap)
+        return _rest_to_best((epsilon / arms).expand_as(mean), gap, prediction.available)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+from neucb.agents.lookahead import Ahead, Block
 from neucb.agents.normalize import InputScaling
 from neucb.agents.passes import Forward, Gradient, Inputs
 from neucb.agents.prediction import Prediction
@@ -41,6 +42,16 @@ class Weights(Protocol):
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0; `rate` [R] holds the largest step size of the run."""
+
+    @property
+    def sees_ahead(self) -> bool:
+        """Whether `look_ahead` is of use."""
+
+    def look_ahead(self, block: Block) -> None:
+        """Be told the inputs of the next rounds, which then come with `Inputs.place`, until `settle`."""
+
+    def settle(self) -> None:
+        """Be told that no more inputs come of those foreseen."""
 
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass; change no state."""
@@ -138,6 +149,8 @@ class PlainWeights:
     """theta as it is, without a perturbation: projected online gradient descent on l(y, link(f))."""
 
     takes_batches = True
+    sees_ahead = True
+    _ahead: Ahead | None = None  # the first layer, while rounds are foreseen
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0."""
@@ -146,10 +159,27 @@ class PlainWeights:
         self._first = initial.first.clone()
         self._head = initial.head.clone()
 
+    def look_ahead(self, block: Block) -> None:
+        """Make the products of the next rounds at once."""
+        self._ahead = Ahead(block, self._first)
+
+    def settle(self) -> None:
+        """Bring the steps of the rounds foreseen into the first layer."""
+        assert self._ahead is not None
+        self._ahead.settle()
+        self._ahead = None
+
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass."""
-        hidden = hidden_layer(inputs, self._first)
+        hidden = self._pass(inputs)
         return Forward(inputs, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
+
+    def _pass(self, inputs: Inputs) -> Tensor:
+        """Return the products [R, K, m] or [R, 1, m] of inputs with the first layer."""
+        if inputs.place is None:
+            return hidden_layer(inputs, self._first)
+        assert self._ahead is not None
+        return self._ahead.hidden(inputs.place)
 
     def features(self, inputs: Inputs) -> Tensor:
         """Return relu(hidden layer) [n, m] of any n contexts [n, d] under a block each."""
@@ -164,7 +194,7 @@ class PlainWeights:
         output = forward.output[forward.at(action)]
         scale = -rate * self._initial.factor * (self._loss.link(output) - target)
         gradient = forward.played(action)
-        add_outer(self._first, gradient, scale)
+        self._add(forward.inputs.place, action, gradient, scale)
         self._head = self._head + scale.unsqueeze(1) * gradient.activation
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
@@ -182,8 +212,18 @@ class PlainWeights:
         self._head = self._head.clone()
         self._head[replica] -= rate * on_head
 
+    def _add(self, place: int | None, action: Tensor, gradient: Gradient, scale: Tensor) -> None:
+        """Add scale [R] times the gradient to the first layer."""
+        if place is None:
+            add_outer(self._first, gradient, scale)
+        else:
+            assert self._ahead is not None
+            self._ahead.add(place, action, gradient.delta * scale.unsqueeze(1))
+
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
+        if self._ahead is not None:
+            self._ahead.settle()
         R = len(self._head)
         first = (self._first - self._initial.first).view(R, -1).square().sum(1)
         return (first + (self._head - self._initial.head).square().sum(1)).sqrt()
@@ -302,10 +342,38 @@ class Neural:
         count = (self.replay - 1) * self.batch
         kept = count > 0 or self.schedule != "online"
         self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
+        self._block: Block | None = None
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
         self.weights.reset(initial, rate, self.loss)
 
+    def look_ahead(self, contexts: Tensor) -> None:
+        """Be told the contexts [B, R, d] of the next B rounds, which follow in this order.
+
+        They are used where every step is on the newest sample and none is followed by a projection.
+        None, B = 0, says that those foreseen before do not all come.
+        """
+        if self._block is not None:
+            self._settle()
+        if self._memory is not None or self._radius is not None or not self.weights.sees_ahead:
+            return
+        B = len(contexts)
+        if B == 0:
+            return
+        x = torch.cat([contexts.to(self._dtype), self._constant.expand(B, *self._constant.shape)], -1)
+        self._block = Block(x, self._scaling.look_ahead(x))
+        self.weights.look_ahead(self._block)
+        self._place = 0
+        self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
+
+    def _settle(self) -> None:
+        self.weights.settle()
+        self._scaling.settle(self._place)
+        self._block = self._last = None
+
     def _inputs(self, context: Tensor) -> Inputs:
+        if self._block is not None:
+            place, scale = self._place, self._block.scale
+            return Inputs(self._block.x[place], None if scale is None else scale[place], place=place)
         x = torch.cat([context.to(self._dtype), self._constant], -1)
         return Inputs(x, self._scaling.with_context(x))
 
@@ -332,15 +400,21 @@ class Neural:
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
         """Make the gradient steps of a round; `count` [R] >= 0 is how often its sample counts."""
         self._round += 1
-        rate = (self._rate / self._round**self._power).to(self._dtype)
         forward, target = self.last(context), loss.to(self._dtype)
         self._last = None
-        self._scaling.add(forward.inputs.x)
+        if self._block is None:
+            rate = self._rates(self._round)
+            self._scaling.add(forward.inputs.x)
+        else:
+            rate = self._rates_ahead[self._place]
+            self._place += 1
         weight = None if count is None else count.to(self._dtype)
         if self._memory is not None:
             self._keep(self._memory, forward, action, target, weight)
         if self.schedule == "online":
             self._step(forward, action, target, rate if weight is None else rate * weight)
+        if self._block is not None and self._place == self._block.rounds:
+            self._settle()
         if self._memory is not None:
             self._learn_again(self._memory, forward.inputs.scale, action, rate)
 
@@ -378,6 +452,10 @@ class Neural:
                 own = None if scale is None else scale[r]
                 self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own, blocks), rate[r])
             yield
+
+    def _rates(self, number: Tensor | int) -> Tensor:
+        """Return the step sizes [R] of a round, or [B, R] of rounds [B, 1]."""
+        return (self._rate / number**self._power).to(self._dtype)
 
     def _step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         self.weights.step(forward, action, target, rate)

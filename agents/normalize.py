@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from neucb.agents.constants import INPUT_FLOOR
 from neucb.agents.hyper import Number, per_replica
 from neucb.errors import InputError
@@ -30,16 +32,41 @@ class InputScaling:
         if not bool((exponent >= 0).all()):
             raise InputError("normalize must be >= 0")
         self._off = bool((exponent == 0).all())
+        self._roots = bool((exponent == 0.5).all())
         self._exponent = exponent.unsqueeze(1)
         self._squares = exponent.new_zeros(spec.replicas, spec.features + 1)  # v, float64
         self._count = 0
+        self._ahead: Tensor | None = (
+            None  # [B + 1, R, d], `_squares` before, between and after the next rounds
+        )
 
     def with_context(self, x: Tensor) -> Tensor | None:
         """Return the factors [R, d] once contexts x have been shown, or None where all are 1."""
         if self._off:
             return None
-        mean = (self._squares + _squares(x) + INPUT_FLOOR) / (self._count + 1)
-        return (mean * mean.shape[1]).pow(-self._exponent).to(x.dtype)
+        return self._factors(self._squares + _squares(x), self._count + 1).to(x.dtype)
+
+    def look_ahead(self, x: Tensor) -> Tensor | None:
+        """Return what `with_context` will give for each of the next contexts x [B, R, d], or None."""
+        self._ahead = None
+        if self._off:
+            return None
+        self._ahead = torch.cat([self._squares.unsqueeze(0), x.double().square()]).cumsum(0)
+        count = torch.arange(1, len(x) + 1, device=x.device).view(-1, 1, 1) + self._count
+        return self._factors(self._ahead[1:], count).to(x.dtype)
+
+    def settle(self, rounds: int) -> None:
+        """Count as many of the contexts that `look_ahead` was told of."""
+        self._count += rounds
+        if self._ahead is not None:
+            self._squares = self._ahead[rounds].clone()
+            self._ahead = None
+
+    def _factors(self, squares: Tensor, count: Tensor | int) -> Tensor:
+        """Return factors [..., R, d] for sums of squares over `count` rounds."""
+        mean = (squares + INPUT_FLOOR) / count * squares.shape[-1]
+        roots = mean.sqrt().reciprocal()  # of exponent 1/2, the default: a power takes much longer
+        return roots if self._roots else torch.where(self._exponent == 0.5, roots, mean.pow(-self._exponent))
 
     def add(self, x: Tensor) -> None:
         """Count contexts x [R, d] or [R, K, d]."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@lru_cache(maxsize=64)
+def _rows(replicas: int, device: torch.device) -> Tensor:
+    return torch.arange(replicas, device=device)
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,13 @@ class Inputs:
         scale: [R, d] factors > 0 of the step sizes per input, or None for 1.
         block: [R] the one block of W1, among those of all replicas, that x [R, d] goes through; None
             for all arms.
+        place: of x in the block of rounds that the weights have been told of, or None.
     """
 
     x: Tensor
     scale: Tensor | None = None
     block: Tensor | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Forward:
 
     def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
-        rows = torch.arange(len(action), device=action.device)
+        rows = _rows(action.shape[0], action.device)
         return rows, action if self.inputs.block is None else torch.zeros_like(action)
 
     def played(self, action: Tensor) -> Gradient:

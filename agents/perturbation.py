@@ -31,6 +31,7 @@ from neucb.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from neucb.agents.lookahead import Block
     from neucb.agents.losses import Loss
 
 
@@ -70,11 +71,26 @@ class ExpectedPerturbation(PlainWeights):
         self._scale = torch.ones_like(self._c)
         self._square = torch.zeros_like(c)  # |u|^2 [R], float64
 
+    def look_ahead(self, block: Block) -> None:
+        """Make the products of the next rounds at once."""
+        self._started: Tensor | None = block.through(self._initial.first)
+        super().look_ahead(block)
+
+    def settle(self) -> None:
+        """Bring the steps of the rounds foreseen into the first layer."""
+        self._started = None
+        super().settle()
+
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass."""
         initial = self._initial
-        moved = self._scale.view(-1, 1, 1) * hidden_layer(inputs, self._first)
-        hidden = hidden_layer(inputs, initial.first) + moved
+        if inputs.place is None:
+            start = hidden_layer(inputs, initial.first)
+        else:
+            assert self._started is not None
+            start = self._started[:, :, inputs.place]
+        moved = self._scale.view(-1, 1, 1) * self._pass(inputs)
+        hidden = start + moved
         head = initial.head + self._scale.unsqueeze(1) * self._head
         return Forward(inputs, hidden, head, outputs(hidden, head, initial.factor), moved)
 
@@ -88,7 +104,7 @@ class ExpectedPerturbation(PlainWeights):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Move theta <- theta - rate ((yhat_a - y) grad f_a + kappa c^2 u)."""
         assert forward.moved is not None
-        here = forward.at(action)
+        here, place = forward.at(action), forward.inputs.place
         output = forward.output[here]
         yhat, kappa = self._loss.smoothed(output, self._tau())
         keep = 1.0 - rate * kappa * self._c.square()
@@ -97,7 +113,11 @@ class ExpectedPerturbation(PlainWeights):
         gradient = forward.played(action)
         moved = forward.moved[here]  # s G x; with step sizes per input, once more with these
         if forward.inputs.scale is not None:
-            moved = self._scale.unsqueeze(1) * gradient.product(self._first)
+            product = gradient.product(self._first)
+            if place is not None:
+                assert self._ahead is not None
+                product = self._ahead.product(place, action, product)
+            moved = self._scale.unsqueeze(1) * product
         u_head = self._scale.unsqueeze(1) * self._head
         inner = (gradient.delta * moved).sum(1) + (u_head * gradient.activation).sum(1)
         grown = keep.square() * self._square + 2.0 * keep * move * inner
@@ -105,7 +125,7 @@ class ExpectedPerturbation(PlainWeights):
 
         self._scale = keep * self._scale
         self._fold()
-        add_outer(self._first, gradient, move / self._scale)
+        self._add(place, action, gradient, move / self._scale)
         self._head = self._head + (move / self._scale).unsqueeze(1) * gradient.activation
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
@@ -132,12 +152,17 @@ class ExpectedPerturbation(PlainWeights):
         self._fold()
 
     def _fold(self) -> None:
-        """Multiply small scales into G, of the replicas concerned only (the others times 1)."""
+        """Multiply small scales into G, of the replicas concerned only (the others times 1).
+
+        And into what a block of rounds keeps of G.
+        """
         small = self._scale.abs() < FOLD_BELOW
         if bool(small.any()):
             factor = torch.where(small, self._scale, 1.0)
             self._first.view(len(factor), -1).mul_(factor.unsqueeze(1))
             self._head = self._head * factor.unsqueeze(1)
+            if self._ahead is not None:
+                self._ahead.multiply(factor)
             self._scale = torch.where(small, 1.0, self._scale)
 
     def distance(self) -> Tensor:
@@ -170,6 +195,7 @@ class SignPerturbation(PlainWeights):
     """
 
     takes_batches = False
+    sees_ahead = False  # what all sign vectors make of the contexts would be S times as large
 
     def __init__(self, c_p: Number, count: int) -> None:
         self.c_p = c_p

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,4 +57,5 @@ class Round:
 
     def after(self, loss: Tensor) -> Round:
         """Return the next round, `loss` [R] having been seen in this one."""
-        return replace(self, number=self.number + 1, observed_loss=self.observed_loss + loss.double())
+        seen = self.observed_loss + loss
+        return Round(self.number + 1, seen, self.horizon, self.noise, self.pending)

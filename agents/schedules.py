@@ -27,7 +27,7 @@ class Schedule(Protocol):
 
 def _numbers(value: Number, now: Round) -> Tensor:
     loss = now.observed_loss
-    return per_replica(value, len(loss), device=str(loss.device))
+    return per_replica(value, loss.shape[0], device=str(loss.device))
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,12 @@ class RunLog:
         """Whether the round that is counted next will be kept."""
         return bool(self.round + 1 == self._next)
 
+    def due_until(self, stop: int) -> set[int]:
+        """Return which rounds up to `stop` are still to be kept."""
+        later = [*self._due]
+        self._due = iter(later)
+        return {int(one) for one in (self._next, *later) if 0 < one <= stop}
+
     def add(
         self,
         loss: NDArray[np.float64],

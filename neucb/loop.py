@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
     from neucb.agents.agent import Agent
+    from neucb.environments.classification import ClassificationVectorEnv
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -51,12 +52,17 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
     """
     import torch
 
+    from neucb.foreseen import Foreseen, foreseeable
+
     spec = log.spec
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on these sizes more are slower, and their sums depend on R
     try:
         with torch.no_grad():
-            _rounds(agent, env, log, progress)
+            if foreseeable(agent, env):
+                Foreseen(agent, cast("ClassificationVectorEnv", env), log).play(progress)
+            else:
+                _rounds(agent, env, log, progress)
     finally:
         torch.set_num_threads(threads)
         log.close()
@@ -81,9 +87,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
         available = _available(info, spec, t)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
-        distribution = ask(agent, context, mask)
+        probability = probabilities(ask(agent, context, mask), spec)
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
-        probability = _probabilities(distribution, available, spec, t)
+        _check_distribution(probability, available, spec, t)
         action = sample(probability, dice[:, t])
         shown, seen = getattr(env, "rows", None), np.array(observation)
         observation, reward, _, truncated, info = env.step(action)
@@ -101,9 +107,9 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
             figures = {name: value for name, value in known.items() if value is not None}
             figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
             log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
-        gauges = _gauges(agent) if log.due else None
+        told = gauges(agent) if log.due else None
         mean = None if predicted is None else predicted[rows, action]
-        log.add(loss, info, mean, probability[rows, action], gauges)
+        log.add(loss, info, mean, probability[rows, action], told)
         dead = None if mean is None else watch.see(mean, loss, seen)
         if dead is not None and mean is not None:
             raise stuck(t, dead, spec.seeds[dead], mean[dead])
@@ -120,9 +126,11 @@ def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArr
     the same numbers give the same arm on any machine and in any batch. An arm of probability 0 is
     never returned.
     """
-    below = np.cumsum(probability, axis=1) <= dice[:, None]
-    last = probability.shape[1] - 1 - (probability[:, ::-1] > 0.0).argmax(1)  # where the sum is below 1
-    action: NDArray[np.int64] = np.minimum(below.sum(1, dtype=np.int64), last)
+    below = probability.cumsum(1) <= dice[:, None]
+    action: NDArray[np.int64] = below.sum(1, dtype=np.int64)
+    arms = probability.shape[1]
+    if action.max() == arms:  # the sum is below 1 and the dice
+        action = np.minimum(action, arms - 1 - (probability[:, ::-1] > 0.0).argmax(1))
     return action
 
 
@@ -170,33 +178,46 @@ def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | 
     return available
 
 
-def _probabilities(
-    distribution: torch.Tensor, available: NDArray[np.bool_] | None, spec: Spec, t: int
-) -> NDArray[np.float64]:
-    """Return the agent's distribution [R, K] in numpy, checked."""
+def probabilities(distribution: torch.Tensor, spec: Spec) -> NDArray[np.float64]:
+    """Return an agent's distribution in numpy [R, K]; whether it is one is not checked.
+
+    Raises:
+        InputError: it has another shape.
+    """
     import torch
 
-    probability = torch.as_tensor(distribution).detach().to("cpu", torch.float64).numpy()
+    given = distribution if isinstance(distribution, torch.Tensor) else torch.as_tensor(distribution)
+    probability: NDArray[np.float64] = given.detach().to("cpu", torch.float64).numpy()
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
             f"the agent's distribution has shape {probability.shape}, not {(spec.replicas, spec.arms)}"
         )
-    # Written so that NaN fails it too.
-    good = (probability.min(1) >= -1e-9) & (np.abs(probability.sum(1) - 1.0) <= 1e-6)
+    return probability
+
+
+def is_distribution(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether probabilities [..., K] are distributions [...]; NaN are none."""
+    good: NDArray[np.bool_] = (probability.min(-1) >= -1e-9) & (np.abs(probability.sum(-1) - 1.0) <= 1e-6)
+    return good
+
+
+def _check_distribution(
+    probability: NDArray[np.float64], available: NDArray[np.bool_] | None, spec: Spec, t: int
+) -> None:
+    good = is_distribution(probability)
     if available is not None:
         good &= ~((probability > 0.0) & ~available).any(axis=1)
     if not good.all():
         over = "" if available is None else " over the available arms"
         raise no_distribution(t, _seed(~good, spec), probability[~good][0], over)
-    return probability
 
 
-def _gauges(agent: Agent) -> dict[str, NDArray[np.float64]]:
+def gauges(agent: Agent) -> dict[str, NDArray[np.float64]]:
     """Return what the agent tells of its state, name -> [R]."""
     import torch
 
-    told = gauges_of(agent)
-    return {name: value.detach().to("cpu", torch.float64).numpy() for name, value in told.items()}
+    told = gauges_of(agent).items()
+    return {name: value.detach().to("cpu", torch.float64).numpy() for name, value in told}
 
 
 def _predicted(agent: Agent, spec: Spec, t: int) -> NDArray[np.float64] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from neucb.benchmarks.measure import Clock, Contender, Group, measure
 from neucb.benchmarks.plain import PlainLoop, knows
 from neucb.benchmarks.shapes import SHAPES, find_shapes, rows_of, stand_in
 from neucb.cli import main
+from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.errors import InputError
 from neucb.runner import prepare
@@ -28,13 +29,14 @@ def actions_of(name: str, settings: dict[str, Any], env: ClassificationVectorEnv
     """Play a recipe on the torch engine, one seed, and return its arms."""
     job = prepare(name, env, ROUNDS, [seed], settings=settings, engine="torch", dtype="float64")
     played: list[int] = []
-    step = env.step
+    agent = cast("Lockstep", job.player).agent
+    update = agent.update
 
-    def record(actions: Any) -> Any:
-        played.append(int(actions[0]))
-        return step(actions)
+    def record(context: Any, action: torch.Tensor, loss: torch.Tensor) -> None:
+        played.append(int(action[0]))
+        update(context, action, loss)
 
-    env.step = record  # type: ignore[method-assign]
+    agent.update = record  # type: ignore[method-assign]
     job.play()
     return played
 

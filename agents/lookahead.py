@@ -1,0 +1,110 @@
+"""Lookahead: products of the next rounds' contexts with a first layer that goes on learning.
+
+Contexts do not depend on the arms played, and a step adds x delta' to one arm's block of the first
+layer W. So W is multiplied with the next B contexts x_c at once, and what steps have added since is
+brought in where it is needed: sum over earlier rounds b of <x_b, x_c> delta_b. W itself is read and
+written once in B rounds instead of in every one. The trajectory is the same up to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """The inputs of the next B rounds.
+
+    Attributes:
+        x: [B, R, d] contexts, the intercept included.
+        scale: [B, R, d] factors of the step sizes per input, or None for 1.
+    """
+
+    x: Tensor
+    scale: Tensor | None
+
+    @property
+    def rounds(self) -> int:
+        """B."""
+        return len(self.x)
+
+    @property
+    def steps(self) -> Tensor:
+        """The contexts [B, R, d] times their step sizes."""
+        return self.x if self.scale is None else self.x * self.scale
+
+    def through(self, first: Tensor) -> Tensor:
+        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m]."""
+        B, R, d = self.x.shape
+        arms = len(first) // R
+        rows = self.x.transpose(0, 1).unsqueeze(1).expand(R, arms, B, d).reshape(R * arms, B, d)
+        return torch.bmm(rows, first).view(R, arms, B, -1)
+
+
+class Ahead:
+    """A first layer during a block of rounds.
+
+    Args:
+        block: of rounds.
+        first: [R K, d, m]; it has all steps after `settle`.
+    """
+
+    def __init__(self, block: Block, first: Tensor) -> None:
+        R = block.x.shape[1]
+        arms, width = len(first) // R, first.shape[2]
+        steps = block.steps
+        columns = steps.permute(1, 2, 0)  # [R, d, B]
+        self._first = first
+        self._steps = steps
+        self._rounds = self._settled = 0
+        self._products = block.through(first)
+        self._shown = torch.bmm(block.x.transpose(0, 1), columns)  # [R, B, B], in c what b's step shows
+        self._again = self._shown if block.scale is None else torch.bmm(steps.transpose(0, 1), columns)
+        self._delta = first.new_empty(R, block.rounds, width)
+        self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
+        self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
+
+    def hidden(self, place: int) -> Tensor:
+        """Return the products [R, K, m] with the contexts of round `place`."""
+        products = self._products[:, :, place]
+        if place == 0:
+            return products
+        weight = self._played[:, :, :place] * self._shown[:, place : place + 1, :place]
+        return torch.baddbmm(products, weight, self._delta[:, :place])
+
+    def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
+        """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
+        left = self._settled
+        if place == left:
+            return stale
+        same = self._played[:, :, left:place].gather(1, arm.view(-1, 1, 1).expand(-1, 1, place - left))
+        weight = same * self._again[:, place : place + 1, left:place]
+        return torch.baddbmm(stale.unsqueeze(1), weight, self._delta[:, left:place]).squeeze(1)
+
+    def add(self, place: int, arm: Tensor, delta: Tensor) -> None:
+        """Add a step: the scaled contexts of round `place` times delta [R, m], to the arms [R] played."""
+        self._delta[:, place] = delta
+        self._arm[:, place] = arm
+        self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
+        self._rounds = place + 1
+
+    def settle(self) -> None:
+        """Bring the steps into `first`, one replica after the other, whose weights then stay in cache."""
+        new = slice(self._settled, self._rounds)
+        R, arms, _ = self._played.shape
+        x = self._steps.transpose(0, 1).unsqueeze(3)
+        for r, layer in enumerate(self._first.view(R, arms, *self._first.shape[1:])):
+            layer.index_add_(0, self._arm[r, new], x[r, new] * self._delta[r, new].unsqueeze(1))
+        self._settled = self._rounds
+
+    def multiply(self, factor: Tensor) -> None:
+        """Multiply the layer by factors [R], but for `first` itself."""
+        each = factor.view(-1, 1, 1)
+        self._products.mul_(each.unsqueeze(3))
+        self._delta.mul_(each)

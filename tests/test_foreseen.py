@@ -1,0 +1,125 @@
+"""The loop in blocks, with lookahead, against the loop that steps the environment round by round."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from neucb.agents.recipes import RECIPES
+from neucb.engines.engine import Lockstep
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.errors import DivergedError, InputError
+from neucb.runner import Run, prepare
+from tests.test_engines import one_hot, several
+from tests.test_run import toy
+
+ROUNDS = 330  # ten blocks and a part of one
+
+
+def job(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: Any) -> Run:
+    """Return a run on the torch engine that keeps every fifth round."""
+    data = arguments.pop("data", None) or one_hot()
+    run = prepare(name, data, ROUNDS, seeds, engine="torch", dtype=dtype, **arguments)
+    every = iter(range(5, ROUNDS + 1, 5))
+    run.log._due, run.log._next = every, next(every)
+    return run
+
+
+def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Play in blocks and in steps."""
+    blocks, steps = job(name, **arguments), job(name, **arguments)
+    blocks.play()
+    with monkeypatch.context() as patch:
+        patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+        steps.play()
+    return blocks.frame(), steps.frame()
+
+
+SKYLINES = ("best-fixed", "supervised")
+
+
+@pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES and "replay" not in one])
+def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    width = {"width": 16} if any(p.name == "width" for p in RECIPES[name].parameters) else {}
+    settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **width}
+    blocks, steps = both(monkeypatch, name, settings=settings, label_noise=0.1, drift=(100,))
+    pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl-perturbed", {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3]}),  # folds in most rounds
+        ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": 0.0, "normalize": 0.0}),
+        ("kl", {"normalize": [0.0, 0.5, 0.3], "init": "paper"}),
+        ("kl", {"radius": [0.5, 2.0, float("inf")]}),
+        ("sq", {"replay": 3}),
+        ("kl-perturbed", {"perturbations": 4, "c_p": 0.05}),
+    ],
+)
+def test_blocks_and_steps_agree_in_corners(
+    name: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks, steps = both(monkeypatch, name, settings={"width": 16, **settings})
+    pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["kl", "sq", "kl-perturbed"])
+def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str) -> None:
+    together, alone = job(name, "float32", seeds="32"), job(name, "float32", seeds="17:18")
+    for run in (together, alone):
+        run.play()
+    frame = together.frame()
+    mine = frame[frame["seed"] == 17].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, alone.frame(), check_exact=True)
+
+
+def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt = encode(toy())
+    contexts = spoilt.contexts.copy()
+    contexts[17, 2] = np.nan
+    cases: list[tuple[str, Any, dict[str, Any]]] = [
+        ("sq", toy(), {"lr": [0.5, 50.0, 40.0]}),
+        ("kl", Encoded(contexts, spoilt.labels, spoilt.table, spoilt.preprocessing), {}),
+    ]
+    for name, data, settings in cases:
+        ends = []
+        for plays in (True, False):
+            env = ClassificationVectorEnv(data, 3, horizon=1500)
+            run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
+            with monkeypatch.context() as patch:
+                if not plays:
+                    patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+                with pytest.raises((DivergedError, InputError)) as caught:
+                    run.play()
+            ends.append((str(caught.value), run.log.round, run.frame()))
+        assert ends[0][:2] == ends[1][:2]
+        assert 0 < ends[0][1] < 1500
+        pd.testing.assert_frame_equal(ends[0][2], ends[1][2], check_exact=False, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["kl", "sq-perturbed"])
+def test_an_interrupted_block_counts_and_keeps_what_was_played(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(played: int) -> None:
+        if played == 40:
+            raise KeyboardInterrupt
+
+    contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
+    asked = []
+    for plays in (True, False):
+        run = job(name)
+        with monkeypatch.context() as patch:
+            if not plays:
+                patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+            with pytest.raises(KeyboardInterrupt):
+                run.play(stop)
+        assert run.log.round == 40 == run.frame()["round"].max()
+        asked.append(cast("Lockstep", run.player).agent.distribution(contexts))
+    torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
