@@ -1,0 +1,141 @@
+"""Kill a sweep a hundred times, at random moments, and see that nothing finished is lost.
+
+    python -m neucb.benchmarks.kills [KILLS [SEED]]
+
+Plays a sweep in a process of its own, kills that with SIGKILL after a random time, starts it again on
+the same folder, and so on; a sweep that ends is compared with one that was left alone, and the next
+one begins in a new folder. After every kill all batches that were whole are whole and unchanged, and
+every row that can be read is right.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neucb.errors import NeucbError
+from neucb.sweeps.load import load_results
+from neucb.sweeps.store import PLAN, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPEC = """
+[experiment]
+name = "kills"
+rounds = 1500
+recycle = true
+datasets = ["iris", "wine", "breast_cancer"]
+label_noise = [0.0, 0.1]
+tuning_seeds = "100:110"
+reporting_seeds = 40
+
+[[agents]]
+name = "kl"
+grid = { lr = [0.5, 1.0, 1.5, 2.0] }
+
+[[agents]]
+name = "squarecb"
+grid = { gamma = [10, 100] }
+"""
+RUN = ["label", "dataset", "label_noise", "purpose", "setting", "seed", "round"]
+LONGEST = 12.0  # seconds until a kill, at most
+STORING = 0.8  # share of the kills that come while batches are stored
+
+
+def main(kills: int = 100, seed: int = 0) -> None:
+    """Kill `kills` times; end with an error where something is lost."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="neucb-kills-") as name:
+        root = Path(name)
+        spec = root / "spec.toml"
+        spec.write_text(SPEC)
+        started = time.monotonic()
+        subprocess.run(command(spec, root / "alone"), check=True, stdout=subprocess.DEVNULL)
+        alone = time.monotonic() - started
+        expected = load_results(root / "alone" / "kills")
+        done, sweeps, early = 0, 0, 0
+        while done < kills:
+            folder = root / f"sweep-{sweeps}"
+            ended, count, late = until_it_ends(spec, folder, kills - done, min(LONGEST, alone), rng, expected)
+            done += count
+            early += late
+            sweeps += ended
+            print(f"{done} kills, {sweeps} sweeps ended and were right", flush=True)
+    print(f"nothing was lost; {early} of {done} kills came before the first batch was stored")
+
+
+def command(spec: Path, folder: Path) -> list[str]:
+    """Return the command of a sweep."""
+    words = ["sweep", str(spec), "--jobs", "2", "--quiet", "--out", str(folder)]
+    return [sys.executable, "-m", "neucb", *words]
+
+
+def until_it_ends(
+    spec: Path, folder: Path, most: int, longest: float, rng: random.Random, expected: pd.DataFrame
+) -> tuple[bool, int, int]:
+    """Kill one sweep until it ends; return whether it did, the kills, and those that came early."""
+    kills = early = 0
+    whole: dict[str, bytes] = {}
+    while kills < most:
+        process = subprocess.Popen(command(spec, folder), stdout=subprocess.DEVNULL)
+        if rng.random() < STORING:
+            wait_for_more(folder / "kills", process)
+            delay = rng.uniform(0.0, 0.5)
+        else:
+            delay = rng.uniform(0.0, longest)
+        try:
+            code = process.wait(timeout=delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+            whole = check(folder / "kills", whole, expected)
+            early += not whole
+            continue
+        if code != 0:
+            raise NeucbError(f"the sweep ended with exit code {code}")
+        check(folder / "kills", whole, expected)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # it may not be incomplete
+            rows = load_results(folder / "kills")
+        if not rows.equals(expected):
+            raise NeucbError("a sweep that was killed has other rows than one that was not")
+        return True, kills, early
+    return False, kills, early
+
+
+def wait_for_more(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a sweep has stored something new, or has ended."""
+    before = len(list(folder.glob("*.parquet")))
+    while process.poll() is None and len(list(folder.glob("*.parquet"))) == before:
+        time.sleep(0.005)
+
+
+def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dict[str, bytes]:
+    """Return the batches that are whole; those of `before` are among them and the rows are the expected."""
+    store = Store(folder)
+    whole = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
+    for name, content in before.items():
+        if whole.get(name) != content:
+            raise NeucbError(f"{name} was stored and is lost")
+    if (folder / PLAN).exists():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is incomplete
+            rows = load_results(folder)
+        if len(rows):
+            keys = expected.set_index(RUN).index
+            right = expected[keys.isin(rows.set_index(RUN).index)]
+            if len(right) != len(rows) or right["regret"].sum() != rows["regret"].sum():
+                raise NeucbError("a row was read that is not right")
+    return whole
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:]))
