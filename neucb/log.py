@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from neucb.trace import Trace
 
 PER_DECADE = 20
+SUMS = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
 GAUGES = ("distance", "spread")
+FIGURES = (*SUMS, "best_fixed_arm", "propensity", *GAUGES)
 CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
@@ -60,10 +62,9 @@ class RunLog:
         self._due = iter(log_spaced(spec.horizon))
         self._next = next(self._due)
         zero = np.zeros(spec.replicas)
-        names = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
         self._propensity = zero.copy()  # summed
         self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
-        self.sums = {name: zero.copy() for name in names}
+        self.sums = {name: zero.copy() for name in SUMS}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
         self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
 
@@ -182,7 +183,7 @@ class RunLog:
             columns[name] = np.repeat(np.array(each), len(rounds))
         columns["seed"] = np.repeat(np.array(self.spec.seeds, dtype=np.int64), len(rounds))
         columns["round"] = np.tile(rounds, self.spec.replicas)
-        figures = [*self.sums, "best_fixed_arm", "propensity", *GAUGES]
+        figures = list(FIGURES)
         for name in figures:
             columns[name] = np.stack([row[name] for _, row in self._kept], axis=1).ravel()
         first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from neucb import load_results, sweep
 from neucb.agents.recipes import RECIPES
 from neucb.cli import main
 from neucb.results import save
@@ -31,6 +32,7 @@ def test_python_runs_as_written(block: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+TOML = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = re.findall(r"^    (neucb .*)$", README, flags=re.MULTILINE)
 
 
@@ -42,6 +44,11 @@ def test_commands_run_as_written(
     (tmp_path / "my_agent.py").write_text(agent_block())
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)[1:]
+    (spec,) = TOML
+    spec = spec.replace("rounds = 500", "rounds = 60").replace("reporting_seeds = 10", "reporting_seeds = 2")
+    (tmp_path / "mine.toml").write_text(spec)
+    if "results/mine" in words:
+        sweep("mine.toml", "results", jobs=1)
     if "results/runs" in words:
         for agent in ("squarecb", "uniform"):
             job = prepare(agent, "iris", 60, 2)
@@ -57,6 +64,11 @@ def test_commands_run_as_written(
     assert done.value.code == 0, capsys.readouterr().err
     if words[0] == "run":
         assert list(tmp_path.glob("*.parquet"))
+    if words[0] == "sweep":
+        assert set(load_results("results/mine")["label"]) == {"kl-perturbed", "ridge"}
+    if "--export" in words:
+        assert Path("table.tex").read_text().startswith("\\begin{tabular}")
+        assert len(Path("rows.csv").read_text().splitlines()) == len(load_results("results/mine")) + 1
     if "-o" in words:
         assert Path(words[-1]).stat().st_size > 1000
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.errors import InputError
+from neucb.sweeps.play import hyper_parameters
 from neucb.sweeps.store import PLAN, Store
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def load_results(path: str | Path) -> pd.DataFrame:
     frame: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
     expected = sum(record.rows for record in there)
     assert len(frame) == expected, f"{len(frame)} rows instead of {expected}"
-    frame = frame.dropna(axis="columns", how="all")
+    parameters = [name for name, _ in hyper_parameters() if name in frame]
+    frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])
     frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]
     frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing

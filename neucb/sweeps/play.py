@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from neucb.environments.preprocessing import Encoded
 from neucb.errors import NeucbError
+from neucb.log import FIGURES
 from neucb.runner import Run, prepare
 from neucb.summary import plain
 from neucb.sweeps.plan import Batch, cell_id
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from neucb.environments.make import EnvironmentOptions
 
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
-FIGURES = (
-    *("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss"),
-    *("best_fixed_arm", "propensity", "distance", "spread"),
-)
 
 
 @dataclass(frozen=True)
@@ -168,6 +165,8 @@ def tidy(batch: Batch, job: Run) -> pa.Table:
             **job.settings,
         }
     )
+    if not set(frame.columns) <= set(schema().names):
+        raise ValueError(f"columns without a place in the store: {set(frame.columns) - set(schema().names)}")
     columns = [
         pa.array(frame[column.name], type=column.type, from_pandas=True)
         if column.name in frame
@@ -188,11 +187,11 @@ def schema() -> pa.Schema:
     kinds = dict.fromkeys(WORDS, pa.string())
     kinds |= {"label_noise": pa.float64(), "seed": pa.int64(), "round": pa.int64()}
     kinds |= dict.fromkeys(FIGURES, pa.float64())
-    kinds |= {name: pa.string() if words else pa.float64() for name, words in _parameters()}
+    kinds |= {name: pa.string() if words else pa.float64() for name, words in hyper_parameters()}
     return pa.schema(list(kinds.items()))
 
 
-def _parameters() -> Iterator[tuple[str, bool]]:
+def hyper_parameters() -> Iterator[tuple[str, bool]]:
     """Name every hyper-parameter of any recipe, and say whether its values are words."""
     from neucb.agents.recipes import RECIPES
 
