@@ -247,6 +247,11 @@ def test_gauges_are_those_logged() -> None:
     np.testing.assert_allclose(drawn(spread, 0, "sq-perturbed")[1], 0.0215 * np.sqrt(ROUNDS))
     assert "linucb" not in {str(line.get_label()) for line in spread.axes[0].get_lines()}
     np.testing.assert_allclose(drawn(figure_of("distance"), 0, "linucb")[1], 0.315 * np.sqrt(ROUNDS))
+    none = made_up_log()
+    none.loc[none["agent"] == "sq-perturbed", "spread"] = 0.0
+    assert "sq-perturbed" not in {str(line.get_label()) for line in draw(none, "spread").axes[0].get_lines()}
+    with pytest.raises(InputError, match="'spread' is 0 in all these runs"):
+        draw(none.assign(spread=0.0), "spread")
     with pytest.raises(InputError, match="no run here has logged 'spread'"):
         draw(made_up_log().drop(columns="spread"), "spread")
 

@@ -162,7 +162,10 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
 def top(curves: Sequence[Curve]) -> float:
     """Return the upper limit of the vertical axis: the highest end that is no outlier, and room."""
     ends = np.array([curve.y[-1] for curve in curves if curve.seeds])
-    shown = min(max(float(curve.y[-1]) for curve in curves), OFF_SCALE * float(np.median(ends)))
+    shown = max(float(curve.y[-1]) for curve in curves)
+    median = float(np.median(ends))
+    if median > 0.0:
+        shown = min(shown, OFF_SCALE * median)
     held = [curve for curve in curves if curve.y[-1] <= shown]
     peak = max((float(np.nanmax(curve.y + np.nan_to_num(curve.half))) for curve in held), default=shown)
     return 1.05 * peak if peak > 0.0 else 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import XScale, curves_of, draw_panels
 from neucb.plots.style import styles
@@ -25,7 +26,7 @@ NOTES = {
 
 
 def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
-    """Draw a gauge of the runs with 95 % bands; agents that do not log it are left out.
+    """Draw a gauge of the runs with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
 
     Args:
         frame: logs; a panel per data set.
@@ -35,6 +36,11 @@ def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
     Raises:
         InputError: no agent has logged it.
     """
-    panels = [(name, curves) for name, _, curves in curves_of(frame, gauge)]
+    panels = [
+        (name, [curve for curve in curves if curve.y.any()]) for name, _, curves in curves_of(frame, gauge)
+    ]
+    panels = [(name, curves) for name, curves in panels if curves]
+    if not panels:
+        raise InputError(f"'{gauge}' is 0 in all these runs")
     looks = styles(with_labels(frame)["label"])
     return draw_panels(panels, looks, title=TITLES[gauge], x=x, note=NOTES[gauge])

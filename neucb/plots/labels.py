@@ -97,7 +97,7 @@ def label_ends(axes: Axes, ends: Sequence[End], height: float, width: float) -> 
             place,
             end_label(end.label, end.y, off),
             transform=axes.transAxes,
-            color=style.color,
+            color=style.ink,
             fontsize=SMALL,
             verticalalignment="center",
             parse_math=False,

@@ -24,7 +24,7 @@ FURTHEST = 1.5  # end of the axis; 1 is the best fixed arm
 NAMED = 8  # so many data sets have marks of their own
 CAPTION = (
     "Marks: mean over {seeds} of the normalised regret on one data set, with its 95\N{NO-BREAK SPACE}% "
-    "Student t interval; at the edge, an arrow: further out. Black strokes: mean over the data sets. "
+    "Student t interval; an arrow at the edge: further out. Black: mean over the data sets. "
     "0 is {zero}, 1 the best fixed arm in hindsight."
 )
 
@@ -66,7 +66,12 @@ def normalized_figure(frame: pd.DataFrame) -> Figure:
         axes.set_xlabel("normalised regret")
         for i, dataset in enumerate(datasets):
             _draw_marks(axes, table[table["dataset"] == dataset], list(means.index), i, len(datasets))
-        axes.plot(means, range(len(means)), "|", color="black", markersize=11, markeredgewidth=2.2)
+        inside = (means <= end).to_numpy()
+        rows = np.arange(len(means))
+        axes.plot(
+            means[~inside].clip(upper=end), rows[~inside], ">", color="black", markersize=6, clip_on=False
+        )
+        axes.plot(means[inside], rows[inside], "|", color="black", markersize=11, markeredgewidth=2.2)
         if len(datasets) <= NAMED:
             axes.legend(
                 loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=SMALL, borderpad=0.0

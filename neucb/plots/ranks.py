@@ -106,7 +106,7 @@ def _draw_names(
             edge - margin / 2 if left else edge + margin / 2,
             y,
             f"{label}  {value:.2f}" if left else f"{value:.2f}  {label}",
-            color=color,
+            color=looks[str(label)].ink,
             fontsize=SMALL,
             horizontalalignment="right" if left else "left",
             verticalalignment="center",

@@ -43,6 +43,13 @@ class Style:
     linestyle: Any
     marker: str
 
+    @property
+    def ink(self) -> tuple[float, ...]:
+        """The colour of its text, darker: thin strokes on white need more contrast than lines."""
+        from matplotlib.colors import to_rgb
+
+        return tuple(0.7 * part for part in to_rgb(self.color))
+
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
     """Return a style per label, by place in the alphabet; no two of 300 are the same."""
