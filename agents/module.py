@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from neucb.agents.prediction import Prediction
@@ -14,13 +16,34 @@ from neucb.errors import InputError
 from neucb.streams import stream
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from neucb.agents.losses import Loss
     from neucb.spec import Spec
 
 MakeModule = Callable[["Spec"], "nn.Module"]
 MakeOptimizer = Callable[[Iterable["Tensor"]], torch.optim.Optimizer]
+
+
+def perceptron(*, depth: int = 2, width: int = 100, bias: bool = True) -> MakeModule:
+    """Return what makes a fully connected ReLU network of `depth` hidden layers for `Module`.
+
+    All layers have biases, or none. Weights and biases are drawn as torch does by default.
+
+    Raises:
+        InputError: depth or width below 1.
+    """
+    if depth < 1 or width < 1:
+        raise InputError("a perceptron needs depth and width of at least 1")
+
+    def make(spec: Spec) -> nn.Module:
+        sizes = [spec.features, *[width] * depth]
+        layers: list[nn.Module] = []
+        for size, following in pairwise(sizes):
+            layers += [nn.Linear(size, following, bias), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(width, 1 if spec.per_arm else spec.arms, bias))
+
+    return make
 
 
 class Module:
@@ -107,19 +130,20 @@ class Module:
             raise InputError(f"the network must give [B, {width}] outputs for B contexts, not {shape}")
         return outputs
 
-    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Make one step of the optimiser."""
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Make one step of the optimiser; `count` [R] >= 0 is how often the newest sample counts."""
         arm = torch.zeros_like(action) if self._spec.per_arm else action
         if self._spec.per_arm:
             context = context[torch.arange(len(action), device=action.device), action]
-        samples = [(context.to(self._dtype), arm, loss.to(self._dtype))]
+        weight = torch.ones_like(loss) if count is None else count
+        samples = [(context.to(self._dtype), arm, loss.to(self._dtype), weight.to(self._dtype))]
         if self._memory is not None:
             self._memory.add(*samples[0])
-            samples += [(x, arm, target) for x, arm, target, _ in self._memory.draw()]
-        inputs, arms, targets = (torch.stack(part, 1) for part in zip(*samples, strict=True))  # [R, k, ...]
+            samples += self._memory.draw()
+        inputs, arms, targets, weights = (torch.stack(part, 1) for part in zip(*samples, strict=True))
         with torch.enable_grad():
             outputs = self._outputs(inputs).gather(2, arms.unsqueeze(2)).squeeze(2)
         self._steps.zero_grad()
         residual = self.loss.link(outputs.detach()) - targets  # the derivative of the loss by the output
-        outputs.backward(residual / self.replay)  # type: ignore[no-untyped-call]
+        outputs.backward(weights * residual / self.replay)  # type: ignore[no-untyped-call]
         self._steps.step()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import neucb
+from neucb.agents.ensemble import Ensemble
 from neucb.agents.exploration import InverseGap
 from neucb.agents.losses import KL, Squared
-from neucb.agents.module import Module
+from neucb.agents.module import Module, perceptron
 from neucb.agents.schedules import Power
 from neucb.errors import InputError
 from neucb.spec import Spec
@@ -79,6 +82,48 @@ def test_networks_that_cannot_be_stacked_run_one_after_the_other() -> None:
         for t in range(5):
             oracle.update(x * t, torch.tensor([0, 2]), y)
     torch.testing.assert_close(looped.predict(x).mean, stacked.predict(x).mean)
+
+
+@pytest.mark.parametrize(("depth", "bias"), [(1, True), (3, False)])
+def test_perceptrons_have_the_layers_asked_for(depth: int, bias: bool) -> None:
+    made = perceptron(depth=depth, width=7, bias=bias)(SPEC)
+    shapes = [tuple(one.shape) for one in made.parameters() if one.dim() == 2]
+    assert shapes == [(7, 4), *[(7, 7)] * (depth - 1), (3, 7)]
+    assert len(list(made.parameters())) == (2 if bias else 1) * (depth + 1)
+    with pytest.raises(InputError, match="depth and width"):
+        perceptron(depth=0)
+
+
+def test_a_sample_that_counts_is_so_many_times_its_gradient() -> None:
+    """Plain gradient descent: count 3 moves three times as far, count 0 not at all; an ensemble plays."""
+
+    def descent(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=0.1)
+
+    x, arm = torch.ones(2, 4, dtype=torch.float64), torch.tensor([0, 2])
+    y = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    moves = []
+    for count in ([1.0, 1.0], [3.0, 0.0]):
+        oracle = Module(network, KL(), descent)
+        oracle.reset(SPEC)
+        before = {name: value.detach().clone() for name, value in oracle._parameters.items()}
+        oracle.update(x, arm, y, torch.tensor(count))
+        moves.append({name: value.detach() - before[name] for name, value in oracle._parameters.items()})
+    for name, once in moves[0].items():
+        torch.testing.assert_close(moves[1][name][0], 3 * once[0])
+        assert not moves[1][name][1].any()
+    voters = Ensemble(Module(perceptron(width=16), KL(), adam, replay=4), members=5)
+    last = neucb.run(voters, toy(300), 300, 2).groupby("seed").tail(1)
+    assert last["regret"].mean() < 0.5 * 300 * 2 / 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_gpu_plays_as_the_cpu_does() -> None:
+    frames = []
+    for device in ("cpu", "cuda"):
+        agent = neucb.Reduction(Module(perceptron(width=16), KL(), adam, replay=4), InverseGap(Power(30.0)))
+        frames.append(neucb.run(agent, toy(300), 300, 3, device=device, dtype="float64"))
+    torch.testing.assert_close(*(torch.tensor(one["loss"].to_numpy()) for one in frames))
 
 
 @pytest.mark.parametrize("dataset", [toy(600), "synthetic:logistic"])
