@@ -59,7 +59,9 @@ def perturbation_figure(
     _convergence(fourth, convergence)
     for axes in (first, second, third, fourth):
         axes.spines[["top", "right"]].set_visible(False)
+    for axes in (second, third, fourth):
         axes.legend(frameon=False, fontsize=8)
+    first.legend(frameon=False, fontsize=8, loc="lower center", ncols=2)
     return figure
 
 
@@ -86,6 +88,8 @@ def _ablation(axes: Axes, table: pd.DataFrame) -> None:
             )
     axes.axhline(0.0, color="black", linewidth=0.6)
     axes.set_yscale("symlog", linthresh=5.0)
+    axes.set_ylim(-40.0, 200.0)
+    axes.set_xticks([0, 10, 20])
     axes.set_xlabel("labels replaced, %")
     axes.set_ylabel("regret over the plain network's, %")
     axes.set_title("squares: squared loss, circles: KL; mean of 6 sets", fontsize=9)
