@@ -27,7 +27,7 @@ from tests.test_sweep_faults import LONG, LONG_RUNS
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install 'neucb[cluster]'")
 # All batches in the compiled engine, and enough of them that a worker dies in the middle.
-SPEC = LONG.replace("rounds = 4000", "rounds = 1500")
+SPEC = LONG.replace("rounds = 3000", "rounds = 1500")
 
 
 def start(folder: Path, module: str, *words: str) -> subprocess.Popen[bytes]:

@@ -26,7 +26,7 @@ from tests.test_sweep import QUICK, QUICK_RUNS, ended, play
 LONG = """
 [experiment]
 name = "long"
-rounds = 4000
+rounds = 3000
 recycle = true
 datasets = ["iris", "wine"]
 label_noise = [0.0, 0.1]
@@ -39,7 +39,7 @@ grid = { lr = [0.5, 1.0, 1.5, 2.0] }
 LONG_RUNS = 4 * 160
 # The same number of batches in processes.
 TORCH = LONG.replace("recycle", 'engine = "torch"\nrecycle').replace('"kl"', '"uniform"')
-TORCH = TORCH.replace("grid =", "#").replace("seeds = 40", "seeds = 160").replace("4000", "300")
+TORCH = TORCH.replace("grid =", "#").replace("seeds = 40", "seeds = 160").replace("3000", "300")
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_a_read_only_folder_is_found_out_first(tmp_path: Path) -> None:
 
 def test_two_sweeps_at_once(tmp_path: Path) -> None:
     prepare("kl", "iris", 2, 1).load()
-    spec = LONG.replace("4000", "1000")
+    spec = LONG.replace("3000", "1000")
     sweeps = [start(tmp_path, spec, "--jobs", "1") for _ in range(2)]
     for process in sweeps:
         _, err = process.communicate(timeout=120)

@@ -10,11 +10,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import neucb
+from neucb.agents.recipes import find_recipe
 from neucb.environments.fingerprint import fingerprint
 from neucb.sweeps import identity
+from neucb.sweeps.cost import memory
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.identity import code_hash
@@ -213,3 +216,27 @@ def test_a_finished_sweep_of_many_batches_is_found_fast(tmp_path: Path) -> None:
     report = sweep(experiment, tmp_path, lambda tasks: local(tasks, 1), Data())
     assert report.found == 240
     assert time.process_time() - started < 1.0  # measured: 0.1 s
+
+
+def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are the same; a full matrix, many arms and members of an ensemble take more memory."""
+    experiment = parse_spec(SPEC.replace("reporting_seeds = 2", "reporting_seeds = 5"))
+    (batch,) = reporting_batches(experiment, {})
+    encoded = Data().load(batch.world)
+    whole = play_batch(batch, encoded)
+    assert len(whole.tables) == 1
+    monkeypatch.setattr("neucb.sweeps.play.MEMORY", 2.5 * memory(batch, encoded))
+    parts = play_batch(batch, encoded)
+    assert [table.num_rows for table in parts.tables] == [len(whole.tables[0]) * n // 5 for n in (2, 2, 1)]
+    assert pa.concat_tables(parts.tables).equals(whole.tables[0].combine_chunks())
+    kept = [
+        memory(dataclasses.replace(batch, settings=find_recipe(name).settings(settings)), encoded)
+        for name, settings in (
+            ("neural-ucb", {}),
+            ("neural-ucb", {"matrix": "full", "width": 10}),
+            ("neural-bootstrap", {"members": 50}),
+        )
+    ]
+    assert kept[0] < kept[1] < 1e9
+    assert kept[0] < kept[2]
+    assert memory(batch, encoded) == 8 * 3 * 4**2 * 2  # iris: K = 3, d = 4

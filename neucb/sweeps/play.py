@@ -13,6 +13,7 @@ from neucb.errors import NeucbError
 from neucb.log import FIGURES
 from neucb.runner import Run, prepare
 from neucb.summary import plain
+from neucb.sweeps.cost import memory
 from neucb.sweeps.plan import Batch, cell_id
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from neucb.environments.make import EnvironmentOptions
 
+MEMORY = 1e9  # bytes that the runs of a batch may keep at a time
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
 
 
@@ -64,7 +66,8 @@ def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
     """Play a batch.
 
     A replica's numbers do not depend on its neighbours, so that where a run fails the others are
-    played again without it: in halves, until the failing ones are alone.
+    played again without it: in halves, until the failing ones are alone. For the same reason a batch
+    that would take more memory than it may is played in parts.
 
     Args:
         batch: the runs.
@@ -76,7 +79,10 @@ def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
     if not isinstance(data, str) and not data.contexts.flags.writeable:
         # Dask's copies are read-only, for which the kernels would be compiled once more.
         data = replace(data, contexts=data.contexts.copy(), labels=data.labels.copy())
-    _play(batch, data, threads, outcome)
+    runs = len(batch.seeds)
+    together = max(int(MEMORY // memory(batch, data)), 1)
+    for first in range(0, runs, together):
+        _play(batch.part(first, min(first + together, runs)), data, threads, outcome)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
