@@ -66,6 +66,7 @@ class RunLog:
         self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
         self.sums = {name: zero.copy() for name in SUMS}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
+        self._labels = np.zeros((spec.replicas, spec.arms))  # how often each occurred, where `extend` counts
         self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
 
     @property
@@ -147,7 +148,9 @@ class RunLog:
         while done < rounds:
             n = rounds - done if self._next < 0 else min(int(self._next) - self.round, rounds - done)
             self.sums = {name: values[:, done + n].copy() for name, values in running.items()}
-            self.arm_losses = self.arm_losses + _counts(label[:, done : done + n], len(expected)) @ expected
+            self._labels += _counts(label[:, done : done + n], len(expected))
+            # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
+            self.arm_losses = (self._labels[:, :, None] * expected).sum(axis=1)
             self.round += n
             done += n
             self._propensity = drawn[:, done].copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from neucb.agents.recipes import RECIPES
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.table import Column, Table
 from neucb.errors import DivergedError, InputError
-from neucb.log import RunLog, log_spaced
+from neucb.log import GAUGES, RunLog, log_spaced
 from neucb.loop import play, sample
 from neucb.runner import prepare
 from neucb.spec import Spec
@@ -143,6 +144,39 @@ def test_the_log_adds_up() -> None:
     assert last["L_star_realised"].tolist() == [0.0, 3.0]
     assert last["regression_loss"].tolist() == [0.75, 1.0]
     assert last["best_fixed_arm"].tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
+    """The compiled engine counts as many rounds at once as it has played since."""
+    rng = np.random.default_rng(0)
+    R, K, T = 7, 5, 90
+    expected = np.full((K, K), 0.9)
+    np.fill_diagonal(expected, 0.1)
+    label = rng.integers(0, K, (R, T))
+    figures = {
+        name: rng.random((R, T)) for name in ("loss", "expected_loss", "best_loss", "best_realised_loss")
+    }
+    predicted, propensity = rng.random((2, R, T))
+    gauges = {name: rng.random((R, T)) for name in GAUGES}
+
+    def frame(rows: slice, cuts: list[int]) -> pd.DataFrame:
+        log = RunLog(Spec(tuple(range(R))[rows], K, 3, T))
+        for start, stop in itertools.pairwise([0, *cuts, T]):
+            part = (rows, slice(start, stop))
+            log.extend(
+                label[part],
+                expected,
+                {name: values[part] for name, values in figures.items()},
+                predicted[part],
+                propensity[part],
+                {name: values[part] for name, values in gauges.items()},
+            )
+        return log.frame({})
+
+    whole = frame(slice(None), [])
+    pd.testing.assert_frame_equal(frame(slice(None), [1, 13, 14, 50]), whole, check_exact=True)
+    alone = pd.concat([frame(slice(r, r + 1), [31]) for r in range(R)], ignore_index=True)
+    pd.testing.assert_frame_equal(alone, whole, check_exact=True)
 
 
 def test_l_star_under_noise_is_q_t() -> None:

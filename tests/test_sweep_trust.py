@@ -220,7 +220,7 @@ def test_a_finished_sweep_of_many_batches_is_found_fast(tmp_path: Path) -> None:
 
 def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows are the same; a full matrix, many arms and members of an ensemble take more memory."""
-    experiment = parse_spec(SPEC.replace("reporting_seeds = 2", "reporting_seeds = 5"))
+    experiment = parse_spec(SPEC.replace("reporting_seeds = 2", "reporting_seeds = 5\nlabel_noise = 0.1"))
     (batch,) = reporting_batches(experiment, {})
     encoded = Data().load(batch.world)
     whole = play_batch(batch, encoded)
