@@ -80,6 +80,14 @@ def test_bounds_are_fitted_by_least_squares_and_dashed() -> None:
     assert not any("fitted" in str(one.get_label()) for one in plain.axes[0].get_lines())
 
 
+def test_without_regret_the_loss_is_drawn() -> None:
+    frame = made_up_log().assign(regret=np.nan, best_fixed_arm=np.nan, L_star=np.nan)
+    figure = draw(frame, bounds=True)
+    np.testing.assert_allclose(drawn(figure, 0, "linucb")[1], 3.15 * np.sqrt(ROUNDS))
+    assert figure.axes[0].get_ylabel() == "cumulative loss"
+    assert "means of the cumulative loss" in caption(figure)
+
+
 def test_far_curves_do_not_squeeze_the_others() -> None:
     frame = made_up_log(datasets=["first"])
     frame.loc[frame["agent"] == "uniform", "regret"] *= 100.0

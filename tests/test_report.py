@@ -202,6 +202,12 @@ def test_text_from_outside_stays_text(results: Results) -> None:
     assert any(value == f"Regret on {EVIL}" for _, name, value in parsed.attributes if name == "aria-label")
 
 
+def test_environments_that_tell_no_regret_have_a_report() -> None:
+    frame = made_up_log(["a", "b"]).assign(regret=np.nan, best_fixed_arm=np.nan, L_star=np.nan)
+    parsed = Page(render_report(Results(frame.assign(label=frame["agent"]), ()), "no regret", []))
+    assert "Summary" in parsed.headings
+
+
 def test_report_command_writes_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

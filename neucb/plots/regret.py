@@ -25,13 +25,16 @@ FITTED = "Dashed grey: shapes of bounds, the constant of each fitted to the curv
 def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
+    Where no environment told the best arms' losses, the realised loss is drawn in the place of regret.
+
     Args:
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".
         x: scale of the rounds.
         bounds: draw the shapes of bounds too, see `fitted_shapes`.
     """
+    figure = "regret" if frame["regret"].notna().any() else "loss"
     panels = []
-    for name, part, curves in curves_of(frame, "regret"):
+    for name, part, curves in curves_of(frame, figure):
         fixed = _fixed(part)
         shapes = fitted_shapes(part, curves, frame.attrs.get("arms")) if bounds else []
         panels.append((name, [*curves, *([fixed] if fixed else []), *(shape for shape, _ in shapes)]))
@@ -40,7 +43,7 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
     notes = [dotted] if any(curve.linestyle == ":" for curve in beside) else []
     notes += [FITTED] if any(curve.linestyle != ":" for curve in beside) else []
     looks = styles(with_labels(frame)["label"])
-    return draw_panels(panels, looks, title="cumulative regret", x=x, note=" ".join(notes))
+    return draw_panels(panels, looks, title=f"cumulative {figure}", x=x, note=" ".join(notes))
 
 
 def _fixed(part: pd.DataFrame) -> Curve | None:

@@ -77,7 +77,7 @@ def _against_best(frame: pd.DataFrame, best: dict[str, str]) -> dict[tuple[str, 
     found = {}
     for row in compare_over_seeds(final_scores(learners(frame))).to_dict("records"):
         pair = {row["first"], row["second"]}
-        if best[row["dataset"]] in pair:
+        if best.get(row["dataset"]) in pair:
             (other,) = pair - {best[row["dataset"]]}
             found[row["dataset"], other] = row["p_holm"]
     return found
@@ -151,8 +151,8 @@ def datasets_table(frame: pd.DataFrame) -> Table:
     ]
     caption = (
         "Wilcoxon signed-rank tests, two-sided, over data sets, of progressive validation loss averaged over "
-        "seeds. Difference: first minus second. Holm: corrected for all pairs. With n data sets p cannot be "
-        "below 2 / 2^n."
+        "seeds. Difference: first minus second. Holm: corrected for all pairs. With n data sets an exact p "
+        "cannot be below 2 / 2^n."
     )
     return Table(
         caption, ["first", "second", "difference", "p", "p (Holm)", "data sets"], rows, long=len(rows) > 40
