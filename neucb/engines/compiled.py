@@ -6,11 +6,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba.core import event
 
 from neucb.engines.kernels.types import BLOCK, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
@@ -65,22 +66,12 @@ class Compiled:
 
     def load(self) -> None:
         """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
-        said = threading.Event()
-
-        def say() -> None:
-            said.set()
-            print("neucb: compiling this agent's kernel, once; later runs load it", file=sys.stderr)
-
-        timer = threading.Timer(SAY_AFTER, say)
-        timer.daemon = True
-        started = time.perf_counter()
-        timer.start()
+        listener = _Compiling()
         try:
-            self._make(0).play(0, 0)
+            with event.install_listener("numba:compile", listener):
+                self._make(0).play(0, 0)
         finally:
-            timer.cancel()
-        if said.is_set():
-            print(f"neucb: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+            listener.done()
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; the log is complete up to the last round counted if this call raises.
@@ -93,22 +84,27 @@ class Compiled:
             InputError: contexts that are not finite.
         """
         try:
-            with ThreadPoolExecutor(min(self.threads, self.log.spec.replicas)) as pool:
-                self._rounds(pool, progress)
+            workers = min(self.threads, self.log.spec.replicas)
+            if workers == 1:
+                self._rounds(map, progress)
+                return
+            with ThreadPoolExecutor(workers) as pool:
+                self._rounds(pool.map, progress)
         finally:
             self.log.close()
 
     def _make(self, r: int) -> Replica:
         return make_replica(self.recipe, self.settings, self.env, self.log.spec, r)
 
-    def _rounds(self, pool: ThreadPoolExecutor, progress: Progress | None) -> None:
+    def _rounds(self, over: Callable[..., Iterable[Any]], progress: Progress | None) -> None:
+        """Play; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
-        replicas = list(pool.map(self._make, range(self.log.spec.replicas)))
+        replicas = list(over(self._make, range(self.log.spec.replicas)))
         start, rounds = 0, FIRST_ROUNDS
         while start < horizon:
             began = time.perf_counter()
             stop = min(start + rounds, horizon)
-            ends = list(pool.map(lambda one, a=start, b=stop: one.play(a, b), replicas))
+            ends = list(over(lambda one, a=start, b=stop: one.play(a, b), replicas))
             dead = self._first_stuck(replicas, start, min(ends))
             self._count(replicas, start, min(ends) if dead is None else dead[0] + 1)
             if dead is not None:
@@ -168,6 +164,37 @@ class Compiled:
             if replicas[r].stage.record.status[0] == NOT_FINITE:
                 return diverged(t, r, seeds[r])
         return no_distribution(t, seeds[failed[0]], replicas[failed[0]].stage.record.p)
+
+
+class _Compiling(event.Listener):
+    """Says when numba compiles, which takes a while and happens once, and how long it took."""
+
+    def __init__(self) -> None:
+        self._said = threading.Event()
+        self._timer: threading.Timer | None = None
+        self._started = 0.0
+
+    def on_start(self, event: object) -> None:
+        """Announce the first compilation, unless it is short."""
+        if self._timer is None:
+            self._started = time.perf_counter()
+            self._timer = threading.Timer(SAY_AFTER, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: object) -> None:
+        """Compilations are nested; `done` is told of the last one's end."""
+
+    def _say(self) -> None:
+        self._said.set()
+        print("neucb: compiling this agent's kernel, once; later runs load it", file=sys.stderr)
+
+    def done(self) -> None:
+        """Say how long it took."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._said.is_set():
+            print(f"neucb: compiled in {time.perf_counter() - self._started:.0f} s", file=sys.stderr)
 
 
 def _cores() -> int:

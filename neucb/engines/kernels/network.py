@@ -63,11 +63,10 @@ def count_inputs(learner: Learner, network: Network, work: Work, b: int, updates
 
 
 @exact
-def list_inputs(learner: Learner, world: World, work: Work, b: int, t: int) -> Array:
-    """List the inputs of round t in place b; return the row."""
+def list_inputs(learner: Learner, world: World, work: Work, b: int, t: int) -> None:
+    """List the inputs of round t in place b."""
     row = world.contexts[world.rows[t]]
     work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
-    return row
 
 
 @exact
@@ -80,11 +79,11 @@ def scale_inputs(work: Work, b: int) -> None:
 def fetch(world: World, learner: Learner, network: Network, work: Work, left: int, n: int) -> None:
     """List the inputs of the n rounds from `left` on, and make their pass if they share one."""
     for b in range(n):
-        row = list_inputs(learner, world, work, b, left + b)
+        list_inputs(learner, world, work, b, left + b)
         if learner.timing.code == EVERY_ROUND:
             count_inputs(learner, network, work, b, left + b + 1)
             scale_inputs(work, b)
-        keep_row(work.shared, work, b, row, learner.intercept)
+        keep_row(work.shared, work, b, world.contexts[world.rows[left + b]], learner.intercept)
     share_pass(work.shared, network, work, n)
 
 
