@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neucb.agents.agent import Reduction
+from neucb.agents.agent import Reduction, gauges_of
 from neucb.agents.exploration import EpsilonGreedy, lowest
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Supervised:
     def prediction(self) -> Prediction | None:
         """The last prediction, for the runner's log."""
         return self._greedy.prediction
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells of its state, for the runner's log."""
+        return gauges_of(self.oracle)
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas."""
