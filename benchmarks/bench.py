@@ -9,11 +9,13 @@ from typing import Any
 
 from neucb.benchmarks import suites
 from neucb.benchmarks.measure import Tick, measure
+from neucb.benchmarks.memory import measure_memory
+from neucb.benchmarks.peers import measure_peers
 from neucb.benchmarks.report import machine
 from neucb.benchmarks.shapes import Shape, rows_of
 
-SECONDS, REPETITIONS = 0.4, 5
-QUICK_SECONDS, QUICK_REPETITIONS = 0.15, 3
+SECONDS, REPETITIONS = 0.3, 3
+QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3
 
 
 def run_bench(
@@ -38,12 +40,20 @@ def run_bench(
     started = time.perf_counter()
     seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
     data = {shape.name: rows_of(shape, cache) for shape in shapes}
-    groups = [*suites.speed(data, quick=quick), *suites.machine(data)]
-    plan((repetitions + 1) * sum(len(group.contenders) for group in groups))
+    groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
+    groups += [] if quick else suites.scaling()
+    plan(1 + (repetitions + 1) * sum(len(group.contenders) for group in groups))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on these sizes more are slower
     try:
-        rows = [row for group in groups for row in measure(group, seconds, repetitions, tick)]
+        rows = []
+        for group in groups:
+            short = group.table in ("scaling", "replicas")
+            rows += measure(group, seconds / 2 if short else seconds, 3 if short else repetitions, tick)
+        first = next(iter(data.values()))
+        memory = measure_memory(first)
+        tick("peers")
+        peers = measure_peers(first, 2_000 if quick else 10_000)
     finally:
         torch.set_num_threads(threads)
     return {
@@ -51,5 +61,7 @@ def run_bench(
         "sources": {name: encoded.table.source for name, encoded in data.items()},
         "repetitions": repetitions,
         "rows": rows,
+        "memory": memory,
+        "peers": peers,
         "seconds": time.perf_counter() - started,
     }

@@ -15,6 +15,7 @@ from neucb.engines.choice import refusal
 from neucb.engines.compiled import Compiled
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
+from neucb.log import log_spaced
 from neucb.runner import Run, prepare
 from neucb.spec import Spec
 
@@ -91,11 +92,15 @@ def plain(task: Task) -> Contender:
 
 
 def torch_engine(task: Task, replicas: int) -> Contender:
-    """Return R replicas on the torch engine, whole runs without their first rounds."""
+    """Return R replicas on the torch engine, without their first rounds.
+
+    The log keeps as many of the rounds as it keeps in a run of 10,000; in a short run they are denser.
+    """
 
     def play(rounds: int) -> tuple[int, Clock]:
         rounds -= rounds % WARM_UP
         job = task.run(replicas, rounds + WARM_UP, "torch")
+        job.log.keep(range(WARM_UP, rounds + WARM_UP, ROUNDS // len(log_spaced(ROUNDS))))
         marks: dict[int, Clock] = {}
 
         def mark(played: int) -> None:

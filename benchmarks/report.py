@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LIBRARIES = ("neucb", "numpy", "numba", "torch", "joblib")
+MOST_COLUMNS = 6
 TITLES = {
     "speed": "KL network with FastCB's rule (agent kl), microseconds of CPU time per round of one replica",
+    "variants": "agents on the first data set, each against a plain loop that computes the same, one process",
+    "scaling": "agent kl on dense rows, K = 7, d = 54, width 100 but for the size named",
+    "replicas": "agent kl on the torch engine, dense rows of that size; ratio to R = 1",
     "machine": "the whole machine, all its cores: microseconds of wall-clock time per round of one replica",
 }
 
@@ -53,6 +57,8 @@ def show(found: dict[str, Any]) -> None:
         rows = [row for row in found["rows"] if row["table"] == name]
         if rows:
             console.print(by_task(title, rows))
+    console.print(memory_table(found["memory"]))
+    console.print(peer_table(found["peers"]))
     described = found["machine"]
     sources = ", ".join(f"{name} {source}" for name, source in found["sources"].items())
     print(f"rows: {sources}")
@@ -64,17 +70,53 @@ def show(found: dict[str, Any]) -> None:
 
 
 def by_task(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table with a line per contender and a column per task: time and ratio."""
+    """Return a table of times and ratios, contenders by tasks, or tasks by contenders if these are many."""
     from rich.table import Table
 
     tasks = list(dict.fromkeys(row["task"] for row in rows))
+    names = list(dict.fromkeys(row["contender"] for row in rows))
+    cells = {(row["task"], row["contender"]): cell(row) for row in rows}
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for task in tasks:
-        table.add_column(task, justify="right")
-    for name in dict.fromkeys(row["contender"] for row in rows):
-        own = {row["task"]: row for row in rows if row["contender"] == name}
-        table.add_row(name, *(cell(own[task]) if task in own else "-" for task in tasks))
+    down = len(tasks) > MOST_COLUMNS
+    for heading in names if down else tasks:
+        table.add_column(heading, justify="right")
+    if down:
+        for task in tasks:
+            table.add_row(task, *(cells.get((task, name), "-") for name in names))
+    else:
+        for name in names:
+            table.add_row(name, *(cells.get((task, name), "-") for task in tasks))
+    return table
+
+
+def memory_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return the table of memory per replica."""
+    from rich.table import Table
+
+    table = Table(title="memory of a replica before round 1, KiB; 1,000 rounds", title_justify="left")
+    table.add_column("")
+    for engine in ("torch", "compiled"):
+        table.add_column(engine, justify="right")
+    for row in rows:
+        sizes = (f"{row[one] / 1024:,.0f}" if one in row else "-" for one in ("torch", "compiled"))
+        table.add_row(row["task"], *sizes)
+    return table
+
+
+def peer_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return the table of peers: mistakes beside speed."""
+    from rich.table import Table
+
+    table = Table(title="one seed of the first data set: mistakes and speed", title_justify="left")
+    for column in ("", "rounds", "mistakes", "CPU us per round", "rounds per CPU second"):
+        table.add_column(column, justify="right" if column else "left")
+    for row in rows:
+        if "note" in row:
+            table.add_row(row["peer"], row["note"])
+        else:
+            speed = (significant(row["cpu_us"]), f"{1e6 / row['cpu_us']:,.0f}")
+            table.add_row(row["peer"], f"{row['rounds']:,}", f"{row['mistakes']:,}", *speed)
     return table
 
 

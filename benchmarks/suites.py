@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from neucb.benchmarks.contenders import Task, compiled, cores, plain, processes, torch_engine
+from neucb.benchmarks.contenders import ROUNDS, Task, compiled, cores, plain, processes, torch_engine
 from neucb.benchmarks.measure import Contender, Group
+from neucb.benchmarks.shapes import Shape, stand_in
 from neucb.environments.preprocessing import Encoded
 
 Data = Mapping[str, Encoded]
@@ -23,6 +26,61 @@ def speed(data: Data, *, quick: bool) -> Iterator[Group]:
         batches = [R for R in REPLICAS if R * weights <= MOST_WEIGHTS and (R == 32 or not quick)]
         contenders: list[Contender] = [plain(task), *(torch_engine(task, R) for R in batches)]
         yield Group("speed", name, [*contenders, compiled(task)])
+
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "kl": ("kl", {}),
+    "kl, S = inf": ("kl-perturbed", {}),
+    "kl, S = 10": ("kl-perturbed", {"perturbations": 10}),
+    "kl, 16 steps": ("kl-perturbed-replay", {}),
+    "sq": ("sq", {}),
+    "sq, S = inf": ("sq-perturbed", {}),
+    "sq, S = 10": ("sq-perturbed", {"perturbations": 10}),
+    "neural-ucb": ("neural-ucb", {}),
+}
+FEW = 32  # replicas of the torch engine in the tables below the main one
+
+
+def variants(data: Data, *, quick: bool) -> Iterator[Group]:
+    """Yield agents on the first data set, each against a plain loop that does the same."""
+    for encoded in list(data.values())[:1]:
+        for name, (agent, settings) in VARIANTS.items():
+            if quick and name not in ("sq", "kl, S = inf"):
+                continue
+            task = Task(agent, encoded, settings)
+            contenders = [plain(task)]
+            if not quick and "S = 10" not in name and "16" not in name:
+                contenders.append(torch_engine(task, FEW))
+            if task.has_compiled:
+                contenders.append(compiled(task))
+            yield Group("variants", name, contenders)
+
+
+BASE = Shape("base", "", 54, 7, 54)
+SWEEPS: dict[str, tuple[int, ...]] = {
+    "T": (1_000, 10_000, 100_000),
+    "K": (2, 26, 100),
+    "d": (10, 200, 784),
+    "width": (32, 256, 512),
+}
+
+
+def scaling() -> Iterator[Group]:
+    """Yield dense stand-ins of covertype's size with one size changed, and numbers of replicas."""
+    for what, sizes in SWEEPS.items():
+        for size in sizes:
+            shape = replace(
+                BASE,
+                features=size if what == "d" else 54,
+                active=size if what == "d" else 54,
+                arms=size if what == "K" else 7,
+            )
+            settings = {"width": size} if what == "width" else {}
+            task = Task(AGENT, stand_in(shape), settings)
+            runs = size if what == "T" else ROUNDS // 4
+            yield Group("scaling", f"{what} = {size:,}", [plain(task), compiled(task, rounds=runs)])
+    task = Task(AGENT, stand_in(BASE))
+    yield Group("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
 
 
 def machine(data: Data) -> Iterator[Group]:

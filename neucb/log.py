@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class RunLog:
         self.trace = trace
         self.round = 0
         self._due = iter(log_spaced(spec.horizon))
-        self._next = next(self._due)
+        self._next = next(self._due, -1)
         zero = np.zeros(spec.replicas)
         self._propensity = zero.copy()  # summed
         self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
@@ -73,6 +73,11 @@ class RunLog:
     def due(self) -> bool:
         """Whether the round that is counted next will be kept."""
         return bool(self.round + 1 == self._next)
+
+    def keep(self, rounds: Iterable[int]) -> None:
+        """Keep these rounds, in ascending order, and the last one played, instead of log-spaced ones."""
+        self._due = iter(np.array([*rounds], dtype=np.int64))
+        self._next = next(self._due, -1)
 
     def due_until(self, stop: int) -> set[int]:
         """Return which rounds up to `stop` are still to be kept."""

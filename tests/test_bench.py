@@ -123,4 +123,13 @@ def test_the_command_prints_what_it_measured(
     found = json.loads(capsys.readouterr().out)
     assert found["sources"] == {"covertype": "bundled"}
     rows = {row["contender"]: row for row in found["rows"] if row["table"] == "speed"}
+    ours, *peers = (
+        row for row in found["peers"] if row["peer"] in ("neucb: kl", "vowpalwabbit: SquareCB, linear")
+    )
+    assert 0 < ours["mistakes"] < ours["rounds"] == 2000
+    assert all("note" in one or 0 < one["mistakes"] < 2000 for one in peers)
+    weights = 4 * 100 * (55 * 7 + 1)  # bytes of one set
+    sizes = {row["task"]: row for row in found["memory"]}
+    assert 2 * weights <= sizes["kl"]["torch"] < 2.2 * weights
+    assert weights < sizes["kl"]["compiled"] < sizes["kl, S = inf"]["compiled"]
     assert rows["compiled"]["ratio"] > rows["torch R=32"]["ratio"] > 1.0 == rows["plain loop"]["ratio"]

@@ -25,8 +25,7 @@ def job(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: An
     """Return a run on the torch engine that keeps every fifth round."""
     data = arguments.pop("data", None) or one_hot()
     run = prepare(name, data, ROUNDS, seeds, engine="torch", dtype=dtype, **arguments)
-    every = iter(range(5, ROUNDS + 1, 5))
-    run.log._due, run.log._next = every, next(every)
+    run.log.keep(range(5, ROUNDS + 1, 5))
     return run
 
 

@@ -58,6 +58,8 @@ def test_commands_run_as_written(
         words += ["--out", str(tmp_path), "--seeds", "2"]
         words += ["--openml-cache", str(tmp_path)] if "covertype" in words else []
         words += ["--rounds", "1210"] if "--rounds" not in words else []
+    monkeypatch.setattr("neucb.benchmarks.bench.QUICK_SECONDS", 0.01)
+    monkeypatch.setattr("neucb.benchmarks.bench.QUICK_REPETITIONS", 1)
     monkeypatch.setattr(sys, "argv", ["neucb", *words])
     with pytest.raises(SystemExit) as done:
         main()
