@@ -31,7 +31,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         loss="kl",
         rule="fast-inverse-gap",
-        defaults=(("regularization", 0.1), ("gamma", 30.0)),
+        defaults=(("regularization", 0.1), ("gamma", 100.0)),
     ),
     Recipe(
         "falcon",
@@ -40,7 +40,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         rule="falcon",
         wrapper="epochs",
-        defaults=(("regularization", 0.3), ("gamma", 30.0)),
+        defaults=(("regularization", 0.3), ("gamma", 100.0)),
     ),
     Recipe(
         "epsilon-greedy",
@@ -48,7 +48,7 @@ LINEAR_RECIPES = (
         "the usual baseline",
         oracle="linear",
         rule="epsilon-greedy",
-        defaults=(("regularization", 0.3), ("epsilon", 0.02)),
+        defaults=(("regularization", 0.1), ("epsilon", 0.003)),
     ),
     Recipe(
         "softmax",
@@ -56,7 +56,7 @@ LINEAR_RECIPES = (
         BOLTZMANN,
         oracle="linear",
         rule="softmax",
-        defaults=(("regularization", 0.3), ("gamma", 3.0)),
+        defaults=(("regularization", 0.1), ("gamma", 3.0)),
     ),
     Recipe(
         "linucb",
@@ -64,7 +64,7 @@ LINEAR_RECIPES = (
         LINUCB,
         oracle="linear",
         rule="lower-confidence",
-        defaults=(("regularization", 0.3),),
+        defaults=(("regularization", 0.1), ("nu", 0.1)),
     ),
     Recipe(
         "lints",
@@ -72,7 +72,7 @@ LINEAR_RECIPES = (
         LINTS,
         oracle="linear",
         rule="thompson",
-        defaults=(("regularization", 0.3),),
+        defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(
         "glm-ucb",
@@ -81,7 +81,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         loss="kl",
         rule="lower-confidence",
-        defaults=(("regularization", 0.1),),
+        defaults=(("regularization", 0.03), ("nu", 0.3)),
     ),
     Recipe(
         "logistic-ts",
@@ -90,7 +90,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         loss="kl",
         rule="thompson",
-        defaults=(("regularization", 0.1),),
+        defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(
         "bagging",
@@ -98,6 +98,6 @@ LINEAR_RECIPES = (
         BAKE_OFF,
         "ensemble",
         oracle="linear",
-        defaults=(("regularization", 0.3),),
+        defaults=(("regularization", 0.1),),
     ),
 )
