@@ -35,6 +35,8 @@ COMPILED = (
     "sq",
     "kl-squarecb",
     "sq-fastcb",
+    "kl-perturbed-squarecb",
+    "sq-perturbed-fastcb",
     "neural-epsilon",
     "neural-epsilon-decay",
     "neural-greedy",

@@ -1,0 +1,106 @@
+"""The tables of results/: what a sweep has shown, small enough to be committed.
+
+    python -m neucb.experiments.tables SWEEP FOLDER
+
+SWEEP is the folder that `neucb sweep` printed, FOLDER takes
+
+    regret.csv   mean regret of every agent in every world, with its 95 % interval over seeds
+    ranks.csv    average rank over the worlds and mean normalised regret, skylines left out
+    winloss.csv  worlds won minus worlds lost of the row against the column, paired t tests over seeds
+    cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
+    rows.json    number of rows and SHA-256 of the sweep's log, which is not committed
+
+A world is a data set with its order and label noise. `ratio` in cells.csv is the mean over the worlds of
+regret / least regret of the agent's cells there, by which a setting for all worlds together is chosen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neucb.agents.recipes import find_recipe
+from neucb.statistics import (
+    SKYLINES,
+    compare_over_seeds,
+    final_scores,
+    mean_table,
+    normalized_regret,
+    rank,
+    win_loss,
+)
+from neucb.sweeps.load import load_results
+from neucb.sweeps.table import regret_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORLD = ["dataset", "order", "label_noise"]
+NO_RIVALS = SKYLINES | {"uniform"}
+
+
+def main(sweep: str, folder: str) -> None:
+    """Write the tables of one sweep."""
+    frame = load_results(sweep)
+    out = Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
+    reported = in_worlds(frame[frame["purpose"] == "reporting"])
+    ranks_table(reported).round(3).to_csv(out / "ranks.csv")
+    rivals = reported[~reported["label"].isin(NO_RIVALS)]
+    win_loss(compare_over_seeds(final_scores(rivals))).to_csv(out / "winloss.csv")
+    tuning = in_worlds(frame[frame["purpose"] == "tuning"])
+    if len(tuning):
+        cells_table(tuning).to_csv(out / "cells.csv", index=False)
+    text = frame.to_csv(index=False).encode()
+    facts = {"rows": len(frame), "sha256": hashlib.sha256(text).hexdigest()}
+    (out / "rows.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def in_worlds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a log with the names of worlds, where there are several, for those of data sets."""
+    parts = [column for column in WORLD[1:] if frame[column].nunique() > 1]
+    name = frame["dataset"].astype(str)
+    for column in parts:
+        name = name + ", " + frame[column].astype(str)
+    return frame.assign(dataset=name)
+
+
+def ranks_table(reported: pd.DataFrame) -> pd.DataFrame:
+    """Return average rank and mean normalised regret of every agent, best first."""
+    rivals = reported[~reported["label"].isin(NO_RIVALS)]
+    ranking = rank(mean_table(final_scores(rivals)))
+    share = mean_table(normalized_regret(reported)).mean()
+    return ranking.average.to_frame("rank").assign(
+        normalized_regret=share,
+        datasets=ranking.datasets,
+        critical_difference=ranking.critical_difference,
+    )
+
+
+def cells_table(tuning: pd.DataFrame) -> pd.DataFrame:
+    """Return mean regret of every cell, a column per world, and `ratio`; the chosen cell first."""
+    import pandas as pd
+
+    last = tuning.loc[tuning.groupby(["label", "dataset", "setting", "seed"], sort=False)["round"].idxmax()]
+    parts = []
+    for label, own in last.groupby("label", sort=False):
+        names = [one.name for one in find_recipe(own["agent"].iloc[0]).parameters]
+        varied = [name for name in names if name in own and own[name].nunique() > 1]
+        mean = own.pivot_table(index="setting", columns="dataset", values="regret")
+        ratio = (mean / mean.min().clip(lower=1.0)).mean(axis=1)
+        first = own.groupby("setting")[varied].first()
+        cell = [", ".join(f"{name} = {row[name]:g}" for name in varied) for _, row in first.iterrows()]
+        rows = mean.round(1).assign(agent=label, cell=cell, ratio=ratio.round(4))
+        parts.append(rows.sort_values("ratio"))
+    table = pd.concat(parts, ignore_index=True)
+    return table[
+        ["agent", "cell", "ratio", *(name for name in table if name not in ("agent", "cell", "ratio"))]
+    ]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
