@@ -20,7 +20,7 @@ from neucb.loop import (
     sample,
 )
 from neucb.streams import stream
-from neucb.stuck import Floats, Watch, stuck
+from neucb.stuck import Floats, Watch, learns_at_once, stuck
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,6 +148,8 @@ class Foreseen:
 
     def _first_stuck(self, left: int, predicted: Floats, loss: Floats) -> tuple[int, int] | None:
         """Return the first of a block's rounds in which a replica was stuck, and which, or None."""
+        if not learns_at_once(self.agent):
+            return None
         n = len(predicted)
         values = np.concatenate([self._last, predicted])
         self._last = values[-1:]

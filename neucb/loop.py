@@ -14,7 +14,7 @@ from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
 from neucb.spec import Spec
 from neucb.streams import stream
-from neucb.stuck import Watch, stuck
+from neucb.stuck import Watch, learns_at_once, stuck
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
     dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds])  # [R, T]
     rows = np.arange(spec.replicas)
     dtype = getattr(torch, spec.dtype)
-    watch = Watch(spec.replicas)
+    watch = Watch(spec.replicas) if learns_at_once(agent) else None
     agent.reset(spec)
     if hasattr(agent, "foresee"):
         agent.foresee(torch.as_tensor(arm_losses(env, spec), device=spec.device))
@@ -110,7 +110,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         told = gauges(agent) if log.due else None
         mean = None if predicted is None else predicted[rows, action]
         log.add(loss, info, mean, probability[rows, action], told)
-        dead = None if mean is None else watch.see(mean, loss, seen)
+        dead = None if mean is None or watch is None else watch.see(mean, loss, seen)
         if dead is not None and mean is not None:
             raise stuck(t, dead, spec.seeds[dead], mean[dead])
         if progress is not None:

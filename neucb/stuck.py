@@ -4,7 +4,7 @@ A network can die without a number that is not finite: all its hidden units are 
 or its output is so large that the predicted loss is 0 or 1 exactly. It would then play one arm for
 ever. What tells it from an agent that has nothing left to learn: the predicted losses of the arms
 played have been equal to the last bit for 200 rounds, though contexts differed and losses were others
-than predicted, so that an agent that learns would have moved.
+than predicted, so that an agent that learns would have moved. Agents that learn late are not watched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.delay import Delayed
+from neucb.agents.epochs import Epochs
 from neucb.errors import DivergedError
 
 ROUNDS = 200
@@ -28,6 +30,11 @@ def stuck(t: int, replica: int, seed: int, value: float) -> DivergedError:
         t,
         replica,
     )
+
+
+def learns_at_once(agent: object) -> bool:
+    """Return whether an agent learns after every round: one that waits is right not to move."""
+    return not isinstance(agent, Delayed) and not isinstance(getattr(agent, "oracle", None), Epochs)
 
 
 class Watch:

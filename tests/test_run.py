@@ -251,6 +251,22 @@ def test_an_agent_that_has_nothing_left_to_learn_is_not_taken_for_a_dead_one() -
             neucb.run(agent, constant, 600, 1, engine=engine, preprocessing="paper")
 
 
+def test_an_agent_that_learns_late_is_not_taken_for_a_dead_one() -> None:
+    """A model of zeros predicts 0 whatever the context until it has heard of a loss."""
+    assert neucb.run("squarecb", toy(), 400, 1, delay=300)["round"].max() == 400
+    rng = np.random.default_rng(0)
+    many = Table(
+        "many",
+        tuple(Column(f"x{j}", rng.standard_normal(1600)) for j in range(3)),
+        np.arange(1600, dtype=np.int64) % 100,
+        tuple(str(label) for label in range(100)),
+        "memory",
+    )
+    for engine in ("torch", "compiled"):
+        played = neucb.run("falcon", many, 1600, 3, settings={"gamma": 1000.0}, engine=engine)
+        assert played["round"].max() == 1600
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -121,6 +121,8 @@ class Compiled:
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
         """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
+        if self.recipe.wrapper in ("epochs", "epochs-passes"):  # see `neucb.stuck.learns_at_once`
+            return None
         found = []
         for r, one in enumerate(replicas):
             record, script = one.stage.record, one.stage.script
