@@ -28,7 +28,7 @@ HALF = 40
 
 
 def distributions(agent: Any, rounds: range) -> list[torch.Tensor]:
-    """Let an agent play a fixed world of unit-norm contexts, the arm of greatest probability or that of the round."""
+    """Let an agent play unit-norm contexts, the arm of greatest probability or that of the round."""
     rng = np.random.default_rng(3)
     x = torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((2 * HALF, 2, 4))).float(), dim=2)
     losses = torch.from_numpy(rng.integers(0, 2, (2 * HALF, 2))).float()
