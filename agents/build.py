@@ -16,8 +16,8 @@ from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
-from neucb.agents.neural import Neural, PlainWeights, Weights
-from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.neural import Neural
+from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import EXPERTS, RECIPES
 from neucb.agents.schedules import (
     Doubling,
@@ -28,9 +28,11 @@ from neucb.agents.schedules import (
     SquareTheory,
 )
 from neucb.agents.settings import GRADIENT, LAST_LAYER, LINEAR, NEURAL
+from neucb.agents.signs import SignPerturbation
 from neucb.agents.skylines import BestFixed, Supervised
 from neucb.agents.uncertain import LowerConfidence, Thompson
 from neucb.agents.uniform import Uniform
+from neucb.agents.weights import PlainWeights, Weights
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe

@@ -8,9 +8,9 @@ import torch
 
 from neucb.agents.hyper import Number, per_replica
 from neucb.agents.initial import INITIALISATIONS
-from neucb.agents.neural import hidden_layer
 from neucb.agents.passes import Inputs
 from neucb.agents.prediction import Prediction
+from neucb.agents.weights import hidden_layer
 from neucb.errors import InputError
 
 if TYPE_CHECKING:

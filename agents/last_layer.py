@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.neural import PlainWeights
 from neucb.agents.passes import Inputs
 from neucb.agents.prediction import Prediction
+from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 
 if TYPE_CHECKING:

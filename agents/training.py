@@ -14,8 +14,8 @@ from neucb.streams import stream
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.agents.neural import Weights
     from neucb.agents.replay import Memory
+    from neucb.agents.weights import Weights
 
 TrainingSchedule = Literal["online", "neural-ucb", "neural-ts"]
 STEPS = 1000  # of the NeuralUCB code in a round

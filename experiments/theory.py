@@ -194,8 +194,9 @@ def theorem(_: Path) -> Iterator[Row]:
     from neucb.agents.exploration import InverseGap
     from neucb.agents.linear import Linear
     from neucb.agents.losses import Squared
-    from neucb.agents.neural import Neural, PlainWeights
+    from neucb.agents.neural import Neural
     from neucb.agents.schedules import SquareTheory
+    from neucb.agents.weights import PlainWeights
 
     oracles: dict[str, Callable[[], Oracle]] = {
         "ridge": lambda: Linear(Squared()),

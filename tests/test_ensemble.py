@@ -18,10 +18,11 @@ from neucb.agents.initial import member_seeds
 from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural, PlainWeights
+from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import RECIPES
 from neucb.agents.skylines import BestFixed, Supervised
+from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 from neucb.spec import Spec
 from neucb.streams import stream

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural, PlainWeights
-from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.neural import Neural
+from neucb.agents.perturbation import ExpectedPerturbation
+from neucb.agents.signs import SignPerturbation
+from neucb.agents.weights import PlainWeights
 from neucb.log import RunLog
 from neucb.runner import run
 from neucb.spec import Spec

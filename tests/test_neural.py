@@ -14,8 +14,10 @@ from torch import Tensor
 from neucb.agents.agent import Oracle
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
-from neucb.agents.neural import Initial, Neural, PlainWeights, Weights
-from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.neural import Neural
+from neucb.agents.perturbation import ExpectedPerturbation
+from neucb.agents.signs import SignPerturbation
+from neucb.agents.weights import Initial, PlainWeights, Weights
 from neucb.errors import InputError
 from neucb.spec import Spec
 from tests.plain import Plain

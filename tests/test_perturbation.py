@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural, PlainWeights
-from neucb.agents.perturbation import ExpectedPerturbation, SignPerturbation
+from neucb.agents.neural import Neural
+from neucb.agents.perturbation import ExpectedPerturbation
+from neucb.agents.signs import SignPerturbation
+from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 from neucb.spec import Spec
 from neucb.streams import stream

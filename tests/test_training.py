@@ -11,10 +11,11 @@ from torch import Tensor
 
 import neucb
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural, PlainWeights
+from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import RECIPES
 from neucb.agents.training import is_due, make_batch
+from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 from neucb.runner import prepare
 from neucb.spec import Spec

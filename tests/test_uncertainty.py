@@ -16,10 +16,11 @@ from neucb.agents.delay import Delayed
 from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural, PlainWeights
+from neucb.agents.neural import Neural
 from neucb.agents.noise import Noise
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.uncertain import LowerConfidence, Thompson
+from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 from neucb.spec import Spec
 from tests.plain import Plain

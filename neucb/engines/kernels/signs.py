@@ -1,4 +1,4 @@
-"""Finitely many sign vectors in the kernels, see `neucb.agents.perturbation.SignPerturbation`."""
+"""Finitely many sign vectors in the kernels, see `neucb.agents.signs.SignPerturbation`."""
 
 from __future__ import annotations
 
