@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from neucb.trace import Trace
 
 PER_DECADE = 20
-SUMS = ("loss", "regret", "L_star", "L_star_realised", "regression_loss", "regression_log_loss")
+ORACLE_SUMS = (
+    "regression_loss",
+    "regression_log_loss",
+    "squared_regression_regret",
+    "log_regression_regret",
+    "squared_error",
+    "triangular_error",
+)
+SUMS = ("loss", "regret", "L_star", "L_star_realised", *ORACLE_SUMS)
 GAUGES = ("distance", "spread")
 FIGURES = (*SUMS, "best_fixed_arm", "propensity", *GAUGES)
 CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
@@ -38,6 +46,11 @@ class RunLog:
         L_star: expected loss of the best arms; L_star_realised: their realised loss.
         regression_loss: (yhat - y)^2 of the played arms, yhat clipped to [0, 1], unhalved.
         regression_log_loss: KL(y || yhat) of the same, yhat clipped to [1e-6, 1 - 1e-6].
+        squared_regression_regret: (yhat - y)^2 - (h - y)^2 of the played arms, h their expected loss; yhat
+            as the rule saw it, not clipped, as SquareCB's theorem has it.
+        log_regression_regret: KL(y || yhat) - KL(y || h) of the same, both clipped as above.
+        squared_error: (yhat - h)^2; triangular_error: (yhat - h)^2 / (yhat + h), yhat at least 1e-6: what
+            the inequalities of SquareCB's and FastCB's rule speak of. Clean labels are an h of 0 and 1.
         best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
     Not sums:
         propensity: mean over these rounds of the probability with which the played arm was drawn.
@@ -113,9 +126,8 @@ class RunLog:
         sums["L_star"] += best
         sums["L_star_realised"] += info.get("best_realised_loss", nan)
         self.arm_losses += info.get("expected_losses", np.nan)
-        squared, log = (nan, nan) if predicted is None else regression_losses(predicted, loss)
-        sums["regression_loss"] += squared
-        sums["regression_log_loss"] += log
+        for name, value in oracle_figures(predicted, loss, info.get("expected_loss", nan)).items():
+            sums[name] += value
         if self.round == self._next:
             self._keep()
             self._next = next(self._due, -1)
@@ -140,13 +152,16 @@ class RunLog:
             gauges: [R, n] each: distance and spread after every round.
         """
         loss, best = figures["loss"], figures["best_loss"]
-        nan = np.full(loss.shape, np.nan)
-        squared, log = (nan, nan) if predicted is None else regression_losses(predicted, loss)
-        regret = figures["expected_loss"] - best
-        added = (loss, regret, best, figures["best_realised_loss"], squared, log)
+        added = {
+            "loss": loss,
+            "regret": figures["expected_loss"] - best,
+            "L_star": best,
+            "L_star_realised": figures["best_realised_loss"],
+            **oracle_figures(predicted, loss, figures["expected_loss"]),
+        }
         running = {
-            name: np.cumsum(np.hstack([total[:, None], one]), axis=1)
-            for (name, total), one in zip(self.sums.items(), added, strict=True)
+            name: np.cumsum(np.hstack([total[:, None], added[name]]), axis=1)
+            for name, total in self.sums.items()
         }
         drawn = np.cumsum(np.hstack([self._propensity[:, None], propensity]), axis=1)
         done, rounds = 0, loss.shape[1]
@@ -204,6 +219,30 @@ def _counts(label: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
     replicas = len(label)
     shifted = label + arms * np.arange(replicas)[:, None]
     return np.bincount(shifted.ravel(), minlength=replicas * arms).reshape(replicas, arms).astype(np.float64)
+
+
+def oracle_figures(
+    predicted: NDArray[np.float64] | None, loss: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what the log sums of an oracle's predictions for the played arms, each of the shape of `loss`.
+
+    Args:
+        predicted: predicted losses, or None where the agent has none: all figures are NaN.
+        loss: realised losses y.
+        h: expected losses; NaN where the environment does not tell them.
+    """
+    if predicted is None:
+        return dict.fromkeys(ORACLE_SUMS, np.full(loss.shape, np.nan))
+    squared, log = regression_losses(predicted, loss)
+    raised = np.maximum(predicted, CLIP)
+    return {
+        "regression_loss": squared,
+        "regression_log_loss": log,
+        "squared_regression_regret": np.square(predicted - loss) - np.square(h - loss),
+        "log_regression_regret": log - regression_losses(h, loss)[1],
+        "squared_error": np.square(predicted - h),
+        "triangular_error": np.square(raised - h) / (raised + h),
+    }
 
 
 def regression_losses(

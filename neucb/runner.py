@@ -311,7 +311,8 @@ def run(
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
-        loss, regret, L_star, L_star_realised, regression_loss, regression_log_loss, best_fixed_arm
+        loss, regret, L_star, L_star_realised, regression_loss, regression_log_loss,
+        squared_regression_regret, log_regression_regret, squared_error, triangular_error, best_fixed_arm
         (all cumulative), propensity, distance, spread (see `RunLog`) and the hyper-parameters. With
         `return_agent` or `trace` a tuple:
         this frame, then the trained agent, then the frame of the trace.

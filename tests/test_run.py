@@ -143,6 +143,12 @@ def test_the_log_adds_up() -> None:
     assert last["L_star"].tolist() == pytest.approx([0.6, 1.2])
     assert last["L_star_realised"].tolist() == [0.0, 3.0]
     assert last["regression_loss"].tolist() == [0.75, 1.0]
+    assert last["squared_regression_regret"].tolist() == pytest.approx([-0.39 + 2 * 0.21, 2 * 0.84 + 3.64])
+    assert last["log_regression_regret"].iloc[0] == pytest.approx(
+        3 * np.log(2) + np.log(0.2) + 2 * np.log(0.8)
+    )
+    assert last["squared_error"].tolist() == pytest.approx([3 * 0.09, 3 * 1.96])
+    assert last["triangular_error"].tolist() == pytest.approx([3 * 0.09 / 1.3, 3 * 1.96 / 2.6])
     assert last["best_fixed_arm"].tolist() == pytest.approx([0.0, 0.0])
 
 
