@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import encode
-from neucb.theory.diagnose import Diagnosis, Question, diagnose
+from neucb.theory.diagnose import Question, diagnose
+from neucb.theory.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     import pandas as pd

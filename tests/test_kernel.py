@@ -19,6 +19,7 @@ from neucb.errors import InputError
 from neucb.theory.diagnose import Question, diagnose, power_of
 from neucb.theory.dimension import (
     effective_dimension,
+    largest_eigenvalue,
     log_determinants,
     neural_ts_shape,
     neural_ucb_bound,
@@ -74,7 +75,7 @@ def test_every_t_has_its_determinant(contexts: NDArray[Any], regularization: flo
         small = minors(H, t)
         expected = np.linalg.slogdet(np.eye(t * K) + small / regularization)[1]
         assert logs[t - 1] == pytest.approx(expected, rel=1e-9)
-    dimension = effective_dimension(logs, regularization, K)
+    dimension = effective_dimension(logs, regularization, K, np.arange(1, T + 1))
     assert dimension[-1] == pytest.approx(logs[-1] / math.log(1 + T * K / regularization))
 
 
@@ -104,9 +105,15 @@ def test_a_row_that_occurs_twice_needs_a_ridge(contexts: NDArray[Any]) -> None:
 
 
 def test_the_spectrum_is_that_of_the_whole_matrix(contexts: NDArray[Any]) -> None:
-    within, whole = spectrum(closed_form(contexts, K))
-    together = np.sort(np.concatenate([*[within] * (K - 1), whole]))
-    np.testing.assert_allclose(together, np.linalg.eigvalsh(direct(contexts, 2, 1)), atol=1e-10)
+    kernel = closed_form(contexts, K)
+    within, true = spectrum(kernel), np.linalg.eigvalsh(direct(contexts, 2, 1))
+    rest = np.linalg.eigvalsh(kernel.within + K * np.outer(kernel.across, kernel.across))
+    np.testing.assert_allclose(np.sort(np.concatenate([*[within] * (K - 1), rest])), true, atol=1e-10)
+    assert within[0] == pytest.approx(true[0], abs=1e-10)
+    assert largest_eigenvalue(kernel) == pytest.approx(true[-1])
+    assert largest_eigenvalue(kernel.first(2)) == pytest.approx(
+        np.linalg.eigvalsh(kernel.first(2).full())[-1]
+    )
 
 
 @pytest.mark.parametrize("init", INITS)
@@ -149,9 +156,10 @@ def test_networks_come_to_the_closed_form_as_they_grow_wide(
 def test_the_bounds_by_hand() -> None:
     """T = 2, g = 2 at T, S = 3, lambda = 4, delta = 1/e, K = 3."""
     logs, norm = np.array([1.0, 2.0]), np.array([1.0, 3.0])
-    ucb = neural_ucb_bound(logs, norm, 4.0, math.exp(-1))
+    t = np.array([1, 2])
+    ucb = neural_ucb_bound(logs, norm, 4.0, math.exp(-1), t)
     assert ucb[1] == pytest.approx(3 * math.sqrt(2 * 4) * (0.5 * math.sqrt(6) + 2 * 2 * 3) + 1)
-    ts = neural_ts_shape(logs, norm, 4.0, 3, math.exp(-1))
+    ts = neural_ts_shape(logs, norm, 4.0, 3, math.exp(-1), t)
     c = math.sqrt(4 * math.log(2) + 2 * math.log(3))
     grown = 2 * math.log(7) / math.log(1 + 6 / 4)
     assert ts[1] == pytest.approx((1 + c) * (3 + 0.5 * math.sqrt(6)) * math.sqrt(16 * 2 * (grown + 1)))
@@ -160,11 +168,12 @@ def test_the_bounds_by_hand() -> None:
 def test_contexts_of_their_own_direction_have_full_dimension() -> None:
     """Orthogonal contexts: log det grows like T, so that the effective dimension does but for its log."""
     logs = log_determinants(closed_form(np.eye(64), 2), 1.0)
-    assert power_of(logs) == pytest.approx(1.0, abs=0.05)
+    assert power_of(np.arange(1, 65), logs) == pytest.approx(1.0, abs=0.05)
 
 
 def test_power_of_an_exact_power() -> None:
-    assert power_of(np.asarray(3 * np.arange(1, 501) ** 0.7, dtype=np.float64)) == pytest.approx(0.7)
+    t = np.array([1, 31, 62, 100, 125, 250, 500])
+    assert power_of(t, np.where(t == 100, 9.0, 3 * t**0.7)) == pytest.approx(0.7)  # 100 is no half of T
 
 
 def test_diagnose_puts_the_pieces_together() -> None:
@@ -210,7 +219,7 @@ def test_the_command_prints_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--rounds", "6000"), "2..5,000"),
+        (("--rounds", "30000"), "2..20,000"),
         (("--ridge", "0"), "must be > 0"),
         (("--ridge", "a"), "not 'a'"),
         (("--init", "hee"), "did you mean 'he'"),

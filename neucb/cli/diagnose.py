@@ -13,12 +13,14 @@ from neucb.cli.messages import note, print_rows
 from neucb.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from neucb.theory.diagnose import Diagnosis
+    from neucb.theory.diagnosis import Diagnosis
 
 
 def diagnose(
     dataset: Annotated[str, typer.Option(help="Name of a classification set, or a file.")],
-    rounds: Annotated[int, typer.Option(help="Rounds T, at most 5000, or the rows there are.")] = 2000,
+    rounds: Annotated[
+        int, typer.Option(help="Rounds T, at most 20000, or the rows there are; exact up to 5000.")
+    ] = 2000,
     seed: Annotated[int, typer.Option(help="Of the order of the rows, the networks and the dice.")] = 0,
     ridge: Annotated[str, typer.Option(help="Values of lambda, with commas between.")] = "0.001,0.01,0.1,1",
     init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
@@ -85,16 +87,17 @@ def print_diagnosis(found: Diagnosis) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from neucb.theory.diagnose import words
+    from neucb.theory.diagnosis import words
 
     question = found.question
+    at_least = "at least " if question.rounds > found.exact else ""
     print_rows(
         [
             ("data set", f"{found.dataset}, {found.preprocessing}, K = {found.arms}, d = {found.features}"),
             ("rounds T", f"{question.rounds:,}, seed {question.seed}, label noise {question.noise:g}"),
             ("kernel", f"{question.rounds * found.arms:,} contexts, init {question.init}"),
             ("eigenvalues", f"{found.least:.3g} to {found.largest:,.4g}"),
-            ("S", f"{found.norm[-1]:,.1f}, ridge {found.norm_ridge:g}"),
+            ("S", f"{at_least}{found.norm[-1]:,.1f}, ridge {found.norm_ridge:g}"),
         ]
     )
     table = Table()
@@ -103,7 +106,7 @@ def print_diagnosis(found: Diagnosis) -> None:
     for one in found.ridges:
         table.add_row(
             f"{one.ridge:g}",
-            f"{one.dimension[-1]:,.1f}",
+            f"{one.dimension[-1]:,.1f}" + (f" ± {one.error:.1%}" if one.error else ""),
             f"T^{one.power:.2f}",
             f"{one.ucb_bound[-1]:,.0f}",
             f"{one.ucb_regret[-1]:,.0f}",

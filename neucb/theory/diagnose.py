@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.initial import Initialisation
-from neucb.agents.recipes import find_recipe
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.errors import InputError
-from neucb.log import RunLog, log_spaced
-from neucb.loop import play
+from neucb.log import log_spaced
+from neucb.runner import prepare
 from neucb.spec import Spec
+from neucb.theory.diagnosis import WIDTH, Diagnosis, ForRidge
 from neucb.theory.dimension import (
     Norm,
     effective_dimension,
+    largest_eigenvalue,
     log_determinants,
     neural_ts_shape,
     neural_ucb_bound,
@@ -27,13 +27,16 @@ from neucb.theory.dimension import (
     spectrum,
 )
 from neucb.theory.kernel import Kernel, closed_form, network_kernel, with_constant
+from neucb.theory.lanczos import estimate_log_determinants, least_reward_norm
 
 Array = NDArray[np.float64]
+Rounds = NDArray[np.int64]
 Notify = Callable[[str], None]
 
-MOST_ROUNDS = 5000  # 1.3 GB, and a minute or so
+MOST_ROUNDS = 20_000  # whose kernel matrix takes 3.2 GB
+EXACT = 5000  # rounds of which everything is exact
+DOUBLINGS = 4  # of T, that exponents are fitted to
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
-WIDTH = 100  # of the network beside the closed form, and of the agents
 COMPARED = 1000  # rows of the network's kernel, at most
 DELTA = 0.05
 
@@ -43,7 +46,7 @@ class Question:
     """What is asked of a data set.
 
     Attributes:
-        rounds: T in 2..5,000.
+        rounds: T in 2..20,000.
         seed: of the order of the rows, the networks and the dice.
         ridges: values of lambda > 0.
         init: of the network.
@@ -65,90 +68,11 @@ class Question:
             raise InputError("a ridge must be > 0")
 
 
-@dataclass(frozen=True)
-class ForRidge:
-    """Figures for one lambda, each curve at the kept rounds [n].
-
-    Attributes:
-        ridge: lambda.
-        dimension: effective dimension.
-        power: its exponent, of the least-squares line through log dimension against log t over the
-            last four doublings of t.
-        ucb_bound: NeuralUCB's bound, see `neural_ucb_bound`; ts_shape: see `neural_ts_shape`.
-        ucb_regret, ts_regret: measured on the same rows, with this lambda.
-    """
-
-    ridge: float
-    dimension: Array
-    power: float
-    ucb_bound: Array
-    ts_shape: Array
-    ucb_regret: Array
-    ts_regret: Array
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found.
-
-    Attributes:
-        dataset, arms, features, preprocessing: of the data.
-        question: what was asked.
-        kept: [n] log-spaced rounds.
-        repeated: rows whose context occurred before; conflicting: those whose rewards differ then.
-        least, largest: eigenvalues of H, without any ridge.
-        eigenvalues: [T] of M, ascending, each K - 1 times one of H.
-        norm: S = sqrt(2 r' H^-1 r) at the kept rounds; norm_ridge: what was added to H for it.
-        network_gap: |H_network - H| / |H| in Frobenius norm, a network of width 100 at theta_0.
-        ridges: the figures for each lambda.
-    """
-
-    dataset: str
-    arms: int
-    features: int
-    preprocessing: str
-    question: Question
-    kept: NDArray[np.int64]
-    repeated: int
-    conflicting: int
-    least: float
-    largest: float
-    eigenvalues: Array
-    norm: Array
-    norm_ridge: float
-    network_gap: float
-    ridges: tuple[ForRidge, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values; of the eigenvalues 200, evenly spaced by rank."""
-        question = self.question
-        rank = np.unique(np.linspace(0, len(self.eigenvalues) - 1, 200).round().astype(int))
-        return {
-            "dataset": self.dataset,
-            "arms": self.arms,
-            "features": self.features,
-            "preprocessing": self.preprocessing,
-            **{name: getattr(question, name) for name in ("rounds", "seed", "init", "intercept")},
-            "label_noise": question.noise,
-            "repeated_rows": self.repeated,
-            "conflicting_rows": self.conflicting,
-            "least_eigenvalue": self.least,
-            "largest_eigenvalue": self.largest,
-            "eigenvalues": {"rank": rank.tolist(), "value": self.eigenvalues[rank].tolist()},
-            "S": self.norm.tolist(),
-            "ridge_for_S": self.norm_ridge,
-            "network_gap": self.network_gap,
-            "t": self.kept.tolist(),
-            "ridges": [{name: _plain(value) for name, value in vars(one).items()} for one in self.ridges],
-        }
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
 def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: None) -> Diagnosis:
     """Compute the kernel's figures and play neural-ucb and neural-ts on the same rows.
+
+    Everything is exact for the first 5,000 rounds. Beyond them the log determinants of T, T / 2, ... rounds
+    are estimated and S is bounded from below, see `neucb.theory.lanczos`.
 
     Args:
         encoded: the data set.
@@ -160,20 +84,23 @@ def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: No
     """
     env = ClassificationVectorEnv(encoded, 1, horizon=question.rounds, label_noise=question.noise)
     script = env.script(question.seed)
-    arms = encoded.table.arms
+    arms, T = encoded.table.arms, question.rounds
     rewards = 1.0 - env.feedback.expected[script.label]  # [T, K]
     x = with_constant(encoded.contexts[script.rows], question.intercept)
     notify("kernel matrix")
     kernel = closed_form(x, arms, question.init, WIDTH)
+    exact = min(T, EXACT)
+    halves = T // 2 ** np.arange(DOUBLINGS + 1)
+    kept = np.union1d(log_spaced(exact), halves[halves > 0])
     notify("norm of the reward")
-    norm = reward_norm(kernel, rewards)
-    kept = log_spaced(question.rounds)
+    norm, norms = _norms(kernel, rewards, kept, exact)
+    dimensions = _log_determinants(kernel, question.ridges, kept, exact, notify)
     ridges = tuple(
-        _for_ridge(kernel, norm, ridge, kept, measured, notify)
-        for ridge, measured in zip(question.ridges, _regrets(encoded, question, kept, notify), strict=True)
+        _for_ridge(ridge, arms, kept, found, norms, _regrets(encoded, question, ridge, kept, notify))
+        for ridge, found in zip(question.ridges, dimensions, strict=True)
     )
     notify("eigenvalues")
-    within, whole = spectrum(kernel)
+    within = spectrum(kernel.first(exact))
     repeated, conflicting = _repeated(x, script.label)
     return Diagnosis(
         dataset=encoded.table.name,
@@ -181,71 +108,102 @@ def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: No
         features=encoded.contexts.shape[1],
         preprocessing=encoded.preprocessing,
         question=question,
+        exact=exact,
         kept=kept,
         repeated=repeated,
         conflicting=conflicting,
-        least=float(min(within[0], whole[0])),
-        largest=float(max(within[-1], whole[-1])),
+        least=float(within[0]),
+        largest=largest_eigenvalue(kernel),
         eigenvalues=within,
-        norm=norm.values[kept - 1],
+        norm=norms,
         norm_ridge=norm.ridge,
         network_gap=_network_gap(x, question, arms),
         ridges=ridges,
     )
 
 
+def _norms(kernel: Kernel, rewards: Array, kept: Rounds, exact: int) -> tuple[Norm, Array]:
+    """Return S of the exact rounds, and S at the kept ones [n]; those beyond are at least that."""
+    norm = reward_norm(kernel.first(exact), rewards[:exact])
+    found = [norm.values[t - 1] for t in kept if t <= exact]
+    for t in kept[kept > exact]:
+        found.append(max(found[-1], least_reward_norm(kernel.first(t), rewards[:t], norm.ridge)))
+    return norm, np.array(found)
+
+
+def _log_determinants(
+    kernel: Kernel, ridges: Sequence[float], kept: Rounds, exact: int, notify: Notify
+) -> list[tuple[Array, Array]]:
+    """Return log det(I + H / lambda) at the kept rounds [n] for every lambda, and its errors [n]."""
+    later = [int(t) for t in kept if t > exact]
+    estimates = []
+    for t in later:
+        notify(f"Lanczos on {t:,} rounds")
+        estimates.append(estimate_log_determinants(kernel.first(t), ridges))
+    found = []
+    for i, ridge in enumerate(ridges):
+        notify(f"effective dimension for lambda = {ridge:g}")
+        at = kept[kept <= exact] - 1
+        logs = log_determinants(kernel.first(exact), ridge)[at]
+        values, errors = [one[i].value for one in estimates], [one[i].error for one in estimates]
+        found.append((np.append(logs, values), np.append(np.zeros(len(at)), errors)))
+    return found
+
+
 def _for_ridge(
-    kernel: Kernel,
-    norm: Norm,
     ridge: float,
-    kept: NDArray[np.int64],
+    arms: int,
+    kept: Rounds,
+    log_determinant: tuple[Array, Array],
+    norms: Array,
     measured: tuple[Array, Array],
-    notify: Notify,
 ) -> ForRidge:
-    notify(f"effective dimension for lambda = {ridge:g}")
-    logs = log_determinants(kernel, ridge)
-    dimension = effective_dimension(logs, ridge, kernel.arms)
-    at = kept - 1
+    logs, errors = log_determinant
+    dimension = effective_dimension(logs, ridge, arms, kept)
     return ForRidge(
         ridge=ridge,
-        dimension=dimension[at],
-        power=power_of(dimension),
-        ucb_bound=neural_ucb_bound(logs, norm.values, ridge, DELTA)[at],
-        ts_shape=neural_ts_shape(logs, norm.values, ridge, kernel.arms, DELTA)[at],
+        dimension=dimension,
+        error=float(errors[-1] / logs[-1]),
+        power=power_of(kept, dimension),
+        ucb_bound=neural_ucb_bound(logs, norms, ridge, DELTA, kept),
+        ts_shape=neural_ts_shape(logs, norms, ridge, arms, DELTA, kept),
         ucb_regret=measured[0],
         ts_regret=measured[1],
     )
 
 
-def power_of(curve: Array) -> float:
-    """Return the exponent of a curve [T] over t = T/16, T/8, ..., T, by least squares in logarithms."""
-    t = np.unique(len(curve) // 2 ** np.arange(4, -1, -1))
-    t = t[t > 0]
-    return float(np.polyfit(np.log(t), np.log(curve[t - 1]), 1)[0])
+def power_of(rounds: Rounds, curve: Array) -> float:
+    """Return the exponent of a curve over t = T/16, T/8, ..., T, by least squares in logarithms.
+
+    Args:
+        rounds: [n] ascending, these t among them.
+        curve: [n] > 0 at these rounds.
+    """
+    t = rounds[-1] // 2 ** np.arange(DOUBLINGS + 1)
+    at = np.searchsorted(rounds, np.unique(t[t > 0]))
+    return float(np.polyfit(np.log(rounds[at]), np.log(curve[at]), 1)[0])
 
 
 def _regrets(
-    encoded: Encoded, question: Question, kept: NDArray[np.int64], notify: Notify
-) -> list[tuple[Array, Array]]:
-    """Return the regret of neural-ucb and of neural-ts [n] for each lambda, one replica each, in lockstep."""
-    seeds = (question.seed,) * len(question.ridges)
-    spec = Spec(seeds, encoded.table.arms, encoded.contexts.shape[1], question.rounds)
+    encoded: Encoded, question: Question, ridge: float, kept: Rounds, notify: Notify
+) -> tuple[Array, Array]:
+    """Return the regret of neural-ucb and of neural-ts at the kept rounds [n]."""
     settings = {
-        "regularization": question.ridges,
+        "regularization": ridge,
         "init": question.init,
         "intercept": question.intercept,
         "width": WIDTH,
     }
     curves = []
     for agent in ("neural-ucb", "neural-ts"):
-        notify(f"{agent} on the same rows")
-        log = RunLog(spec)
-        env = ClassificationVectorEnv(
-            encoded, spec.replicas, horizon=question.rounds, label_noise=question.noise
+        notify(f"{agent} with lambda = {ridge:g} on the same rows")
+        job = prepare(
+            agent, encoded, question.rounds, [question.seed], settings=settings, label_noise=question.noise
         )
-        play(find_recipe(agent).build(settings), env, log)
-        curves.append(log.frame({})["regret"].to_numpy().reshape(spec.replicas, len(kept)))
-    return list(zip(*curves, strict=True))
+        job.log.keep(kept)
+        job.play()
+        curves.append(job.log.frame({})["regret"].to_numpy())
+    return curves[0], curves[1]
 
 
 def _repeated(x: Array, label: NDArray[np.int64]) -> tuple[int, int]:
@@ -261,31 +219,3 @@ def _network_gap(x: Array, question: Question, arms: int) -> float:
     expected = closed_form(x[:rows], arms, question.init, WIDTH).full()
     found = network_kernel(x[:rows], spec, WIDTH, question.init)
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-
-
-def words(found: Diagnosis) -> Sequence[str]:
-    """Return what a reader should take from the figures, one sentence each."""
-    rounds, question = found.question.rounds, found.question
-    lines = []
-    if found.norm_ridge:
-        lines.append(
-            f"H is singular to rounding: {found.repeated} rows repeat a context ({found.conflicting} of them "
-            f"with another label); S is of H + {found.norm_ridge:g} I"
-        )
-    if found.conflicting:
-        lines.append(
-            "no reward function of the context alone fits these rows: S grows without bound as "
-            "the ridge falls"
-        )
-    best = min(found.ridges, key=lambda one: float(one.ucb_bound[-1]))
-    bound, regret = float(best.ucb_bound[-1]), float(best.ucb_regret[-1])
-    relation = "is vacuous, regret cannot exceed T" if bound > rounds else "says something"
-    lines.append(
-        f"NeuralUCB's bound {relation}: at T = {rounds:,} it is {bound:,.0f} at best (lambda = "
-        f"{best.ridge:g}), {bound / rounds:,.1f} T; neural-ucb's regret is {regret:,.0f} with the same lambda"
-    )
-    lines.append(
-        f"the kernel of the network of width {WIDTH} is {found.network_gap:.0%} away from the closed form "
-        f"(init {question.init})"
-    )
-    return lines

@@ -38,27 +38,28 @@ class Norm:
 def log_determinants(kernel: Kernel, regularization: float) -> Array:
     """Return log det(I + H / lambda) [T] of the first 1, 2, ..., T rounds, lambda > 0.
 
-    log det(I + M / lambda) K times, and log(1 + (K / lambda) b' (I + M / lambda)^-1 b) for the rest.
+    log det(I + M / lambda) K times, and log(1 + K b' (M + lambda I)^-1 b) for the rest.
     """
-    factor = _cholesky(kernel.within / regularization, 1.0)
-    logs = 2.0 * np.log(np.diagonal(factor))
-    solved = _solve(factor, kernel.across)
-    across = np.log1p(kernel.arms / regularization * np.cumsum(np.square(solved)))
-    return kernel.arms * np.cumsum(logs) + across
+    factor = _cholesky(kernel.within, regularization)
+    logs = 2.0 * np.log(np.diagonal(factor)) - math.log(regularization)
+    across = np.log1p(kernel.arms * np.cumsum(np.square(_solve(factor, kernel.across))))
+    return np.asarray(kernel.arms * np.cumsum(logs) + across, dtype=np.float64)
 
 
-def effective_dimension(log_determinant: Array, regularization: float, arms: int) -> Array:
-    """Return log det(I + H / lambda) / log(1 + T K / lambda) [T] of the first 1, 2, ..., T rounds.
+def effective_dimension(
+    log_determinant: Array, regularization: float, arms: int, rounds: NDArray[np.int64]
+) -> Array:
+    """Return log det(I + H / lambda) / log(1 + t K / lambda) [n] of the first t rounds.
 
     Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Definition 4.3.
 
     Args:
-        log_determinant: [T] of `log_determinants`.
+        log_determinant: [n].
         regularization: lambda.
         arms: K.
+        rounds: [n] t.
     """
-    pairs = arms * np.arange(1, len(log_determinant) + 1)
-    return np.asarray(log_determinant / np.log1p(pairs / regularization), dtype=np.float64)
+    return np.asarray(log_determinant / np.log1p(arms * rounds / regularization), dtype=np.float64)
 
 
 def reward_norm(kernel: Kernel, rewards: NDArray[Any]) -> Norm:
@@ -92,20 +93,34 @@ def _along(factor: Array, kernel: Kernel, mean: Array) -> Array:
     return np.asarray(K * (mm - K * np.square(bm) / (1.0 + K * bb)), dtype=np.float64)
 
 
-def spectrum(kernel: Kernel) -> tuple[Array, Array]:
-    """Return the ascending eigenvalues of M [T], each K - 1 times one of H, and of M + K b b' [T]."""
+def spectrum(kernel: Kernel) -> Array:
+    """Return the ascending eigenvalues of M [T], each K - 1 times one of H.
+
+    The least of M is the least of H, as K b b' takes nothing away.
+    """
     from scipy.linalg import eigvalsh
 
-    whole = kernel.within + kernel.arms * np.outer(kernel.across, kernel.across)
-    within = eigvalsh(kernel.within, check_finite=False, driver="evd")
-    return within, eigvalsh(whole, check_finite=False, overwrite_a=True, driver="evd")
+    found: Array = eigvalsh(kernel.within, check_finite=False, driver="evd")
+    return found
+
+
+def largest_eigenvalue(kernel: Kernel) -> float:
+    """Return the largest eigenvalue of H, that of M + K b b'."""
+    from scipy.linalg import eigvalsh
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    T, b = kernel.rounds, kernel.across
+    if T < 3:  # too small for Lanczos
+        return float(eigvalsh(kernel.within + kernel.arms * np.outer(b, b))[-1])
+    whole = LinearOperator((T, T), lambda v: kernel.within @ v + kernel.arms * b * (b @ v), dtype=np.float64)
+    return float(eigsh(whole, 1, which="LA", v0=b, return_eigenvectors=False)[0])
 
 
 def _cholesky(matrix: Array, diagonal: float) -> Array:
     """Return the lower factor of matrix + diagonal I."""
     from scipy.linalg import cholesky
 
-    copy = matrix.copy()
+    copy = np.array(matrix, order="F")  # which LAPACK can overwrite
     copy[np.diag_indices(len(copy))] += diagonal
     factor: Array = cholesky(copy, lower=True, overwrite_a=True, check_finite=False)
     return factor
@@ -118,30 +133,35 @@ def _solve(factor: Array, right: Array) -> Array:
     return solved
 
 
-def neural_ucb_bound(log_determinant: Array, norm: Array, regularization: float, delta: float) -> Array:
-    """Return NeuralUCB's bound of the regret of the first 1, 2, ..., T rounds [T].
+def neural_ucb_bound(
+    log_determinant: Array, norm: Array, regularization: float, delta: float, t: NDArray[np.int64]
+) -> Array:
+    """Return NeuralUCB's bound of the regret of the first t rounds [n], of log_determinant and norm [n].
 
-    3 sqrt(T (g + 2)) (nu sqrt(g + 2 - 2 log delta) + 2 sqrt(lambda) S) + 1, g = log det(I + H / lambda) and
+    3 sqrt(t (g + 2)) (nu sqrt(g + 2 - 2 log delta) + 2 sqrt(lambda) S) + 1, g = log det(I + H / lambda) and
     nu = 1/2, as losses lie in [0, 1]. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Theorem 4.5, as we
     recall it, for a network that is wide enough and trained to the minimum: the term of the training,
     which that leaves out, only adds to it.
     """
-    t = np.arange(1, len(norm) + 1)
     confidence = 0.5 * np.sqrt(log_determinant + 2.0 - 2.0 * math.log(delta))
     width = confidence + 2.0 * math.sqrt(regularization) * norm
     return np.asarray(3.0 * np.sqrt(t * (log_determinant + 2.0)) * width + 1.0, dtype=np.float64)
 
 
 def neural_ts_shape(
-    log_determinant: Array, norm: Array, regularization: float, arms: int, delta: float
+    log_determinant: Array,
+    norm: Array,
+    regularization: float,
+    arms: int,
+    delta: float,
+    t: NDArray[np.int64],
 ) -> Array:
-    """Return the leading term of NeuralTS's bound [T], its absolute constant C set to 1.
+    """Return the leading term of NeuralTS's bound after t rounds [n], its absolute constant C set to 1.
 
-    (1 + c_T) nu sqrt(2 lambda L (d~ log(1 + T K) + 1) T), c_T = sqrt(4 log T + 2 log K), L = 2 layers,
-    nu = S + (1/2) sqrt(g + 2 + 2 log(1 / delta)), g as above standing for d~ log(1 + T K / lambda). Zhang,
+    (1 + c_t) nu sqrt(2 lambda L (d~ log(1 + t K) + 1) t), c_t = sqrt(4 log t + 2 log K), L = 2 layers,
+    nu = S + (1/2) sqrt(g + 2 + 2 log(1 / delta)), g as above standing for d~ log(1 + t K / lambda). Zhang,
     Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827), Theorem 3.5, as we recall it.
     """
-    t = np.arange(1, len(norm) + 1)
     c = np.sqrt(4.0 * np.log(t) + 2.0 * math.log(arms))
     nu = norm + 0.5 * np.sqrt(log_determinant + 2.0 + 2.0 * math.log(1.0 / delta))
     grown = log_determinant * np.log1p(t * arms) / np.log1p(t * arms / regularization)

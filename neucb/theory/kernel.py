@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from neucb.spec import Spec
 
 Array = NDArray[np.float64]
+BLOCK = 512  # rows of M computed together
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class Kernel:
         """T."""
         return len(self.across)
 
+    def first(self, rounds: int) -> Kernel:
+        """Return the kernel of the first rounds, a view."""
+        return Kernel(self.within[:rounds, :rounds], self.across[:rounds], self.arms)
+
     def full(self) -> Array:
         """Return H [T K, T K], the context of round t and arm a in row a T + t; for small T K."""
         blocks = np.kron(np.eye(self.arms), self.within)
@@ -70,20 +75,24 @@ def closed_form(contexts: NDArray[Any], arms: int, init: Initialisation = "he", 
     sd_first, sd_head, factor = INITIALISATIONS[init](width)
     head, first = width * factor**2 * sd_first**2, width * factor**2 * sd_head**2
     norm = np.sqrt(np.square(x).sum(1))
-    inner = x @ x.T
-    size = np.outer(norm, norm)
-    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size > 0.0)
-    np.fill_diagonal(cosine, norm > 0.0)  # the angle of a row with itself is 0, without rounding
-    np.clip(cosine, -1.0, 1.0, out=cosine)
-    angle = np.arccos(cosine)
-    inner *= first * (math.pi - angle)
-    sine = np.sqrt(1.0 - np.square(cosine))
-    cosine *= math.pi - angle
-    cosine += sine
-    cosine -= 1.0  # that is B
-    cosine *= size
-    within = (head * cosine + inner) / (2.0 * math.pi)
+    within = np.empty((len(x), len(x)))
+    for start in range(0, len(x), BLOCK):  # so that nothing else is as large as the result
+        within[start : start + BLOCK] = _rows(x, norm, start, head, first)
     return Kernel(within, math.sqrt(head / (2.0 * math.pi)) * norm, arms)
+
+
+def _rows(x: Array, norm: Array, start: int, head: float, first: float) -> Array:
+    """Return the rows of M from `start` on, BLOCK of them."""
+    here = slice(start, start + BLOCK)
+    inner = x[here] @ x.T
+    size = np.outer(norm[here], norm)
+    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size > 0.0)
+    i = np.arange(len(inner))
+    cosine[i, start + i] = norm[here] > 0.0  # the angle of a row with itself is 0, without rounding
+    np.clip(cosine, -1.0, 1.0, out=cosine)
+    left = math.pi - np.arccos(cosine)
+    bend = np.sqrt(1.0 - np.square(cosine)) + left * cosine - 1.0  # B taken away
+    return np.asarray((head * size * bend + first * inner * left) / (2.0 * math.pi), dtype=np.float64)
 
 
 def empirical(contexts: NDArray[Any], first: NDArray[Any], head: NDArray[Any], factor: float) -> Array:

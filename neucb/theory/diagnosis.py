@@ -1,0 +1,139 @@
+"""Diagnosis: what was found of a data set, as values, as JSON and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from neucb.theory.diagnose import Question
+
+Array = NDArray[np.float64]
+
+WIDTH = 100  # of the network beside the closed form, and of the agents
+
+
+@dataclass(frozen=True)
+class ForRidge:
+    """Figures for one lambda, each curve at the kept rounds [n].
+
+    Attributes:
+        ridge: lambda.
+        dimension: effective dimension.
+        error: relative 95 % error of log det(I + H / lambda) at T, 0 where it is exact.
+        power: its exponent, of the least-squares line through log dimension against log t over the
+            last four doublings of t.
+        ucb_bound: NeuralUCB's bound, see `neural_ucb_bound`; ts_shape: see `neural_ts_shape`.
+        ucb_regret, ts_regret: measured on the same rows, with this lambda.
+    """
+
+    ridge: float
+    dimension: Array
+    error: float
+    power: float
+    ucb_bound: Array
+    ts_shape: Array
+    ucb_regret: Array
+    ts_regret: Array
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        dataset, arms, features, preprocessing: of the data.
+        question: what was asked.
+        exact: rounds of which everything is exact; dimensions beyond are estimates, S and the bounds
+            beyond at least what is given.
+        kept: [n] rounds, log-spaced up to `exact`, then the halves of T.
+        repeated: rows whose context occurred before; conflicting: those whose rewards differ then.
+        least: least eigenvalue of H of the exact rounds; largest: of all; without any ridge.
+        eigenvalues: [exact] of M of these, ascending, each K - 1 times one of H.
+        norm: S = sqrt(2 r' H^-1 r) at the kept rounds; norm_ridge: what was added to H for it.
+        network_gap: |H_network - H| / |H| in Frobenius norm, a network of width 100 at theta_0.
+        ridges: the figures for each lambda.
+    """
+
+    dataset: str
+    arms: int
+    features: int
+    preprocessing: str
+    question: Question
+    exact: int
+    kept: NDArray[np.int64]
+    repeated: int
+    conflicting: int
+    least: float
+    largest: float
+    eigenvalues: Array
+    norm: Array
+    norm_ridge: float
+    network_gap: float
+    ridges: tuple[ForRidge, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; of the eigenvalues 200, evenly spaced by rank."""
+        question = self.question
+        rank = np.unique(np.linspace(0, len(self.eigenvalues) - 1, 200).round().astype(int))
+        return {
+            "dataset": self.dataset,
+            "arms": self.arms,
+            "features": self.features,
+            "preprocessing": self.preprocessing,
+            **{name: getattr(question, name) for name in ("rounds", "seed", "init", "intercept")},
+            "label_noise": question.noise,
+            "exact_rounds": self.exact,
+            "repeated_rows": self.repeated,
+            "conflicting_rows": self.conflicting,
+            "least_eigenvalue": self.least,
+            "largest_eigenvalue": self.largest,
+            "eigenvalues": {"rank": rank.tolist(), "value": self.eigenvalues[rank].tolist()},
+            "S": self.norm.tolist(),
+            "ridge_for_S": self.norm_ridge,
+            "network_gap": self.network_gap,
+            "t": self.kept.tolist(),
+            "ridges": [{name: _plain(value) for name, value in vars(one).items()} for one in self.ridges],
+        }
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def words(found: Diagnosis) -> Sequence[str]:
+    """Return what a reader should take from the figures, one sentence each."""
+    rounds, question = found.question.rounds, found.question
+    lines = []
+    if found.norm_ridge:
+        lines.append(
+            f"H is singular to rounding: {found.repeated} rows repeat a context ({found.conflicting} of them "
+            f"with another label); S is of H + {found.norm_ridge:g} I"
+        )
+    if found.conflicting:
+        lines.append(
+            "no reward function of the context alone fits these rows: S grows without bound as "
+            "the ridge falls"
+        )
+    if rounds > found.exact:
+        lines.append(
+            f"exact for the first {found.exact:,} rounds, whose eigenvalues these are; beyond, dimensions "
+            f"are estimated by Lanczos, to {max(one.error for one in found.ridges):.1%} at T, and S and the "
+            "bounds are at least what is shown"
+        )
+    best = min(found.ridges, key=lambda one: float(one.ucb_bound[-1]))
+    bound, regret = float(best.ucb_bound[-1]), float(best.ucb_regret[-1])
+    relation = "is vacuous, regret cannot exceed T" if bound > rounds else "says something"
+    lines.append(
+        f"NeuralUCB's bound {relation}: at T = {rounds:,} it is {bound:,.0f} at best (lambda = "
+        f"{best.ridge:g}), {bound / rounds:,.1f} T; neural-ucb's regret is {regret:,.0f} with the same lambda"
+    )
+    lines.append(
+        f"the kernel of the network of width {WIDTH} is {found.network_gap:.0%} away from the closed form "
+        f"(init {question.init})"
+    )
+    return lines
