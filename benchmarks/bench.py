@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from neucb.benchmarks import suites
+from neucb.benchmarks.contest import measure_peers
 from neucb.benchmarks.measure import Tick, measure
 from neucb.benchmarks.memory import measure_memory
-from neucb.benchmarks.peers import measure_peers
 from neucb.benchmarks.report import machine
 from neucb.benchmarks.shapes import Shape, rows_of
 

@@ -1,7 +1,8 @@
-"""Other libraries, where they are installed: the same rows in the same order, regret beside speed.
+"""Other libraries, where they are installed, on exactly the rows that our environments play.
 
-None of them is a dependency. Their dice are their own. Vowpal Wabbit reads its text format from a
-file, parser included and cache off; coba's SquareCB and mabwiser's LinUCB are called round by round.
+None of them is a dependency: `pip install 'neucb[peers]'`. Their dice are their own. Each plays with its
+defaults unless its settings, which every result records, say otherwise. Vowpal Wabbit reads its text
+format from a file, parser included and cache off; the others are called round by round.
 """
 
 from __future__ import annotations
@@ -10,115 +11,187 @@ import importlib.util
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.benchmarks.contenders import Task
+from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
+from neucb.errors import InputError, unknown_name
+from neucb.provenance import library_version
 
-SEED = 0
-
-
-def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
-    """Return our agents and every peer on seed 0: mistakes and CPU microseconds a round, or why not."""
-    rounds = min(rounds, len(encoded.labels))
-    script = Task("kl", encoded).env(1, rounds).script(SEED)
-    x, y = encoded.contexts[script.rows], script.label
-    rows = [_ours(agent, encoded, rounds) for agent in ("kl", "kl-perturbed-replay", "squarecb")]
-    peers: dict[str, tuple[str, Callable[..., NDArray[np.int64]], int]] = {
-        "vowpalwabbit: SquareCB, linear": ("vowpalwabbit", _vowpal, rounds),
-        "coba: SquareCB": ("coba", _coba, rounds),
-        "mabwiser: LinUCB": ("mabwiser", _mabwiser, rounds),
-    }
-    for name, (module, play, n) in peers.items():
-        if importlib.util.find_spec(module) is None:
-            rows.append({"peer": name, "note": f"{module} is not installed"})
-            continue
-        try:
-            timing: dict[str, float] = {}
-            arms = play(x[:n], y[:n], encoded.table.arms, timing)
-        except Exception as error:  # whatever another library does must not end the benchmark
-            rows.append({"peer": name, "note": f"failed: {' '.join(str(error).split())[:100]}"})
-            continue
-        mistakes = int((arms != y[:n]).sum())
-        rows.append({"peer": name, "rounds": n, "mistakes": mistakes, "cpu_us": 1e6 * timing["cpu"] / n})
-    return rows
+Arms = NDArray[np.int64]
+VOWPAL = "vw:"  # before options of Vowpal Wabbit that make a peer of their own
 
 
-def _ours(agent: str, encoded: Encoded, rounds: int) -> dict[str, Any]:
-    job = Task(agent, encoded).run(1, rounds, "compiled")
-    job.load()
-    started = time.process_time()
-    job.player.play()
-    spent = time.process_time() - started
-    return {
-        "peer": f"neucb: {agent}",
-        "rounds": rounds,
-        "mistakes": int(job.log.sums["loss"][0]),
-        "cpu_us": 1e6 * spent / rounds,
-    }
+@dataclass(frozen=True)
+class Game:
+    """What one seed meets: shuffled rows, clean labels, loss 0 for the right arm and 1 otherwise.
+
+    Attributes:
+        encoded: the rows.
+        rounds: T, at most as many as there are rows.
+        seed: of the order of the rows; peers whose dice take a seed get it too.
+    """
+
+    encoded: Encoded
+    rounds: int
+    seed: int
+
+    @property
+    def env(self) -> ClassificationVectorEnv:
+        """The environment of one replica."""
+        return ClassificationVectorEnv(self.encoded, horizon=self.rounds)
+
+    @property
+    def arms(self) -> int:
+        """K."""
+        return self.encoded.table.arms
+
+    @cached_property
+    def rows(self) -> Arms:
+        """Row of the table in every round [T]."""
+        return self.env.script(self.seed).rows
+
+    @property
+    def x(self) -> NDArray[np.float32]:
+        """Contexts [T, d]."""
+        contexts: NDArray[np.float32] = self.encoded.contexts[self.rows]
+        return contexts
+
+    @property
+    def y(self) -> Arms:
+        """Right arms [T]."""
+        return self.encoded.labels[self.rows]
+
+    def regret(self, played: Arms) -> float:
+        """Return the regret of arms [T]: the number of wrong ones, since one arm is right in every round."""
+        return float((played != self.y).sum())
 
 
-def _vowpal(
-    x: NDArray[np.float32], y: NDArray[np.int64], arms: int, timing: dict[str, float]
-) -> NDArray[np.int64]:
-    """Play rows with Vowpal Wabbit's linear SquareCB; the arms it drew are in its predictions."""
-    import vowpalwabbit
+@dataclass(frozen=True)
+class Peer:
+    """A player from another library.
 
-    with tempfile.TemporaryDirectory() as folder:
-        data, out = Path(folder, "rows.txt"), Path(folder, "played.txt")
-        with data.open("w", encoding="utf-8") as file:
-            for row, label in zip(x, y, strict=True):
-                words = " ".join(f"{j}:{row[j]:.6g}" for j in np.flatnonzero(row))
-                file.write(f"{label + 1} | {words}\n")
-        options = (
-            f"--cbify {arms} --cb_explore_adf --squarecb --quiet --random_seed {SEED} -d {data} -p {out}"
-        )
-        started = time.process_time()
-        workspace = vowpalwabbit.Workspace(options)
-        workspace.finish()
-        timing["cpu"] = time.process_time() - started
-        played = [int(float(line.split()[0])) - 1 for line in out.read_text().splitlines()]
-    return np.array(played)
+    Attributes:
+        name: of it.
+        library: the module, and the distribution that it comes from.
+        settings: what it plays with, as its library says it.
+        play: returns the arms [T] that it drew and the CPU seconds that it took.
+    """
+
+    name: str
+    library: str
+    settings: str
+    play: Callable[[Game], tuple[Arms, float]]
+
+    @property
+    def missing(self) -> str | None:
+        """What to do where the library is not installed; None where it is."""
+        if importlib.util.find_spec(self.library) is not None:
+            return None
+        return f"{self.library} is not installed (pip install 'neucb[peers]')"
+
+    @property
+    def version(self) -> str:
+        """Version of the library."""
+        return library_version(self.library) or "unknown"
 
 
-def _coba(
-    x: NDArray[np.float32], y: NDArray[np.int64], arms: int, timing: dict[str, float]
-) -> NDArray[np.int64]:
-    """Play rows with coba's SquareCB, its defaults: quadratic features, Vowpal Wabbit behind it."""
+def vowpal(name: str, options: str) -> Peer:
+    """Return Vowpal Wabbit with a linear learner per arm and these options; the arms are its predictions."""
+
+    def play(game: Game) -> tuple[Arms, float]:
+        import vowpalwabbit
+
+        with tempfile.TemporaryDirectory() as folder:
+            data, out = Path(folder, "rows.txt"), Path(folder, "played.txt")
+            with data.open("w", encoding="utf-8") as file:
+                for row, label in zip(game.x, game.y, strict=True):
+                    words = " ".join(f"{j}:{row[j]:.6g}" for j in np.flatnonzero(row))
+                    file.write(f"{label + 1} | {words}\n")
+            files = f"--quiet --random_seed {game.seed} -d {data} -p {out}"
+            before = time.process_time()
+            vowpalwabbit.Workspace(f"--cbify {game.arms} {options} {files}").finish()
+            seconds = time.process_time() - before
+            played = [int(float(line.split()[0])) - 1 for line in out.read_text().splitlines()]
+        return np.array(played, np.int64), seconds
+
+    return Peer(name, "vowpalwabbit", f"--cbify K {options}", play)
+
+
+def _coba(game: Game) -> tuple[Arms, float]:
+    """Play coba's SquareCB: quadratic features, Vowpal Wabbit behind it."""
     from coba.learners import VowpalSquarecbLearner
     from coba.safety import SafeLearner
 
-    learner = SafeLearner(VowpalSquarecbLearner())
-    actions = [str(a) for a in range(arms)]
-    contexts = [{f"x{j}": float(row[j]) for j in np.flatnonzero(row)} for row in x]
-    played = np.empty(len(x), np.int64)
-    started = time.process_time()
+    learner = SafeLearner(VowpalSquarecbLearner(seed=game.seed), seed=game.seed)
+    actions = [str(a) for a in range(game.arms)]
+    contexts = [{f"x{j}": float(row[j]) for j in np.flatnonzero(row)} for row in game.x]
+    y, played = game.y, np.empty(game.rounds, np.int64)
+    before = time.process_time()
     for t, context in enumerate(contexts):
         action, probability, extra = learner.predict(context, actions)
         played[t] = int(action)
         learner.learn(context, action, float(y[t] == played[t]), probability, **extra)
-    timing["cpu"] = time.process_time() - started
-    return played
+    return played, time.process_time() - before
 
 
-def _mabwiser(
-    x: NDArray[np.float32], y: NDArray[np.int64], arms: int, timing: dict[str, float]
-) -> NDArray[np.int64]:
-    """Play rows with mabwiser's LinUCB, alpha 0.1, told of every round at once."""
+def _contextualbandits(game: Game) -> tuple[Arms, float]:
+    """Play contextualbandits' LinUCB, told of every round at once."""
+    from contextualbandits.online import LinUCB
+
+    player = LinUCB(game.arms, random_state=game.seed + 1)  # it takes no 0
+    x, y, played = game.x, game.y, np.empty(game.rounds, np.int64)
+    before = time.process_time()
+    for t in range(game.rounds):
+        row = x[t : t + 1]
+        played[t] = player.predict(row)[0]
+        player.partial_fit(row, played[t : t + 1], np.array([float(y[t] == played[t])]))
+    return played, time.process_time() - before
+
+
+def _mabwiser(game: Game) -> tuple[Arms, float]:
+    """Play mabwiser's LinUCB, told of every round at once."""
     from mabwiser.mab import MAB, LearningPolicy
 
-    player = MAB(list(range(arms)), LearningPolicy.LinUCB(alpha=0.1), seed=SEED)
-    x = x.astype(np.float64)
-    played = np.empty(len(x), np.int64)
-    started = time.process_time()
-    for t in range(len(x)):
+    player = MAB(list(range(game.arms)), LearningPolicy.LinUCB(alpha=0.1), seed=game.seed)
+    x, y, played = game.x.astype(np.float64), game.y, np.empty(game.rounds, np.int64)
+    before = time.process_time()
+    for t in range(game.rounds):
         row = x[t : t + 1]
         played[t] = player.predict(row) if t else 0
         learn = player.partial_fit if t else player.fit
         learn([int(played[t])], [float(y[t] == played[t])], row)
-    timing["cpu"] = time.process_time() - started
-    return played
+    return played, time.process_time() - before
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        vowpal("vw-squarecb", "--cb_explore_adf --squarecb"),
+        vowpal("vw-epsilon", "--cb_explore_adf --epsilon 0.05"),
+        Peer("coba-squarecb", "coba", "VowpalSquarecbLearner()", _coba),
+        Peer("contextualbandits-linucb", "contextualbandits", "LinUCB()", _contextualbandits),
+        Peer("mabwiser-linucb", "mabwiser", "LinUCB(alpha=0.1)", _mabwiser),
+    )
+}
+
+
+def find_peer(name: str) -> Peer:
+    """Return the peer of a name, or Vowpal Wabbit with options of the user's own: "vw:--cb_explore_adf -l 1".
+
+    Raises:
+        InputError: there is none.
+    """
+    if name.startswith(VOWPAL):
+        options = name.removeprefix(VOWPAL).strip()
+        if not options.startswith("-"):
+            raise InputError(f"after {VOWPAL} come options, like {VOWPAL}--cb_explore_adf, not '{options}'")
+        return vowpal(name, options)
+    if name not in PEERS:
+        raise unknown_name("peer", name, PEERS)
+    return PEERS[name]

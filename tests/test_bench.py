@@ -124,7 +124,7 @@ def test_the_command_prints_what_it_measured(
     assert found["sources"] == {"covertype": "bundled"}
     rows = {row["contender"]: row for row in found["rows"] if row["table"] == "speed"}
     ours, *peers = (
-        row for row in found["peers"] if row["peer"] in ("neucb: kl", "vowpalwabbit: SquareCB, linear")
+        row for row in found["peers"] if row["peer"] in ("neucb: kl", "vowpalwabbit: vw-squarecb")
     )
     assert 0 < ours["mistakes"] < ours["rounds"] == 2000
     assert all("note" in one or 0 < one["mistakes"] < 2000 for one in peers)

@@ -16,6 +16,7 @@ from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
 from neucb.cli.diagnose import diagnose
 from neucb.cli.messages import fail, show_warning
+from neucb.cli.peers import peers
 from neucb.cli.plot import plot
 from neucb.cli.report import report
 from neucb.cli.results import results
@@ -37,6 +38,7 @@ app.command()(results)
 app.command()(report)
 app.command()(agents)
 app.command()(bench)
+app.command()(peers)
 app.command()(diagnose)
 app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")
 
