@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from neucb.errors import InputError
 from neucb.log import log_spaced
-from neucb.theory.growth import Fit, Law, fit, growth, growth_of, winner
+from neucb.theory.growth import growth, growth_of, winner
+from neucb.theory.laws import Fit, Law, fit
 
 ROUNDS = log_spaced(10_000)
 T = ROUNDS.astype(np.float64)
@@ -84,6 +85,13 @@ def test_one_seed_cannot_tell() -> None:
     found = growth(ROUNDS, CURVES["log"](T)[:, None], resamples=3)
     assert (found.preferred, found.interval) == ("undecided", None)
     assert "one seed" in found.sentence
+
+
+def test_a_curve_that_no_longer_grows_has_no_shares_of_growth() -> None:
+    with np.errstate(all="raise"):
+        found = growth(ROUNDS, np.minimum(T[:, None], [[40.0, 41.0]]), resamples=5)
+    assert np.isnan(list(found.errors.values())).all()
+    assert found.fits["log"].b > 0.0
 
 
 def test_the_law_with_more_constants_wins_by_a_margin_only() -> None:

@@ -251,6 +251,10 @@ def test_bounds_are_for_regret() -> None:
 
 def test_gauges_are_those_logged() -> None:
     np.testing.assert_allclose(drawn(figure_of("propensity"), 1, "linucb")[1], 0.515)
+    near = made_up_log(["a"], ["d"])
+    near["propensity"] = 1.0 - 0.2 * (near["seed"] == 0)  # mean .95, sd .1, half the interval .159
+    band = draw(near, "propensity").axes[0].collections[0].get_paths()[0].get_extents()
+    assert (band.y0, band.y1) == (pytest.approx(0.95 - 3.1824 * 0.05, abs=1e-4), 1.0)
     spread = figure_of("spread")
     np.testing.assert_allclose(drawn(spread, 0, "sq-perturbed")[1], 0.0215 * np.sqrt(ROUNDS))
     assert "linucb" not in {str(line.get_label()) for line in spread.axes[0].get_lines()}

@@ -102,11 +102,11 @@ def print_diagnosis(found: Diagnosis) -> None:
     )
     table = Table()
     for column in ("lambda", "dimension", "grows like", "UCB bound", "regret", "TS, C = 1", "regret"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for one in found.ridges:
         table.add_row(
             f"{one.ridge:g}",
-            f"{one.dimension[-1]:,.1f}" + (f" ± {one.error:.1%}" if one.error else ""),
+            f"{one.dimension[-1]:,.1f}" + (f" ± {one.error * one.dimension[-1]:,.1f}" if one.error else ""),
             f"T^{one.power:.2f}",
             f"{one.ucb_bound[-1]:,.0f}",
             f"{one.ucb_regret[-1]:,.0f}",

@@ -36,6 +36,7 @@ class Curve:
         half: [n], half the width of its interval; NaN for one seed.
         seeds: how many; 0 for a line that stands beside the competitors.
         linestyle: of such a line.
+        most: what the figure cannot exceed, nor its interval.
     """
 
     label: str
@@ -44,6 +45,12 @@ class Curve:
     half: NDArray[np.float64]
     seeds: int
     linestyle: Any = "-"
+    most: float = np.inf
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """Upper end of the interval [n], NaN for one seed."""
+        return np.minimum(self.y + self.half, self.most)
 
 
 def line(label: str, x: NDArray[Any], y: NDArray[Any], linestyle: Any) -> Curve:
@@ -148,9 +155,11 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
             linewidth=1.2,
             label=curve.label,
         )
-        low, high = curve.y - curve.half, curve.y + curve.half
         if np.isfinite(curve.half).all():
-            axes.fill_between(curve.x, low, high, color=style.color, alpha=0.18 if few else 0.07, linewidth=0)
+            low = curve.y - curve.half
+            axes.fill_between(
+                curve.x, low, curve.high, color=style.color, alpha=0.18 if few else 0.07, linewidth=0
+            )
         ends.append(End(curve.label, float(curve.y[-1]), style))
     set_x(axes, x, max(float(curve.x[-1]) for curve in curves))
     axes.set_ylim(min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves))
@@ -167,7 +176,7 @@ def top(curves: Sequence[Curve]) -> float:
     if median > 0.0:
         shown = min(shown, OFF_SCALE * median)
     held = [curve for curve in curves if curve.y[-1] <= shown]
-    peak = max((float(np.nanmax(curve.y + np.nan_to_num(curve.half))) for curve in held), default=shown)
+    peak = max((float(np.nanmax(np.fmax(curve.y, curve.high))) for curve in held), default=shown)
     return 1.05 * peak if peak > 0.0 else 1.0
 
 

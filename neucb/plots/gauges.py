@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from neucb.errors import InputError
@@ -19,7 +20,8 @@ TITLES = {
     "distance": "distance from the start",
 }
 NOTES = {
-    "propensity": "Propensity: the probability with which the played arm was drawn, mean over rounds 1 to t.",
+    "propensity": "Propensity: the probability with which the played arm was drawn, mean over rounds 1 to t; "
+    "intervals end at 1.",
     "spread": "Spread: root mean square of the perturbation's offsets after round t.",
     "distance": "Distance: |theta - theta_0| of the network after round t.",
 }
@@ -39,6 +41,8 @@ def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
     panels = [
         (name, [curve for curve in curves if curve.y.any()]) for name, _, curves in curves_of(frame, gauge)
     ]
+    if gauge == "propensity":
+        panels = [(name, [replace(curve, most=1.0) for curve in curves]) for name, curves in panels]
     panels = [(name, curves) for name, curves in panels if curves]
     if not panels:
         raise InputError(f"'{gauge}' is 0 in all these runs")

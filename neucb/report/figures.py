@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neucb.plots.style import write_svg
+from neucb.report.compact import compact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,17 +26,16 @@ class Drawing:
     svg: str
 
 
-def drawing(figure: Figure, title: str, name: str) -> Drawing:
-    """Return a figure as SVG for a page.
+class Drawings:
+    """Makes the drawings of one page, which share their glyphs and no other name."""
 
-    Args:
-        figure: to draw.
-        title: in words.
-        name: of letters, unique in the page; all identifiers of the figure begin with it.
-    """
-    stream = io.BytesIO()
-    write_svg(figure, stream)
-    text = stream.getvalue().decode("utf-8")
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
-    return Drawing(title, text)
+    def __init__(self) -> None:
+        self._count = 0
+        self._glyphs: set[str] = set()
+
+    def make(self, figure: Figure, title: str) -> Drawing:
+        """Return a figure as SVG; `title` says in words what it shows."""
+        stream = io.BytesIO()
+        write_svg(figure, stream)
+        self._count += 1
+        return Drawing(title, compact(stream.getvalue().decode("utf-8"), f"f{self._count}", self._glyphs))

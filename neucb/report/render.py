@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.errors import InputError
 from neucb.plots import draw
 from neucb.plots.competitors import learners
-from neucb.report.figures import Drawing, drawing
+from neucb.report.figures import Drawing, Drawings
 from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
 from neucb.report.table import Table
@@ -73,20 +73,21 @@ def _counts(frame: pd.DataFrame, logs: int) -> str:
 def _sections(
     frame: pd.DataFrame, manifests: Manifests, progress: Callable[[], object]
 ) -> list[tuple[str, list[Part]]]:
+    page = Drawings()
     return [
         ("Summary", [_if_allowed(summary_table, frame)]),
-        ("Regret, data set by data set", _curves(frame, "regret", progress)),
-        ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
-        ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
-        ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
-        ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),
+        ("Regret, data set by data set", _curves(page, frame, progress)),
+        ("Regret against L*", [_figure(page, frame, "lstar", "Regret against L*", bounds=True)]),
+        ("Normalised regret", [_figure(page, frame, "normalized", "Normalised regret")]),
+        ("Ranks", [_figure(page, frame, "ranks", "Average ranks and the critical difference")]),
+        ("Wins and losses", [_figure(page, frame, "winloss", "Wins minus losses")]),
         ("Tests over data sets", [_if_allowed(datasets_table, frame)]),
         ("Tests over seeds", [_if_allowed(pairs_table, frame)]),
         ("Growth of regret", [_if_allowed(lambda rows: growth_table(rows, progress), frame)]),
         ("Ablation", [_if_allowed(ablation_table, frame)]),
-        ("Regression loss", [_figure(frame, "regression", "Regression loss")]),
-        ("Propensities", [_figure(frame, "propensity", "Mean propensity of the played arms")]),
-        ("Perturbation", [_figure(frame, "spread", "Spread of the perturbation")]),
+        ("Regression loss", [_figure(page, frame, "regression", "Regression loss")]),
+        ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
+        ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),
         ("Data", [provenance_table(manifests)]),
         ("Versions", [versions_table(manifests)]),
@@ -100,16 +101,16 @@ def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> P
         return f"Not shown: {error}."
 
 
-def _figure(frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
+def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
-        return drawing(draw(frame, kind, **options), title, kind)
+        return page.make(draw(frame, kind, **options), title)
     except InputError as error:
         return f"Not shown: {error}."
 
 
-def _curves(frame: pd.DataFrame, kind: str, progress: Callable[[], object]) -> list[Part]:
+def _curves(page: Drawings, frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
     parts: list[Part] = []
-    for i, (name, rows) in enumerate(frame.groupby("dataset", sort=False)):
+    for name, rows in frame.groupby("dataset", sort=False):
         progress()
-        parts.append(drawing(draw(rows, kind, bounds=True), f"Regret on {name}", f"{kind}{i}"))
+        parts.append(page.make(draw(rows, "regret", bounds=True), f"Regret on {name}"))
     return parts

@@ -49,11 +49,11 @@ def number(value: float, form: str = ",.1f", *, strong: bool = False) -> Cell:
     """Return a cell of a number, empty for NaN."""
     if not np.isfinite(value):
         return Cell("", float("inf"))
-    return Cell(format(value, form), float(value), strong)
+    return Cell(format(value, form), float(f"{value:.6g}"), strong)
 
 
 def p_value(value: float) -> Cell:
     """Return a cell of a p-value; set off where it is below 0.05."""
     if not np.isfinite(value):
         return Cell("", float("inf"))
-    return Cell("< 0.0001" if value < 1e-4 else f"{value:.4f}", float(value), value < 0.05)
+    return Cell("< 0.0001" if value < 1e-4 else f"{value:.4f}", float(f"{value:.6g}"), value < 0.05)

@@ -11,7 +11,8 @@ from neucb.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Table, number, p_value, words
 from neucb.statistics import final_scores, holm, paired_t, t_half_width
-from neucb.theory.growth import LAWS, WORDS, Growth, growth_of
+from neucb.theory.growth import Growth, growth_of
+from neucb.theory.laws import LAWS, WORDS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,39 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.errors import InputError
+from neucb.theory.laws import LAWS, WORDS, Fit, Law, fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Law = Literal["log", "sqrt", "power"]
 Array = NDArray[np.float64]
 
-LAWS: tuple[Law, ...] = ("log", "sqrt", "power")
-WORDS: dict[str, str] = {"log": "log t", "sqrt": "sqrt t", "power": "t^alpha"}
 RESAMPLES = 200
 WINS = 0.9  # share of the resamples that a law must win
-GRID = np.linspace(-1.0, 2.0, 32)  # of alpha; 0 is not on it
 MARGIN = 0.5  # t^alpha wins where its squared error is below this share of the best simple law's
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A law with its constants; `at` evaluates it.
-
-    Attributes:
-        law: which.
-        a: offset; b: factor, of log t, sqrt t or (t^alpha - 1) / alpha.
-        alpha: the exponent of "power"; 0 stands for its limit, the logarithm.
-    """
-
-    law: Law
-    a: float
-    b: float
-    alpha: float
-
-    def at(self, rounds: NDArray[Any]) -> Array:
-        """Return the curve [n] at rounds [n] >= 1."""
-        return self.a + self.b * _basis(self.law, np.asarray(rounds, dtype=np.float64), self.alpha)
 
 
 @dataclass(frozen=True)
@@ -61,7 +38,7 @@ class Growth:
         interval: bootstrap 95 % interval of alpha over seeds; None for one seed.
         shares: share of the resamples that each law wins.
         errors: root mean squared error of each law's prediction of the mean curve's later half, as a
-            share of the curve's growth over that half.
+            share of the curve's growth over that half; NaN where it does not grow.
         fits: each law fitted to all rounds of the mean curve.
         seeds: number of seeds.
         rounds: T.
@@ -121,12 +98,13 @@ def growth(
     best = max(LAWS, key=lambda law: shares[law])
     decided = replicas > 1 and shares[best] >= WINS
     fits = {law: fit(law, t, mean) for law in LAWS}
+    grown = abs(float(mean[-1] - mean[~later][-1])) or np.nan
     return Growth(
         preferred=best if decided else "undecided",
         alpha=fits["power"].alpha,
         interval=None if interval is None else (interval[0], interval[1]),
         shares=shares,
-        errors=prediction_errors(t, mean, later),
+        errors={law: error / grown for law, error in prediction_errors(t, mean, later).items()},
         fits=fits,
         seeds=replicas,
         rounds=int(t[-1]),
@@ -139,32 +117,11 @@ def growth_of(frame: pd.DataFrame, column: str = "regret") -> Growth:
     return growth(table.index.to_numpy(), table.to_numpy())
 
 
-def fit(law: Law, rounds: Array, curve: Array) -> Fit:
-    """Fit one law to a curve [n] by least squares."""
-    if law != "power":
-        a, b, _ = _line(_basis(law, rounds, 0.0), curve)
-        return Fit(law, a, b, 0.0)
-    from scipy.optimize import minimize_scalar
-
-    # Given alpha the rest is linear. A coarse grid first: the error need not have one minimum only.
-    near = int(np.argmin(_grid_errors(rounds, curve)))
-    bounds = (GRID[max(near - 1, 0)], GRID[min(near + 1, len(GRID) - 1)])
-    found = minimize_scalar(
-        lambda alpha: _line(_basis("power", rounds, alpha), curve)[2],
-        bounds=bounds,
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    alpha = float(found.x)
-    a, b, _ = _line(_basis("power", rounds, alpha), curve)
-    return Fit("power", a, b, alpha)
-
-
 def prediction_errors(rounds: Array, curve: Array, later: NDArray[np.bool_]) -> dict[Law, float]:
     """Return the error of every law, fitted to the rounds before, in predicting the later ones.
 
-    Root mean squared error of the increments since the last round before, over the true increment
-    at T: a common offset that has built up by then is no matter of growth.
+    Root mean squared error of the increments since the last round before: a common offset that has
+    built up by then is no matter of growth.
 
     Args:
         rounds: [n].
@@ -173,12 +130,11 @@ def prediction_errors(rounds: Array, curve: Array, later: NDArray[np.bool_]) -> 
     """
     last = int(np.flatnonzero(~later)[-1])
     true = curve[later] - curve[last]
-    scale = max(abs(float(true[-1])), np.finfo(np.float64).tiny)
     errors: dict[Law, float] = {}
     for law in LAWS:
         fitted = fit(law, rounds[~later], curve[~later]).at(rounds)
         error = fitted[later] - fitted[last] - true
-        errors[law] = float(np.sqrt(np.square(error).mean())) / scale
+        errors[law] = float(np.sqrt(np.square(error).mean()))
     return errors
 
 
@@ -201,30 +157,3 @@ def _bootstrap(
         wins[winner(prediction_errors(rounds, mean, later))] += 1
         alphas[i] = fit("power", rounds, mean).alpha
     return {law: count / resamples for law, count in wins.items()}, alphas
-
-
-def _basis(law: Law, rounds: Array, alpha: float) -> Array:
-    """Return log t, sqrt t or (t^alpha - 1) / alpha, whose limit at alpha = 0 is log t."""
-    if law == "sqrt":
-        return np.sqrt(rounds)
-    log = np.log(rounds)
-    if law == "log" or abs(alpha) < 1e-9:
-        return log
-    return np.asarray(np.expm1(alpha * log) / alpha, dtype=np.float64)
-
-
-def _grid_errors(rounds: Array, curve: Array) -> Array:
-    """Return the squared error of the best line for every alpha of GRID."""
-    basis = np.expm1(GRID[:, None] * np.log(rounds)) / GRID[:, None]
-    centred, target = basis - basis.mean(1, keepdims=True), curve - curve.mean()
-    explained = np.square(centred @ target) / np.square(centred).sum(1)
-    return np.asarray(target @ target - explained, dtype=np.float64)
-
-
-def _line(x: Array, y: Array) -> tuple[float, float, float]:
-    """Return a, b of the least-squares line y = a + b x, and its squared error."""
-    mean = x.mean()
-    centred, target = x - mean, y - y.mean()
-    b = float(centred @ target / (centred @ centred))
-    error = target - b * centred
-    return float(y.mean() - b * mean), b, float(error @ error)
