@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,11 @@ import pytest
 import neucb
 from neucb.errors import NeucbError
 from neucb.runner import prepare
+from neucb.sweeps.data import Data
+from neucb.sweeps.execute import local
 from neucb.sweeps.play import Failure
+from neucb.sweeps.reading import parse_spec
+from neucb.sweeps.sweep import Report, sweep
 from tests.test_sweep import QUICK, QUICK_RUNS, ended, play
 
 # Enough rounds that a signal comes in the middle: about 2 s of one core in 16 batches.
@@ -169,6 +174,21 @@ def test_a_sweep_that_is_killed_goes_on(how: signal.Signals, spec: str, tmp_path
     after = stored(folder)
     assert all(after[name] == content for name, content in before.items())  # those without manifest too
     assert neucb.load_results(folder).attrs["missing"] == []
+
+
+def test_no_thread_is_left_when_a_sweep_ends_early(tmp_path: Path) -> None:
+    """Threads that still play while the interpreter shuts down may abort the process, in C++ code."""
+    before = threading.active_count()
+
+    def interrupt(report: Report) -> None:
+        if report.played:
+            raise KeyboardInterrupt
+
+    experiment = parse_spec(LONG.replace("rounds = 3000", "rounds = 8000"))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(experiment, tmp_path, lambda tasks: local(tasks, 2), Data(), progress=interrupt)
+    assert threading.active_count() == before
+    assert len(stored(tmp_path)) == 1
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,7 @@ class Task:
     cost: float
 
 
-Played = Iterator[tuple[Task, Outcome]]
+Played = Generator[tuple[Task, Outcome], None, None]
 Workers = Callable[[Sequence[Task]], Played]
 
 
@@ -72,7 +74,7 @@ def local(tasks: Sequence[Task], jobs: int) -> Played:
             yield task, play_batch(task.batch, task.data)
         return
     yield from _surviving(torch, backend="loky", n_jobs=jobs)
-    yield from _parallel(compiled, backend="threading", n_jobs=jobs)
+    yield from _threads(compiled, jobs)
 
 
 def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
@@ -105,6 +107,29 @@ def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
         raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
     with client, parallel_config(backend="dask", client=client):
         yield from _surviving(ordered(tasks))
+
+
+def _threads(tasks: Sequence[Task], jobs: int) -> Played:
+    """Play tasks in threads of this process, none of which is left when this ends, however it does.
+
+    A thread that still ran C++ code while the interpreter shuts down would abort the process.
+    """
+    left = iter(tasks)
+    stop = threading.Event()
+    play = partial(play_batch, wanted=lambda: not stop.is_set())
+    with ThreadPoolExecutor(jobs) as pool:
+        running: dict[Future[Outcome], Task] = {}
+        try:
+            while True:
+                for task in islice(left, jobs + 1 - len(running)):
+                    running[pool.submit(play, task.batch, task.data)] = task
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _parallel(tasks: Sequence[Task], **options: Any) -> Played:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from neucb.environments.make import EnvironmentOptions
+    from neucb.loop import Progress
 
 MEMORY = 1e9  # bytes that the runs of a batch may keep at a time
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
@@ -62,7 +63,13 @@ class Outcome:
     passing: bool = False
 
 
-def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
+class Abandoned(BaseException):
+    """Ends a batch in the middle, when nobody waits for its outcome any more."""
+
+
+def play_batch(
+    batch: Batch, data: Encoded | str, threads: int = 1, wanted: Callable[[], bool] | None = None
+) -> Outcome:
     """Play a batch.
 
     A replica's numbers do not depend on its neighbours, so that where a run fails the others are
@@ -73,7 +80,16 @@ def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
         batch: the runs.
         data: their table, or the name of one.
         threads: of the compiled engine.
+        wanted: asked while the batch is played whether to go on.
+
+    Raises:
+        Abandoned: the batch is not wanted any more.
     """
+
+    def check(_: int) -> None:
+        if wanted is not None and not wanted():
+            raise Abandoned
+
     outcome = Outcome()
     started = time.perf_counter()
     if not isinstance(data, str) and not data.contexts.flags.writeable:
@@ -82,16 +98,16 @@ def play_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Outcome:
     runs = len(batch.seeds)
     together = max(int(MEMORY // memory(batch, data)), 1)
     for first in range(0, runs, together):
-        _play(batch.part(first, min(first + together, runs)), data, threads, outcome)
+        _play(batch.part(first, min(first + together, runs)), data, threads, outcome, check)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome) -> None:
+def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome, check: Progress) -> None:
     runs = len(batch.seeds)
     try:
         job = prepare_batch(batch, data, threads)
-        job.play()
+        job.play(check)
     except Exception as error:
         if runs == 1:
             known = isinstance(error, NeucbError)
@@ -101,8 +117,8 @@ def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome) -> 
             )
             outcome.passing |= not known
             return
-        _play(batch.part(0, runs // 2), data, threads, outcome)
-        _play(batch.part(runs // 2, runs), data, threads, outcome)
+        _play(batch.part(0, runs // 2), data, threads, outcome, check)
+        _play(batch.part(runs // 2, runs), data, threads, outcome, check)
         return
     outcome.tables.append(tidy(batch, job))
     outcome.played += job.log.round * runs

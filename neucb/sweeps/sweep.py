@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,14 +146,15 @@ class _Sweep:
                 del missing[name]
         self._show()
         tasks = self._tasks(missing)
-        for task, outcome in self.workers(tasks):
-            data = self.prints[task.batch.world.dataset.name]
-            assert not isinstance(data, str)
-            self.store.write(task.name, task.batch, data, outcome)
-            self.report.failures += outcome.failures
-            self.report.played += len(task.batch.seeds)
-            self.report.rounds += outcome.played
-            self._show()
+        with closing(self.workers(tasks)) as played:
+            for task, outcome in played:
+                data = self.prints[task.batch.world.dataset.name]
+                assert not isinstance(data, str)
+                self.store.write(task.name, task.batch, data, outcome)
+                self.report.failures += outcome.failures
+                self.report.played += len(task.batch.seeds)
+                self.report.rounds += outcome.played
+                self._show()
 
     def _found(self, name: str, batch: Batch) -> bool:
         if self.store.damaged(name):
