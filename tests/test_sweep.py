@@ -18,9 +18,11 @@ from neucb import cli
 from neucb.log import FIGURES
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
+from neucb.sweeps.load import load_times
 from neucb.sweeps.reading import parse_spec
 from neucb.sweeps.spec import Experiment
 from neucb.sweeps.sweep import Report, sweep
+from neucb.sweeps.table import times_table
 
 SPEC = """
 [experiment]
@@ -160,6 +162,40 @@ def test_the_manifest_says_what_was_played(played: Path) -> None:
     assert content["configuration"]["settings"]["gamma"] == [10.0, 100.0] * 4
     assert content["environment"]["rows"] == 178
     assert content["versions"]["numpy"]
+
+
+def test_times_are_those_of_playing(
+    played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wall-clock and processor time per batch; the table is per run and 10,000 rounds."""
+    times = load_times(played)
+    assert len(times) == len(list(played.glob("*.parquet")))
+    assert times["rounds"].sum() == 120 * RUNS
+    assert (times["cpu_seconds"] > 0).all()
+    assert (times["cpu_seconds"] < times["seconds"] + 0.05).all()  # one thread cannot take more
+    (path, *_) = played.glob("_kl_wine_tuning*.json")
+    content = json.loads(path.read_text())
+    assert content["playing"]["threads"] == 1
+    assert content["playing"]["seconds"] <= content["seconds"]
+    made = pd.DataFrame(
+        [("a", "torch", 1, 2_000, 4.0), ("a", "torch", 1, 5_000, 1.0), ("b", "compiled", 1, 40_000, 2.0)],
+        columns=["label", "engine", "threads", "rounds", "cpu_seconds"],
+    )
+    table = times_table(made)
+    assert table.to_numpy().tolist() == [
+        ["b", "compiled", 1, 1, 0.5, 0.5, 0.5],
+        ["a", "torch", 2, 1, 11, 2, 20],
+    ]
+    monkeypatch.setattr(
+        sys, "argv", ["neucb", "results", str(played), "--times", "--export", f"{tmp_path}/t.tex"]
+    )
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    assert done.value.code == 0
+    assert "per 10,000 rounds" in capsys.readouterr().out
+    lines = (tmp_path / "t.tex").read_text().splitlines()
+    assert lines[2] == r"agent & engine & batches & threads & median & least & greatest \\"
+    assert {line.split(" & ")[0] for line in lines[4:7]} == {"kl", "epsilon", "uniform"}
 
 
 def test_the_command(

@@ -13,6 +13,8 @@ from neucb.errors import InputError, NeucbError
 if TYPE_CHECKING:
     import pandas as pd
 
+TIMES = "seconds of the processor per 10,000 rounds of a run"
+
 
 def results(
     path: Annotated[Path, typer.Argument(help="Folder of an experiment, as `neucb sweep` prints it.")],
@@ -22,20 +24,25 @@ def results(
     rows: Annotated[
         Path | None, typer.Option(help="Also write all rows, a run and round each, to this .csv file.")
     ] = None,
+    times: Annotated[
+        bool, typer.Option("--times", help="The table is of what a run of every agent takes, not of regret.")
+    ] = False,
 ) -> None:
     """Show mean regret of every agent on every data set of a sweep; name what failed and what is missing."""
-    from neucb.sweeps.load import load_results
-    from neucb.sweeps.table import regret_table, shown, to_latex
+    from neucb.sweeps.load import load_results, load_times
+    from neucb.sweeps.table import regret_table, shown, shown_times, times_table, to_latex, to_tabular
 
     if export is not None and export.suffix not in (".csv", ".tex"):
         raise InputError(f"--export takes a .csv or .tex file, not {export}")
     if rows is not None and rows.suffix != ".csv":
         raise InputError(f"--rows takes a .csv file, not {rows}")
     frame = load_results(path)
-    table = regret_table(frame)
-    _print(shown(table), path)
+    table = times_table(load_times(path)) if times else regret_table(frame)
+    words = shown_times(table) if times else shown(table)
+    _print(words, f"{path.name}: {TIMES if times else 'cumulative regret'}")
     if export is not None:
-        _write(export, to_latex(table) if export.suffix == ".tex" else table.to_csv(index=False))
+        latex = to_tabular(words) if times else to_latex(table)
+        _write(export, latex if export.suffix == ".tex" else table.to_csv(index=False))
     if rows is not None:
         _write(rows, frame.to_csv(index=False))
     failures = frame.attrs["failures"]
@@ -54,12 +61,12 @@ def _write(path: Path, text: str) -> None:
     print(f"written: {path}")
 
 
-def _print(table: pd.DataFrame, path: Path) -> None:
+def _print(table: pd.DataFrame, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    words = {"data set", "agent", "order"}
-    grid = Table(title=f"{path.name}: cumulative regret", title_justify="left")
+    words = {"data set", "agent", "order", "engine"}
+    grid = Table(title=title, title_justify="left")
     for name in table.columns:
         grid.add_column(name, justify="left" if name in words else "right")
     for row in table.itertuples(index=False):

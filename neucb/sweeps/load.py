@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
 from neucb.sweeps.play import hyper_parameters
@@ -12,6 +12,8 @@ from neucb.sweeps.store import PLAN, Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
@@ -36,11 +38,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
 
     folder = Path(path)
     store = Store(folder)
-    plan = store.read_json(PLAN)
-    if plan is None:
-        below = sorted(one.parent.name for one in folder.glob(f"*/{PLAN}"))
-        hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
-        raise InputError(f"{folder} is no folder of a sweep{hint}")
+    plan = _plan(store)
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
     unplayed = list(plan.get("unplayed", ()))
@@ -66,3 +64,38 @@ def load_results(path: str | Path) -> pd.DataFrame:
     frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing
     return frame
+
+
+def load_times(path: str | Path) -> pd.DataFrame:
+    """Return what playing took, one row per batch of a sweep in which something was played.
+
+    Columns: label, agent, dataset, purpose, engine, rounds (of all runs together), seconds (wall clock)
+    and cpu_seconds (of the processor), loading and compiling excluded, and threads.
+
+    Args:
+        path: the folder of an experiment.
+
+    Raises:
+        InputError: there are no results of a sweep.
+    """
+    import pandas as pd
+
+    store = Store(Path(path))
+    rows = []
+    for name in _plan(store)["batches"]:
+        content = store.read_json(store.manifest(name).name) or {}
+        if content.get("rounds_played") and "playing" in content:  # former versions kept no times
+            wanted = content["configuration"]
+            row = {key: wanted[key] for key in ("label", "agent", "purpose")}
+            row |= {"dataset": wanted["world"]["dataset"]["name"], "engine": content["engine"]}
+            rows.append({**row, "rounds": content["rounds_played"], **content["playing"]})
+    return pd.DataFrame(rows, columns=TIMES)
+
+
+def _plan(store: Store) -> dict[str, Any]:
+    plan = store.read_json(PLAN)
+    if plan is None:
+        below = sorted(one.parent.name for one in store.folder.glob(f"*/{PLAN}"))
+        hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
+        raise InputError(f"{store.folder} is no folder of a sweep{hint}")
+    return plan

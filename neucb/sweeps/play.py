@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from neucb.environments.make import EnvironmentOptions
     from neucb.loop import Progress
 
+THREADS = 1  # that play a batch; others play other batches
 MEMORY = 1e9  # bytes that the runs of a batch may keep at a time
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
 
@@ -43,6 +44,15 @@ class Failure:
 
 
 @dataclass
+class Playing:
+    """What rounds took: wall-clock time, time of the processor, and the number of threads that played."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    threads: int = THREADS
+
+
+@dataclass
 class Outcome:
     """What playing a batch gave.
 
@@ -52,6 +62,7 @@ class Outcome:
         about: engine, environment, rounds.
         played: rounds of all runs together.
         seconds: that the batch took.
+        playing: seconds of the runs that succeeded, loading and compiling excluded.
         passing: whether a failure may not come again, so that the batch is played again next time.
     """
 
@@ -60,6 +71,7 @@ class Outcome:
     about: dict[str, Any] = field(default_factory=dict)
     played: int = 0
     seconds: float = 0.0
+    playing: Playing = field(default_factory=Playing)
     passing: bool = False
 
 
@@ -67,9 +79,7 @@ class Abandoned(BaseException):
     """Ends a batch in the middle, when nobody waits for its outcome any more."""
 
 
-def play_batch(
-    batch: Batch, data: Encoded | str, threads: int = 1, wanted: Callable[[], bool] | None = None
-) -> Outcome:
+def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | None = None) -> Outcome:
     """Play a batch.
 
     A replica's numbers do not depend on its neighbours, so that where a run fails the others are
@@ -79,7 +89,6 @@ def play_batch(
     Args:
         batch: the runs.
         data: their table, or the name of one.
-        threads: of the compiled engine.
         wanted: asked while the batch is played whether to go on.
 
     Raises:
@@ -98,16 +107,19 @@ def play_batch(
     runs = len(batch.seeds)
     together = max(int(MEMORY // memory(batch, data)), 1)
     for first in range(0, runs, together):
-        _play(batch.part(first, min(first + together, runs)), data, threads, outcome, check)
+        _play(batch.part(first, min(first + together, runs)), data, outcome, check)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome, check: Progress) -> None:
+def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) -> None:
     runs = len(batch.seeds)
     try:
-        job = prepare_batch(batch, data, threads)
+        job = prepare_batch(batch, data)
+        job.load()
+        began = time.thread_time()
         job.play(check)
+        cpu_seconds = time.thread_time() - began
     except Exception as error:
         if runs == 1:
             known = isinstance(error, NeucbError)
@@ -117,11 +129,13 @@ def _play(batch: Batch, data: Encoded | str, threads: int, outcome: Outcome, che
             )
             outcome.passing |= not known
             return
-        _play(batch.part(0, runs // 2), data, threads, outcome, check)
-        _play(batch.part(runs // 2, runs), data, threads, outcome, check)
+        _play(batch.part(0, runs // 2), data, outcome, check)
+        _play(batch.part(runs // 2, runs), data, outcome, check)
         return
     outcome.tables.append(tidy(batch, job))
     outcome.played += job.log.round * runs
+    outcome.playing.seconds += job.seconds
+    outcome.playing.cpu_seconds += cpu_seconds
     outcome.about = {"engine": job.engine, "environment": job.environment, "rounds": job.log.round}
 
 
@@ -130,7 +144,7 @@ def failure(batch: Batch, run: int, reason: str) -> Failure:
     return Failure(batch.label, batch.world.dataset.name, batch.seeds[run], plain(batch.cell(run)), reason)
 
 
-def prepare_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Run:
+def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
     """Return the runs of a batch, ready to be played."""
     world = batch.world
     late = {key: batch.options[key] for key in ("delay", "batch") if key in batch.options}
@@ -159,7 +173,7 @@ def prepare_batch(batch: Batch, data: Encoded | str, threads: int = 1) -> Run:
     if job.engine == "compiled":
         from neucb.engines.compiled import Compiled
 
-        cast("Compiled", job.player).threads = threads
+        cast("Compiled", job.player).threads = THREADS
     return job
 
 

@@ -126,6 +126,7 @@ class Store:
                 **outcome.about,
                 "rounds_played": outcome.played,
                 "seconds": outcome.seconds,
+                "playing": asdict(outcome.playing),
                 **provenance(),
             }
             self.write_json(self.manifest(name), content)

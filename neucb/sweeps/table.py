@@ -9,6 +9,7 @@ from neucb.summary import confidence_interval
 if TYPE_CHECKING:
     import pandas as pd
 
+PER_ROUNDS = 10_000
 WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 
 
@@ -45,6 +46,26 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values([*WORLD, "regret"], kind="stable").reset_index(drop=True)
 
 
+def times_table(times: pd.DataFrame) -> pd.DataFrame:
+    """Return what a run takes: one row per agent, the fastest first.
+
+    Columns: label, engine, batches, threads that play a batch, then seconds of the processor per 10,000
+    rounds of one run: the median, the least and the greatest of the batches, each the mean of its runs.
+
+    Args:
+        times: as `neucb.sweeps.load.load_times` returns it.
+    """
+    each = times.assign(each=times["cpu_seconds"] / times["rounds"] * PER_ROUNDS)
+    table = each.groupby(["label", "engine"], sort=False).agg(
+        batches=("each", "size"),
+        threads=("threads", "max"),
+        median=("each", "median"),
+        least=("each", "min"),
+        greatest=("each", "max"),
+    )
+    return table.reset_index().sort_values("median", kind="stable", ignore_index=True)
+
+
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table as text: rounded, columns that are the same throughout left out, names in words."""
     import pandas as pd
@@ -68,6 +89,31 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     left_out = {name for name in several if columns[name].nunique() <= 1}
     left_out |= {"setting"} if one_each else set()
     return pd.DataFrame({name: value for name, value in columns.items() if name not in left_out})
+
+
+def shown_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of times as text: three digits that count."""
+    digits = {name: table[name].map("{:#.3g}".format) for name in ("median", "least", "greatest")}
+    return table.assign(**digits).rename(columns={"label": "agent"})
+
+
+def to_tabular(words: pd.DataFrame) -> str:
+    """Return a table of text as a LaTeX tabular: names on the left, figures on the right."""
+    sides = ["l" if name in ("agent", "engine") else "r" for name in words]
+    rows = [list(words), *words.astype(str).to_numpy().tolist()]
+    head, *lines = (" & ".join(map(_escape, row)) + r" \\" for row in rows)
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{''.join(sides)}}}",
+            r"\hline",
+            head,
+            r"\hline",
+            *lines,
+            r"\hline",
+            r"\end{tabular}",
+            "",
+        ]
+    )
 
 
 def to_latex(table: pd.DataFrame) -> str:
