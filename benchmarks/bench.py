@@ -38,6 +38,7 @@ def run_bench(
     import torch
 
     started = time.perf_counter()
+    described = machine()
     seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
     data = {shape.name: rows_of(shape, cache) for shape in shapes}
     groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
@@ -57,7 +58,7 @@ def run_bench(
     finally:
         torch.set_num_threads(threads)
     return {
-        "machine": machine(),
+        "machine": described,
         "sources": {name: encoded.table.source for name, encoded in data.items()},
         "repetitions": repetitions,
         "rows": rows,

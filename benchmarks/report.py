@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from neucb.benchmarks.contenders import cores
 from neucb.provenance import library_version
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 LIBRARIES = ("neucb", "numpy", "numba", "torch", "joblib")
@@ -36,6 +38,7 @@ def machine() -> dict[str, Any]:
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "versions": {name: library_version(name) for name in LIBRARIES},
         "python": platform.python_version(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -48,11 +51,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def show(found: dict[str, Any]) -> None:
+def show(found: dict[str, Any], console: Console) -> None:
     """Print everything."""
-    from rich.console import Console
-
-    console = Console()
     for name, title in TITLES.items():
         rows = [row for row in found["rows"] if row["table"] == name]
         if rows:
@@ -61,12 +61,13 @@ def show(found: dict[str, Any]) -> None:
     console.print(peer_table(found["peers"]))
     described = found["machine"]
     sources = ", ".join(f"{name} {source}" for name, source in found["sources"].items())
-    print(f"rows: {sources}")
-    print(
+    last = (
+        f"rows: {sources}\n"
         f"{described['processor']}, {described['cores']} cores, torch {described['versions']['torch']}, "
         f"numba {described['versions']['numba']}; medians of {found['repetitions']} repetitions, contenders "
         f"in turn; {found['seconds']:.0f} s"
     )
+    console.print(last, soft_wrap=True, highlight=False, markup=False)
 
 
 def by_task(title: str, rows: Sequence[dict[str, Any]]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -112,15 +113,17 @@ def test_stand_ins_have_the_shape_of_the_data() -> None:
 
 
 def test_the_command_prints_what_it_measured(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "QUICK_SECONDS", 0.01)
     monkeypatch.setattr(bench, "QUICK_REPETITIONS", 1)
-    monkeypatch.setattr(sys, "argv", ["neucb", "bench", "--quick", "--json"])
+    monkeypatch.setattr(sys, "argv", ["neucb", "bench", "--quick", "--json", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as done:
         main()
     assert done.value.code == 0
     found = json.loads(capsys.readouterr().out)
+    assert json.loads((tmp_path / "bench.json").read_text()) == found
+    assert "against the plain loop" in (tmp_path / "README.md").read_text()
     assert found["sources"] == {"covertype": "bundled"}
     rows = {row["contender"]: row for row in found["rows"] if row["table"] == "speed"}
     ours, *peers = (

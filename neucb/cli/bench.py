@@ -17,6 +17,9 @@ def bench(
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write bench.json, bench.txt and README.md to this folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
 ) -> None:
     """Measure the speed of the agents against a plain PyTorch loop, on this machine, now.
@@ -24,15 +27,26 @@ def bench(
     Every figure is the median of a few repetitions in which the contenders take turns. Real rows are
     played where they are in the OpenML cache, rows of the same shape elsewhere.
     """
+    from rich.console import Console
+
     from neucb.benchmarks.bench import run_bench
+    from neucb.benchmarks.folder import write_folder
     from neucb.benchmarks.report import show
     from neucb.benchmarks.shapes import find_shapes
+    from neucb.cli.messages import note
     from neucb.cli.progress import steps
+    from neucb.disk import check_writable, explained
 
+    if out is not None:
+        check_writable(out)
     chosen = find_shapes(shapes or ("covertype" if quick else "all"))
     with steps("measuring") as (plan, tick):
         found = run_bench(chosen, openml_cache, quick=quick, plan=plan, tick=tick)
     if as_json:
         print(json.dumps(found))
     else:
-        show(found)
+        show(found, Console())
+    if out is not None:
+        with explained(out):
+            for path in write_folder(found, out):
+                note(f"written: {path}")
