@@ -6,7 +6,6 @@ its agents short names by the entry-point group "neucb.agents", its data sets by
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -25,6 +24,7 @@ from neucb.agents.recipe import Recipe
 from neucb.agents.recipes import RECIPES
 from neucb.environments.catalogue import catalogue
 from neucb.errors import InputError, NeucbError, unknown_name
+from neucb.sources import checksums
 
 if TYPE_CHECKING:
     from neucb.agents.agent import Agent
@@ -49,11 +49,16 @@ class Plugin:
     value: Any
 
     @property
-    def origin(self) -> dict[str, str]:
-        """What a result has to say of the code: where it is and the checksum of its file."""
+    def origin(self) -> dict[str, Any]:
+        """What a result has to say of the code: where it is, the checksums of its file and of own imports."""
         file = _file_of(self.value)
-        known = {} if file is None else {"sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
-        return {"reference": self.reference, **known}
+        if file is None:
+            return {"reference": self.reference}
+        module = sys.modules.get(getattr(self.value, "__module__", None) or type(self.value).__module__)
+        package = "" if module is None else module.__package__ or ""
+        (_, mine), *others = checksums(Path(file), package).items()
+        imports = {"imports": dict(others)} if others else {}
+        return {"reference": self.reference, "sha256": mine, **imports}
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return its hyper-parameters: none.

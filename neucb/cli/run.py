@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from neucb.cli.messages import note
 from neucb.cli.output import Output
-from neucb.errors import DataError, InputError, NeucbError, StoppedError
+from neucb.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from neucb.environments.make import EnvironmentOptions
 
 
@@ -108,6 +106,7 @@ def run(
     is then 1, and the others are not lost.
     """
     from neucb.candidate import find_candidate
+    from neucb.costs import read_costs
     from neucb.disk import check_writable
     from neucb.environments.catalogue import expand
     from neucb.plugins import DATASETS, installed
@@ -126,7 +125,7 @@ def run(
         "order": order,
         "drift": parse_rounds(drift),
         "recycle": recycle or None,
-        "cost": read_costs(cost),
+        "cost": None if cost is None else read_costs(cost),
         "group": group,
         "arms": arms,
         "features": features,
@@ -182,24 +181,6 @@ def parse_rounds(text: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in text.split(",")):
         raise InputError(f"--drift takes rounds with commas between, like 1000,2000, not '{text}'")
     return tuple(int(part) for part in text.split(","))
-
-
-def read_costs(path: Path | None) -> NDArray[Any] | None:
-    """Return the cost matrix of a CSV file without a header.
-
-    Raises:
-        DataError: the file is missing or holds something else than numbers.
-    """
-    if path is None:
-        return None
-    import numpy as np
-
-    if not path.is_file():
-        raise DataError(f"there is no file {path} with a cost matrix")
-    try:
-        return np.loadtxt(path, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise DataError(f"{path}: the cost matrix must be numbers with commas between: {error}") from None
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from neucb.environments.fingerprint import fingerprint, of_table
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Column, Table
+from neucb.plugins import Plugin, find_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +54,11 @@ class Data:
         """
         if dataset.name.startswith(SYNTHETIC):
             return {"source": "synthetic"}
-        if dataset.name in self.tables:
-            return of_table(self._table(dataset))
+        own = self._own(dataset)
+        if isinstance(own, Plugin):
+            return {"source": "code", "code": own.origin}
+        if own is not None:
+            return of_table(own)
         return fingerprint(dataset.name, source=self._source(dataset), cache=self.cache, notify=self.notify)
 
     def load(self, world: World) -> Encoded | str:
@@ -63,20 +67,38 @@ class Data:
         Raises:
             InputError, DataError: it cannot be had.
         """
-        name = world.dataset.name
-        if name.startswith(SYNTHETIC):
+        name, options = world.dataset.name, world.dataset.options
+        if name.startswith(SYNTHETIC) or {"group", "arms"} & set(options):
             return name
         key = (name, world.preprocessing)
         if key not in self._encoded:
-            encoded = _slim(encode(self._table(world.dataset), world.preprocessing))
+            table = self._table(world.dataset)
+            if table is None:
+                return name
+            encoded = _slim(encode(table, world.preprocessing))
             if self.shared is not None and encoded.contexts.nbytes >= MAPPED:
                 encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
             self._encoded[key] = encoded
         return self._encoded[key]
 
-    def _table(self, dataset: Dataset) -> Table:
-        if dataset.name in self.tables:
-            return from_frame(self.tables[dataset.name], dataset.options.get("target"), name=dataset.name)
+    def _own(self, dataset: Dataset) -> Table | Plugin | None:
+        """Return the table of a DataFrame in memory or of the user's code; the code where it gives none."""
+        name, target = dataset.name, dataset.options.get("target")
+        if name in self.tables:
+            return from_frame(self.tables[name], target, name=name)
+        plugin = None if name.lower().endswith(SUFFIXES) else find_dataset(name)
+        if plugin is None:
+            return None
+        made = plugin.call(num_envs=1)
+        if hasattr(made, "iloc"):
+            return from_frame(made, target, name=name)
+        return made if isinstance(made, Table) else plugin
+
+    def _table(self, dataset: Dataset) -> Table | None:
+        """Return a data set's table, None where the user's code gives an environment."""
+        own = self._own(dataset)
+        if own is not None:
+            return own if isinstance(own, Table) else None
         return load_table(
             dataset.name,
             source=self._source(dataset),

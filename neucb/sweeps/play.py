@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
+from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
-from neucb.errors import NeucbError
+from neucb.errors import InputError, NeucbError
 from neucb.log import FIGURES
 from neucb.runner import Run, prepare
 from neucb.summary import plain
@@ -148,11 +151,16 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
     """Return the runs of a batch, ready to be played."""
     world = batch.world
     late = {key: batch.options[key] for key in ("delay", "batch") if key in batch.options}
-    options = {key: value for key, value in batch.options.items() if key not in late}
-    if not isinstance(data, str):
-        options.pop("source", None)
-    else:
-        options |= world.dataset.options
+    options = {key: value for key, value in batch.options.items() if key not in (*late, "source")}
+    given = world.dataset.options
+    if isinstance(data, str):
+        options |= given
+        if {"group", "arms"} & set(given) and not data.startswith(SYNTHETIC):
+            options["preprocessing"] = world.preprocessing
+        elif world.preprocessing != "standard":
+            raise InputError(f"{data} has no table to encode; leave preprocessing out")
+    elif "cost" in given:
+        options["cost"] = np.array(given["cost"])
     if world.order != "shuffled":
         options["order"] = world.order
     if world.label_noise:

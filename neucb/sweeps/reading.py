@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from neucb.engines.choice import EngineName
-from neucb.environments.catalogue import expand
-from neucb.environments.files import SUFFIXES
-from neucb.environments.make import SYNTHETIC
 from neucb.environments.orders import OrderName
 from neucb.environments.preprocessing import Preprocessing
-from neucb.environments.synthetic import WORLDS
 from neucb.errors import InputError, unknown_name
 from neucb.plugins import Plugin, find_agent
 from neucb.seeds import parse_seeds
-from neucb.sweeps.lines import find_line
-from neucb.sweeps.spec import AgentGrid, Dataset, Experiment, Selection
+from neucb.sweeps.datasets import DatasetReader, beside
+from neucb.sweeps.places import Places
+from neucb.sweeps.spec import AgentGrid, Experiment, Selection
 
-SUITE = "suite:"
 OPTIONS = ("recycle", "drift", "delay", "batch", "source")
 EXPERIMENT = (
     *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "orders", "label_noise"),
     *("preprocessing", "select", "engine", "device", "dtype", *OPTIONS),
 )
 AGENT = ("name", "label", "settings", "grid")
-DATASET = ("name", "target", "arms", "features")
 
 
 def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
@@ -72,7 +67,7 @@ def parse_spec(
     return _Reader(text, name, folder, tables).experiment(content)
 
 
-class _Reader:
+class _Reader(Places):
     """Reads one spec.
 
     Args:
@@ -83,28 +78,9 @@ class _Reader:
     """
 
     def __init__(self, text: str, name: str, folder: Path, tables: Collection[str]) -> None:
-        self.tables = tables
-        self.text = text
-        self.name = name
+        super().__init__(text, name)
         self.folder = folder
-
-    def fail(self, message: object, *path: str | int, value: object = None) -> InputError:
-        return InputError(f"{self.name}, line {find_line(self.text, *path, value=value)}: {message}")
-
-    def known(self, table: object, allowed: tuple[str, ...], *path: str | int) -> Mapping[str, Any]:
-        if not isinstance(table, dict):
-            raise self.fail(f"{path[-1]} must be a table", *path)
-        for key in table:
-            if key not in allowed:
-                raise self.fail(unknown_name("key", key, allowed), *path, key)
-        return table
-
-    def checked(self, check: Callable[[], Any], *path: str | int, value: object = None) -> Any:
-        """Return what `check` returns; its error gets the line of the path."""
-        try:
-            return check()
-        except InputError as error:
-            raise self.fail(error, *path, value=value) from None
+        self.tables = tables
 
     def experiment(self, content: Mapping[str, Any]) -> Experiment:
         self.known(content, ("experiment", "agents"))
@@ -139,7 +115,7 @@ class _Reader:
         return Experiment(
             name=self.title(given["name"]),
             agents=self.agents(content),
-            datasets=self.datasets(given["datasets"]),
+            datasets=DatasetReader(self, self.folder, self.tables).read(given["datasets"]),
             reporting_seeds=reporting,
             tuning_seeds=tuning,
             orders=self.axis(given, "orders", "shuffled", get_args(OrderName)),
@@ -212,46 +188,6 @@ class _Reader:
                 )
         return values
 
-    def datasets(self, value: object) -> tuple[Dataset, ...]:
-        entries = value if isinstance(value, list) else [value]
-        found: list[Dataset] = []
-        for entry in entries:
-            options: dict[str, Any] = {}
-            if isinstance(entry, dict):
-                options = dict(self.known(entry, DATASET, "experiment", "datasets"))
-                entry = options.pop("name", None)
-            if not isinstance(entry, str) or not entry:
-                raise self.fail("a data set must have a name", "experiment", "datasets")
-            for name in self.names(entry):
-                if any(one.name == name for one in found):
-                    raise self.fail(f"data set '{name}' occurs twice", "experiment", "datasets", value=entry)
-                found.append(Dataset(name, options))
-        if not found:
-            raise self.fail("datasets is empty", "experiment", "datasets")
-        return tuple(found)
-
-    def names(self, entry: str) -> list[str]:
-        path = ("experiment", "datasets")
-        if entry in self.tables:
-            return [entry]
-        if entry.startswith(SYNTHETIC):
-            if entry.removeprefix(SYNTHETIC) not in WORLDS:
-                error = unknown_name("data set", entry, [SYNTHETIC + one for one in WORLDS])
-                raise self.fail(error, *path, value=entry)
-            return [entry]
-        if entry.lower().endswith(SUFFIXES):
-            file = self.folder / entry
-            if not file.is_file():
-                raise self.fail(f"there is no file {file}", *path, value=entry)
-            return [str(file)]
-        suite = entry.startswith(SUITE)
-        names: list[str] = self.checked(
-            lambda: expand([] if suite else [entry], entry.removeprefix(SUITE) if suite else None),
-            *path,
-            value=entry,
-        )
-        return names
-
     def agents(self, content: Mapping[str, Any]) -> tuple[AgentGrid, ...]:
         tables = content.get("agents")
         if not isinstance(tables, list) or not tables:
@@ -272,11 +208,15 @@ class _Reader:
         name = given.get("name")
         if not isinstance(name, str):
             raise self.fail("the agent has no name", *path)
+        name = beside(self.folder, name)
         recipe = self.checked(lambda: find_agent(name), *path, "name")
         own = isinstance(recipe, Plugin)
         label = given.get("label", recipe.name)
         if not isinstance(label, str) or not label:
             raise self.fail("label must be a text", *path, "label")
+        for key in ("settings", "grid"):
+            if own and given.get(key):
+                raise self.fail(f"{name} takes no settings; write them into its code", *path, key)
         parameters = {} if own else {parameter.name: parameter for parameter in recipe.parameters}
         settings = dict(self.known(given.get("settings", {}), tuple(parameters), *path, "settings"))
         grid = dict(self.known(given.get("grid", {}), tuple(parameters), *path, "grid"))
