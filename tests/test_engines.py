@@ -57,6 +57,7 @@ COMPILED = (
     "uniform",
     "best-fixed",
     "supervised",
+    "exp4",
 )
 
 
@@ -195,7 +196,7 @@ def test_graded_costs_and_all_orders() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised", "neural-bootstrap"]
+    "name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised", "neural-bootstrap", "exp4"]
 )
 def test_orders_that_react_to_the_agent(name: str) -> None:
     """Both engines show the same rows, under graded costs, noise and drift."""
@@ -247,7 +248,6 @@ def test_auto_takes_the_compiled_engine_where_it_can() -> None:
         ("kl", toy(), {"delay": 3}, "delayed"),
         ("kl", "synthetic:linear", {}, "not SyntheticVectorEnv"),
         ("kl-perturbed", toy(), {"settings": signs}, "radius"),
-        ("exp4", toy(), {}, "exp4"),
         ("neural-ucb", toy(), {"settings": {"matrix": "full", "width": 4}}, "diagonal"),
     ]
     for agent, data, arguments, words in cases:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "compiled", "torch"]
 
-KINDS = ("reduction", "uniform", "best-fixed", "supervised", "ensemble")
+KINDS = ("reduction", "uniform", "best-fixed", "supervised", "ensemble", "exp4")
 WRAPPERS = ("none", "epochs", "epochs-passes", "gradient-norm")
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neucb.agents.constants import TIE
 from neucb.agents.hyper import each
 from neucb.agents.recipe import Recipe
+from neucb.engines.experts import check_experts, play_experts
 from neucb.engines.kernels.linear import fixed
 from neucb.engines.models import check_models, play_models
 from neucb.engines.networks import check_network, play_ensemble, play_network
@@ -44,6 +45,8 @@ def make_replica(
         play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
     elif recipe.kind == "best-fixed":
         play = _fixed(_best_arm(make_stage(env, spec, seed)), stage)
+    elif recipe.kind == "exp4":
+        play = play_experts(own, spec, seed, stage)
     elif recipe.oracle == "linear":
         play = play_models(recipe, own, spec, seed, stage)
     elif recipe.kind == "ensemble":
@@ -96,3 +99,5 @@ def check(recipe: Recipe, settings: Settings, spec: Spec) -> None:
         check_network(recipe, settings, spec)
     elif recipe.oracle == "linear":
         check_models(settings, spec)
+    elif recipe.kind == "exp4":
+        check_experts(spec)

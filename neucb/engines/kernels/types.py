@@ -267,6 +267,22 @@ class Models(NamedTuple):
     counts: Array
 
 
+class Experts(NamedTuple):
+    """Exponential weights of N experts.
+
+    Attributes:
+        log_weight: [N].
+        advice: [N, K] the experts' distributions of a round.
+        eta: scale of the rate in the square root of a round.
+        mixing: share of uniform play.
+    """
+
+    log_weight: Array
+    advice: Array
+    eta: float
+    mixing: float
+
+
 class Reaction(NamedTuple):
     """An order that depends on the arms played, see `neucb.environments.orders.WeakestClass`.
 
