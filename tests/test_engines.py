@@ -58,6 +58,7 @@ COMPILED = (
     "best-fixed",
     "supervised",
     "exp4",
+    "neural-linear",
 )
 
 
@@ -147,6 +148,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "supervised, replay": ("supervised", {"replay": 3, "lr_power": 0.1}),
     "gradient": ("neural-ucb", {"gradient": "paper", "init": "ntk", "lr": 0.05, "nu": [0.5, 1.0, 3.0]}),
     "gradient, replay": ("neural-ts", {"replay": 3, "radius": 1.0, "regularization": [0.1, 1.0, 5.0]}),
+    "last layer": ("neural-linear", {"refresh": 70, "width": 30, "nu": [0.0, 0.1, 1.0]}),
+    "last layer, replay": (
+        "neural-linear",
+        {"refresh": 97, "replay": 3, "radius": [0.5, 2.0, math.inf], "init": "ntk", "lr": 0.05},
+    ),
     "diagonal": ("linucb", {"covariance": "diagonal", "regularization": [0.1, 1.0, 5.0]}),
     "diagonal, logistic": ("logistic-ts", {"covariance": "diagonal", "nu": [0.0, 0.3, 1.0]}),
     "quadratic": ("epsilon-greedy", {"features": "quadratic", "covariance": "diagonal"}),

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "compiled", "torch"]
 
-KINDS = ("reduction", "uniform", "best-fixed", "supervised", "ensemble", "exp4")
-WRAPPERS = ("none", "epochs", "epochs-passes", "gradient-norm")
-
 
 def choose(
     engine: str, recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
@@ -59,8 +56,6 @@ def refusal(
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
-    if recipe.kind not in KINDS or recipe.wrapper not in WRAPPERS:
-        return f"it does not know {recipe.name}"
     if recipe.kind == "ensemble" and settings.get("features") == "fourier":
         return "it draws no Fourier features for every member"
     if settings.get("schedule", "online") != "online" or settings.get("batch", 1) != 1:

@@ -21,7 +21,9 @@ from neucb.agents.initial import (
 from neucb.agents.recipe import Recipe
 from neucb.engines.kernels import types
 from neucb.engines.kernels.bootstrap import bootstrap
+from neucb.engines.kernels.last_layer import renew
 from neucb.engines.kernels.neural import neural
+from neucb.engines.last_layer import make_last_layer, with_renewals
 from neucb.engines.stage import (
     LOSSES,
     Play,
@@ -47,14 +49,16 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     learner = make_learner(recipe, own)
     further = int(own["replay"]) - 1  # steps an update
     at_once = learner.timing.code == types.EVERY_ROUND and stage.reaction is None and further == 0
+    at_once &= recipe.wrapper != "last-layer"  # whose renewals cut blocks anywhere
     work = make_work(network, spec.arms, shared=at_once and _pays(stage.world.contexts, network))
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
+    last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
     rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
 
     def play(start: int, stop: int) -> int:
-        first, last = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
-        draws = past.random((last - first, further))
-        belief = stage.belief(rule, start, stop)
+        made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
+        draws = past.random((due - made, further))
+        belief = stage.belief(rule, start, stop, 0 if last is None else len(last.mu))
         played: int = neural(
             stage.world,
             stage.reaction,
@@ -62,6 +66,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
             learner,
             network,
             confidence,
+            last,
             memory,
             stage.record,
             belief,
@@ -72,7 +77,14 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
         )
         return played
 
-    return play
+    if last is None:
+        return play
+
+    def again(t: int) -> None:
+        penalty = float(own["regularization"])
+        renew(stage.world, learner, network, memory, stage.record, work, last, penalty, t)
+
+    return with_renewals(play, int(own["refresh"]), again)
 
 
 def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:

@@ -52,14 +52,17 @@ class Stage:
     reaction: types.Reaction | None
     record: types.Record
 
-    def belief(self, rule: types.Rule, start: int, stop: int) -> types.Belief:
-        """Return memory for predictions, and the noise of rounds start..stop-1 where the rule draws."""
+    def belief(self, rule: types.Rule, start: int, stop: int, normals: int = 0) -> types.Belief:
+        """Return memory for predictions, and the noise of rounds start..stop-1 where the rule draws.
+
+        `normals` is how many numbers it draws a round, one per arm by default.
+        """
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
         noise = np.empty((0, arms))
-        if rule.code == types.THOMPSON and stop > start:
+        if rule.code in (types.THOMPSON, types.JOINT) and stop > start:
             first, last = start // NOISE_ROUNDS, (stop - 1) // NOISE_ROUNDS
-            blocks = [draw_normal(self.seed, block, arms) for block in range(first, last + 1)]
+            blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
         return types.Belief(mean, output, std, noise)
 
@@ -125,7 +128,8 @@ def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
                 return types.Rule(RULES[recipe.rule], schedule, _theory(recipe, own, spec), 0.0)
             return types.Rule(RULES[recipe.rule], schedule, float(own["gamma"]), float(own["gamma_power"]))
         case "lower-confidence" | "thompson":
-            return types.Rule(RULES[recipe.rule], types.TIME, float(own["nu"]), 0.0)
+            code = types.JOINT if recipe.wrapper == "last-layer" else RULES[recipe.rule]
+            return types.Rule(code, types.TIME, float(own["nu"]), 0.0)
         case _:
             return types.Rule(types.EPSILON_GREEDY, types.DECAY, 0.0, 0.0)
 

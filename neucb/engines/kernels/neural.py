@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from neucb.engines.kernels.blocks import flush
 from neucb.engines.kernels.confidence import count_gradient, deviations
 from neucb.engines.kernels.jit import kernel
+from neucb.engines.kernels.last_layer import judge, regress
 from neucb.engines.kernels.network import (
     count_inputs,
     fetch,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Array,
         Belief,
         Confidence,
+        LastLayer,
         Learner,
         Network,
         Reaction,
@@ -45,6 +47,7 @@ def neural(
     learner: Learner,
     network: Network,
     confidence: Confidence | None,
+    last: LastLayer | None,
     memory: Array,
     record: Record,
     belief: Belief,
@@ -95,11 +98,13 @@ def neural(
                     for a in range(K):
                         belief.output[a] = work.f[a]
                         mean[a] = predict(work.f[a], learner, network, memory)
+                    judge(last, work, b, belief.noise[t - start], belief.output, mean, belief.std)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
                     if arm < 0:
                         return t
                     target = world.cost[world.seen[t], arm]
                     count_gradient(confidence, work, b, arm)
+                    regress(last, work, b, arm, target)
                 if k >= ahead:
                     rate = learner.lr / (update + 1.0) ** learner.lr_power
                     learn(learner, network, memory, work, b, n, rate, arm, target)

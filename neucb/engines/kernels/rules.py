@@ -15,6 +15,7 @@ from neucb.engines.kernels.types import (
     EPSILON_GREEDY,
     FAST_INVERSE_GAP,
     INVERSE_GAP,
+    JOINT,
     KL,
     LOSS,
     LOWER_CONFIDENCE,
@@ -62,7 +63,7 @@ def certain(rule: Rule, belief: Belief, row: int, nu: float, p: Array) -> bool:
     """Give probability 1 to one arm, by its bound or its draw; `row` is that of the noise."""
     K = len(p)
     for a in range(K):
-        z = belief.noise[row, a] if rule.code == THOMPSON else -1.0
+        z = belief.noise[row, a] if rule.code == THOMPSON else 1.0 if rule.code == JOINT else -1.0
         p[a] = belief.output[a] + nu * belief.std[a] * z
     for a in range(K):
         if np.isnan(p[a]):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SQUARED, KL = 0, 1  # losses
-# Rules; those from LOWER_CONFIDENCE on need standard deviations.
-INVERSE_GAP, FAST_INVERSE_GAP, EPSILON_GREEDY, SOFTMAX, LOWER_CONFIDENCE, THOMPSON = range(6)
+# Rules; those from LOWER_CONFIDENCE on need standard deviations, and JOINT deviations that were drawn.
+INVERSE_GAP, FAST_INVERSE_GAP, EPSILON_GREEDY, SOFTMAX, LOWER_CONFIDENCE, THOMPSON, JOINT = range(7)
 TIME, LOSS, DOUBLING, DECAY = range(4)  # schedules of a rule's strength
 EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from which samples
 # How theta is kept: as it is; as theta_0 + s G, for projections and for the expected perturbation;
@@ -91,8 +91,8 @@ class Belief(NamedTuple):
     Attributes:
         mean: [K] predicted losses.
         output: [K] the same before the link.
-        std: [K] standard deviations of `output`, for rules that need them.
-        noise: [rounds, K] standard normal numbers, for the rule that draws.
+        std: [K] standard deviations of `output`, for rules that need them; for JOINT a draw of deviations.
+        noise: [rounds, K] standard normal numbers, [rounds, m] for JOINT, for the rules that draw.
     """
 
     mean: Array
@@ -232,6 +232,22 @@ class Confidence(NamedTuple):
     penalty: float
     value: Array
     z: Array
+
+
+class LastLayer(NamedTuple):
+    """Bayesian regression on the last hidden layer of a network, float64, and working memory.
+
+    Attributes:
+        root: [m, m], row k from its k-th entry on is column k of L, L L' = A^-1, L lower triangular.
+        mu: [m] A^-1 times the sum of phi y.
+        phi: [m].
+        along: [m].
+    """
+
+    root: Array
+    mu: Array
+    phi: Array
+    along: Array
 
 
 class Features(NamedTuple):
