@@ -9,7 +9,7 @@ import numpy as np
 from neucb.agents.recipes import EXPERTS, RECIPES
 from neucb.engines.kernels import types
 from neucb.engines.kernels.exp4 import exp4
-from neucb.engines.models import check_models, count_columns, make_features, make_models
+from neucb.engines.models import check_models, count_columns, make_features, make_lists, make_models
 from neucb.engines.networks import make_learner, make_network, make_work
 from neucb.engines.stage import Play, Settings, Stage, make_rule
 from neucb.spec import Spec
@@ -30,8 +30,7 @@ def play_experts(own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
     eta = own["eta"] * math.sqrt(math.log(len(parts)) / spec.arms)
     advice = np.empty((len(parts), spec.arms))
     experts = types.Experts(np.zeros(len(parts)), advice, float(eta), float(own["mixing"]))
-    index, value = np.empty(columns + 2, np.int64), np.empty(columns + 2)
-    direction = np.empty(columns + 1)
+    index, value, direction = make_lists(columns)
 
     def play(start: int, stop: int) -> int:
         played: int = exp4(

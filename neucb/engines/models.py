@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neucb.agents.initial import draw_fourier, keeps_full, quadratic_columns
 from neucb.agents.recipe import Recipe
@@ -20,8 +21,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Sta
     features = make_features(own, spec, seed)
     models = make_models(recipe, own, spec, seed)
     rule, memory = make_rule(recipe, own, spec), np.zeros(1)
-    index, value = np.empty(columns + 2, np.int64), np.empty(columns + 2)
-    direction = np.empty(columns + 1)
+    index, value, direction = make_lists(columns)
 
     def play(start: int, stop: int) -> int:
         played: int = linear(
@@ -53,6 +53,11 @@ def count_columns(own: Settings, spec: Spec) -> int:
     if own["features"] == "quadratic":
         return quadratic_columns(spec.features)
     return int(own["columns"]) if own["features"] == "fourier" else spec.features
+
+
+def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the kernels' memory for a row's features, which and how large, and for A^-1 x."""
+    return np.empty(columns + 2, np.int64), np.empty(columns + 2), np.empty(columns + 1)
 
 
 def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:

@@ -12,7 +12,7 @@ from math import sqrt
 
 from neucb.engines.kernels.jit import exact, fast, kernel
 from neucb.engines.kernels.network import forward, list_inputs
-from neucb.engines.kernels.types import Array, LastLayer, Learner, Network, Record, Work, World
+from neucb.engines.kernels.types import Array, Belief, LastLayer, Learner, Network, Record, Work, World
 from neucb.engines.kernels.vectors import add_scaled, copy_to, dot
 
 
@@ -26,20 +26,18 @@ def turn(column: Array, along: Array, keep: float, shed: float, u: float) -> Non
 
 
 @exact
-def judge(
-    last: LastLayer | None, work: Work, b: int, z: Array, output: Array, mean: Array, std: Array
-) -> None:
-    """Set predicted losses [K] and deviations [K], the latter drawn together by z [m]."""
+def judge(last: LastLayer | None, work: Work, b: int, belief: Belief, row: int) -> None:
+    """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
     if last is None:
         return
     m = len(last.mu)
     last.along[:] = 0.0  # L z
     for k in range(m):
-        add_scaled(last.along[k:], z[k], last.root[k, k:])
-    for a in range(len(mean)):
+        add_scaled(last.along[k:], belief.noise[row, k], last.root[k, k:])
+    for a in range(len(belief.mean)):
         copy_to(last.phi, work.hidden[b, a * m : (a + 1) * m])
-        output[a] = mean[a] = dot(last.phi, last.mu)
-        std[a] = dot(last.phi, last.along)
+        belief.output[a] = belief.mean[a] = dot(last.phi, last.mu)
+        belief.std[a] = dot(last.phi, last.along)
 
 
 @exact

@@ -98,7 +98,7 @@ def neural(
                     for a in range(K):
                         belief.output[a] = work.f[a]
                         mean[a] = predict(work.f[a], learner, network, memory)
-                    judge(last, work, b, belief.noise[t - start], belief.output, mean, belief.std)
+                    judge(last, work, b, belief, t - start)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
                     if arm < 0:
                         return t
