@@ -9,28 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from neucb.agents.agent import Reduction
 from neucb.agents.exploration import FastInverseGap, InverseGap
-from neucb.agents.linear import Linear
-from neucb.agents.losses import Squared
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.schedules import Power, SquareTheory
-from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.synthetic import SyntheticVectorEnv
-from neucb.runner import prepare
-from neucb.spec import Spec
+from neucb.agents.schedules import Power
 from neucb.theory.bounds import (
     SHAPES,
-    fast_inequality,
     fit_shape,
     kl_star_shape,
-    square_inequality,
     squarecb_bound,
     squarecb_gamma,
-    squarecb_run_bound,
 )
-from neucb.theory.record import Played, record
 
 
 def test_the_shape_of_k_l_star_by_hand() -> None:
@@ -73,6 +63,25 @@ def test_the_bound_of_squarecb_by_hand() -> None:
     assert squarecb_gamma(7, 100, 5.0, delta) == pytest.approx(10.0)
 
 
+Floats = NDArray[np.float64]
+
+
+def regret_of(p: Floats, h: Floats) -> Floats:
+    return np.asarray((p * h).sum(-1) - h.min(-1), dtype=np.float64)
+
+
+def square_inequality(p: Floats, yhat: Floats, h: Floats, gamma: Floats) -> tuple[Floats, Floats]:
+    """Regret of rounds [...] under p [..., K], and 2 K / gamma + (gamma / 4) E_p (yhat - h)^2."""
+    error = (p * np.square(yhat - h)).sum(-1)
+    return regret_of(p, h), 2.0 * p.shape[-1] / gamma + gamma / 4.0 * error
+
+
+def fast_inequality(p: Floats, yhat: Floats, h: Floats, gamma: Floats) -> tuple[Floats, Floats]:
+    """Regret of rounds, and (5 K / gamma) p.h + 7 gamma E_p (yhat - h)^2 / (yhat + h)."""
+    error = (p * np.square(yhat - h) / (yhat + h)).sum(-1)
+    return regret_of(p, h), 5.0 * p.shape[-1] / gamma * (p * h).sum(-1) + 7.0 * gamma * error
+
+
 @pytest.mark.parametrize("rule", ["square", "fast"])
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
@@ -103,66 +112,3 @@ def test_the_inequality_of_squarecb_is_tight_to_a_factor() -> None:
     regret, most = square_inequality(p, yhat, yhat, np.array([1e4]))
     assert regret[0] == pytest.approx(2 / 1e4, rel=1e-3)
     assert most[0] == pytest.approx(6 / 1e4)
-
-
-def squarecb(gamma: Power | SquareTheory) -> Reduction:
-    return Reduction(Linear(Squared()), InverseGap(gamma))
-
-
-def play(gamma: Power | SquareTheory, horizon: int = 150) -> Played:
-    env = SyntheticVectorEnv("linear", 2, horizon=horizon, arms=3, features=4)
-    return record(squarecb(gamma), env, Spec((3, 4), 3, 4, horizon, per_arm=True))
-
-
-def regression_regret(played: Played, r: int) -> float:
-    squared = np.square(played.at_action(played.predicted) - played.loss)
-    return float((squared - np.square(played.at_action(played.h) - played.loss))[r].sum())
-
-
-def test_a_run_that_followed_the_theorem_has_its_bound() -> None:
-    played = play(SquareTheory(40.0))
-    for r in range(2):
-        found = squarecb_run_bound(
-            played.p[r], played.predicted[r], played.h[r], played.gamma[r], regression_regret(played, r)
-        )
-        assert found.kind == "theorem"
-        assert found.bound[-1] == pytest.approx(squarecb_bound(3, 150, 40.0, 0.05))
-        assert np.isnan(found.bound[:-1]).all()
-        assert found.regret[-1] <= found.bound[-1]
-
-
-@pytest.mark.parametrize("gamma", [Power(10.0, 0.5), SquareTheory(0.01)])
-def test_any_other_run_has_the_inequality_summed(gamma: Power | SquareTheory) -> None:
-    """A gamma that grows; and gamma for a regression regret smaller than the run's own."""
-    played = play(gamma)
-    regret = regression_regret(played, 0)
-    assert regret > 0.01
-    found = squarecb_run_bound(played.p[0], played.predicted[0], played.h[0], played.gamma[0], regret)
-    assert found.kind == "inequality"
-    assert (found.regret <= found.bound).all()
-    assert (np.diff(found.bound) >= 0).all()
-
-
-def test_a_record_is_the_run() -> None:
-    env = ClassificationVectorEnv("iris", 2, horizon=60, label_noise=0.2)
-    played = record(squarecb(Power((10.0, 40.0), 0.5)), env, Spec((5, 6), 3, 4, 60))
-    job = prepare(
-        "squarecb",
-        "iris",
-        60,
-        "5,6",
-        label_noise=0.2,
-        settings={"gamma": (10.0, 40.0), "regularization": 1.0},
-        engine="torch",
-    )
-    job.play()
-    assert played.p.shape == played.h.shape == played.predicted.shape == (2, 60, 3)
-    np.testing.assert_array_equal(played.log.sums["regret"], job.log.sums["regret"])
-    np.testing.assert_allclose(played.loss.sum(1), job.log.sums["loss"])
-    regret = (played.at_action(played.h) - played.h.min(2)).sum(1)
-    np.testing.assert_allclose(regret, job.log.sums["regret"])
-    squared = np.square(played.at_action(played.predicted).clip(0, 1) - played.loss).sum(1)
-    np.testing.assert_allclose(squared, job.log.sums["regression_loss"])
-    np.testing.assert_allclose(played.gamma[:, 8], [30.0, 120.0])
-    np.testing.assert_allclose(played.p.sum(2), 1.0)
-    np.testing.assert_array_equal(played.context[1], env.encoded.contexts[env.script(6).rows])

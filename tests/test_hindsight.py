@@ -9,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from neucb.agents.recipes import find_recipe
-from neucb.environments.classification import load
+from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.errors import InputError
-from neucb.theory.hindsight import Training, fit_class, regression_regret
+from neucb.runner import Run, prepare
+from neucb.theory.fitting import Training
+from neucb.theory.hindsight import class_loss, class_regression_regret, fit_class
 
 QUICK = Training(epochs=40, restarts=2, batch=64)
 
@@ -69,14 +71,49 @@ def test_played_pairs_alone_decide() -> None:
     assert np.square(fits[0].predicted[at, played] - losses[at, played]).mean() < 0.1
 
 
-def test_regression_regret_by_hand() -> None:
-    """Two replicas, two rounds; a prediction beyond [0, 1] counts as 1."""
-    predicted, comparator = np.array([[0.5, 2.0], [0.0, 0.25]]), np.array([[0.0, 0.5], [0.5, 0.25]])
-    loss = np.array([[1.0, 0.0], [0.0, 1.0]])
-    squared = regression_regret(predicted, comparator, loss, "squared")
-    np.testing.assert_allclose(squared, [[-0.75, -0.75 + 0.75], [-0.25, -0.25]])
-    kl = regression_regret(predicted[1:], comparator[1:], loss[1:], "kl")
-    np.testing.assert_allclose(kl, [[math.log(0.5)] * 2], atol=2e-6)
+@pytest.fixture(scope="module")
+def job() -> Run:
+    """Two replicas with different networks."""
+    found = prepare("sq", "iris", 150, "3,5", settings={"intercept": (0.1, 0.5)}, label_noise=0.1, trace=True)
+    found.play()
+    return found
+
+
+def test_the_class_of_a_run_is_fitted_to_its_rows(job: Run) -> None:
+    found = class_loss(job, QUICK)
+    last = job.log.frame({}).groupby("seed").tail(1)
+    assert found.rounds[-1] == 150
+    # no policy loses less than L*, and iris is easy; a clean label's arm loses 0.1, others 0.95
+    best = last["L_star"].to_numpy()
+    np.testing.assert_allclose(best, 15.0)
+    assert (found.best_loss[:, -1] >= best).all()
+    assert (found.best_loss[:, -1] < last["loss"].to_numpy()).all()
+    assert (np.diff(found.best_loss, axis=1) > 0).all()
+    env = job.env
+    assert isinstance(env, ClassificationVectorEnv)
+    script = env.script(5)
+    expected = env.feedback.expected[script.label]
+    alone = fit_class(
+        find_recipe("sq"), env.encoded.contexts[script.rows], expected, intercept=0.5, training=QUICK
+    )
+    assert alone.policy_losses(expected).sum() == pytest.approx(found.best_loss[1, -1])
+
+
+def test_regression_regret_against_the_class_is_what_the_oracle_lost_more(job: Run) -> None:
+    rounds, regret = class_regression_regret(job, QUICK)
+    table = job.log.frame({}).pivot(index="round", columns="seed", values="regression_loss")
+    assert rounds.tolist() == table.index.tolist()
+    best = table.to_numpy().T - regret  # what the class loses
+    assert (best >= 0).all()
+    assert (np.diff(best, axis=1) >= 0).all()
+    assert (regret[:, -1] > 0).all()
+
+
+def test_only_traced_runs_have_a_class_in_hindsight() -> None:
+    found = prepare("sq", "iris", 20, 1)
+    found.play()
+    with pytest.raises(InputError, match="and a trace"):
+        class_loss(found)
 
 
 @pytest.mark.parametrize(("agent", "rows"), [("uniform", 50), ("kl", 2)])

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from neucb.environments.classification import load
-from neucb.experiments.landscape import LR, WIDTH, make, path, played, product, top_curvature
 from neucb.experiments.perturbation import largest_c_p, variants
+from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
 
 
 @pytest.mark.parametrize("kl", [False, True])

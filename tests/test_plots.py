@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,10 @@ from neucb.errors import InputError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.labels import spread
 from neucb.plots.style import SETTINGS, styles
+from neucb.report.bounds import bounds_table
+from neucb.runner import prepare
 from neucb.statistics import compare_over_seeds, final_scores, win_loss
+from neucb.theory.bounds import squarecb_bound
 from tests.figures import ROUNDS, made_up_log
 
 BASELINES = Path(__file__).parent / "data" / "plots"
@@ -110,6 +114,38 @@ def test_regression_leaves_out_who_predicts_nothing() -> None:
     labels = {str(line.get_label()) for line in figure.axes[0].get_lines()}
     assert "uniform" not in labels
     np.testing.assert_allclose(drawn(figure, 0, "linucb")[1], 3.15 * np.sqrt(ROUNDS) / 2)
+
+
+def test_regression_regret_is_drawn_where_it_is_logged_and_log_t_beside_it() -> None:
+    frame = made_up_log().assign(squared_regression_regret=lambda rows: rows["regret"] / 5)
+    figure = draw(frame, "regression", bounds=True)
+    y = drawn(figure, 0, "kl-perturbed")[1]
+    np.testing.assert_allclose(y, 1.15 * np.sqrt(ROUNDS) / 5)
+    shape = np.log(ROUNDS)
+    fitted = drawn(figure, 0, "log t, fitted to kl-perturbed")[1]
+    np.testing.assert_allclose(fitted, shape * (shape @ y) / (shape @ shape))
+    assert figure.axes[0].get_ylabel() == "cumulative regression regret"
+    assert not any("fitted" in str(one.get_label()) for one in draw(frame, "regression").axes[0].get_lines())
+
+
+def test_guarantees_of_real_runs_are_drawn_with_the_bounds() -> None:
+    frames = []
+    for name, own in (("usual", {}), ("theory", {"gamma_schedule": "theory", "regression_regret": 60.0})):
+        job = prepare("squarecb", "iris", 60, 2, settings=own, label_noise=0.2)
+        job.play()
+        frames.append(job.frame().assign(label=name, arms=3))
+    both = pd.concat(frames)
+    figure = draw(both, bounds=True)
+    np.testing.assert_allclose(drawn(figure, 0, "theorem, theory")[1], squarecb_bound(3, 60, 60.0, 0.05))
+    assert "theorem, theory ↑" in "".join(text.get_text() for text in figure.axes[0].texts)
+    assert not any("y, usual" in str(one.get_label()) for one in figure.axes[0].get_lines())
+    assert "nothing fitted" in caption(figure)
+    (row,) = (one for one in bounds_table(both.assign(dataset="d")).rows if one[1].text == "theory")
+    assert row[4].text == "theorem of SquareCB"
+    assert row[5].key == pytest.approx(squarecb_bound(3, 60, 60.0, 0.05), rel=1e-5)
+    last = both[(both["round"] == 60) & (both["label"] == "theory")]
+    assert row[2].key == pytest.approx(last["regret"].mean(), rel=1e-5)
+    assert row[3].key == pytest.approx(last["squared_regression_regret"].mean(), rel=1e-5)
 
 
 def test_normalized_marks_are_the_statistics() -> None:
@@ -244,8 +280,8 @@ def test_what_cannot_be_drawn_is_said(kind: str, x: str | None, words: str) -> N
 
 
 def test_bounds_are_for_regret() -> None:
-    for kind in set(KINDS) - {"regret", "lstar"}:
-        with pytest.raises(InputError, match="--bounds are for --kind regret and lstar"):
+    for kind in set(KINDS) - {"regret", "regression", "lstar"}:
+        with pytest.raises(InputError, match="--bounds are for --kind regret, regression, lstar"):
             draw(made_up_log(), kind, bounds=True)
 
 

@@ -26,7 +26,10 @@ def plot(
         typer.Option("--x", help="Scale of the rounds: linear, log or sqrt.  [default: log; lstar: linear]"),
     ] = None,
     bounds: Annotated[
-        bool, typer.Option("--bounds", help="Draw the shapes of bounds, their constants fitted.")
+        bool,
+        typer.Option(
+            "--bounds", help="Draw the shapes of bounds, constants fitted, and what the rules guarantee."
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "regret": "cumulative regret against rounds",
-    "regression": "cumulative squared loss of the oracles against rounds",
+    "regression": "regression regret of the oracles against rounds",
     "normalized": "normalised regret, data set by data set",
     "ranks": "average ranks over data sets with the critical difference",
     "winloss": "wins minus losses over data sets",
@@ -29,7 +29,7 @@ KINDS = {
     "spread": "spread of the perturbation against rounds",
     "distance": "distance of networks from their start against rounds",
 }
-BOUNDED = ("regret", "lstar")
+BOUNDED = ("regret", "regression", "lstar")
 WITHOUT_ROUNDS = ("normalized", "ranks", "winloss")
 SCALES = ("linear", "log", "sqrt")
 
@@ -43,7 +43,7 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
         kind: one of `KINDS`.
         x: scale of the horizontal axis: linear, log or sqrt; by default log against rounds and linear
             against L*.
-        bounds: draw fitted shapes of bounds.
+        bounds: draw fitted shapes of bounds, and what the rules guarantee of regret.
 
     Raises:
         InputError: unknown kind or scale, or the logs do not have what the kind needs.
@@ -53,14 +53,14 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
     if x is not None and x not in SCALES:
         raise unknown_name("scale", x, SCALES)
     if bounds and kind not in BOUNDED:
-        raise InputError(f"--bounds are for --kind {' and '.join(BOUNDED)}, not for {kind}")
+        raise InputError(f"--bounds are for --kind {', '.join(BOUNDED)}, not for {kind}")
     if x is not None and kind in WITHOUT_ROUNDS:
         raise InputError(f"--x is for curves, not for --kind {kind}")
     match kind:
         case "regret":
             return regret_figure(frame, _scale(x, "log"), bounds=bounds)
         case "regression":
-            return regression_figure(frame, _scale(x, "log"))
+            return regression_figure(frame, _scale(x, "log"), bounds=bounds)
         case "lstar":
             return lstar_figure(frame, _scale(x, "linear"), bounds=bounds)
         case "normalized":

@@ -10,7 +10,7 @@ import numpy as np
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import Curve, XScale, curves_of, draw_panels
-from neucb.plots.regret import FITTED, fitted_shapes
+from neucb.plots.regret import FITTED, arms_of, fitted_shapes
 from neucb.plots.style import styles
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
     for name, part, curves in curves_of(frame, "regret"):
         moved = [_against(part, curve, curve) for curve in curves]
         if all(np.isfinite(curve.x).all() and curve.x[-1] > 0.0 for curve in moved):
-            shapes = fitted_shapes(part, curves, frame.attrs.get("arms")) if bounds else []
+            shapes = fitted_shapes(part, curves, arms_of(part, frame)) if bounds else []
             panels.append((name, [*moved, *(_against(part, shape, target) for shape, target in shapes)]))
     if not panels:
         raise InputError("L* is 0 in these runs, as their labels are clean; play with --label-noise 0.1")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.errors import InputError
 from neucb.plots import draw
 from neucb.plots.competitors import learners
+from neucb.report.bounds import bounds_table
 from neucb.report.figures import Drawing, Drawings
 from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
@@ -84,8 +85,9 @@ def _sections(
         ("Tests over data sets", [_if_allowed(datasets_table, frame)]),
         ("Tests over seeds", [_if_allowed(pairs_table, frame)]),
         ("Growth of regret", [_if_allowed(lambda rows: growth_table(rows, progress), frame)]),
+        ("Bounds", [_if_allowed(bounds_table, frame)]),
         ("Ablation", [_if_allowed(ablation_table, frame)]),
-        ("Regression loss", [_figure(page, frame, "regression", "Regression loss")]),
+        ("Regression regret", [_figure(page, frame, "regression", "Regression regret", bounds=True)]),
         ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
         ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),

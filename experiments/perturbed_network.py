@@ -1,0 +1,136 @@
+"""A network and its perturbed loss as functions of one vector theta, and the agent's own path over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neucb.agents.initial import draw_network, draw_signs
+from neucb.environments.preprocessing import Encoded
+from neucb.runner import run
+
+WIDTH, LR, INTERCEPT = 100, 0.1, 0.1
+STEPS = {"lr": LR, "lr_power": 0.0, "normalize": 0.0, "width": WIDTH, "intercept": INTERCEPT}
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """A network of K arms as one vector theta [p], and its perturbed loss.
+
+    Attributes:
+        start: [p] theta_0, W1 [K, m, d] before w2 [m].
+        shape: (K, m, d).
+        c: c_p m^(-1/4).
+        signs: [S, p], no rows without a perturbation; None for S = infinity.
+        kl: whether the loss is KL and not the squared one, halved.
+    """
+
+    start: Tensor
+    shape: tuple[int, int, int]
+    c: float
+    signs: Tensor | None
+    kl: bool
+
+    def output(self, theta: Tensor, x: Tensor, arm: Tensor) -> Tensor:
+        """Return f [n] of contexts [n, d] and arms [n]."""
+        K, m, d = self.shape
+        hidden = torch.einsum("nd,kmd->nkm", x, theta[: K * m * d].view(K, m, d)).relu()
+        rows: Tensor = (hidden[torch.arange(len(x)), arm] * theta[K * m * d :]).sum(1)
+        return rows
+
+    def loss(self, theta: Tensor, x: Tensor, arm: Tensor, y: Tensor) -> Tensor:
+        """Return the mean over samples and perturbations of the loss."""
+        f, u = self.output(theta, x, arm), theta - self.start
+        if self.signs is None:
+            if not self.kl:
+                pull = self.c**2 * u.square().sum() / 2.0
+                return (f - y).square().mean() / 2.0 + pull
+            tau = self.c * (u.square().sum() + 1e-18).sqrt()
+            offset = tau * torch.from_numpy(NODES)
+            weight = torch.from_numpy(WEIGHTS / WEIGHTS.sum())
+        else:
+            offset = self.c * (self.signs @ u) if len(self.signs) else f.new_zeros(1)
+            weight = torch.full_like(offset, 1.0 / len(offset))
+        moved = f.unsqueeze(1) + offset
+        if self.kl:
+            each = torch.nn.functional.softplus(moved) - y.unsqueeze(1) * moved
+        else:
+            each = (moved - y.unsqueeze(1)).square() / 2.0
+        return (each @ weight).mean()
+
+
+def make(encoded: Encoded, seed: int, kl: bool, count: float, c_p: float) -> Perturbed:
+    """Return the network that the agent of this seed starts from, with the same signs."""
+    shape = (encoded.table.arms, WIDTH, encoded.contexts.shape[1] + 1)
+    first, head = draw_network(seed, shape[0], shape[2], WIDTH, "he")
+    start = torch.from_numpy(np.concatenate([first.ravel(), head]))
+    signs = None
+    if math.isfinite(count):
+        drawn = draw_signs(seed, int(count), len(start)) if count else np.empty((0, len(start)))
+        signs = torch.from_numpy(drawn.astype(np.float64) * 2 - 1)
+    return Perturbed(start, shape, c_p / WIDTH**0.25, signs, kl)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Played pairs: x [T, d] with the constant input, arm [T], y [T]; and what the log says at the end."""
+
+    x: Tensor
+    arm: Tensor
+    y: Tensor
+    distance: float
+
+    def first(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the first `count` of them."""
+        return self.x[:count], self.arm[:count], self.y[:count]
+
+
+def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, seed: int) -> Samples:
+    """Let the agent play and return its samples."""
+    name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
+    own = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
+    settings = {**STEPS, "gamma": 100.0, **own}
+    frame, trace = run(
+        name, encoded, rounds, [seed], settings=settings, engine="torch", dtype="float64", trace=True
+    )
+    rows = trace["context"].to_numpy()
+    x = np.hstack([encoded.contexts[rows], np.full((rounds, 1), INTERCEPT)]).astype(np.float64)
+    y = torch.tensor(trace["loss"].to_numpy(copy=True))
+    arm = torch.tensor(trace["action"].to_numpy(copy=True))
+    return Samples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
+
+
+def path(net: Perturbed, samples: Samples, at: Sequence[int]) -> dict[int, Tensor]:
+    """Train one step a round on the agent's samples; return theta after the rounds `at`."""
+    slope = torch.func.grad(net.loss)
+    theta, kept = net.start.clone(), {}
+    for t in range(max(at)):
+        here = slice(t, t + 1)
+        theta = theta - LR * slope(theta, samples.x[here], samples.arm[here], samples.y[here])
+        if t + 1 in at:
+            kept[t + 1] = theta
+    return kept
+
+
+def product(net: Perturbed, theta: Tensor, sample: tuple[Tensor, ...], v: Tensor) -> Tensor:
+    """Return the Hessian of the mean loss times v."""
+    slope = torch.func.grad(net.loss)
+    found: Tensor = torch.func.jvp(lambda one: slope(one, *sample), (theta,), (v,))[1]
+    return found
+
+
+def top_curvature(net: Perturbed, theta: Tensor, sample: tuple[Tensor, ...], steps: int = 40) -> float:
+    """Return the Hessian's eigenvalue of largest size, by power iteration."""
+    v = torch.randn(len(theta), dtype=theta.dtype, generator=torch.Generator().manual_seed(0))
+    value = 0.0
+    for _ in range(steps):
+        v = v / v.norm()
+        moved = product(net, theta, sample, v)
+        value, v = float(v @ moved), moved
+    return value

@@ -1,0 +1,139 @@
+"""Fitting: an agent's class of predictions trained on all rows together, with early stopping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Array = NDArray[np.float64]
+LossName = Literal["squared", "kl"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the class is fitted.
+
+    Attributes:
+        epochs: passes at most; patience: passes without a better held-out loss before stopping.
+        restarts: fits from different starts; the one of least loss on all rows counts.
+        held_out: share of the rows for early stopping, in (0, 1).
+        rate: step size of Adam (Kingma and Ba, 2015); batch: rows a step.
+        seed: of starts, of the held-out rows and of the batches.
+    """
+
+    epochs: int = 60
+    patience: int = 6
+    restarts: int = 3
+    held_out: float = 0.1
+    rate: float = 0.01
+    batch: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted.
+
+    Attributes:
+        predicted: [N, K] predicted losses of all arms on all rows.
+        trained: mean loss on the rows that were trained on; held_out: on the others. Of the squared
+            loss unhalved.
+        epochs: passes that the best restart made.
+        spread: largest minus least loss on all rows among the restarts, a sign of how hard the fit is.
+    """
+
+    predicted: Array
+    trained: float
+    held_out: float
+    epochs: int
+    spread: float
+
+    def policy_losses(self, losses: Array) -> Array:
+        """Return the losses [N] of the policy argmin_a predicted, of all arms' losses [N, K]."""
+        chosen = self.predicted.argmin(1)
+        return np.asarray(losses[np.arange(len(losses)), chosen], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Data:
+    """x [N, d], target [N, K], weight [N, K]."""
+
+    x: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+
+
+class Model:
+    """f [n, K] of x [n, d]: w2 . relu(W1 (e_a (x) x)), or with width 0 theta_a . x."""
+
+    def __init__(self, arms: int, inputs: int, width: int, generator: torch.Generator) -> None:
+        import torch
+
+        self.arms, self.width = arms, width
+        if width:
+            first = torch.randn(inputs, arms * width, generator=generator) * (2.0 / width) ** 0.5
+            head = torch.randn(width, generator=generator) / width**0.5
+            self.parameters = [first.requires_grad_(), head.requires_grad_()]
+        else:
+            self.parameters = [torch.zeros(inputs, arms, requires_grad=True)]
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return f."""
+        hidden: torch.Tensor = x @ self.parameters[0]
+        if not self.width:
+            return hidden
+        f: torch.Tensor = hidden.relu().view(len(x), self.arms, self.width) @ self.parameters[1]
+        return f
+
+
+def train(
+    model: Model,
+    loss: LossName,
+    data: Data,
+    parts: tuple[torch.Tensor, torch.Tensor],
+    training: Training,
+    generator: torch.Generator,
+) -> Fit:
+    """Train until the held-out loss has not fallen for `patience` passes; go back to the best pass."""
+    import torch
+
+    optimiser = torch.optim.Adam(model.parameters, lr=training.rate)
+    rows, held = parts
+    best, kept, since, passes = float("inf"), [p.detach().clone() for p in model.parameters], 0, 0
+    for epoch in range(1, training.epochs + 1):
+        order = rows[torch.randperm(len(rows), generator=generator)]
+        for batch in torch.split(order, training.batch):
+            optimiser.zero_grad()
+            _mean_loss(model, loss, data, batch).backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        with torch.no_grad():
+            now = float(_mean_loss(model, loss, data, held))
+        since += 1
+        if now < best:
+            best, kept, since, passes = now, [p.detach().clone() for p in model.parameters], 0, epoch
+        if since >= training.patience:
+            break
+    model.parameters = kept
+    with torch.no_grad():
+        output = model(data.x).double()
+        trained = float(_mean_loss(model, loss, data, rows))
+    predicted = output.sigmoid() if loss == "kl" else output
+    return Fit(predicted.numpy(), trained, best, passes, 0.0)
+
+
+def _mean_loss(model: Model, loss: LossName, data: Data, rows: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss of rows, over the arms that count; of KL the cross entropy."""
+    import torch
+
+    output, target, weight = model(data.x[rows]), data.target[rows], data.weight[rows]
+    if loss == "kl":
+        each = torch.nn.functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+    else:
+        each = (output - target).square()
+    return (weight * each).sum() / weight.sum()

@@ -1,0 +1,122 @@
+"""Guarantees: what the theory of a run's rule allows its regret, of the figures in the run's own log.
+
+The inequality of every round holds for the rule's probabilities p, its predictions yhat and any mean
+losses h, p and yhat of the same round:
+
+- SquareCB's rule: regret <= 2 K / gamma + (gamma / 4) E_p (yhat_a - h_a)^2. Foster and Rakhlin, ICML 2020
+  (arXiv 2002.04926), Lemma 3.
+- FastCB's rule, gamma >= 2 K: regret <= (5 K / gamma) p.h + 7 gamma E_p (yhat_a - h_a)^2 / (yhat_a + h_a).
+  Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237), as we read it.
+
+The log sums the errors of the played arms, which are E_p of them in expectation: so the sum over the
+rounds bounds regret in expectation. Between two kept rounds gamma is taken as its least for the first
+term and as its largest for the second, as it never falls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.schedules import DELTA
+from neucb.theory.bounds import squarecb_bound
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.agents.exploration import FastInverseGap, InverseGap
+
+Array = NDArray[np.float64]
+
+WORDS = {"theorem": "theorem of SquareCB", "inequality": "inequality of every round, summed"}
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What the regret of a run cannot exceed.
+
+    Attributes:
+        kind: "theorem", SquareCB's bound at the horizon, which holds with probability 0.95, where gamma
+            followed the theorem for a regression regret that every run kept to, and for predictions in
+            [0, 1]; otherwise "inequality", the one of every round, summed, in expectation.
+        rounds: [n] kept rounds; of "theorem" the last one.
+        bound: [n] mean over seeds.
+        regression_regret: mean over seeds of that of the squared loss, unhalved, against the true h.
+    """
+
+    kind: Literal["theorem", "inequality"]
+    rounds: NDArray[np.int64]
+    bound: Array
+    regression_regret: float
+
+
+def guarantee(rows: pd.DataFrame, arms: int) -> Guarantee | None:
+    """Return what the theory guarantees of an agent's runs on one data set.
+
+    None where the rule has no such theory, gamma < 2 K under FastCB's rule, the losses came late, or the log
+    does not say what is needed.
+
+    Args:
+        rows: of the log, of one competitor on one data set, hyper-parameters included.
+        arms: K.
+    """
+    from neucb.agents.recipes import RECIPES
+
+    recipe = RECIPES.get(str(rows["agent"].iloc[0]))
+    if recipe is None or recipe.rule not in ("inverse-gap", "fast-inverse-gap"):
+        return None
+    if "world" in rows and rows["world"].str.contains("delay|batch").any():
+        return None
+    error = "squared_error" if recipe.rule == "inverse-gap" else "triangular_error"
+    names = [one.name for one in recipe.parameters if one.name.startswith(("gamma", "best", "regression"))]
+    if not {error, "squared_regression_regret", *names} <= set(rows.columns) or rows[error].isna().any():
+        return None
+    tables = {
+        name: rows.pivot(index="round", columns="seed", values=name)
+        for name in (error, "loss", "regret", "L_star", "squared_regression_regret", *names)
+    }
+    t = tables[error].index.to_numpy()
+    sums = {name: table.to_numpy(dtype=np.float64) for name, table in tables.items() if name not in names}
+    own = {name: tuple(tables[name].iloc[0]) for name in names}
+    regret = sums["squared_regression_regret"][-1]
+    theory = set(own["gamma_schedule"]) == {"theory"} and recipe.rule == "inverse-gap"
+    if theory and (regret <= own["regression_regret"]).all():
+        bound = [squarecb_bound(arms, int(t[-1]), one, DELTA) for one in own["regression_regret"]]
+        return Guarantee("theorem", t[-1:], np.array([np.mean(bound)]), float(regret.mean()))
+    low, high = _gammas(recipe, own, sums["loss"], t, arms)
+    played = np.diff(t, prepend=0)[:, None]
+    errors = np.diff(sums[error], axis=0, prepend=0.0)
+    if recipe.rule == "inverse-gap":
+        steps = 2.0 * arms * played / low + high / 4.0 * errors
+    elif low.min() < 2.0 * arms:
+        return None
+    else:
+        expected = np.diff(sums["regret"] + sums["L_star"], axis=0, prepend=0.0)
+        steps = 5.0 * arms / low * expected + 7.0 * high * errors
+    return Guarantee("inequality", t, np.cumsum(steps, axis=0).mean(1), float(regret.mean()))
+
+
+def _gammas(
+    recipe: Any, own: dict[str, tuple[Any, ...]], loss: Array, rounds: NDArray[np.int64], arms: int
+) -> tuple[Array, Array]:
+    """Return the least and the largest gamma [n, R] since the kept round before, by the rule's schedule."""
+    import torch
+
+    from neucb.agents.build import make_rule
+    from neucb.agents.prediction import Round
+
+    settings = {name: values[0] if name == "gamma_schedule" else values for name, values in own.items()}
+    rule: InverseGap | FastInverseGap = make_rule(recipe, settings)  # type: ignore[assignment]
+
+    def at(number: int, observed: Array) -> Array:
+        gamma: Array = rule.gamma(Round(number, torch.tensor(observed), int(rounds[-1])), arms).numpy()
+        return gamma
+
+    before = np.vstack([np.zeros_like(loss[:1]), loss[:-1]])
+    first = np.concatenate([[0], rounds[:-1]]) + 1
+    low = [at(int(t), seen) for t, seen in zip(first, before, strict=True)]
+    high = [at(int(t), seen) for t, seen in zip(rounds, loss, strict=True)]
+    return np.stack(low), np.stack(high)
