@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -72,31 +73,27 @@ class RunLog:
         self.spec = spec
         self.trace = trace
         self.round = 0
-        self._due = iter(log_spaced(spec.horizon))
-        self._next = next(self._due, -1)
+        self._due: list[int] = log_spaced(spec.horizon).tolist()
         zero = np.zeros(spec.replicas)
         self._propensity = zero.copy()  # summed
         self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
         self.sums = {name: zero.copy() for name in SUMS}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
         self._labels = np.zeros((spec.replicas, spec.arms))  # how often each occurred, where `extend` counts
-        self._kept: list[tuple[int, dict[str, NDArray[np.float64]]]] = []
+        self._kept: list[tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]] = []  # [n], [R, n] each
 
     @property
     def due(self) -> bool:
         """Whether the round that is counted next will be kept."""
-        return bool(self.round + 1 == self._next)
+        return bool(self.due_until(self.round + 1))
 
     def keep(self, rounds: Iterable[int]) -> None:
         """Keep these rounds, in ascending order, and the last one played, instead of log-spaced ones."""
-        self._due = iter(np.array([*rounds], dtype=np.int64))
-        self._next = next(self._due, -1)
+        self._due = [*rounds]
 
-    def due_until(self, stop: int) -> set[int]:
+    def due_until(self, stop: int) -> list[int]:
         """Return which rounds up to `stop` are still to be kept."""
-        later = [*self._due]
-        self._due = iter(later)
-        return {int(one) for one in (self._next, *later) if 0 < one <= stop}
+        return self._due[bisect_right(self._due, self.round) : bisect_right(self._due, stop)]
 
     def add(
         self,
@@ -115,6 +112,7 @@ class RunLog:
             propensity: [R] probabilities with which they were drawn, or None.
             gauges: [R] each: distance and spread, where the agent tells them; for rounds that are kept.
         """
+        due = self.due
         self.round += 1
         self._propensity = self._propensity + (np.nan if propensity is None else propensity)
         self._gauges = self._no_gauges | dict(gauges or {})
@@ -128,9 +126,8 @@ class RunLog:
         self.arm_losses += info.get("expected_losses", np.nan)
         for name, value in oracle_figures(predicted, loss, info.get("expected_loss", nan)).items():
             sums[name] += value
-        if self.round == self._next:
+        if due:
             self._keep()
-            self._next = next(self._due, -1)
 
     def extend(
         self,
@@ -152,6 +149,9 @@ class RunLog:
             gauges: [R, n] each: distance and spread after every round.
         """
         loss, best = figures["loss"], figures["best_loss"]
+        n = loss.shape[1]
+        if n == 0:
+            return
         added = {
             "loss": loss,
             "regret": figures["expected_loss"] - best,
@@ -159,36 +159,38 @@ class RunLog:
             "L_star_realised": figures["best_realised_loss"],
             **oracle_figures(predicted, loss, figures["expected_loss"]),
         }
-        running = {
-            name: np.cumsum(np.hstack([total[:, None], added[name]]), axis=1)
-            for name, total in self.sums.items()
-        }
-        drawn = np.cumsum(np.hstack([self._propensity[:, None], propensity]), axis=1)
-        done, rounds = 0, loss.shape[1]
-        while done < rounds:
-            n = rounds - done if self._next < 0 else min(int(self._next) - self.round, rounds - done)
-            self.sums = {name: values[:, done + n].copy() for name, values in running.items()}
-            self._labels += _counts(label[:, done : done + n], len(expected))
-            # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
-            self.arm_losses = (self._labels[:, :, None] * expected).sum(axis=1)
-            self.round += n
-            done += n
-            self._propensity = drawn[:, done].copy()
-            self._gauges = {name: values[:, done - 1].copy() for name, values in gauges.items()}
-            if self.round == self._next:
-                self._keep()
-                self._next = next(self._due, -1)
+        due = self.due_until(self.round + n)
+        rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])
+        ends = rounds - self.round  # [C] how many of the n rounds are over where the sums are wanted
+        rows = {name: _sums(total, added[name], ends) for name, total in self.sums.items()}
+        drawn = _sums(self._propensity, propensity, ends)
+        told = {name: values[:, ends - 1] for name, values in gauges.items()}
+        labels = self._labels + _counts(label, ends, len(expected)).cumsum(axis=0)  # [C, R, K]
+        # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
+        arm_losses = np.zeros_like(labels)
+        for y, losses in enumerate(expected):
+            arm_losses += labels[:, :, y, None] * losses
+        self.round += n
+        self.sums = {name: values[:, -1].copy() for name, values in rows.items()}
+        self._labels, self.arm_losses, self._propensity = labels[-1], arm_losses[-1], drawn[:, -1].copy()
+        self._gauges = {name: values[:, -1] for name, values in told.items()}
+        rows["best_fixed_arm"] = arm_losses.min(axis=2).T - rows["L_star"]
+        rows["propensity"] = drawn / rounds
+        rows |= told
+        if due:
+            kept = len(due)
+            self._kept.append((rounds[:kept], {name: values[:, :kept] for name, values in rows.items()}))
 
     def _keep(self) -> None:
         row = {name: value.copy() for name, value in self.sums.items()}
         row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
         row["propensity"] = self._propensity / self.round
         row |= self._gauges
-        self._kept.append((self.round, row))
+        self._kept.append((np.array([self.round]), {name: value[:, None] for name, value in row.items()}))
 
     def close(self) -> None:
         """Keep the last round that was played, also where a run ends early."""
-        if self.round and (not self._kept or self._kept[-1][0] != self.round):
+        if self.round and (not self._kept or self._kept[-1][0][-1] != self.round):
             self._keep()
 
     def frame(self, labels: Mapping[str, Any]) -> pd.DataFrame:
@@ -199,7 +201,7 @@ class RunLog:
         """
         import pandas as pd
 
-        rounds = np.array([number for number, _ in self._kept], dtype=np.int64)
+        rounds = np.concatenate([np.empty(0, np.int64), *(numbers for numbers, _ in self._kept)])
         columns: dict[str, Any] = {}
         for name, value in labels.items():
             each = value if isinstance(value, tuple) else (value,) * self.spec.replicas
@@ -208,17 +210,24 @@ class RunLog:
         columns["round"] = np.tile(rounds, self.spec.replicas)
         figures = list(FIGURES)
         for name in figures:
-            columns[name] = np.stack([row[name] for _, row in self._kept], axis=1).ravel()
+            columns[name] = np.concatenate([rows[name] for _, rows in self._kept], axis=1).ravel()
         first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]
         rest = [name for name in columns if name not in (*first, *figures)]
         return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
 
 
-def _counts(label: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
-    """Return how often each label occurs in each row of `label` [R, n]: [R, K]."""
-    replicas = len(label)
-    shifted = label + arms * np.arange(replicas)[:, None]
-    return np.bincount(shifted.ravel(), minlength=replicas * arms).reshape(replicas, arms).astype(np.float64)
+def _sums(total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[np.int64]) -> Any:
+    """Return `total` [R] and the first ends [C] of `added` [R, n] summed, one after the other: [R, C]."""
+    return np.cumsum(np.concatenate([total[:, None], added], axis=1), axis=1)[:, ends]
+
+
+def _counts(label: NDArray[np.int64], ends: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
+    """Return how often each label occurs in each row of `label` [R, n] between two of `ends`: [C, R, K]."""
+    replicas, parts = len(label), len(ends)
+    part = np.repeat(np.arange(parts), np.diff(ends, prepend=0))
+    place = (part * replicas + np.arange(replicas)[:, None]) * arms + label
+    counts = np.bincount(place.ravel(), minlength=parts * replicas * arms)
+    return counts.reshape(parts, replicas, arms).astype(np.float64)
 
 
 def oracle_figures(
