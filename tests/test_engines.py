@@ -81,8 +81,7 @@ TABLES = {"dense": toy, "one-hot": one_hot}
 def play(name: str, table: Any, engine: str, **arguments: Any) -> pd.DataFrame:
     """Play with every round kept in the frame."""
     job = prepare(name, table, ROUNDS, "3,8,5", engine=engine, dtype="float64", **arguments)
-    every = iter(range(1, ROUNDS + 1))
-    job.log._due, job.log._next = every, next(every)
+    job.log.keep(range(1, ROUNDS + 1))
     job.play()
     assert job.engine == engine
     return job.frame()

@@ -193,8 +193,8 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
 def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
     """Return the working memory of one replica; `shared`, whether blocks share a pass."""
     inputs, columns = network.first.shape
-    block, width, dtype = types.BLOCK, columns // arms, network.first.dtype
-    hidden = np.empty((block, columns), dtype)
+    block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
+    hidden = np.empty((block if shared else 1, columns), dtype)
     return types.Work(
         inputs=np.empty((block, inputs + 1), np.int64),
         value=np.empty((block, inputs + 1), dtype),
@@ -214,7 +214,7 @@ def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
 def _shared(inputs: int, dtype: np.dtype[Any]) -> types.Shared:
     block = types.BLOCK
     x, scaled = np.empty((block, inputs), dtype), np.empty((block, inputs), dtype)
-    return types.Shared(x, scaled, np.empty((block, block), dtype), np.empty(block, np.int64))
+    return types.Shared(x, scaled, np.empty((block, block), dtype), *np.empty((2, block), np.int64))
 
 
 def make_confidence(own: Settings, network: types.Network, learner: types.Learner) -> types.Confidence:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.types import Array, Network, Shared, Work
-from neucb.engines.kernels.vectors import add_scaled, combine, copy_to, dot, multiply, scale_by
+from neucb.engines.kernels.vectors import (
+    add_outer,
+    add_products,
+    add_scaled,
+    combine,
+    copy_to,
+    dot,
+    multiply,
+    scale_by,
+)
 
 
 @fast
@@ -52,12 +61,17 @@ def add_step(shared: Shared | None, network: Network, work: Work, b: int, n: int
     m, delta = len(work.head), work.delta[b]
     left, right = arm * m, (arm + 1) * m
     if shared is None:
-        for k in range(work.filled[b]):
-            add_scaled(network.first[work.inputs[b, k], left:right], work.step[b, k], delta)
+        add_outer(network.first, work.inputs[b], work.step[b], work.filled[b], left, delta)
     else:
         shared.arm[b] = arm
         for later in range(b + 1, n):
             add_scaled(work.moved[later, left:right], shared.gram[b, later], delta)
+
+
+@exact
+def place(work: Work, b: int) -> int:
+    """Return which row of the hidden layer round b has."""
+    return min(b, len(work.hidden) - 1)
 
 
 @exact
@@ -88,8 +102,10 @@ def flush(shared: Shared | None, network: Network, work: Work, n: int) -> None:
     """Add the steps of a block of n rounds to the first layer."""
     if shared is None:
         return
-    m = len(work.head)
-    for j in range(len(network.first)):
+    m, same = len(work.head), shared.same
+    for arm in range(len(work.f)):
+        count = 0
         for b in range(n):
-            arm = shared.arm[b]
-            add_scaled(network.first[j, arm * m : (arm + 1) * m], shared.scaled[b, j], work.delta[b])
+            same[count] = b
+            count += shared.arm[b] == arm
+        add_products(network.first, shared.scaled, work.delta, same[:count], arm * m, (arm + 1) * m)

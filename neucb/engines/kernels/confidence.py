@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
+from neucb.engines.kernels.blocks import place
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.types import Array, Confidence, Work
 from neucb.engines.kernels.vectors import combine
@@ -45,7 +46,9 @@ def deviations(confidence: Confidence | None, work: Work, b: int, std: Array) ->
     combine(confidence.first, work.inputs[b], confidence.value, n, 0, confidence.z)
     for a in range(len(std)):
         left, right = a * m, (a + 1) * m
-        total = norm(work.hidden[b, left:right], work.head, confidence.z[left:right], confidence.head)
+        total = norm(
+            work.hidden[place(work, b), left:right], work.head, confidence.z[left:right], confidence.head
+        )
         std[a] = sqrt(confidence.penalty * confidence.square * total)
 
 
@@ -55,7 +58,7 @@ def count_gradient(confidence: Confidence | None, work: Work, b: int, arm: int) 
     if confidence is None:
         return
     m = len(work.head)
-    active, g = work.hidden[b, arm * m : (arm + 1) * m], confidence.z[:m]
+    active, g = work.hidden[place(work, b), arm * m : (arm + 1) * m], confidence.z[:m]
     for i in range(m):
         g[i] = work.head[i] * work.head[i] if active[i] > 0 else 0
     for k in range(work.filled[b]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from neucb.agents.constants import FOLD_BELOW, INPUT_FLOOR
-from neucb.engines.kernels.blocks import add_step, add_waiting, fold, keep_row, pass_alone, share_pass
+from neucb.engines.kernels.blocks import add_step, add_waiting, fold, keep_row, pass_alone, place, share_pass
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.rules import link, smoothed_mean, smoothed_slope
 from neucb.engines.kernels.signs import add_head, add_signs, mean_link, move_signs, spread_of
@@ -110,7 +110,8 @@ def forward(
 ) -> None:
     """Set the outputs of arms low..high-1 in the b-th round of a block."""
     head, m = work.head, len(work.head)
-    z, moved = work.hidden[b, low * m : high * m], work.moved[b, low * m : high * m]
+    row = place(work, b)
+    z, moved = work.hidden[row, low * m : high * m], work.moved[row, low * m : high * m]
     index, value, n = work.inputs[b], work.value[b], work.filled[b]
     pass_alone(work.shared, network.first, index, value, n, low * m, moved)
     copy_to(head, network.head)
@@ -122,7 +123,7 @@ def forward(
     add_signs(network.signs, index, value, n, low * m, z)
     add_head(network.signs, head)
     for a in range(low, high):
-        work.f[a] = learner.factor * rectify(work.hidden[b, a * m : (a + 1) * m], head)
+        work.f[a] = learner.factor * rectify(work.hidden[row, a * m : (a + 1) * m], head)
 
 
 @exact
@@ -157,10 +158,11 @@ def move_scaled(
     move = -rate * learner.factor * (predict(f, learner, network, memory) - target)
 
     left, right = arm * m, (arm + 1) * m
-    active, delta = work.hidden[b, left:right], work.delta[b]
+    row = place(work, b)
+    active, delta = work.hidden[row, left:right], work.delta[b]
     steps = work.step[b, : work.filled[b]]
     if learner.normalize == 0.0:
-        inner = dot(delta, work.moved[b, left:right])
+        inner = dot(delta, work.moved[row, left:right])
     else:
         combine(network.first, work.inputs[b], work.step[b], work.filled[b], left, work.again)
         add_waiting(work.shared, work, b, arm)
@@ -196,7 +198,7 @@ def learn(
 ) -> None:
     """Make one gradient step on what place b of a block of n rounds holds."""
     m = len(work.head)
-    active, delta = work.hidden[b, arm * m : (arm + 1) * m], work.delta[b]
+    active, delta = work.hidden[place(work, b), arm * m : (arm + 1) * m], work.delta[b]
     gradient(active, work.head, delta)
     if has_start(learner):
         move = move_scaled(learner, network, memory, work, b, n, arm, target, rate)

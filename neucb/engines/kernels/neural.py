@@ -20,7 +20,7 @@ from neucb.engines.kernels.network import (
 )
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.rules import choose
-from neucb.engines.kernels.types import ALL_ARMS, BLOCK, EVERY_ROUND
+from neucb.engines.kernels.types import ALL_ARMS, EVERY_ROUND
 from neucb.engines.kernels.updates import made_before, round_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def neural(
     ahead = int(timing.code != EVERY_ROUND)  # the pass that chooses the arm comes before the updates
     steps = 1 + draws.shape[1]
     first = made_before(timing, start, K)
-    length = BLOCK if reaction is None else 1
+    length = len(work.inputs) if reaction is None else 1
     for left in range(start, stop, length):
         n = min(length, stop - left)
         show(reaction, world, left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
+from neucb.engines.kernels.blocks import place
 from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.rules import link
 from neucb.engines.kernels.types import GROUP, Array, Learner, Signs, Work
@@ -93,7 +94,7 @@ def move_signs(
     if signs is None:
         return 0.0
     S, m = len(signs.u), len(work.head)
-    active = work.hidden[b, arm * m : (arm + 1) * m]
+    active = work.hidden[place(work, b), arm * m : (arm + 1) * m]
     along_signs(signs, work.inputs[b], work.step[b], work.filled[b], arm * m, work.delta[b])
     mean = 0.0
     for s in range(S):

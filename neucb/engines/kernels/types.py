@@ -20,9 +20,10 @@ LINEAR, QUADRATIC, FOURIER = range(3)  # features
 FINE, NOT_FINITE, NO_DISTRIBUTION = range(3)  # how a kernel ended
 OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
 
-BLOCK = 32  # rounds whose rows are fetched together
+FETCH = 32  # rounds whose rows are fetched together
+BLOCK = 64  # rounds that share a pass, a multiple of FETCH and of 4
 GROUP = 10  # signs of one parameter that share a word
-TILE = 512  # columns of a product that are worked on together
+TILE = 1024  # columns of a product that are worked on together
 
 
 class World(NamedTuple):
@@ -174,16 +175,18 @@ class Shared(NamedTuple):
         scaled: [B, d + 1] the same times their step sizes.
         gram: [B, B] products of a row of `scaled` and a later one of x.
         arm: [B] arms played.
+        same: [B] those that played one of them.
     """
 
     x: Array
     scaled: Array
     gram: Array
     arm: Array
+    same: Array
 
 
 class Work(NamedTuple):
-    """Working memory of a network, B = BLOCK rounds long.
+    """Working memory of a network, B = BLOCK rounds long where they share a pass, FETCH elsewhere.
 
     Attributes:
         inputs: [B, d + 2] the inputs that are not 0.
@@ -191,7 +194,7 @@ class Work(NamedTuple):
         step: [B, d + 2] the same times their step sizes.
         filled: [B] how many.
         size: [B, d + 1] step sizes of all inputs.
-        hidden: [B, K m] hidden layer.
+        hidden: [B, K m] hidden layer; [1, K m], of the newest pass, where rounds share none.
         moved: [B, K m] the part of it that G makes; the same memory where there is no G.
         delta: [B, m] steps on the arms' blocks.
         again: [m] what `moved` is with step sizes.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from neucb.engines.kernels.jit import fast
 from neucb.engines.kernels.types import TILE, Array
 
+Rows = tuple[Array, Array, Array, Array]
+Four = tuple[float, float, float, float]
+
 
 @fast
 def nonzero(x: Array, constant: float, index: Array, value: Array) -> int:
@@ -54,6 +57,26 @@ def add_scaled(y: Array, scale: float, x: Array) -> None:
 
 
 @fast
+def add_outer(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> None:
+    """Add step delta' to the rows of w that `index` lists, from column `left` on."""
+    right = left + len(delta)
+    k = 0
+    while k + 4 <= n:
+        a, b = w[index[k], left:right], w[index[k + 1], left:right]
+        c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
+        p, q, r, s = step[k], step[k + 1], step[k + 2], step[k + 3]
+        for i in range(len(delta)):
+            move = delta[i]
+            a[i] += p * move
+            b[i] += q * move
+            c[i] += r * move
+            d[i] += s * move
+        k += 4
+    for last in range(k, n):
+        add_scaled(w[index[last], left:right], step[last], delta)
+
+
+@fast
 def scale_by(y: Array, scale: float) -> None:
     """Multiply y by `scale`, in the precision of y."""
     s = y.dtype.type(scale)
@@ -81,36 +104,72 @@ def rectify(z: Array, head: Array) -> float:
 
 
 @fast
-def multiply(x: Array, w: Array, z: Array, n: int) -> None:
-    """Set z [n, K m] = x w for the first n rows of x, in tiles that stay in the first-level cache."""
-    z[:n] = 0
-    inputs, columns = w.shape
-    for left in range(0, columns, TILE):
-        right = min(left + TILE, columns)
-        j = 0
-        while j + 4 <= inputs:
-            a, b, c, d = w[j, left:right], w[j + 1, left:right], w[j + 2, left:right], w[j + 3, left:right]
-            for row in range(n):
-                p, q, r, s = x[row, j], x[row, j + 1], x[row, j + 2], x[row, j + 3]
-                out = z[row, left:right]
-                for i in range(len(out)):
-                    out[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
-            j += 4
-        for last in range(j, inputs):
-            a = w[last, left:right]
-            for row in range(n):
-                add_scaled(z[row, left:right], x[row, last], a)
+def add_four(z: Rows, w: Rows, p: Four, q: Four, r: Four, s: Four) -> None:
+    """Add p . w, q . w, r . w and s . w to the four rows of z: what is loaded is used four times."""
+    z0, z1, z2, z3 = z
+    a, b, c, d = w
+    for i in range(len(z0)):
+        z0[i] += p[0] * a[i] + p[1] * b[i] + p[2] * c[i] + p[3] * d[i]
+        z1[i] += q[0] * a[i] + q[1] * b[i] + q[2] * c[i] + q[3] * d[i]
+        z2[i] += r[0] * a[i] + r[1] * b[i] + r[2] * c[i] + r[3] * d[i]
+        z3[i] += s[0] * a[i] + s[1] * b[i] + s[2] * c[i] + s[3] * d[i]
 
 
 @fast
-def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
-    """Fill gram [n, n] above its diagonal with the products of rows of `scaled` and later ones of x."""
-    for b in range(n):
-        for c in range(b + 1, n):
-            total = x.dtype.type(0)
-            for j in range(x.shape[1]):
-                total += scaled[b, j] * x[c, j]
-            gram[b, c] = total
+def four_rows(w: Array, j: int, left: int, right: int) -> Rows:
+    """Return columns left..right-1 of rows j..j+3."""
+    return w[j, left:right], w[j + 1, left:right], w[j + 2, left:right], w[j + 3, left:right]
+
+
+@fast
+def multiply(x: Array, w: Array, z: Array, n: int) -> None:
+    """Set z [n, K m] = x w for the first n rows of x, and for those that fill up the last four.
+
+    In tiles that stay in the first-level cache.
+    """
+    inputs, columns = w.shape
+    z[: (n + 3) // 4 * 4] = 0
+    for left in range(0, columns, TILE):
+        right = min(left + TILE, columns)
+        whole = inputs // 4 * 4
+        for j in range(0, whole, 4):
+            for row in range(0, n, 4):
+                a, b, c, d = x[row], x[row + 1], x[row + 2], x[row + 3]
+                add_four(
+                    four_rows(z, row, left, right),
+                    four_rows(w, j, left, right),
+                    (a[j], a[j + 1], a[j + 2], a[j + 3]),
+                    (b[j], b[j + 1], b[j + 2], b[j + 3]),
+                    (c[j], c[j + 1], c[j + 2], c[j + 3]),
+                    (d[j], d[j + 1], d[j + 2], d[j + 3]),
+                )
+        for last in range(whole, inputs):
+            for row in range(n):
+                add_scaled(z[row, left:right], x[row, last], w[last, left:right])
+
+
+@fast
+def add_products(w: Array, x: Array, delta: Array, some: Array, left: int, right: int) -> None:
+    """Add x[b]' delta[b] to columns left..right-1 of w, for all the rounds b that `some` lists."""
+    n, whole = len(some), len(w) // 4 * 4
+    for k in range(0, n, 4):
+        a, b = some[k], some[min(k + 1, n - 1)]
+        c, d = some[min(k + 2, n - 1)], some[min(k + 3, n - 1)]
+        q = w.dtype.type(k + 1 < n)
+        r, s = w.dtype.type(k + 2 < n), w.dtype.type(k + 3 < n)
+        rows = delta[a], delta[b], delta[c], delta[d]
+        for j in range(0, whole, 4):
+            add_four(
+                four_rows(w, j, left, right),
+                rows,
+                (x[a, j], q * x[b, j], r * x[c, j], s * x[d, j]),
+                (x[a, j + 1], q * x[b, j + 1], r * x[c, j + 1], s * x[d, j + 1]),
+                (x[a, j + 2], q * x[b, j + 2], r * x[c, j + 2], s * x[d, j + 2]),
+                (x[a, j + 3], q * x[b, j + 3], r * x[c, j + 3], s * x[d, j + 3]),
+            )
+    for last in range(whole, len(w)):
+        for k in range(n):
+            add_scaled(w[last, left:right], x[some[k], last], delta[some[k]])
 
 
 @fast
