@@ -54,26 +54,31 @@ def of_peer(peer: Peer) -> Player:
     return Player(peer.name, peer.library, peer.version, peer.settings, play)
 
 
-def of_agent(name: str) -> Player:
-    """Return one of our agents with its defaults, on the engine that is chosen for it, as a player.
+def of_agent(words: str) -> Player:
+    """Return one of our agents as a player, on the engine that is chosen for it.
+
+    Args:
+        words: its name, then what differs from its defaults: "kl:replay=16:gamma=50".
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, or a setting that it does not take.
     """
     from neucb.agents.recipes import find_recipe
     from neucb.sweeps.identity import code_version
 
-    find_recipe(name)
+    name, *pairs = words.split(":")
+    settings = {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+    find_recipe(name).settings(settings)
 
     def play(game: Game) -> tuple[float, float]:
-        job = prepare(name, game.env, seeds=[game.seed])
+        job = prepare(name, game.env, seeds=[game.seed], settings=settings)
         job.load()
         before = time.process_time()
         job.player.play()
         return float(job.log.sums["regret"][0]), time.process_time() - before
 
     version = f"{library_version('neucb')}+{code_version()[:8]}"
-    return Player(name, "neucb", version, "defaults", play)
+    return Player(words, "neucb", version, ", ".join(pairs) or "defaults", play)
 
 
 def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
@@ -156,9 +161,9 @@ def contest(
     wanted = []
     for name in names:
         encoded = load(name)
-        games = [Game(encoded, min(rounds, encoded.table.rows), seed) for seed in seeds]
-        with rows:
-            for game in games:
+        for seed in seeds:
+            game = Game(encoded, min(rounds, encoded.table.rows), seed)
+            with rows:
                 for player in players:
                     tick(f"{name}: {player.label}")
                     which = _which(player, name, game)

@@ -17,6 +17,7 @@ from neucb.benchmarks.standings import duels, ranks
 from neucb.cli import main
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.errors import InputError
+from neucb.runner import prepare
 from neucb.statistics import final_scores
 
 HERE = "numpy"  # a library that is there
@@ -83,6 +84,22 @@ def test_an_agent_has_the_regret_of_a_sweep(tmp_path: Path) -> None:
         "fake": False,
         "linucb": True,
     }
+
+
+def test_an_agent_takes_settings() -> None:
+    game = Game(load("wine"), 178, 0)
+    defaults, large = of_agent("squarecb"), of_agent("squarecb:gamma=1e6:regularization=2")
+    assert (large.label, large.settings) == (
+        "squarecb:gamma=1e6:regularization=2",
+        "gamma=1e6, regularization=2",
+    )
+    assert defaults.settings == "defaults"
+    job = prepare("squarecb", game.env, seeds=[0], settings={"gamma": 1e6, "regularization": 2.0})
+    job.play()
+    assert large.play(game)[0] == job.log.sums["regret"][0] != defaults.play(game)[0]
+    for words in ("squarecb:gama=1", "squarecb:gamma", "squarecb:gamma=big", "squarecbb"):
+        with pytest.raises(InputError):
+            of_agent(words)
 
 
 def test_what_is_in_the_file_is_not_played_again(tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def peers(
         ),
     ] = None,
     agent: Annotated[
-        str, typer.Option(help="Our agents beside them, with their defaults; commas between.")
+        str,
+        typer.Option(
+            help="Our agents beside them, commas between; with their defaults, or as in kl:replay=16:lr=0.5."
+        ),
     ] = "kl-perturbed,kl-perturbed-replay",
     rounds: Annotated[int, typer.Option(min=1, help="Rounds T, or the rows there are.")] = 10_000,
     seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "1",
