@@ -105,7 +105,7 @@ def _sweep(
 def _logs(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    found = sorted(path.glob("[!._]*.parquet"))
+    found = sorted(log for log in path.glob("[!._]*.parquet") if not log.stem.endswith("_trace"))
     if not found:
         raise InputError(f"there is no folder or file {path}" if not path.exists() else f"no log in {path}")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from gymnasium.vector import VectorEnv
@@ -26,7 +26,9 @@ from neucb.spec import Spec
 from neucb.trace import Trace
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from neucb.agents.agent import Agent
     from neucb.environments.classification import ClassificationVectorEnv
@@ -49,6 +51,7 @@ class Run:
         engine: "compiled" or "torch", which plays the rounds.
         agent: that plays, in the torch engine.
         seconds: time that the rounds took, loading and compiling excluded.
+        extra: further columns of the frame, of as many values as its rows.
     """
 
     player: Engine
@@ -59,6 +62,7 @@ class Run:
     engine: str
     agent: Agent | None = None
     seconds: float = 0.0
+    extra: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def agent_name(self) -> str:
@@ -118,6 +122,7 @@ class Run:
         """
         dataset = self.environment["dataset"]
         frame = self.log.frame({"agent": self.agent_name, "dataset": dataset, **self.settings})
+        frame = frame.assign(**self.extra)
         frame.attrs.update(self.environment, engine=self.engine, seconds=self.seconds)
         return frame
 

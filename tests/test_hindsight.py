@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neucb import cli
 from neucb.agents.recipes import find_recipe
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.errors import InputError
+from neucb.plots import draw
+from neucb.reading import read_results
+from neucb.report.bounds import hindsight_table
 from neucb.runner import Run, prepare
 from neucb.theory.fitting import Training
 from neucb.theory.hindsight import class_loss, class_regression_regret, fit_class
@@ -107,6 +113,53 @@ def test_regression_regret_against_the_class_is_what_the_oracle_lost_more(job: R
     assert (best >= 0).all()
     assert (np.diff(best, axis=1) >= 0).all()
     assert (regret[:, -1] > 0).all()
+
+
+def test_what_is_known_in_hindsight_is_saved_drawn_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "run",
+        "--agent",
+        "kl",
+        "--dataset",
+        "iris",
+        "--hindsight",
+        "--seeds",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
+    monkeypatch.setattr(sys, "argv", ["neucb", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    frame = read_results([tmp_path], pytest.fail).frame  # the trace is no log
+    assert (frame["L_star"] == 0.0).all()
+    last = frame.groupby("seed").tail(1)
+    assert (last["L_star_class"] < last["regret"]).all()
+    assert frame.groupby("seed")["L_star_class"].is_monotonic_increasing.all()
+    frame["L_star_class"] += 0.05 * frame["round"]  # iris is too easy for a class to lose anything
+    figure = draw(frame, "lstar", bounds=True)
+    (title,) = (axes.get_title(loc="left") for axes in figure.axes)
+    assert title == "iris, L* of the class"
+    (curve,) = (one for one in figure.axes[0].get_lines() if one.get_label() == "kl")
+    means = frame.groupby("round")[["L_star_class", "regret"]].mean()
+    np.testing.assert_allclose(np.asarray(curve.get_xdata(), dtype=float), means["L_star_class"])
+    against = means["regret"] - means["L_star_class"]
+    np.testing.assert_allclose(np.asarray(curve.get_ydata(), dtype=float), against)
+    (row,) = hindsight_table(frame).rows
+    assert row[5].key == pytest.approx(against.iloc[-1], rel=1e-5)
+    assert row[6].key == pytest.approx(
+        frame.groupby("seed").tail(1)["class_regression_regret"].mean(), rel=1e-5
+    )
+    monkeypatch.setattr(
+        sys, "argv", ["neucb", "run", "--agent", "uniform", "--dataset", "iris", "--hindsight"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "no class of its own" in capsys.readouterr().err
 
 
 def test_only_traced_runs_have_a_class_in_hindsight() -> None:

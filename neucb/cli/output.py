@@ -22,13 +22,17 @@ class Output:
         as_json: print JSON and no table.
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
+        hindsight: fit the best policy of the agent's class after each run.
     """
 
-    def __init__(self, folder: Path, *, as_json: bool, quiet: bool, several: bool) -> None:
+    def __init__(
+        self, folder: Path, *, as_json: bool, quiet: bool, several: bool, hindsight: bool = False
+    ) -> None:
         self.folder = folder
         self.as_json = as_json
         self.quiet = quiet
         self.several = several
+        self.hindsight = hindsight
         self.figures: list[dict[str, Any]] = []
 
     def play(self, job: Run) -> None:
@@ -43,12 +47,20 @@ class Output:
         """
         from neucb.results import save
 
+        if self.hindsight:
+            from neucb.theory.hindsight import check_hindsight
+
+            check_hindsight(job)
         try:
             interrupted = play(job, show=not (self.quiet or self.as_json))
         except NeucbError as error:
             raise self._with_what_was_played(job, error) from error
         if job.log.round == 0:
             raise KeyboardInterrupt
+        if self.hindsight and not interrupted:
+            from neucb.theory.hindsight import add_hindsight
+
+            add_hindsight(job)
         try:
             saved = save(job, self.folder)
         finally:

@@ -90,6 +90,12 @@ def run(
         bool,
         typer.Option("--trace", help="Save every round too: context, action, propensity, loss, label."),
     ] = False,
+    hindsight: Annotated[
+        bool,
+        typer.Option(
+            "--hindsight", help="Fit the best policy of the agent's class afterwards (and --trace)."
+        ),
+    ] = False,
     save_agent: Annotated[
         Path | None,
         typer.Option(help="Save the trained agent to this .safetensors file (torch engine)."),
@@ -135,7 +141,7 @@ def run(
     }
     given_options = {name: value for name, value in options.items() if value is not None}
     environment = cast("EnvironmentOptions", given_options)
-    output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1)
+    output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1, hindsight=hindsight)
     failed: dict[str, str] = {}
     for name in names:
         try:
@@ -146,7 +152,7 @@ def run(
                 seeds,
                 settings=given_settings,
                 return_agent=save_agent is not None,
-                trace=trace,
+                trace=trace or hindsight,
                 delay=delay,
                 batch=batch,
                 engine=engine,

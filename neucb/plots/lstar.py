@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret against mean L*, round by round; data sets with L* = 0 are left out.
 
+    Where L* of the agent's own class is logged (`neucb run --hindsight`) there is a panel for it too, with
+    the regret against that policy.
+
     Args:
         frame: logs.
         x: scale of L*.
@@ -29,17 +32,29 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
     Raises:
         InputError: L* is 0 or not known in all runs.
     """
+    panels = _panels(frame, bounds)
+    if "L_star_class" in frame and frame["L_star_class"].notna().any():
+        known = frame[frame["L_star_class"].notna()]
+        regret = known["regret"] + known["L_star"] - known["L_star_class"]
+        known = known.assign(regret=regret, L_star=known["L_star_class"])
+        panels += [(f"{name}, L* of the class", curves) for name, curves in _panels(known, bounds)]
+    if not panels:
+        raise InputError(
+            "L* is 0 in these runs, as their labels are clean; play with --label-noise 0.1 or --hindsight"
+        )
+    looks = styles(with_labels(frame)["label"])
+    note = FITTED if any(not curve.seeds for _, curves in panels for curve in curves) else ""
+    return draw_panels(panels, looks, title="cumulative regret", x=x, note=note, against="L*(t)")
+
+
+def _panels(frame: pd.DataFrame, bounds: bool) -> list[tuple[str, list[Curve]]]:
     panels = []
     for name, part, curves in curves_of(frame, "regret"):
         moved = [_against(part, curve, curve) for curve in curves]
         if all(np.isfinite(curve.x).all() and curve.x[-1] > 0.0 for curve in moved):
             shapes = fitted_shapes(part, curves, arms_of(part, frame)) if bounds else []
             panels.append((name, [*moved, *(_against(part, shape, target) for shape, target in shapes)]))
-    if not panels:
-        raise InputError("L* is 0 in these runs, as their labels are clean; play with --label-noise 0.1")
-    looks = styles(with_labels(frame)["label"])
-    note = FITTED if any(not curve.seeds for _, curves in panels for curve in curves) else ""
-    return draw_panels(panels, looks, title="cumulative regret", x=x, note=note, against="L*(t)")
+    return panels
 
 
 def _against(part: pd.DataFrame, curve: Curve, target: Curve) -> Curve:

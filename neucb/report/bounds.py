@@ -1,4 +1,4 @@
-"""Table of bounds: what the theory allows the regret of every run, beside its regret."""
+"""Tables of bounds: what the theory allows the regret of every run, and what is best in hindsight."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from neucb.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Table, number, words
+from neucb.statistics import t_half_width
 from neucb.theory.guarantees import WORDS, guarantee
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ CAPTION = (
     "runs kept to. Otherwise the rule's inequality of every round, summed: a bound in expectation. "
     "Regression regret: squared loss of the oracle minus that of the true expected losses, unhalved; with "
     "clean labels the second is 0. A bound above T says nothing."
+)
+
+HINDSIGHT = (
+    "The best policy found of the agent's own class, fitted with many passes to all losses of the rows: its "
+    "expected loss, mean over seeds and half the 95 % Student t interval; spread: the largest difference in "
+    "mean loss between restarts of the fit. Regret: the agent's expected loss minus that. Regression regret: "
+    "under the agent's own loss, against the class fitted to the played pairs. A fit that is not the best "
+    "possible makes both regrets too small."
 )
 
 
@@ -51,3 +60,32 @@ def bounds_table(frame: pd.DataFrame) -> Table:
         raise InputError("bounds need agents with SquareCB's or FastCB's rule and logs that tell h")
     columns = ["data set", "agent", "regret", "regression regret", "guaranteed by", "bound", "bound / T"]
     return Table(CAPTION, columns, rows)
+
+
+def hindsight_table(frame: pd.DataFrame) -> Table:
+    """Return a row per data set and competitor whose class was fitted in hindsight.
+
+    Raises:
+        InputError: none was.
+    """
+    if "L_star_class" not in frame or frame["L_star_class"].isna().all():
+        raise InputError("the best of an agent's class is known of runs played with --hindsight")
+    rows = []
+    known = learners(frame[frame["L_star_class"].notna()])
+    for (dataset, label), part in known.groupby(["dataset", "label"], sort=False):
+        last = part[part["round"] == part["round"].max()]
+        best, regret = last["L_star_class"], last["regret"] + last["L_star"] - last["L_star_class"]
+        rows.append(
+            [
+                words(dataset),
+                words(label),
+                number(float(best.mean())),
+                number(float(t_half_width(best.to_numpy()))),
+                number(float(last["class_spread"].max()), ".4f"),
+                number(float(regret.mean())),
+                number(float(last["class_regression_regret"].mean())),
+                number(len(last), "d"),
+            ]
+        )
+    columns = ["data set", "agent", "L* of the class", "±", "spread", "regret", "regression regret", "seeds"]
+    return Table(HINDSIGHT, columns, rows)

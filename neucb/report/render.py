@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.errors import InputError
 from neucb.plots import draw
 from neucb.plots.competitors import learners
-from neucb.report.bounds import bounds_table
+from neucb.report.bounds import bounds_table, hindsight_table
 from neucb.report.figures import Drawing, Drawings
 from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
@@ -79,6 +79,7 @@ def _sections(
         ("Summary", [_if_allowed(summary_table, frame)]),
         ("Regret, data set by data set", _curves(page, frame, progress)),
         ("Regret against L*", [_figure(page, frame, "lstar", "Regret against L*", bounds=True)]),
+        ("Best of the class in hindsight", [_if_allowed(hindsight_table, frame)]),
         ("Normalised regret", [_figure(page, frame, "normalized", "Normalised regret")]),
         ("Ranks", [_figure(page, frame, "ranks", "Average ranks and the critical difference")]),
         ("Wins and losses", [_figure(page, frame, "winloss", "Wins minus losses")]),

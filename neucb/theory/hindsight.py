@@ -56,8 +56,7 @@ def fit_class(
     """
     import torch
 
-    if recipe.oracle not in ("neural", "linear"):
-        raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
+    _check_class(recipe)
     rows, arms = losses.shape
     held = max(1, round(training.held_out * rows))
     if rows - held < 2:
@@ -131,6 +130,39 @@ def class_regression_regret(job: Run, training: Training = USUAL) -> tuple[NDArr
     return rounds, np.stack(regret)
 
 
+def check_hindsight(job: Run) -> None:
+    """Say before a run is played that its agent's class can be fitted in hindsight.
+
+    Raises:
+        InputError: it cannot.
+    """
+    recipe = job.candidate.recipe
+    if recipe is None or job.log.trace is None or not isinstance(job.env, ClassificationVectorEnv):
+        raise InputError("a class in hindsight needs a named agent, classification data and a trace")
+    _check_class(recipe)
+
+
+def add_hindsight(job: Run, training: Training = USUAL) -> None:
+    """Add to the frame of a played run what is known in hindsight.
+
+    Columns: L_star_class, the expected loss of the best policy found of the agent's class; class_spread, the
+    difference in mean loss between the restarts of its fit; class_regression_regret, see
+    `class_regression_regret`. Arguments and errors as for `class_loss`.
+    """
+    best = class_loss(job, training)
+    spread = [fit.spread for fit in best.fits]
+    job.extra = {
+        "L_star_class": best.best_loss.ravel(),
+        "class_spread": np.repeat(spread, len(best.rounds)),
+        "class_regression_regret": class_regression_regret(job, training)[1].ravel(),
+    }
+
+
+def _check_class(recipe: Recipe) -> None:
+    if recipe.oracle not in ("neural", "linear"):
+        raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
+
+
 def _kept_rounds(job: Run) -> NDArray[np.int64]:
     frame = job.log.frame({})
     return frame["round"].to_numpy()[: len(frame) // job.log.spec.replicas]
@@ -138,9 +170,11 @@ def _kept_rounds(job: Run) -> NDArray[np.int64]:
 
 def _replicas(job: Run) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, NDArray[np.int64], Array]]:
     """Yield recipe, sizes of the network, contexts, expected losses, arms and losses of every replica."""
+    check_hindsight(job)
     recipe, trace, env = job.candidate.recipe, job.log.trace, job.env
-    if recipe is None or trace is None or not isinstance(env, ClassificationVectorEnv):
-        raise InputError("a class in hindsight needs a named agent, classification data and a trace")
+    assert recipe is not None
+    assert trace is not None
+    assert isinstance(env, ClassificationVectorEnv)
     frame = trace.frame(job.log.round)
     for r, seed in enumerate(job.log.spec.seeds):
         own = frame[frame["seed"] == seed]
