@@ -1,6 +1,6 @@
 """The tables of results/: what a sweep has shown, small enough to be committed.
 
-    python -m neucb.experiments.tables SWEEP FOLDER
+    python -m neucb.experiments.tables SWEEP FOLDER [DEFAULTS]
 
 SWEEP is the folder that `neucb sweep` printed, FOLDER takes
 
@@ -8,7 +8,13 @@ SWEEP is the folder that `neucb sweep` printed, FOLDER takes
     ranks.csv    average rank over the worlds and mean normalised regret, skylines left out
     winloss.csv  worlds won minus worlds lost of the row against the column, paired t tests over seeds
     cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
+    times.csv    seconds of the processor per 10,000 rounds of a run of every agent
     rows.json    number of rows and SHA-256 of the sweep's log, which is not committed
+
+and, where DEFAULTS is the folder of a sweep of the same agents with their defaults,
+
+    sides.csv    mean regret in every world with the defaults and as tuned in SWEEP, side by side
+    agents.csv   the same by agent: ranks, normalised regret, worlds in which tuning helped or harmed
 
 A world is a data set with its order and label noise. `ratio` in cells.csv is the mean over the worlds of
 regret / least regret of the agent's cells there, by which a setting for all worlds together is chosen.
@@ -23,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.agents.recipes import find_recipe
+from neucb.experiments.sides import agents_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,
@@ -32,8 +39,8 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
-from neucb.sweeps.load import load_results
-from neucb.sweeps.table import regret_table
+from neucb.sweeps.load import load_results, load_times
+from neucb.sweeps.table import regret_table, times_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +49,8 @@ WORLD = ["dataset", "order", "label_noise"]
 NO_RIVALS = SKYLINES | {"uniform"}
 
 
-def main(sweep: str, folder: str) -> None:
-    """Write the tables of one sweep."""
+def main(sweep: str, folder: str, defaults: str | None = None) -> None:
+    """Write the tables of one sweep, and beside another where `defaults` is its folder."""
     frame = load_results(sweep)
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -55,6 +62,12 @@ def main(sweep: str, folder: str) -> None:
     tuning = in_worlds(frame[frame["purpose"] == "tuning"])
     if len(tuning):
         cells_table(tuning).to_csv(out / "cells.csv", index=False)
+    times_table(load_times(sweep)).round(5).to_csv(out / "times.csv", index=False)
+    if defaults is not None:
+        other = load_results(defaults)
+        beside = in_worlds(other[other["purpose"] == "reporting"])
+        worlds_table(beside, reported).round(4).to_csv(out / "sides.csv", index=False)
+        agents_table(beside, reported).round(3).to_csv(out / "agents.csv", index=False)
     text = frame.to_csv(index=False).encode()
     facts = {"rows": len(frame), "sha256": hashlib.sha256(text).hexdigest()}
     (out / "rows.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

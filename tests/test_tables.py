@@ -1,0 +1,95 @@
+"""The tables of results/, from sweeps small enough to work them out anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy.stats import gmean as geometric_mean
+from scipy.stats import ttest_rel
+
+import neucb
+from neucb.experiments.sides import agents_table, worlds_table
+from neucb.experiments.tables import main
+from tests.test_sweep import play
+
+NAMES = ("regret", "ranks", "winloss", "cells", "times", "sides", "agents")
+DEFAULTS = """
+[experiment]
+name = "defaults"
+rounds = 140
+datasets = ["iris", "wine"]
+reporting_seeds = 4
+
+[[agents]]
+name = "kl"
+
+[[agents]]
+name = "squarecb"
+
+[[agents]]
+name = "supervised"
+"""
+TUNED = DEFAULTS[: DEFAULTS.index('[[agents]]\nname = "superv')]
+for old, new in (
+    ("reporting", "tuning_seeds = [9]\nreporting"),
+    ("rounds", 'select = "per data set"\nrounds'),
+    ('"kl"', '"kl"\ngrid = { lr = [0.1, 0.4] }'),
+    ('"squarecb"', '"squarecb"\ngrid = { gamma = [3, 30] }'),
+):
+    TUNED = TUNED.replace(old, new)
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tables")
+    play(DEFAULTS, folder / "defaults")
+    play(TUNED, folder / "tuned")
+    return folder / "defaults", folder / "tuned"
+
+
+def test_defaults_and_tuned_settings_side_by_side(sweeps: tuple[Path, Path], tmp_path: Path) -> None:
+    main(str(sweeps[1]), str(tmp_path / "out"), str(sweeps[0]))
+    table = pd.read_csv(tmp_path / "out" / "sides.csv")
+    assert len(table) == 4  # no skyline: it has one setting
+    frames = [neucb.load_results(one) for one in sweeps]
+    for row in table.to_dict("records"):
+        regret: Any = [
+            one[(one["label"] == row["agent"]) & (one["dataset"] == row["dataset"])]
+            .query("purpose == 'reporting' and round == 140")
+            .sort_values("seed")["regret"]
+            .to_numpy()
+            for one in frames
+        ]
+        assert row["default"] == pytest.approx(regret[0].mean(), abs=1e-4)
+        assert row["tuned"] == pytest.approx(regret[1].mean(), abs=1e-4)
+        assert row["p"] == pytest.approx(ttest_rel(regret[1], regret[0]).pvalue, abs=1e-4)
+    chosen = json.loads((sweeps[1] / "_selection.json").read_text())["selected"]
+    words = {(one["label"], one["dataset"]): one["settings"] for one in chosen}
+    for row in table.to_dict("records"):
+        name = "lr" if row["agent"] == "kl" else "gamma"
+        assert f"{name} = {words[row['agent'], row['dataset']][name]:g}" in str(row["settings"])
+    agents = pd.read_csv(tmp_path / "out" / "agents.csv").set_index("agent")
+    own = table[table["agent"] == "kl"]
+    ratio = geometric_mean(own["tuned"].to_numpy() / own["default"].to_numpy())
+    assert agents["ratio"]["kl"] == pytest.approx(ratio, abs=1e-3)
+    assert agents["rank_tuned"].sum() == agents["rank_default"].sum() == 3.0
+    assert set(pd.read_csv(tmp_path / "out" / "times.csv")["label"]) == {"kl", "squarecb"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"rows.json", *(f"{name}.csv" for name in NAMES)}
+
+
+def test_the_same_settings_are_no_different(sweeps: tuple[Path, Path]) -> None:
+    frame = neucb.load_results(sweeps[0])
+    table = worlds_table(frame, frame)
+    assert (table["difference"] == 0).all()
+    assert (table["p"] == 1).all()
+    assert (table["settings"] == "").all()
+    agents = agents_table(frame, frame).set_index("agent")
+    assert (agents["ratio"] == 1).all()
+    assert not agents[["better", "worse"]].to_numpy().any()
+    assert (agents["normalized_default"] == agents["normalized_tuned"]).all()
+    assert agents.loc["supervised", "normalized_tuned"] == 0
