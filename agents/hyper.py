@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,25 @@ def each(value: Number, replicas: int) -> NDArray[np.float64]:
     if not isinstance(value, Sequence):
         return np.full(replicas, float(value))
     if len(value) != replicas:
-        raise InputError(f"a hyper-parameter has {len(value)} values for {replicas} replicas")
+        raise InputError(_miscounted("a hyper-parameter", value, f"{replicas} replicas", "one per replica"))
     return np.array(value, dtype=np.float64)
+
+
+def check_counts(settings: Mapping[str, Any], seeds: Sequence[int]) -> None:
+    """Check that hyper-parameters are one value or one per seed.
+
+    Raises:
+        InputError: one of them, which the message names, is a tuple of another length.
+    """
+    for name, value in settings.items():
+        if isinstance(value, tuple) and len(value) != len(seeds):
+            plural = "s" if len(seeds) > 1 else ""
+            raise InputError(_miscounted(name, value, f"{len(seeds)} seed{plural}", "one per seed"))
+
+
+def _miscounted(name: str, value: Sequence[float], replicas: str, each_one: str) -> str:
+    given = ", ".join(f"{one:g}" for one in value)
+    return f"{name} has {len(value)} values ({given}) for {replicas}; give one value, or {each_one}"
 
 
 def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:

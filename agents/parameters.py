@@ -23,8 +23,9 @@ class Parameter:
         low: least value; `above_low` says that it is not itself allowed.
         high: greatest value.
         choices: the values of a parameter that is a word; empty for a number.
-        whole: a whole number (infinity counts as whole where `high` allows it); it changes the
-            shape of the agent, so that it cannot differ between replicas.
+        whole: a whole number; it changes the shape of the agent, so that it cannot differ between
+            replicas.
+        infinite: infinity is a value too.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Parameter:
     high: float = math.inf
     choices: tuple[str, ...] = ()
     whole: bool = False
+    infinite: bool = False
 
     def check(self, value: object) -> Value:
         """Return the value as the recipes take it: a word, a number, or a tuple of numbers.
@@ -65,6 +67,8 @@ class Parameter:
         below = number <= self.low if self.above_low else number < self.low
         if math.isnan(number) or below or number > self.high:
             raise InputError(f"{self.name} must be {self.range}, not {value}")
+        if math.isinf(number) and not self.infinite:
+            raise InputError(f"{self.name} must be finite, {self.range}, not {value}")
         if not self.whole or math.isinf(number):
             return number
         if number != int(number):

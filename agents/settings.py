@@ -10,7 +10,13 @@ NEURAL = (
     Parameter("width", 100, "hidden units m", low=1, whole=True),
     Parameter("lr", 0.1, "step size eta", above_low=True),
     Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
-    Parameter("radius", math.inf, "projection onto the ball of this radius round theta_0", above_low=True),
+    Parameter(
+        "radius",
+        math.inf,
+        "projection onto the ball of this radius round theta_0",
+        above_low=True,
+        infinite=True,
+    ),
     Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
     Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
     Parameter("normalize", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
@@ -27,7 +33,14 @@ NEURAL = (
 )
 PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),
-    Parameter("perturbations", math.inf, "S, number of sign vectors; inf: closed form", low=1, whole=True),
+    Parameter(
+        "perturbations",
+        math.inf,
+        "S, number of sign vectors; inf: closed form",
+        low=1,
+        whole=True,
+        infinite=True,
+    ),
 )
 LINEAR = (
     Parameter("regularization", 1.0, "ridge penalty lambda", above_low=True),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from gymnasium.vector import VectorEnv
 
+from neucb.agents.hyper import check_counts
 from neucb.candidate import Candidate, find_candidate
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
@@ -181,6 +182,7 @@ def prepare(
     spec = _spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, Trace(spec) if trace else None)
     recipe, chosen = candidate.recipe, candidate.settings
+    check_counts(chosen, spec.seeds)
     if return_agent and engine == "auto":
         engine = "torch"
     taken = choose(engine, recipe, chosen, env, spec, late=late)

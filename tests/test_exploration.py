@@ -157,7 +157,7 @@ def test_a_round_later() -> None:
 
 
 def test_one_value_per_replica_or_an_error() -> None:
-    with pytest.raises(InputError, match="3 values for 2 replicas"):
+    with pytest.raises(InputError, match=r"3 values .* for 2 replicas; give one value, or one per replica"):
         Power((1.0, 2.0, 3.0))(now(), 2)
 
 

@@ -342,7 +342,12 @@ def test_torch_threads_are_given_back() -> None:
         ({"settings": {"gamma": "x"}}, "gamma must be a number"),
         ({"settings": {"width": 2.5}}, "width must be a whole number"),
         ({"settings": {"init": "hee"}}, "did you mean 'he'"),
-        ({"settings": {"lr": [0.1, 0.2]}}, "2 values for 1 replicas"),
+        (
+            {"settings": {"lr": [0.1, 0.2]}},
+            r"lr has 2 values \(0.1, 0.2\) for 1 seed; give one value, or one",
+        ),
+        ({"settings": {"lr": "inf"}}, "lr must be finite, a number above 0, not inf"),
+        ({"settings": {"width": "inf"}}, "width must be finite, a whole number at least 1, not inf"),
         ({"rounds": 0}, "rounds"),
         ({"preprocessing": "papr"}, "did you mean 'paper'"),
         ({"label_noise": 0.9}, "label noise"),

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.constants import TIE
-from neucb.agents.hyper import each
 from neucb.agents.recipe import Recipe
 from neucb.engines.experts import check_experts, play_experts
 from neucb.engines.kernels.linear import fixed
@@ -89,12 +88,8 @@ def check(recipe: Recipe, settings: Settings, spec: Spec) -> None:
     """Check the hyper-parameters of all replicas together, as the torch agents do.
 
     Raises:
-        InputError: a list of another length than there are replicas, a perturbation under which
-            training diverges, or too many features.
+        InputError: a perturbation under which training diverges, or too many features.
     """
-    for value in settings.values():
-        if not isinstance(value, str):
-            each(value, spec.replicas)
     if recipe.oracle == "neural":
         check_network(recipe, settings, spec)
     elif recipe.oracle == "linear":
