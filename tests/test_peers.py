@@ -12,6 +12,7 @@ import pytest
 from neucb import load_results, sweep
 from neucb.benchmarks import peers
 from neucb.benchmarks.contest import Player, contest, of_agent, of_peer, read
+from neucb.benchmarks.page import page
 from neucb.benchmarks.peers import PEERS, Arms, Game, Peer, find_peer, vowpal
 from neucb.benchmarks.standings import duels, ranks
 from neucb.cli import main
@@ -156,6 +157,10 @@ def test_duels_count_sets_tests_and_times() -> None:
     (duel,) = duels(frame, ["ours"])
     assert (duel.own, duel.peer, duel.less, duel.more, duel.balance) == ("ours", "peer", ("q",), 1, -1)
     assert duel.times == (4.0, 2.0, 9.0)
+    text = page(frame.assign(library="lib", version="1", settings="s"), ["ours"])
+    assert "| peer | 1 : 1 | -1 | 4.00 (2.00 - 9.00) | q |" in text
+    assert "| p | 20.0 | 30.2 |" in text
+    assert "| ours | 1.5 | 75 |" in text  # 900 rounds in 12 s
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -194,7 +199,8 @@ def test_the_command_says_who_is_missing_and_who_is_ahead(
         "neucb: no_such_library is not installed (pip install 'neucb[peers]')",
         "neucb: error: there is no peer to play; install them: pip install 'neucb[peers]'",
     ]
-    assert run_main(monkeypatch, *words) == 0
+    assert run_main(monkeypatch, *words, "--page", str(tmp_path / "new" / "page.md")) == 0
+    assert "## Against squarecb" in (tmp_path / "new" / "page.md").read_text()
     said = capsys.readouterr()
     assert said.err.startswith("neucb: no_such_library is not installed")
     assert "against squarecb" in said.out

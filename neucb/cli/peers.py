@@ -51,6 +51,10 @@ def peers(
     out: Annotated[
         Path, typer.Option(help="CSV file of the runs; what is in it is not played again.")
     ] = Path("results/peers.csv"),
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables to this Markdown file, regret on every set too."),
+    ] = None,
 ) -> None:
     """Play other libraries' bandits on the rows that our agents play: regret beside CPU time.
 
@@ -86,7 +90,10 @@ def peers(
         ) from None
     if len(frame):
         played = set(frame["label"])
-        _show(frame, [name for name in ours if name in played], log)
+        there = [name for name in ours if name in played]
+        _show(frame, there, log)
+        if page is not None:
+            _write(page, frame, there, log)
         print(f"runs: {out}")
     for line in failed[:5]:
         note(f"failed: {line}")
@@ -121,12 +128,10 @@ def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
 
 def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
     """Print who ranks where, and every peer against every agent of ours."""
-    from statistics import median
-
     from rich.console import Console
     from rich.table import Table
 
-    from neucb.benchmarks.report import significant
+    from neucb.benchmarks.page import times
     from neucb.benchmarks.standings import duels, ranks
 
     if frame["label"].nunique() < 2:
@@ -151,9 +156,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
             grid.add_column(column, justify="left" if column == "peer" else "right")
         mine = [duel for duel in found if duel.own == own]
         for duel in mine:
-            middle, least, most = median(duel.times), min(duel.times), max(duel.times)
-            times = f"{significant(middle)} ({significant(least)} - {significant(most)})"
-            grid.add_row(duel.peer, f"{len(duel.less)} : {duel.more}", f"{duel.balance:+d}", times)
+            grid.add_row(duel.peer, f"{len(duel.less)} : {duel.more}", f"{duel.balance:+d}", times(duel))
         if mine:
             console.print(grid)
         for duel in mine:
@@ -164,3 +167,14 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
             "less : more: on how many data sets; tests: sets won minus lost by paired t tests over seeds; "
             "CPU time: median and range over the sets"
         )
+
+
+def _write(path: Path, frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
+    from neucb.benchmarks.page import page
+    from neucb.disk import explained, write_whole
+
+    text = page(frame, ours, log)
+    with explained(path.parent, "--page"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    print(f"written: {path}")
