@@ -17,6 +17,8 @@ from neucb.benchmarks.peers import PEERS, Arms, Game, Peer, find_peer, vowpal
 from neucb.benchmarks.standings import duels, ranks
 from neucb.cli import main
 from neucb.environments.classification import ClassificationVectorEnv, load
+from neucb.environments.preprocessing import Encoded
+from neucb.environments.table import Column, Table
 from neucb.errors import InputError
 from neucb.runner import prepare
 from neucb.statistics import final_scores
@@ -175,6 +177,19 @@ def test_installed_peers_learn(name: str) -> None:
     assert game.regret(arms) < 80 < 178 * 2 / 3  # uniform play
     assert seconds > 0.0
     np.testing.assert_array_equal(peer.play(game)[0], arms)
+
+
+def test_vowpal_wabbit_learns_every_feature_alone() -> None:
+    """The arm is told by which one of eight features is set; with numbers for names four are one."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 8, 1500)
+    columns = tuple(Column(f"c{j}", (kind == j).astype(float)) for j in range(8))
+    table = Table("eight", columns, kind % 4, tuple("abcd"), "test")
+    game = Game(Encoded(np.eye(8, dtype=np.float32)[kind], kind % 4, table, "standard"), 1500, 0)
+    assert all(f" x{one}:1\n" in game.vowpal_text for one in range(8))
+    for name in ("vw-squarecb", "vw-epsilon"):
+        if PEERS[name].missing is None:
+            assert game.regret(PEERS[name].play(game)[0]) < 300  # about 1,100 if it takes four for one
 
 
 def test_names_of_peers() -> None:

@@ -25,9 +25,8 @@ def peers(
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            help="vw-squarecb, vw-epsilon, both with -tuned, coba-squarecb, contextualbandits-linucb, "
-            "mabwiser-linucb, with commas between; or vw:OPTIONS, Vowpal Wabbit with options of yours.  "
-            "[default: all installed]"
+            help="vw-squarecb, vw-epsilon, coba-squarecb, contextualbandits-linucb, mabwiser-linucb, with "
+            "commas between; or vw:OPTIONS, Vowpal Wabbit with options of yours.  [default: all installed]"
         ),
     ] = None,
     agent: Annotated[
