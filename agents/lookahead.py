@@ -98,9 +98,10 @@ class Ahead:
         """Bring the steps into `first`, one replica after the other, whose weights then stay in cache."""
         new = slice(self._settled, self._rounds)
         R, arms, _ = self._played.shape
-        x = self._steps.transpose(0, 1).unsqueeze(3)
-        for r, layer in enumerate(self._first.view(R, arms, *self._first.shape[1:])):
-            layer.index_add_(0, self._arm[r, new], x[r, new] * self._delta[r, new].unsqueeze(1))
+        layers = self._first.view(R, arms, *self._first.shape[1:])
+        x, delta = self._steps[new].transpose(0, 1).unsqueeze(3), self._delta[:, new].unsqueeze(2)
+        for layer, arm, *step in zip(layers, self._arm[:, new], x, delta, strict=True):
+            layer.index_add_(0, arm, step[0] * step[1])
         self._settled = self._rounds
 
     def multiply(self, factor: Tensor) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from neucb.spec import Spec
 
 
+AT_ONCE = 2**17  # parameters of which a difference is taken at once: it then stays in cache
+
+
 class Weights(Protocol):
     """How the parameters theta are stored and moved; see perturbation.py and signs.py for the other kinds."""
 
@@ -210,7 +213,11 @@ class PlainWeights:
         if self._ahead is not None:
             self._ahead.settle()
         R = len(self._head)
-        first = (self._first - self._initial.first).view(R, -1).square().sum(1)
+        rows = max(1, AT_ONCE * R // self._first.numel())
+        pairs = zip(
+            self._first.view(R, -1).split(rows), self._initial.first.view(R, -1).split(rows), strict=True
+        )
+        first = torch.cat([(now - start).square_().sum(1) for now, start in pairs])
         return (first + (self._head - self._initial.head).square().sum(1)).sqrt()
 
     def spread(self) -> Tensor:
