@@ -214,9 +214,8 @@ class PlainWeights:
             self._ahead.settle()
         R = len(self._head)
         rows = max(1, AT_ONCE * R // self._first.numel())
-        pairs = zip(
-            self._first.view(R, -1).split(rows), self._initial.first.view(R, -1).split(rows), strict=True
-        )
+        layers = (one.view(R, -1) for one in (self._first, self._initial.first))
+        pairs = zip(*(torch.split(one, rows) for one in layers), strict=True)
         first = torch.cat([(now - start).square_().sum(1) for now, start in pairs])
         return (first + (self._head - self._initial.head).square().sum(1)).sqrt()
 
