@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.agent import Agent, CountingOracle, ExplorationRule, Oracle, Reduction
+from neucb.agents.deep import make_deep
 from neucb.agents.ensemble import Ensemble
 from neucb.agents.epochs import Epochs
 from neucb.agents.exp4 import Exp4
@@ -90,6 +91,8 @@ def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
         options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
         linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
         return _mapped(linear, settings)
+    if settings["depth"] > 1:
+        return make_deep(_loss(recipe), settings)
     return make_network(recipe, settings)
 
 
@@ -105,7 +108,7 @@ def _mapped(oracle: CountingOracle, settings: Settings) -> CountingOracle:
 
 def make_network(recipe: Recipe, settings: Settings) -> Neural:
     """Return the recipe's neural oracle."""
-    options = {parameter.name: settings[parameter.name] for parameter in NEURAL}
+    options = {parameter.name: settings[parameter.name] for parameter in NEURAL if parameter.name != "depth"}
     return Neural(_loss(recipe), _weights(recipe, settings), **options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,8 @@ class Module:
     """A network of your own: f = module(x), one output per arm, yhat = link(f).
 
     Every round makes one step of the optimiser on the mean loss of the newest sample and of
-    `replay` - 1 others, drawn uniformly from all played so far by the replica's stream "replay".
+    `replay` - 1 others, drawn uniformly from all played so far by the replica's stream "replay"; or, not
+    `together`, one step on each of these.
 
     The R networks are held as one with stacked parameters and run through `torch.func.vmap`; where a
     module cannot be (data-dependent control flow), they run one after the other. Optimisers must
@@ -64,14 +65,24 @@ class Module:
         loss: `Squared()` or `KL()`.
         optimizer: from parameters to an optimiser, for example
             `lambda parameters: torch.optim.Adam(parameters, lr=1e-3)`.
-        replay: samples a step, k >= 1.
+        replay: samples a round, k >= 1.
+        together: whether these make one step, or k.
     """
 
-    def __init__(self, make: MakeModule, loss: Loss, optimizer: MakeOptimizer, *, replay: int = 1) -> None:
+    def __init__(
+        self,
+        make: MakeModule,
+        loss: Loss,
+        optimizer: MakeOptimizer,
+        *,
+        replay: int = 1,
+        together: bool = True,
+    ) -> None:
         self.make = make
         self.loss = loss
         self.optimizer = optimizer
         self.replay = replay
+        self.together = together
 
     def reset(self, spec: Spec) -> None:
         """Make the networks, each with torch's random numbers seeded by its stream "init".
@@ -131,7 +142,7 @@ class Module:
         return outputs
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
-        """Make one step of the optimiser; `count` [R] >= 0 is how often the newest sample counts."""
+        """Make the steps of a round; `count` [R] >= 0 is how often the newest sample counts."""
         arm = torch.zeros_like(action) if self._spec.per_arm else action
         if self._spec.per_arm:
             context = context[torch.arange(len(action), device=action.device), action]
@@ -140,10 +151,15 @@ class Module:
         if self._memory is not None:
             self._memory.add(*samples[0])
             samples += self._memory.draw()
+        for group in [samples] if self.together else [[one] for one in samples]:
+            self._step(group)
+
+    def _step(self, samples: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
+        """Make one step on the mean loss of samples: contexts [R, d], arms, targets and weights [R]."""
         inputs, arms, targets, weights = (torch.stack(part, 1) for part in zip(*samples, strict=True))
         with torch.enable_grad():
             outputs = self._outputs(inputs).gather(2, arms.unsqueeze(2)).squeeze(2)
         self._steps.zero_grad()
         residual = self.loss.link(outputs.detach()) - targets  # the derivative of the loss by the output
-        outputs.backward(weights * residual / self.replay)  # type: ignore[no-untyped-call]
+        outputs.backward(weights * residual / len(samples))  # type: ignore[no-untyped-call]
         self._steps.step()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neucb.agents import settings
 from neucb.agents.parameters import Parameter, Value, resolve
+from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from neucb.agents.agent import Agent
@@ -98,9 +99,23 @@ class Recipe:
         """Return all hyper-parameters: those given, checked, and defaults.
 
         Raises:
-            InputError: an unknown name or a bad value.
+            InputError: an unknown name or a bad value, or a depth that the parts do not allow.
         """
-        return resolve(self.parameters, given, self.name)
+        chosen = resolve(self.parameters, given, self.name)
+        if chosen.get("depth", 1) != 1:
+            self._check_deep(chosen)
+        return chosen
+
+    def _check_deep(self, chosen: Mapping[str, Value]) -> None:
+        depth = f"depth={chosen['depth']}"
+        if self.perturbed or self.wrapper not in ("none", "epochs-passes"):
+            raise InputError(
+                f"{self.name} is made for one hidden layer and takes no {depth}; "
+                "kl, sq, neural-epsilon, neural-greedy and neural-falcon, for example, do"
+            )
+        for parameter in self.parameters:
+            if parameter.name in settings.SHALLOW and chosen[parameter.name] != parameter.default:
+                raise InputError(f"{parameter.name} is for one hidden layer; leave it out with {depth}")
 
     def build(self, given: Mapping[str, Any] | None = None) -> Agent:
         """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.

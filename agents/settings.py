@@ -8,6 +8,13 @@ from neucb.agents.parameters import Parameter
 
 NEURAL = (
     Parameter("width", 100, "hidden units m", low=1, whole=True),
+    Parameter(
+        "depth",
+        1,
+        "hidden layers; from 2 on with biases, torch's initialisation and steps that are not normalised",
+        low=1,
+        whole=True,
+    ),
     Parameter("lr", 0.1, "step size eta", above_low=True),
     Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
     Parameter(
@@ -31,6 +38,7 @@ NEURAL = (
         choices=("online", "neural-ucb", "neural-ts"),
     ),
 )
+SHALLOW = ("radius", "intercept", "init", "normalize", "batch", "schedule")  # mean nothing to deeper ones
 PERTURBATION = (
     Parameter("c_p", 0.1, "perturbation constant"),
     Parameter(

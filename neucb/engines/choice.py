@@ -60,6 +60,8 @@ def refusal(
         return "it draws no Fourier features for every member"
     if settings.get("schedule", "online") != "online" or settings.get("batch", 1) != 1:
         return "it trains online, a sample at a time"
+    if settings.get("depth", 1) != 1:
+        return "it knows one hidden layer"
     if settings.get("matrix") == "full":
         return "it keeps the diagonal of a gradient's matrix only"
     if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
