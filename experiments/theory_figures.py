@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import encode
+from neucb.plots import save_figure
+from neucb.plots.style import COLORS, GREY, SETTINGS
 from neucb.theory.diagnose import Question, diagnose
 from neucb.theory.diagnosis import Diagnosis
 
@@ -23,27 +25,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe-Ito, told apart by the colour-blind; line styles for grey print.
+BLUE, RED, GREEN, PINK = COLORS[:4]
 STYLES = {
-    0.0: ("#555555", "-", "plain"),
-    math.inf: ("#0072B2", "--", r"$S = \infty$"),
-    1.0: ("#D55E00", "-.", "$S = 1$"),
-    3.0: ("#CC79A7", ":", "$S = 3$"),
-    10.0: ("#009E73", (0, (5, 1)), "$S = 10$"),
+    0.0: (GREY, "-", "plain"),
+    math.inf: (BLUE, "--", r"$S = \infty$"),
+    1.0: (RED, "-.", "$S = 1$"),
+    3.0: (PINK, ":", "$S = 3$"),
+    10.0: (GREEN, (0, (5, 1)), "$S = 10$"),
 }
 
 
 def main(cache: str, folder: str) -> None:
     """Write both figures."""
     import pandas as pd
+    from matplotlib import rc_context
 
     out = Path(folder)
     names = ("ablation", "curvature", "slice", "convergence")
-    perturbation_figure(*(pd.read_csv(out / f"{name}.csv") for name in names)).savefig(
-        out / "perturbation.png", dpi=200
-    )
     encoded = encode(load_table("magic", source="openml", cache=Path(cache)))
-    bound_figure(diagnose(encoded, Question(2000))).savefig(out / "bound.png", dpi=200)
+    with rc_context(SETTINGS):
+        tables = (pd.read_csv(out / f"{name}.csv") for name in names)
+        save_figure(perturbation_figure(*tables), out / "perturbation.png")
+        save_figure(bound_figure(diagnose(encoded, Question(2000))), out / "bound.png")
 
 
 def perturbation_figure(
@@ -58,11 +61,9 @@ def perturbation_figure(
     _curvature(second, curvature)
     _slice(third, slices)
     _convergence(fourth, convergence)
-    for axes in (first, second, third, fourth):
-        axes.spines[["top", "right"]].set_visible(False)
     for axes in (second, third, fourth):
-        axes.legend(frameon=False, fontsize=8)
-    first.legend(frameon=False, fontsize=8, loc="lower center", ncols=2)
+        axes.legend(frameon=False)
+    first.legend(frameon=False, loc="lower center", ncols=2)
     return figure
 
 
@@ -93,7 +94,7 @@ def _ablation(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_xticks([0, 10, 20])
     axes.set_xlabel("labels replaced, %")
     axes.set_ylabel("regret over the plain network's, %")
-    axes.set_title("squares: squared loss, circles: KL; mean of 6 sets", fontsize=9)
+    axes.set_title("squares: squared loss, circles: KL; mean of 6 sets")
 
 
 def _curvature(axes: Axes, table: pd.DataFrame) -> None:
@@ -106,7 +107,7 @@ def _curvature(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("round $t$")
     axes.set_ylabel("curvature along a sign vector")
-    axes.set_title("squared loss, magic; thin: $c_p^2 p / (\\sqrt{m} S)$", fontsize=9)
+    axes.set_title("squared loss, magic; thin: $c_p^2 p / (\\sqrt{m} S)$")
 
 
 def _slice(axes: Axes, table: pd.DataFrame) -> None:
@@ -115,12 +116,12 @@ def _slice(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot(one["step"], one["to_the_end"], color=colour, linestyle=style, label=words)
     axes.set_xlabel(r"from $\theta_0$ (0) to $\theta_T$ (1)")
     axes.set_ylabel("mean loss, halved, of 300 rounds")
-    axes.set_title("squared loss, magic, each on its own line", fontsize=9)
+    axes.set_title("squared loss, magic, each on its own line")
 
 
 def _convergence(axes: Axes, table: pd.DataFrame) -> None:
     for (name, one), (colour, style) in zip(
-        table.groupby("network"), (("#0072B2", "-"), ("#D55E00", "--")), strict=True
+        table.groupby("network"), ((BLUE, "-"), (RED, "--")), strict=True
     ):
         axes.plot(one["S"], one["pull_error"], color=colour, linestyle=style, marker=".", label=str(name))
         axes.plot(one["S"], one["sqrt_p_over_S"], color=colour, linewidth=0.5)
@@ -130,7 +131,7 @@ def _convergence(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("sign vectors $S$ (dotted: 10)")
     axes.set_ylabel("error of the pull, relative")
-    axes.set_title(r"thin: $\sqrt{p / S}$", fontsize=9)
+    axes.set_title(r"thin: $\sqrt{p / S}$")
 
 
 def bound_figure(found: Diagnosis) -> Figure:
@@ -142,16 +143,15 @@ def bound_figure(found: Diagnosis) -> Figure:
     styles = ("-", "--", "-.", ":")
     for one, style in zip(found.ridges, styles, strict=False):
         label = rf"bound, $\lambda$ = {one.ridge:g}: $\tilde d \sim T^{{{one.power:.2f}}}$"
-        axes.plot(found.kept, one.ucb_bound, color="#D55E00", linestyle=style, label=label)
-    axes.plot(found.kept, found.kept, color="#555555", linewidth=0.8, label="$T$, every round lost")
-    axes.plot(found.kept, found.ridges[-1].ucb_regret, color="#0072B2", linewidth=1.8, label="neural-ucb")
+        axes.plot(found.kept, one.ucb_bound, color=RED, linestyle=style, label=label)
+    axes.plot(found.kept, found.kept, color=GREY, linewidth=0.8, label="$T$, every round lost")
+    axes.plot(found.kept, found.ridges[-1].ucb_regret, color=BLUE, linewidth=1.8, label="neural-ucb")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("round $t$")
     axes.set_ylabel("regret")
-    axes.set_title(f"{found.dataset}, seed {found.question.seed}: NeuralUCB's bound", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_title(f"{found.dataset}, seed {found.question.seed}: NeuralUCB's bound")
+    axes.legend(frameon=False)
     return figure
 
 

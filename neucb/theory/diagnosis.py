@@ -129,8 +129,9 @@ def words(found: Diagnosis) -> Sequence[str]:
     bound, regret = float(best.ucb_bound[-1]), float(best.ucb_regret[-1])
     relation = "is vacuous, regret cannot exceed T" if bound > rounds else "says something"
     lines.append(
-        f"NeuralUCB's bound {relation}: at T = {rounds:,} it is {bound:,.0f} at best (lambda = "
-        f"{best.ridge:g}), {bound / rounds:,.1f} T; neural-ucb's regret is {regret:,.0f} with the same lambda"
+        f"NeuralUCB's bound, its constants as we recall the paper, {relation}: at T = {rounds:,} it is "
+        f"{bound:,.0f} at best (lambda = {best.ridge:g}), {bound / rounds:,.1f} T; neural-ucb's regret is "
+        f"{regret:,.0f} with the same lambda"
     )
     lines.append(
         f"the kernel of the network of width {WIDTH} is {found.network_gap:.0%} away from the closed form "
