@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from math import sqrt
 
+from neucb.engines.kernels.blocks import place
 from neucb.engines.kernels.jit import exact, fast, kernel
 from neucb.engines.kernels.network import forward, list_inputs
 from neucb.engines.kernels.types import Array, Belief, LastLayer, Learner, Network, Record, Work, World
@@ -35,7 +36,7 @@ def judge(last: LastLayer | None, work: Work, b: int, belief: Belief, row: int) 
     for k in range(m):
         add_scaled(last.along[k:], belief.noise[row, k], last.root[k, k:])
     for a in range(len(belief.mean)):
-        copy_to(last.phi, work.hidden[b, a * m : (a + 1) * m])
+        copy_to(last.phi, work.hidden[place(work, b), a * m : (a + 1) * m])
         belief.output[a] = belief.mean[a] = dot(last.phi, last.mu)
         belief.std[a] = dot(last.phi, last.along)
 
@@ -46,7 +47,7 @@ def regress(last: LastLayer | None, work: Work, b: int, arm: int, target: float)
     if last is None:
         return
     m = len(last.mu)
-    copy_to(last.phi, work.hidden[b, arm * m : (arm + 1) * m])
+    copy_to(last.phi, work.hidden[place(work, b), arm * m : (arm + 1) * m])
     error = target - dot(last.phi, last.mu)
     last.along[:] = 0.0  # A^-1 phi, in the end
     grown = 1.0
