@@ -10,6 +10,8 @@ from pathlib import Path
 
 from neucb.errors import NeucbError
 
+TEMPORARY = ".neucb-"  # how the names of files begin that are not whole yet
+
 
 def check_writable(folder: Path) -> None:
     """Make sure, before anything is played, that results can be written to `folder`.
@@ -19,7 +21,7 @@ def check_writable(folder: Path) -> None:
     """
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".neucb-"):
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=TEMPORARY):
             pass
 
 
@@ -29,7 +31,7 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
     Raises:
         OSError: the folder cannot be written to, or the disk is full; `path` is as it was before.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".neucb-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -19,9 +19,10 @@ from neucb.log import FIGURES
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.load import load_times
+from neucb.sweeps.progress import Report
 from neucb.sweeps.reading import parse_spec
 from neucb.sweeps.spec import Experiment
-from neucb.sweeps.sweep import Report, sweep
+from neucb.sweeps.sweep import sweep
 from neucb.sweeps.table import times_table
 
 SPEC = """

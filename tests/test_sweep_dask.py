@@ -20,8 +20,9 @@ from neucb.errors import InputError
 from neucb.runner import prepare
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import dask
+from neucb.sweeps.progress import Report
 from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.sweep import Report, sweep
+from neucb.sweeps.sweep import sweep
 from tests.test_sweep import QUICK, play
 from tests.test_sweep_faults import LONG, LONG_RUNS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -23,8 +22,9 @@ from neucb.runner import prepare
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.play import Failure
+from neucb.sweeps.progress import Report
 from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.sweep import Report, sweep
+from neucb.sweeps.sweep import sweep
 from tests.test_sweep import QUICK, QUICK_RUNS, ended, play
 
 # Enough rounds that a signal comes in the middle: about 2 s of one core in 16 batches.
@@ -140,7 +140,7 @@ def start(folder: Path, spec: str, *more: str) -> subprocess.Popen[str]:
 
 
 def stored(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*.parquet")}
 
 
 def wait_for_some(folder: Path, process: subprocess.Popen[str], count: int = 2) -> None:
@@ -277,17 +277,3 @@ def test_a_read_only_folder_is_found_out_first(tmp_path: Path) -> None:
         with pytest.raises(NeucbError, match=r"Read-only file system; name another folder with --out"):
             play(QUICK, disk / "small")
         assert len(ended(neucb.load_results(disk / "small"))) == QUICK_RUNS  # reading needs no writing
-
-
-def test_two_sweeps_at_once(tmp_path: Path) -> None:
-    prepare("kl", "iris", 2, 1).load()
-    spec = LONG.replace("3000", "1000")
-    sweeps = [start(tmp_path, spec, "--jobs", "1") for _ in range(2)]
-    for process in sweeps:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-    frame = neucb.load_results(tmp_path / "long")
-    last = frame[frame["round"] == 1000]
-    assert len(last) == LONG_RUNS == len(last.drop_duplicates(["dataset", "label_noise", "lr", "seed"]))
-    manifests = [json.loads(path.read_text()) for path in (tmp_path / "long").glob("_kl*.json")]
-    assert sum(len(one["configuration"]["seeds"]) for one in manifests) == LONG_RUNS

@@ -16,8 +16,9 @@ from neucb.errors import InputError
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.plan import reporting_batches
+from neucb.sweeps.progress import Report
 from neucb.sweeps.reading import read_spec
-from neucb.sweeps.sweep import Report, sweep
+from neucb.sweeps.sweep import sweep
 from tests.test_plugins import AGENT, DATA
 
 SPEC = """\

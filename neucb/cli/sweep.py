@@ -14,8 +14,8 @@ from neucb.errors import InputError, NeucbError, StoppedError, unknown_name
 
 if TYPE_CHECKING:
     from neucb.sweeps.execute import Workers
+    from neucb.sweeps.progress import Progress, Report
     from neucb.sweeps.spec import Experiment
-    from neucb.sweeps.sweep import Progress, Report
 
 
 def sweep(

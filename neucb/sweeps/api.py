@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import Workers, cores, local
 from neucb.sweeps.load import load_results
+from neucb.sweeps.progress import Progress, Report
 from neucb.sweeps.reading import read_spec
+from neucb.sweeps.shared import shared_folder
 from neucb.sweeps.shipped import shipped_spec
-from neucb.sweeps.sweep import Progress, Report
 from neucb.sweeps.sweep import sweep as _sweep
 
 if TYPE_CHECKING:
@@ -81,6 +81,6 @@ def play_experiment(
 ) -> Report:
     """Play an experiment with its data; arguments and errors as for `neucb.sweeps.sweep.sweep`."""
     source = experiment.options.get("source", "auto")
-    with tempfile.TemporaryDirectory(prefix="neucb-tables-") as shared:
-        data = Data(source, cache, tables or {}, notify, Path(shared))
+    with shared_folder() as shared:
+        data = Data(source, cache, tables or {}, notify, shared)
         return _sweep(experiment, folder, workers, data, report_only=report_only, progress=progress)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice
 from multiprocessing import current_process
@@ -33,6 +33,7 @@ class Task:
         data: their table, or the name of one.
         engine: that will play it.
         cost: expected, see cost.py.
+        claim: asked right before it is begun; where another sweep plays it, the answer is no.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     data: Encoded | str
     engine: str
     cost: float
+    claim: Callable[[], bool] = field(default=lambda: True, compare=False)
 
 
 Played = Generator[tuple[Task, Outcome], None, None]
@@ -57,7 +59,7 @@ def ordered(tasks: Sequence[Task]) -> list[Task]:
 
 
 def local(tasks: Sequence[Task], jobs: int) -> Played:
-    """Play tasks on this machine; yield each when it is done.
+    """Play tasks on this machine, those that can be claimed; yield each when it is done.
 
     The compiled engine leaves the interpreter to others and is spread over threads, torch over
     processes. A worker that dies takes its batch with it, which is then played again.
@@ -71,7 +73,8 @@ def local(tasks: Sequence[Task], jobs: int) -> Played:
     compiled = [task for task in mine if task.engine == "compiled"]
     if jobs == 1:
         for task in (*torch, *compiled):
-            yield task, play_batch(task.batch, task.data)
+            if task.claim():
+                yield task, play_batch(task.batch, task.data)
         return
     yield from _surviving(torch, backend="loky", n_jobs=jobs)
     yield from _threads(compiled, jobs)
@@ -79,6 +82,8 @@ def local(tasks: Sequence[Task], jobs: int) -> Played:
 
 def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
     """Play tasks on a Dask cluster, whose workers must have neucb; yield each when it is done.
+
+    As in `local`, those that cannot be claimed are passed over.
 
     Args:
         tasks: of any engines.
@@ -114,7 +119,7 @@ def _threads(tasks: Sequence[Task], jobs: int) -> Played:
 
     A thread that still ran C++ code while the interpreter shuts down would abort the process.
     """
-    left = iter(tasks)
+    left = (task for task in tasks if task.claim())
     stop = threading.Event()
     play = partial(play_batch, wanted=lambda: not stop.is_set())
     with ThreadPoolExecutor(jobs) as pool:
@@ -139,7 +144,9 @@ def _parallel(tasks: Sequence[Task], **options: Any) -> Played:
         return
     by_name = {task.name: task for task in tasks}
     parallel = Parallel(return_as="generator_unordered", batch_size=1, **options)
-    for name, outcome in parallel(delayed(_named)(task.name, task.batch, task.data) for task in tasks):
+    for name, outcome in parallel(
+        delayed(_named)(task.name, task.batch, task.data) for task in tasks if task.claim()
+    ):
         yield by_name[name], outcome
 
 
@@ -171,12 +178,14 @@ def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
             for task, outcome in _parallel(list(left.values()), **options):
                 del left[task.name]
                 yield task, outcome
+            return  # what is left is not ours
         except Exception as error:
             if not _is_lost(error):
                 raise
             if len(left) < before:
                 continue
-            for task in list(left.values())[: options.get("n_jobs", 1)]:
+            begun = [task for task in left.values() if task.claim()]
+            for task in begun[: options.get("n_jobs", 1)]:
                 del left[task.name]
                 yield task, _alone(task, **options)
 

@@ -18,6 +18,7 @@ from neucb.runner import Run, prepare
 from neucb.summary import plain
 from neucb.sweeps.cost import memory
 from neucb.sweeps.plan import Batch, cell_id
+from neucb.sweeps.warned import kept_warnings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +68,7 @@ class Outcome:
         seconds: that the batch took.
         playing: seconds of the runs that succeeded, loading and compiling excluded.
         passing: whether a failure may not come again, so that the batch is played again next time.
+        warnings: that came up, where they can be told from those of other threads.
     """
 
     tables: list[pa.Table] = field(default_factory=list)
@@ -76,6 +78,7 @@ class Outcome:
     seconds: float = 0.0
     playing: Playing = field(default_factory=Playing)
     passing: bool = False
+    warnings: list[str] = field(default_factory=list)
 
 
 class Abandoned(BaseException):
@@ -109,8 +112,9 @@ def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | N
         data = replace(data, contexts=data.contexts.copy(), labels=data.labels.copy())
     runs = len(batch.seeds)
     together = max(int(MEMORY // memory(batch, data)), 1)
-    for first in range(0, runs, together):
-        _play(batch.part(first, min(first + together, runs)), data, outcome, check)
+    with kept_warnings(outcome.warnings):
+        for first in range(0, runs, together):
+            _play(batch.part(first, min(first + together, runs)), data, outcome, check)
     outcome.seconds = time.perf_counter() - started
     return outcome
 

@@ -1,18 +1,19 @@
 """Store: a folder with a Parquet file and a JSON manifest per batch, each whole or not there.
 
-A batch is there when its manifest is and the checksum in it is that of the Parquet file. Nothing is
-locked: files are named by their content's configuration, so that whoever writes one writes the same.
+A batch is there when its manifest is and the checksum in it is that of the Parquet file. Files are
+named by their content's configuration, so that whoever writes one writes the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.disk import explained, write_whole
+from neucb.disk import TEMPORARY, explained, write_whole
 from neucb.environments.readers import sha256
 from neucb.provenance import provenance
 from neucb.summary import plain
@@ -78,7 +79,9 @@ class Store:
     def restore(self, name: str) -> None:
         """Bring back a batch that was set aside when a former spec did not want it."""
         away = Store(self.folder / ASIDE)
-        if away.find(name) is not None:
+        if away.find(name) is None:
+            return
+        with contextlib.suppress(FileNotFoundError):  # another sweep has brought it back
             away.log(name).replace(self.log(name))
             away.manifest(name).replace(self.manifest(name))
 
@@ -94,6 +97,11 @@ class Store:
                 if path.exists():
                     aside.mkdir(exist_ok=True)
                     path.replace(aside / path.name)
+
+    def clear(self) -> None:
+        """Remove the half files of processes that were killed; for when no other process writes here."""
+        for path in self.folder.glob(f"{TEMPORARY}*"):
+            path.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """Return the names of all batches that have a file here."""

@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.disk import check_writable
 from neucb.errors import InputError, NeucbError
 from neucb.summary import plain
+from neucb.sweeps.claims import Claims
 from neucb.sweeps.cost import cost
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import Task, Workers
 from neucb.sweeps.identity import code_version
 from neucb.sweeps.plan import Batch, reporting_batches, runs, tuning_batches, worlds
-from neucb.sweeps.play import Failure, failure, prepare_batch
+from neucb.sweeps.play import Failure, Outcome, failure, prepare_batch
+from neucb.sweeps.progress import Progress, Report
 from neucb.sweeps.selection import Chosen, from_json, select, to_json
-from neucb.sweeps.store import PLAN, SELECTION, Store
+from neucb.sweeps.store import PLAN, SELECTION, Record, Store
+from neucb.sweeps.warned import Warned, kept_warnings
 
 if TYPE_CHECKING:
     from neucb.sweeps.spec import Experiment
 
-
-@dataclass
-class Report:
-    """What a sweep did.
-
-    Attributes:
-        runs: of the whole experiment, as far as it could be planned.
-        found: runs that were there already.
-        played: runs played now.
-        rounds: rounds of these together.
-        seconds: that the sweep took.
-        failures: runs without rows, in this sweep or in an earlier one.
-    """
-
-    runs: int = 0
-    found: int = 0
-    played: int = 0
-    rounds: int = 0
-    seconds: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
-
-
-Progress = Callable[[Report], None]
+WAIT = 0.5  # seconds between looks at what another sweep plays
 
 
 def sweep(
@@ -72,21 +54,31 @@ def sweep(
         NeucbError: the folder cannot be written to; the disk is full; there is no earlier choice.
     """
     check_writable(folder)
-    return _Sweep(experiment, Store(folder), workers, data, progress).play(report_only)
+    with Claims(folder) as claims:
+        return _Sweep(experiment, Store(folder), claims, workers, data, progress).play(report_only)
 
 
 class _Sweep:
     def __init__(
-        self, experiment: Experiment, store: Store, workers: Workers, data: Data, progress: Progress | None
+        self,
+        experiment: Experiment,
+        store: Store,
+        claims: Claims,
+        workers: Workers,
+        data: Data,
+        progress: Progress | None,
     ) -> None:
         self.experiment = experiment
         self.store = store
+        self.claims = claims
         self.workers = workers
         self.data = data
         self.progress = progress
         self.report = Report()
         self.names: list[str] = []
         self.planned = False
+        self.again: set[str] = set()
+        self.warned = Warned(data.notify)
         self.unplayed: list[Failure] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
 
@@ -105,7 +97,9 @@ class _Sweep:
         self.report.runs = runs(tuning) + runs(reporting)
         self._batches(reporting, complete=True)
         self._write_plan()
-        self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
+        if self.claims.alone():
+            self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
+            self.store.clear()
         self.report.seconds = time.perf_counter() - started
         return self.report
 
@@ -145,33 +139,80 @@ class _Sweep:
             if self._found(name, batch):
                 del missing[name]
         self._show()
-        tasks = self._tasks(missing)
-        with closing(self.workers(tasks)) as played:
-            for task, outcome in played:
-                data = self.prints[task.batch.world.dataset.name]
-                assert not isinstance(data, str)
-                self.store.write(task.name, task.batch, data, outcome)
-                self.report.failures += outcome.failures
-                self.report.played += len(task.batch.seeds)
-                self.report.rounds += outcome.played
-                self._show()
+        self._play(self._tasks(missing))
+
+    def _play(self, tasks: Sequence[Task]) -> None:
+        """Play tasks, and wait for those that other sweeps play at the same time."""
+        left = {task.name: task for task in tasks}
+        said = False
+        while left:
+            with closing(self.workers(list(left.values()))) as played, self.warned.silenced():
+                for task, outcome in played:
+                    del left[task.name]
+                    self._store(task, outcome)
+            for name, task in list(left.items()):
+                record = self._arrived(name)
+                if record is not None:
+                    del left[name]
+                    self._count(record, task.batch)
+            self._show()
+            if left and not said:
+                said = True
+                self.data.notify(f"waiting for another sweep on {self.store.folder}: {len(left)} batches")
+            if left:
+                time.sleep(WAIT)
+
+    def _store(self, task: Task, outcome: Outcome) -> None:
+        data = self.prints[task.batch.world.dataset.name]
+        assert not isinstance(data, str)
+        self.store.write(task.name, task.batch, data, outcome)
+        self.claims.release(task.name)
+        self.report.failures += outcome.failures
+        self.report.played += len(task.batch.seeds)
+        self.report.rounds += outcome.played
+        self.warned.tell({text: [task.batch] for text in outcome.warnings})
+        self._show()
+
+    def _claim(self, name: str) -> bool:
+        """Claim a batch; there is no need where another sweep has just stored it."""
+        if not self.claims.take(name):
+            return False
+        if self._arrived(name) is not None:
+            self.claims.release(name)
+            return False
+        return True
+
+    def _arrived(self, name: str) -> Record | None:
+        """Return the record of a batch that another sweep has stored."""
+        return None if name in self.again else self.store.find(name)
 
     def _found(self, name: str, batch: Batch) -> bool:
         if self.store.damaged(name):
-            self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
-            self.store.set_aside([name])
+            if self.claims.take(name):  # else it is being written
+                self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
+                self.store.set_aside([name])
+                self.claims.release(name)
         else:
             self.store.restore(name)
         record = self.store.find(name)
-        if record is None or record.passing:
+        if record is None:
             return False
+        if record.passing:
+            self.again.add(name)
+            return False
+        self._count(record, batch)
+        return True
+
+    def _count(self, record: Record, batch: Batch) -> None:
+        """Count a batch that was there."""
         self.report.failures += record.failures
         self.report.found += len(batch.seeds)
-        return True
 
     def _tasks(self, missing: Mapping[str, Batch]) -> list[Task]:
         tasks = []
         engines: dict[tuple[Any, ...], str] = {}
+        words_of: dict[tuple[Any, ...], list[str]] = {}
+        warned: dict[str, list[Batch]] = {}
         for name, batch in missing.items():
             words = tuple(
                 (key, value) for key, value in batch.settings.items() if not isinstance(value, tuple)
@@ -180,14 +221,22 @@ class _Sweep:
             try:
                 data = self.data.load(batch.world)
                 if key not in engines:
-                    job = prepare_batch(batch.part(0, 1), data)
+                    words_of[key] = []
+                    with kept_warnings(words_of[key]):
+                        job = prepare_batch(batch.part(0, 1), data)
+                        if job.engine == "compiled":
+                            job.load()  # here, so that no two threads compile the same kernel
                     engines[key] = job.engine
-                    if job.engine == "compiled":
-                        job.load()  # here, so that no two threads compile the same kernel
             except NeucbError as error:
                 self._fail(batch, " ".join(str(error).split()))
                 continue
-            tasks.append(Task(name, batch, data, engines[key], cost(batch, data, engines[key])))
+            for text in dict.fromkeys(words_of[key]):
+                warned.setdefault(text, []).append(batch)
+            engine = engines[key]
+            tasks.append(
+                Task(name, batch, data, engine, cost(batch, data, engine), partial(self._claim, name))
+            )
+        self.warned.tell(warned)
         return tasks
 
     def _fail(self, batch: Batch, reason: str) -> None:
@@ -204,8 +253,16 @@ class _Sweep:
             "unplayed": [asdict(one) for one in self.unplayed],
             "code": code_version(),
         }
-        if self.store.read_json(PLAN) != plain(plan):
+        there = self.store.read_json(PLAN)
+        if there is not None and not self.planned and self._goes_further(there):
+            return
+        if there != plain(plan):
             self.store.write_json(self.store.folder / PLAN, plan)
+
+    def _goes_further(self, plan: Mapping[str, Any]) -> bool:
+        """Return whether a plan that is there is complete, and this one is a part of it so far."""
+        same = (plan.get("experiment"), plan.get("code")) == (self.experiment.name, code_version())
+        return same and bool(plan.get("complete")) and set(self.names) <= set(plan.get("batches", ()))
 
     def _show(self) -> None:
         if self.progress is not None:

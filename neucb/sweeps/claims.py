@@ -1,0 +1,82 @@
+"""Claims: which batch is played by whom, where several sweeps share a folder.
+
+A claim is a lock on a file. The system lets go of it when its process ends, however it does, so that
+what a killed sweep had begun can be claimed by others. A claim saves work and no more: where locks do
+not work (a network folder without them), batches are played twice and give the same files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+FOLDER = "_claims"
+
+
+class Claims:
+    """The claims of one sweep on batches of a folder; a context manager that releases them all.
+
+    Args:
+        folder: of the results.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._me = f"sweep-{uuid.uuid4().hex}"
+        self._held: dict[str, FileLock] = {}
+
+    def __enter__(self) -> Self:
+        self.take(self._me)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        last = self.alone()
+        for name in list(self._held):
+            self.release(name)
+        if last:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def take(self, name: str) -> bool:
+        """Claim a batch; return whether it is this sweep's now."""
+        if name not in self._held:
+            lock = self._lock(name)
+            if lock is None:
+                return False
+            self._held[name] = lock
+        return True
+
+    def release(self, name: str) -> None:
+        """Give a claim up."""
+        lock = self._held.pop(name)
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+    def alone(self) -> bool:
+        """Return whether no other sweep is at work on the folder."""
+        for path in self._folder.glob("sweep-*.lock"):
+            if path.stem != self._me:
+                lock = self._lock(path.stem)
+                if lock is None:
+                    return False
+                path.unlink(missing_ok=True)
+                lock.release()
+        return True
+
+    def _lock(self, name: str) -> FileLock | None:
+        """Return a lock of a name, None where another process has it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Claimed in the thread that hands work on, released in the one that stores it.
+        lock = FileLock(self._folder / f"{name}.lock", blocking=False, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+        except (OSError, NotImplementedError):
+            pass  # no locks here
+        return lock

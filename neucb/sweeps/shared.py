@@ -1,0 +1,34 @@
+"""The folder of the tables that the processes of a sweep share; what killed sweeps have left of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PREFIX = "neucb-tables-"
+OWNER = ".owner.lock"
+
+
+@contextlib.contextmanager
+def shared_folder() -> Iterator[Path]:
+    """Make a temporary folder that is gone afterwards; remove those whose process is no more."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        _remove_if_dead(left)
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
+        FileLock(Path(name) / OWNER),
+    ):
+        yield Path(name)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    """Remove a folder whose owner's lock is free: the system frees it when the owner ends."""
+    with contextlib.suppress(OSError, NotImplementedError, Timeout):
+        if (folder / OWNER).is_file():
+            with FileLock(folder / OWNER, blocking=False):
+                shutil.rmtree(folder, ignore_errors=True)

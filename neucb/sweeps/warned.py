@@ -1,0 +1,57 @@
+"""Warnings of batches: kept where they come up, said once in a sweep."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neucb.sweeps.plan import Batch
+
+
+@contextmanager
+def kept_warnings(texts: list[str]) -> Iterator[None]:
+    """Put warnings into a list in place of showing them.
+
+    In the main thread only: all threads of a process share what catches them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    texts += [str(one.message) for one in caught]
+
+
+class Warned:
+    """The warnings that one sweep has said.
+
+    Args:
+        notify: gets a line for each.
+    """
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self._notify = notify
+        self._said: set[str] = set()
+
+    def tell(self, warned: Mapping[str, Sequence[Batch]]) -> None:
+        """Say warnings that were not said yet, and of how many batches of which agents they are."""
+        for text, batches in warned.items():
+            if text not in self._said:
+                self._said.add(text)
+                labels = ", ".join(dict.fromkeys(batch.label for batch in batches))
+                count = f"{len(batches)} batches" if len(batches) > 1 else "1 batch"
+                self._notify(f"warning: {text} ({count} of {labels})")
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Let what was said be said no more, in no thread of this process."""
+        with warnings.catch_warnings():
+            for text in self._said:
+                warnings.filterwarnings("ignore", re.escape(text))
+            yield

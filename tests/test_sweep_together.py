@@ -1,0 +1,163 @@
+"""Sweeps that share a folder, and what killed ones leave: nothing is lost, nothing is played twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+import neucb
+from neucb.runner import prepare
+from neucb.sweeps.claims import FOLDER, Claims
+from neucb.sweeps.data import Data
+from neucb.sweeps.execute import local
+from neucb.sweeps.reading import parse_spec
+from neucb.sweeps.shared import OWNER, PREFIX, shared_folder
+from neucb.sweeps.sweep import sweep
+from tests.test_sweep import QUICK, QUICK_RUNS, play
+from tests.test_sweep_faults import LONG, LONG_RUNS, start, wait_for_some
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from neucb.sweeps.claims import Claims
+
+with Claims(Path(sys.argv[1])) as claims:
+    assert claims.take("batch")
+    print("taken", flush=True)
+    time.sleep(60)
+"""
+
+WARNING = """
+[experiment]
+name = "warning"
+rounds = 20
+datasets = ["iris"]
+reporting_seeds = 96
+
+"""
+
+
+def played(out: str) -> int:
+    found = re.search(r"([\d,]+) played", out)
+    assert found is not None, out
+    return int(found[1].replace(",", ""))
+
+
+def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
+    """Every run is played by one of them; both end with the whole table."""
+    prepare("kl", "iris", 2, 1).load()
+    spec = LONG.replace("3000", "1500").replace(
+        "reporting_seeds = 40", 'tuning_seeds = "100:112"\nreporting_seeds = 12'
+    )
+    sweeps = [start(tmp_path, spec, "--jobs", "1") for _ in range(2)]
+    told = []
+    for process in sweeps:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        told.append(out)
+    runs = 4 * (48 + 12)
+    assert all(f"{runs} runs" in out for out in told)
+    assert sum(map(played, told)) == runs
+    assert min(map(played, told)) > 0
+    frame = neucb.load_results(tmp_path / "long")
+    assert frame.attrs["missing"] == []
+    last = frame[frame["round"] == 1500]
+    assert len(last) == runs == len(last.drop_duplicates(["dataset", "label_noise", "lr", "purpose", "seed"]))
+    assert not (tmp_path / "long" / FOLDER).exists()
+
+
+def test_what_a_killed_sweep_had_claimed_is_played_by_the_other(tmp_path: Path) -> None:
+    prepare("kl", "iris", 2, 1).load()
+    spec = LONG.replace("3000", "1500")
+    first = start(tmp_path, spec, "--jobs", "2")
+    wait_for_some(tmp_path / "long", first, 1)
+    second = start(tmp_path, spec, "--jobs", "1")
+    first.send_signal(signal.SIGKILL)
+    first.communicate(timeout=30)
+    out, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
+    assert f"{LONG_RUNS} runs" in out
+    assert neucb.load_results(tmp_path / "long").attrs["missing"] == []
+
+
+def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "taken\n"
+    with Claims(tmp_path) as claims:
+        assert not claims.take("batch")
+        assert not claims.alone()
+        assert claims.take("other")
+        assert claims.take("other")
+        holder.kill()
+        holder.communicate()
+        assert claims.take("batch")
+        assert claims.alone()
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None:
+    """A spec with other seeds at the same time: the results of both stay until one is alone."""
+    other = QUICK.replace("reporting_seeds = 2", 'reporting_seeds = "5:7"')
+    with Claims(tmp_path):
+        play(other, tmp_path)
+        before = {path.name for path in tmp_path.glob("*.parquet")}
+        play(QUICK, tmp_path)
+        assert before <= {path.name for path in tmp_path.glob("*.parquet")}
+    play(QUICK, tmp_path)
+    assert not before <= {path.name for path in tmp_path.glob("*.parquet")}
+
+
+def test_half_files_are_cleared(tmp_path: Path) -> None:
+    play(QUICK, tmp_path)
+    (tmp_path / ".neucb-half.parquet").write_bytes(b"PAR1")
+    assert play(QUICK, tmp_path).found == QUICK_RUNS
+    assert not list(tmp_path.glob(".neucb-*"))
+
+
+def test_a_complete_plan_is_not_taken_back(tmp_path: Path) -> None:
+    """Whoever reads while a finished sweep is started again sees it finished."""
+    play(QUICK, tmp_path)
+    plan = (tmp_path / "_plan.json").stat()
+    assert json.loads((tmp_path / "_plan.json").read_text())["complete"]
+    assert play(parse_spec(QUICK), tmp_path).found == QUICK_RUNS
+    assert (tmp_path / "_plan.json").stat().st_mtime_ns == plan.st_mtime_ns
+
+
+def test_tables_of_killed_sweeps_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of living ones are not, nor are folders that no sweep has made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, alive, foreign = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "alive", "foreign"))
+    for folder in (dead, alive, foreign):
+        folder.mkdir()
+        (folder / "0.npy").write_bytes(b"rows")
+    (dead / OWNER).touch()
+    with FileLock(alive / OWNER), shared_folder() as mine:
+        assert mine.parent == tmp_path
+        assert {path.name for path in tmp_path.iterdir()} == {alive.name, foreign.name, mine.name}
+        with shared_folder():
+            assert mine.is_dir()
+    assert not mine.exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_warning_is_said_once(
+    jobs: int, tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four batches of two agents would each say it; with two jobs in threads."""
+    monkeypatch.setattr("neucb.agents.initial.FULL_UP_TO", 3)
+    spec = WARNING + "".join(f'[[agents]]\nname = "{name}"\n' for name in ("squarecb", "linucb"))
+    told: list[str] = []
+    sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, jobs), Data(notify=told.append))
+    (line,) = told
+    assert line.startswith("warning: linear models of 4 features keep the diagonal")
+    assert line.endswith("(4 batches of squarecb, linucb)")
+    assert not [one for one in recwarn if "diagonal" in str(one.message)]
