@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from neucb.engines.choice import refusal
 from neucb.statistics.intervals import t_half_width
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def summary(job: Run) -> dict[str, Any]:
 
     regret, best_fixed_arm and L_star are cumulative over the rounds played; ci95 is Student's t
     interval of the mean regret over seeds, None for one seed; best_fixed_arm is the regret of the
-    arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them.
+    arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them;
+    not_compiled says why the torch engine played, None where it was asked for or did not.
     """
     last = job.frame().groupby("seed", sort=False).tail(1)
     spec = job.log.spec
@@ -41,8 +43,16 @@ def summary(job: Run) -> dict[str, Any]:
         "seconds": job.seconds,
         "rounds_per_second": job.rounds_per_second,
         "engine": job.engine,
+        "not_compiled": why_not_compiled(job),
         "device": spec.device,
     }
+
+
+def why_not_compiled(job: Run) -> str | None:
+    """Return why the compiled engine cannot play a run, None where it does or where torch was asked for."""
+    late = "delay" in job.environment
+    recipe = job.candidate.recipe
+    return refusal(recipe, job.settings, job.env, job.log.spec, late=late) if job.engine == "torch" else None
 
 
 def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:

@@ -76,6 +76,28 @@ def test_json_is_one_object_with_the_promised_keys(
     assert len(figures["regret"]) == len(figures["best_fixed_arm"]["per_seed"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--delay", "3"), "it knows no delayed losses"),
+        (("--engine", "torch"), None),
+        ((), None),
+    ],
+)
+def test_it_says_why_the_compiled_engine_did_not_play(
+    more: tuple[str, ...],
+    reason: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert neucb(monkeypatch, *RUN, *more, "--agent", "uniform", "--out", str(tmp_path)) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert ("torch engine" in words) == bool(more)
+    assert words.count("not the compiled engine") == (reason is not None)
+    assert reason is None or f"not the compiled engine: {reason}" in words
+
+
 def test_quiet_prints_paths_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

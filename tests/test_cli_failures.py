@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from neucb.cli import app, progress
 from neucb.runner import Run, prepare
 from tests.test_cli import RUN, neucb
 
+ROOT = Path(__file__).parent.parent
 UNIFORM = (*RUN, "--agent", "uniform")
 
 
@@ -149,6 +151,23 @@ def test_failures_of_the_machine_are_explained(error: Exception, line: str) -> N
 def test_our_own_mistakes_are_not_hidden() -> None:
     assert app.explain(RuntimeError("index out of range")) is None
     assert app.explain(KeyError("x")) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_while_the_package_is_imported_is_one_line(tmp_path: Path) -> None:
+    """A real signal, in the middle of the import of a library that comes early."""
+    (tmp_path / "gymnasium.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
+    )
+    command = [sys.executable, "-m", "neucb_command", "run", "--out", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "neucb: error: interrupted\n")
+
+
+def test_the_command_is_the_one_that_catches_early_interrupts() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"neucb": "neucb_command:main"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -27,6 +27,8 @@ def print_summary(figures: dict[str, Any]) -> None:
         f"L* = {figures['L_star']:,.1f}, {figures['rounds_per_second']:,.0f} rounds/s of all seeds "
         f"together ({figures['engine']} engine, {figures['device']}, {figures['seconds']:.1f} s)"
     )
+    if figures["not_compiled"]:
+        print(f"not the compiled engine: {figures['not_compiled']}")
 
 
 def print_table(figures: Sequence[dict[str, Any]]) -> None:
