@@ -312,7 +312,8 @@ def run(
         dtype: "float32" or "float64", of networks.
         progress: called with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
-        return_agent: return the agent too, see `Trained`; it is played by the torch engine.
+        return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
+            `frame.attrs["engine"]` says.
         trace: return every round too, see `Trace`.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 

@@ -104,7 +104,9 @@ def test_replay_goes_on_beyond_its_first_horizon() -> None:
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    _, trained = neucb.run("squarecb", toy(), 50, 2, return_agent=True)
+    frame, trained = neucb.run("squarecb", toy(), 50, 2, return_agent=True)
+    assert frame.attrs["engine"] == "torch"  # by itself: without the agent, this run is compiled
+    assert prepare("squarecb", toy(), 50, 2).engine == "compiled"
     with pytest.raises(InputError, match="trained with replicas = 2; it cannot play 3"):
         neucb.run(trained, toy(), 50, 3)
     with pytest.raises(InputError, match="trained with features = 4; it cannot play 13"):
