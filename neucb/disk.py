@@ -31,7 +31,9 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
     Raises:
         OSError: the folder cannot be written to, or the disk is full; `path` is as it was before.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
+    # Some writers go by the suffix; but DuckDB reads hidden files too, and may meet no half one.
+    suffix = ".part" if path.suffix == ".parquet" else path.suffix
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=suffix)
     os.close(handle)
     temporary = Path(name)
     try:

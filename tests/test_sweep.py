@@ -195,7 +195,7 @@ def test_times_are_those_of_playing(
     assert done.value.code == 0
     assert "per 10,000 rounds" in capsys.readouterr().out
     lines = (tmp_path / "t.tex").read_text().splitlines()
-    assert lines[2] == r"agent & engine & batches & threads & median & least & greatest \\"
+    assert lines[2] == r"agent & batches & median & least & greatest \\"
     assert {line.split(" & ")[0] for line in lines[4:7]} == {"kl", "epsilon", "uniform"}
 
 

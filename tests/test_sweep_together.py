@@ -10,6 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
@@ -118,9 +122,33 @@ def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None
 
 def test_half_files_are_cleared(tmp_path: Path) -> None:
     play(QUICK, tmp_path)
-    (tmp_path / ".neucb-half.parquet").write_bytes(b"PAR1")
+    (tmp_path / ".neucb-half.part").write_bytes(b"PAR1")
     assert play(QUICK, tmp_path).found == QUICK_RUNS
     assert not list(tmp_path.glob(".neucb-*"))
+
+
+def test_a_reader_meets_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a batch is written, DuckDB, pandas and `load_results` read the others as they are."""
+    play(QUICK, tmp_path)
+    path = next(tmp_path.glob("kl_wine_tuning*.parquet"))
+    path.unlink()
+    rows = sum(pq.read_metadata(one).num_rows for one in tmp_path.glob("*.parquet"))
+    write = pq.write_table
+    seen = []
+
+    def half(table: pa.Table, path: Path) -> None:
+        Path(path).write_bytes(b"PAR1")
+        found = duckdb.sql(f"select count(*) from '{tmp_path}/*.parquet'")
+        assert found is not None
+        with pytest.warns(UserWarning, match="1 of 8 batches are missing"):
+            mine = neucb.load_results(tmp_path)
+        seen.append((found.fetchall(), len(pd.read_parquet(tmp_path)), len(mine)))
+        write(table, path)
+
+    monkeypatch.setattr(pq, "write_table", half)
+    play(QUICK, tmp_path)
+    assert seen == [([(rows,)], rows, rows)]
+    assert path.exists()
 
 
 def test_a_complete_plan_is_not_taken_back(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def results(
     frame = load_results(path)
     table = times_table(load_times(path)) if times else regret_table(frame)
     words = shown_times(table) if times else shown(table)
-    _print(words, f"{path.name}: {TIMES if times else 'cumulative regret'}")
+    _print(words, f"{path.resolve().name}: {TIMES if times else 'cumulative regret'}")
     if export is not None:
         latex = to_tabular(words) if times else to_latex(table)
         _write(export, latex if export.suffix == ".tex" else table.to_csv(index=False))

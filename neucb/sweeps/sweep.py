@@ -187,14 +187,10 @@ class _Sweep:
         return None if name in self.again else self.store.find(name)
 
     def _found(self, name: str, batch: Batch) -> bool:
-        if self.store.damaged(name):
-            if self.claims.take(name):  # else it is being written
-                self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
-                self.store.set_aside([name])
-                self.claims.release(name)
-        else:
-            self.store.restore(name)
         record = self.store.find(name)
+        if record is None:
+            self._mend(name)
+            record = self.store.find(name)
         if record is None:
             return False
         if record.passing:
@@ -202,6 +198,15 @@ class _Sweep:
             return False
         self._count(record, batch)
         return True
+
+    def _mend(self, name: str) -> None:
+        """Set a damaged batch aside; bring back one that is whole from there."""
+        if not self.store.damaged(name):
+            self.store.restore(name)
+        elif self.claims.take(name):  # else it is being written
+            self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
+            self.store.set_aside([name])
+            self.claims.release(name)
 
     def _count(self, record: Record, batch: Batch) -> None:
         """Count a batch that was there."""

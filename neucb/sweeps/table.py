@@ -92,9 +92,10 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of times as text: three digits that count."""
+    """Return a table of times as text: three digits that count, columns that are the same left out."""
     digits = {name: table[name].map("{:#.3g}".format) for name in ("median", "least", "greatest")}
-    return table.assign(**digits).rename(columns={"label": "agent"})
+    left_out = [name for name in ("engine", "threads") if table[name].nunique() <= 1]
+    return table.assign(**digits).drop(columns=left_out).rename(columns={"label": "agent"})
 
 
 def to_tabular(words: pd.DataFrame) -> str:
