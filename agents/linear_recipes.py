@@ -40,7 +40,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         rule="falcon",
         wrapper="epochs",
-        defaults=(("regularization", 0.3), ("gamma", 100.0)),
+        defaults=(("regularization", 0.1), ("gamma", 300.0)),
     ),
     Recipe(
         "epsilon-greedy",
@@ -48,7 +48,7 @@ LINEAR_RECIPES = (
         "the usual baseline",
         oracle="linear",
         rule="epsilon-greedy",
-        defaults=(("regularization", 0.1), ("epsilon", 0.003)),
+        defaults=(("regularization", 0.1), ("epsilon", 0.001)),
     ),
     Recipe(
         "softmax",
@@ -81,7 +81,7 @@ LINEAR_RECIPES = (
         oracle="linear",
         loss="kl",
         rule="lower-confidence",
-        defaults=(("regularization", 0.03), ("nu", 0.3)),
+        defaults=(("regularization", 0.1), ("nu", 1.0)),
     ),
     Recipe(
         "logistic-ts",
@@ -98,6 +98,6 @@ LINEAR_RECIPES = (
         BAKE_OFF,
         "ensemble",
         oracle="linear",
-        defaults=(("regularization", 0.1),),
+        defaults=(("regularization", 0.03),),
     ),
 )

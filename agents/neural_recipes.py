@@ -5,16 +5,19 @@ from __future__ import annotations
 from neucb.agents.recipe import Recipe
 
 # Chosen on tuning seeds 1000 and 1001 of 39 data sets together, one setting per recipe, see
-# experiments/defaults.toml and results/README.md. The best c_p is 0; 0.1 for KL, 0.03 for squared loss cost
-# less than 1 % of regret. The constant step and gamma_0 = 10 of the paper are far from the best.
-KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3), ("normalize", 0.5))
-SQUARED_NETWORK = (("lr", 0.9), ("lr_power", 0.2), ("normalize", 0.5))
-SQUARED_SLOWING = (("lr", 0.9), ("lr_power", 0.3), ("normalize", 0.5))  # where it was better
-REPLAY = (("lr_power", 0.25), ("gamma", 100.0), ("normalize", 0.5), ("replay", 16))
-KL_REPLAY_DEFAULTS = (("lr", 0.9), *REPLAY)
-SQUARED_REPLAY_DEFAULTS = (("lr", 0.4), *REPLAY)
+# experiments/defaults.toml and results/README.md. The best c_p is 0; 0.03 costs less than 1 % of regret. The
+# constant step and gamma_0 = 10 of the paper are far from the best.
+NORMALIZE = ("normalize", 0.5)
+KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3), NORMALIZE)
+KL_SLOWING = (("lr", 2.2), ("lr_power", 0.38), NORMALIZE)  # where it was better
+SQUARED_NETWORK = (("lr", 1.2), ("lr_power", 0.2), NORMALIZE)
+REPLAY = (("lr_power", 0.25), NORMALIZE, ("replay", 16))
+KL_REPLAY_DEFAULTS = (("lr", 0.9), *REPLAY, ("gamma", 100.0))
+SQUARED_REPLAY_DEFAULTS = (("lr", 0.7), *REPLAY, ("gamma", 300.0))
 KL_DEFAULTS = (*KL_NETWORK, ("gamma", 1000.0))
+KL_SQUARECB_DEFAULTS = (*KL_SLOWING, ("gamma", 1000.0))
 SQUARED_DEFAULTS = (*SQUARED_NETWORK, ("gamma", 100.0))
+SQUARED_FASTCB_DEFAULTS = (*SQUARED_NETWORK, ("gamma", 300.0))
 
 NEUCB = "Deb, Ban, Zuo, He, Banerjee, ICLR 2024 (arXiv 2312.07145)"
 FALCON = "Simchi-Levi, Xu, Mathematics of Operations Research 2022 (arXiv 2003.12699)"
@@ -42,7 +45,7 @@ NEURAL_RECIPES = (
         loss="squared",
         rule="inverse-gap",
         perturbed=True,
-        defaults=(*SQUARED_DEFAULTS, ("c_p", 0.03)),
+        defaults=SQUARED_DEFAULTS,
     ),
     Recipe(
         "kl-perturbed-replay",
@@ -62,7 +65,7 @@ NEURAL_RECIPES = (
         loss="squared",
         rule="inverse-gap",
         perturbed=True,
-        defaults=(*SQUARED_REPLAY_DEFAULTS, ("c_p", 0.03)),
+        defaults=SQUARED_REPLAY_DEFAULTS,
     ),
     Recipe(
         "kl",
@@ -89,7 +92,7 @@ NEURAL_RECIPES = (
         oracle="neural",
         loss="kl",
         rule="inverse-gap",
-        defaults=(*KL_NETWORK, ("gamma", 300.0)),
+        defaults=KL_SQUARECB_DEFAULTS,
     ),
     Recipe(
         "sq-fastcb",
@@ -98,7 +101,7 @@ NEURAL_RECIPES = (
         oracle="neural",
         loss="squared",
         rule="fast-inverse-gap",
-        defaults=SQUARED_DEFAULTS,
+        defaults=SQUARED_FASTCB_DEFAULTS,
     ),
     Recipe(
         "kl-perturbed-squarecb",
@@ -108,7 +111,7 @@ NEURAL_RECIPES = (
         loss="kl",
         rule="inverse-gap",
         perturbed=True,
-        defaults=(*KL_NETWORK, ("gamma", 300.0)),
+        defaults=KL_SQUARECB_DEFAULTS,
     ),
     Recipe(
         "sq-perturbed-fastcb",
@@ -118,7 +121,7 @@ NEURAL_RECIPES = (
         loss="squared",
         rule="fast-inverse-gap",
         perturbed=True,
-        defaults=(*SQUARED_DEFAULTS, ("c_p", 0.03)),
+        defaults=SQUARED_FASTCB_DEFAULTS,
     ),
     Recipe(
         "neural-epsilon",
@@ -126,7 +129,7 @@ NEURAL_RECIPES = (
         "the usual baseline",
         oracle="neural",
         rule="epsilon-greedy",
-        defaults=(*SQUARED_SLOWING, ("epsilon", 0.003)),
+        defaults=(*SQUARED_NETWORK, ("epsilon", 0.001)),
     ),
     Recipe(
         "neural-epsilon-decay",
@@ -134,7 +137,7 @@ NEURAL_RECIPES = (
         "the usual baseline",
         oracle="neural",
         rule="epsilon-greedy",
-        defaults=(*SQUARED_SLOWING, ("epsilon", 0.1), ("epsilon_power", 0.5)),
+        defaults=(*SQUARED_NETWORK, ("epsilon", 0.03), ("epsilon_power", 0.5)),
     ),
     Recipe(
         "neural-greedy",
@@ -151,7 +154,7 @@ NEURAL_RECIPES = (
         oracle="neural",
         rule="falcon",
         wrapper="epochs-passes",
-        defaults=(*SQUARED_SLOWING, ("gamma", 100.0)),
+        defaults=(("lr", 1.2), ("lr_power", 0.3), NORMALIZE, ("gamma", 100.0)),
     ),
     Recipe(
         "neural-ucb",
@@ -160,7 +163,7 @@ NEURAL_RECIPES = (
         oracle="neural",
         rule="lower-confidence",
         wrapper="gradient-norm",
-        defaults=(*SQUARED_SLOWING, ("nu", 0.03)),
+        defaults=(("lr", 0.9), ("lr_power", 0.2), NORMALIZE, ("nu", 0.1)),
     ),
     Recipe(
         "neural-ts",
@@ -169,7 +172,7 @@ NEURAL_RECIPES = (
         oracle="neural",
         rule="thompson",
         wrapper="gradient-norm",
-        defaults=(*SQUARED_SLOWING, ("nu", 0.003)),
+        defaults=(*SQUARED_NETWORK, ("nu", 0.01)),
     ),
     Recipe(
         "neural-bootstrap",
@@ -178,7 +181,7 @@ NEURAL_RECIPES = (
         "ensemble",
         oracle="neural",
         loss="kl",
-        defaults=(("lr", 2.5), ("lr_power", 0.3), ("normalize", 0.5), ("bootstrap", "bernoulli")),
+        defaults=(("lr", 2.5), ("lr_power", 0.3), NORMALIZE, ("bootstrap", "bernoulli")),
     ),
     Recipe(
         "neural-linear",
@@ -187,6 +190,6 @@ NEURAL_RECIPES = (
         oracle="neural",
         rule="thompson",
         wrapper="last-layer",
-        defaults=SQUARED_NETWORK,
+        defaults=(*SQUARED_NETWORK, ("nu", 0.01)),
     ),
 )

@@ -40,7 +40,7 @@ NEURAL = (
 )
 SHALLOW = ("radius", "intercept", "init", "normalize", "batch", "schedule")  # mean nothing to deeper ones
 PERTURBATION = (
-    Parameter("c_p", 0.1, "perturbation constant"),
+    Parameter("c_p", 0.03, "perturbation constant"),
     Parameter(
         "perturbations",
         math.inf,
@@ -135,8 +135,8 @@ ENSEMBLE = (
     ),
 )
 EXP4 = (
-    Parameter("eta", 1.0, "scale of the rate eta_t = eta sqrt(log N / (K t))", above_low=True),
-    Parameter("mixing", 0.01, "share of uniform play", high=1.0),
+    Parameter("eta", 3.0, "scale of the rate eta_t = eta sqrt(log N / (K t))", above_low=True),
+    Parameter("mixing", 0.003, "share of uniform play", high=1.0),
 )
 
 KINDS = {

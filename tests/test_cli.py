@@ -184,7 +184,7 @@ def test_agents_and_datasets_are_listed(
     assert all(row["formula"] and row["source"] for row in rows)
     assert neucb(monkeypatch, "agents", "neural-ucb") == 0
     printed = " ".join(capsys.readouterr().out.split())
-    for words in ("arXiv 1911.04462", "plays argmin (mean_a - nu std_a)", "nu 0.03 a number at least 0"):
+    for words in ("arXiv 1911.04462", "plays argmin (mean_a - nu std_a)", "nu 0.1 a number at least 0"):
         assert words in printed
     assert neucb(monkeypatch, "agents", "neural-ubc") == 2
     assert "did you mean 'neural-ucb'" in capsys.readouterr().err
