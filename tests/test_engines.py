@@ -141,7 +141,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "fastcb",
         {"gamma_schedule": "theory", "regression_regret": [0.1, 2.0, 9.0], "best_loss": [600.0, 0.0, 1e4]},
     ),
-    "uniform gamma": ("sq", {"gamma": 0.0, "lr_power": 0.5, "width": 1}),
+    "uniform gamma": ("sq", {"gamma": 0.0, "lr": 0.5, "lr_power": 0.5, "width": 1}),
     "passes": ("neural-falcon", {"passes": 3, "normalize": [0.0, 0.5, 0.3]}),
     "passes, replay": ("neural-falcon", {"passes": 2, "replay": 3, "radius": 2.0}),
     "supervised, replay": ("supervised", {"replay": 3, "lr_power": 0.1}),
