@@ -138,8 +138,9 @@ def contest(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Play what is not in the file yet, players in turn; return the rows asked for, and what failed.
 
-    A run is played again where its library's version, its settings or the rounds have changed. Whatever
-    ends the contest early, the runs that were played are in the file.
+    A run is played again where its library's version, its settings or the rounds have changed; among the
+    settings are an encoding other than the standard one, and that the rows are those that come with neucb.
+    Whatever ends the contest early, the runs that were played are in the file.
 
     Args:
         players: who plays.
@@ -176,9 +177,12 @@ def contest(
 
 
 def _which(player: Player, name: str, game: Game) -> tuple[Any, ...]:
+    encoded = game.encoded
+    rows = [f"{encoded.preprocessing} encoding"] if encoded.preprocessing != "standard" else []
+    rows += ["bundled rows"] if encoded.table.source == "bundled" else []
     return (
         *(player.label, name, game.seed, game.rounds),
-        *(player.library, player.version, player.settings),
+        *(player.library, player.version, "; ".join((player.settings, *rows))),
     )
 
 

@@ -18,8 +18,9 @@ from neucb.plots import draw
 from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
 from neucb.runner import Run, prepare
+from neucb.theory import hindsight
 from neucb.theory.fitting import Training
-from neucb.theory.hindsight import class_loss, class_regression_regret, fit_class
+from neucb.theory.hindsight import check_hindsight, class_loss, class_regression_regret, fit_class
 
 QUICK = Training(epochs=40, restarts=2, batch=64)
 
@@ -173,3 +174,42 @@ def test_only_traced_runs_have_a_class_in_hindsight() -> None:
 def test_what_cannot_be_fitted_is_refused(agent: str, rows: int) -> None:
     with pytest.raises(InputError, match=r"no class of its own|more than 2 rows"):
         fit_class(find_recipe(agent), np.ones((rows, 3)), np.ones((rows, 2)))
+
+
+@pytest.mark.parametrize(
+    ("agent", "name", "value"), [("kl", "depth", 2), ("squarecb", "features", "quadratic")]
+)
+def test_other_classes_are_refused_before_anything_is_played(agent: str, name: str, value: object) -> None:
+    job = prepare(agent, "iris", 20, 1, settings={name: value}, trace=True)
+    with pytest.raises(InputError, match=f"not of {name}={value}"):
+        check_hindsight(job)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted while the class was fitted; the run is saved without it"),
+        (InputError("too few"), 2, "too few; the run is saved without it"),
+    ],
+)
+def test_a_fit_that_ends_early_does_not_lose_the_run(
+    error: BaseException,
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_: Run) -> None:
+        raise error
+
+    monkeypatch.setattr(hindsight, "add_hindsight", fail)
+    command = ["neucb", "run", "--agent", "kl", "--dataset", "iris", "--rounds", "30", "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", [*command, "--hindsight", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err.splitlines()[-1] == f"neucb: error: {words}"
+    frame = read_results([tmp_path], pytest.fail).frame
+    assert frame["round"].max() == 30
+    assert "L_star_class" not in frame

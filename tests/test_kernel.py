@@ -220,7 +220,9 @@ def test_the_command_prints_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     ("arguments", "message"),
     [
         (("--rounds", "30000"), "2..20,000"),
-        (("--ridge", "0"), "must be > 0"),
+        (("--ridge", "0"), "a finite number > 0"),
+        (("--ridge", "1,inf"), "a finite number > 0"),
+        (("--ridge", "nan"), "a finite number > 0"),
         (("--ridge", "a"), "not 'a'"),
         (("--init", "hee"), "did you mean 'he'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from neucb.benchmarks.peers import PEERS, Arms, Game, Peer, find_peer, vowpal
 from neucb.benchmarks.standings import duels, ranks
 from neucb.cli import main
 from neucb.environments.classification import ClassificationVectorEnv, load
-from neucb.environments.preprocessing import Encoded
+from neucb.environments.preprocessing import Encoded, Preprocessing
 from neucb.environments.table import Column, Table
 from neucb.errors import InputError
 from neucb.runner import prepare
@@ -120,6 +121,28 @@ def test_what_is_in_the_file_is_not_played_again(tmp_path: Path) -> None:
     assert read(out)["settings"].value_counts().to_dict() == {"arm 0": 4, "arm 1": 2}  # a's seed 2 and b's
     contest([of_peer(fake("a", seen, arm=1))], ["iris"], load, (0,), 60, out)
     assert len(seen) == 9  # other rounds
+
+
+def test_other_rows_of_a_name_are_played_again(tmp_path: Path) -> None:
+    out, seen = tmp_path / "a.csv", list[Game]()
+
+    def settings(encoding: Preprocessing, source: str) -> str:
+        encoded = load("iris", preprocessing=encoding)
+        encoded = replace(encoded, table=replace(encoded.table, source=source))
+        frame, _ = contest([of_peer(fake("a", seen))], ["iris"], lambda _: encoded, (0,), 50, out)
+        return str(frame["settings"].item())
+
+    worlds: list[tuple[Preprocessing, str]] = [
+        ("standard", "openml"),
+        ("paper", "openml"),
+        ("paper", "bundled"),
+    ]
+    assert [settings(*world) for world in worlds for _ in range(2)] == [
+        *["arm 0"] * 2,
+        *["arm 0; paper encoding"] * 2,
+        *["arm 0; paper encoding; bundled rows"] * 2,
+    ]
+    assert len(seen) == 3
 
 
 def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import signal
@@ -106,6 +107,58 @@ def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
         assert claims.take("batch")
         assert claims.alone()
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_sweep_that_begins_while_another_ends_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Claims(tmp_path), Claims(tmp_path)
+    release = first.release
+
+    def last_moment(name: str) -> None:
+        second.__enter__()
+        release(name)
+
+    monkeypatch.setattr(first, "release", last_moment)
+    with first:
+        pass
+    with Claims(tmp_path) as third:
+        assert not third.alone()
+        second.__exit__()
+        assert third.alone()
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_where_locks_do_not_work_nobody_is_alone_beside_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with Claims(tmp_path) as claims:
+        assert claims.take("batch")
+        assert claims.alone()
+        (tmp_path / FOLDER / "sweep-other.lock").touch()
+        assert not claims.alone()
+    assert (tmp_path / FOLDER / "sweep-other.lock").exists()
+
+
+def test_what_was_being_written_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another sweep has stored a batch between the look at it and the claim."""
+    play(QUICK, tmp_path)
+    path = min(tmp_path.glob("*.parquet"))
+    whole, take = path.read_bytes(), Claims.take
+
+    def late(claims: Claims, name: str) -> bool:
+        path.write_bytes(whole)
+        return take(claims, name)
+
+    monkeypatch.setattr(Claims, "__enter__", lambda claims: claims)
+    monkeypatch.setattr(Claims, "take", late)
+    path.write_bytes(b"half")
+    assert play(QUICK, tmp_path).found == QUICK_RUNS
+    assert not (tmp_path / "_aside").exists()
 
 
 def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None:

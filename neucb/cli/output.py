@@ -57,10 +57,7 @@ class Output:
             raise self._with_what_was_played(job, error) from error
         if job.log.round == 0:
             raise KeyboardInterrupt
-        if self.hindsight and not interrupted:
-            from neucb.theory.hindsight import add_hindsight
-
-            add_hindsight(job)
+        left_out = _look_back(job) if self.hindsight and not interrupted else None
         try:
             saved = save(job, self.folder)
         finally:
@@ -71,6 +68,8 @@ class Output:
                     print(f"{label:9}{path}")
         if interrupted:
             raise StoppedError(f"interrupted after round {job.log.round}; the results up to there are saved")
+        if left_out is not None:
+            raise left_out
 
     def _with_what_was_played(self, job: Run, error: NeucbError) -> NeucbError:
         """Save the rounds before a failure; return the error with a word on them."""
@@ -106,3 +105,18 @@ class Output:
         elif not self.quiet:
             print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
+
+
+def _look_back(job: Run) -> NeucbError | None:
+    """Fit the best policy of the agent's class; return what has ended that early."""
+    from neucb.cli.messages import note
+    from neucb.theory.hindsight import add_hindsight
+
+    note("fitting the best policy of the agent's class; Ctrl-C leaves it out")
+    try:
+        add_hindsight(job)
+    except KeyboardInterrupt:
+        return StoppedError("interrupted while the class was fitted; the run is saved without it")
+    except NeucbError as error:
+        return type(error)(f"{error}; the run is saved without it")
+    return None

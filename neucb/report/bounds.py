@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 CAPTION = (
     "What the theory guarantees, constants included, of agents with SquareCB's or FastCB's rule. Theorem: "
     "4 sqrt(K T Reg) + 8 sqrt(K T log(2 / delta)), delta = 0.05, where gamma followed it for a Reg that all "
-    "runs kept to. Otherwise the rule's inequality of every round, summed: a bound in expectation. "
-    "Regression regret: squared loss of the oracle minus that of the true expected losses, unhalved; with "
-    "clean labels the second is 0. A bound above T says nothing."
+    "runs kept to, if predictions lie in [0, 1]. Otherwise the rule's inequality of every round, summed: "
+    "a bound in expectation. Regression regret: squared loss of the oracle minus that of the true expected "
+    "losses, unhalved; with clean labels the second is 0. A bound above T says nothing."
 )
 
 HINDSIGHT = (

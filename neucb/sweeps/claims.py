@@ -8,7 +8,7 @@ not work (a network folder without them), batches are played twice and give the 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import time
 import uuid
 from pathlib import Path
 from typing import Self
@@ -31,15 +31,17 @@ class Claims:
         self._held: dict[str, FileLock] = {}
 
     def __enter__(self) -> Self:
-        self.take(self._me)
+        while not self.take(self._me):  # another sweep ends and removes the folder
+            time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
-        last = self.alone()
         for name in list(self._held):
             self.release(name)
-        if last:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for path in self._folder.glob("*.lock"):
+            self._clear(path)
+        with contextlib.suppress(OSError):  # others are at work
+            self._folder.rmdir()
 
     def take(self, name: str) -> bool:
         """Claim a batch; return whether it is this sweep's now."""
@@ -59,13 +61,16 @@ class Claims:
 
     def alone(self) -> bool:
         """Return whether no other sweep is at work on the folder."""
-        for path in self._folder.glob("sweep-*.lock"):
-            if path.stem != self._me:
-                lock = self._lock(path.stem)
-                if lock is None:
-                    return False
-                path.unlink(missing_ok=True)
-                lock.release()
+        others = [path for path in self._folder.glob("sweep-*.lock") if path.stem != self._me]
+        return all(self._clear(path) for path in others)
+
+    def _clear(self, path: Path) -> bool:
+        """Remove a claim whose process is no more; return whether it is known to be."""
+        lock = self._lock(path.stem)
+        if lock is None or not lock.is_locked:
+            return False
+        path.unlink(missing_ok=True)
+        lock.release()
         return True
 
     def _lock(self, name: str) -> FileLock | None:
@@ -75,7 +80,7 @@ class Claims:
         lock = FileLock(self._folder / f"{name}.lock", blocking=False, thread_local=False)
         try:
             lock.acquire()
-        except Timeout:
+        except (Timeout, FileNotFoundError):  # or the folder has just been removed
             return None
         except (OSError, NotImplementedError):
             pass  # no locks here

@@ -204,8 +204,9 @@ class _Sweep:
         if not self.store.damaged(name):
             self.store.restore(name)
         elif self.claims.take(name):  # else it is being written
-            self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
-            self.store.set_aside([name])
+            if self.store.damaged(name):  # still: it may just have been written
+                self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
+                self.store.set_aside([name])
             self.claims.release(name)
 
     def _count(self, record: Record, batch: Batch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -64,8 +65,8 @@ class Question:
     def __post_init__(self) -> None:
         if not 2 <= self.rounds <= MOST_ROUNDS:
             raise InputError(f"rounds must be 2..{MOST_ROUNDS:,}, not {self.rounds}")
-        if not self.ridges or min(self.ridges) <= 0.0:
-            raise InputError("a ridge must be > 0")
+        if not self.ridges or not all(0.0 < ridge < math.inf for ridge in self.ridges):
+            raise InputError("a ridge must be a finite number > 0")
 
 
 def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: None) -> Diagnosis:

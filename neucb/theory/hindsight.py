@@ -140,6 +140,10 @@ def check_hindsight(job: Run) -> None:
     if recipe is None or job.log.trace is None or not isinstance(job.env, ClassificationVectorEnv):
         raise InputError("a class in hindsight needs a named agent, classification data and a trace")
     _check_class(recipe)
+    for name, only in (("depth", 1), ("features", "linear")):
+        given = job.settings.get(name, only)
+        if given != only:
+            raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={given}")
 
 
 def add_hindsight(job: Run, training: Training = USUAL) -> None:
