@@ -162,10 +162,7 @@ def class_rows(name: str, noise: float, job: Run) -> Iterator[Row]:
 def theorem(_: Path) -> Iterator[Row]:
     """Yield SquareCB's bound with its own regression regret: gamma follows what the last play measured."""
     for world in ("linear", "cosine"):
-        for agent, own in (
-            ("squarecb", {"regularization": 1.0}),
-            ("sq", {"lr": 0.1, "lr_power": 0.0, "normalize": 0.0}),
-        ):
+        for agent, own in ORACLES.items():
             assumed = 50.0
             for _attempt in range(4):
                 env = SyntheticVectorEnv(

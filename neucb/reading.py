@@ -93,9 +93,11 @@ def _sweep(
     frame = frame[frame["purpose"] == "reporting"].reset_index(drop=True)
     if frame.empty:
         raise InputError(f"{folder} has no reporting runs yet; run the sweep again to play them")
-    arms = {about["dataset"]: about["arms"] for about in map(environment_of, manifests) if "arms" in about}
+    abouts = [environment_of(manifest) for manifest in manifests]
+    arms = {about["dataset"]: about["arms"] for about in abouts if "arms" in about}
+    shared = {name: about[name] for about in abouts for name in ("drift", "delay", "batch") if name in about}
     keys = ["preprocessing", "label_noise", "order"]
-    worlds = {key: conditions(dict(zip(keys, key, strict=True))) for key, _ in frame.groupby(keys)}
+    worlds = {key: conditions(shared | dict(zip(keys, key, strict=True))) for key, _ in frame.groupby(keys)}
     frame["world"] = [worlds[key] for key in zip(*(frame[name] for name in keys), strict=True)]
     frame["horizon"] = frame.groupby(["dataset", "world"])["round"].transform("max")
     frame.attrs.clear()

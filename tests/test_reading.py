@@ -12,6 +12,7 @@ import pytest
 from neucb import cli
 from neucb.errors import InputError
 from neucb.reading import read_results
+from neucb.report.bounds import bounds_table
 from neucb.results import save
 from neucb.runner import prepare
 from neucb.statistics import final_scores, mean_table
@@ -155,6 +156,17 @@ def test_a_sweep_reports_its_reporting_runs(tmp_path: Path, monkeypatch: pytest.
     assert set(read_results([folder], said.append).frame["label"]) == {"linear"}
     assert len(said) == 1
     assert "is not complete: 1 of 3 batches" in said[0]
+
+
+def test_a_sweep_names_what_all_its_runs_were_played_under(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late loss is no guarantee's: that must be known of sweeps too."""
+    late = SWEEP.replace("rounds = 60", "rounds = 60\ndelay = 5\nbatch = 2\ndrift = [30]\nlabel_noise = 0.1")
+    frame = read_results([play_sweep(late, tmp_path, monkeypatch)], pytest.fail).frame
+    assert set(frame["dataset"]) == {"iris, label noise 0.1, drift 30, delay 5, batch 2"}
+    with pytest.raises(InputError, match="bounds need agents"):
+        bounds_table(frame)
 
 
 def test_a_grid_that_was_not_tuned_keeps_its_settings_apart(

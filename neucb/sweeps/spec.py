@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from neucb.agents.parameters import Value
 
 OVER_ALL = "mean regret over all data sets"
-PER_DATASET = "per data set"
 Selection = Literal["mean regret over all data sets", "per data set"]
 
 
