@@ -9,7 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -20,9 +23,11 @@ from filelock import FileLock
 
 import neucb
 from neucb.runner import prepare
+from neucb.sweeps import execute
 from neucb.sweeps.claims import FOLDER, Claims
 from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
+from neucb.sweeps.execute import Played, Task, local
+from neucb.sweeps.play import Outcome
 from neucb.sweeps.reading import parse_spec
 from neucb.sweeps.shared import OWNER, PREFIX, shared_folder
 from neucb.sweeps.sweep import sweep
@@ -171,6 +176,31 @@ def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None
         assert before <= {path.name for path in tmp_path.glob("*.parquet")}
     play(QUICK, tmp_path)
     assert not before <= {path.name for path in tmp_path.glob("*.parquet")}
+
+
+def test_after_a_lost_worker_only_what_is_played_alone_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest stays for other sweeps."""
+    told: list[str] = []
+
+    class TerminatedWorkerError(Exception):
+        pass
+
+    def lose(tasks: Sequence[Task], **_: Any) -> Played:
+        if len(tasks) > 1:
+            raise TerminatedWorkerError
+        told.append(f"play {tasks[0].name}")
+        yield tasks[0], Outcome()
+
+    def claim(name: str) -> bool:
+        told.append(f"claim {name}")
+        return True
+
+    monkeypatch.setattr(execute, "_parallel", lose)
+    tasks = [Task(name, Any, "", "torch", 1.0, partial(claim, name)) for name in "abc"]  # type: ignore[arg-type]
+    played = execute._surviving(tasks, n_jobs=1)
+    assert next(played)[0].name == "a"
+    assert told == ["claim a", "play a"]
+    assert [task.name for task, _ in played] == ["b", "c"]
 
 
 def test_half_files_are_cleared(tmp_path: Path) -> None:

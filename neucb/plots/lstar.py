@@ -40,7 +40,8 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
         panels += [(f"{name}, L* of the class", curves) for name, curves in _panels(known, bounds)]
     if not panels:
         raise InputError(
-            "L* is 0 in these runs, as their labels are clean; play with --label-noise 0.1 or --hindsight"
+            "L* is 0 in these runs, as their labels are clean, as is that of the class where it is known; "
+            "play with --label-noise 0.1, or with --hindsight"
         )
     looks = styles(with_labels(frame)["label"])
     note = FITTED if any(not curve.seeds for _, curves in panels for curve in curves) else ""

@@ -184,8 +184,8 @@ def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
                 raise
             if len(left) < before:
                 continue
-            begun = [task for task in left.values() if task.claim()]
-            for task in begun[: options.get("n_jobs", 1)]:
+            begun = (task for task in left.values() if task.claim())
+            for task in list(islice(begun, options.get("n_jobs", 1))):
                 del left[task.name]
                 yield task, _alone(task, **options)
 
