@@ -15,7 +15,16 @@ from neucb.provenance import library_version
 from neucb.summary import plain
 
 PACKAGES = ("agents", "engines", "environments")
-MODULES = ("hindsight.py", "log.py", "loop.py", "runner.py", "spec.py", "streams.py")
+MODULES = (
+    "foreseen.py",
+    "hindsight.py",
+    "log.py",
+    "loop.py",
+    "runner.py",
+    "spec.py",
+    "streams.py",
+    "stuck.py",
+)
 LIBRARIES = ("numpy", "numba", "torch")
 
 
