@@ -36,6 +36,13 @@ def test_interval_by_hand() -> None:
     assert math.isnan(second["low"])
 
 
+def test_logs_that_were_joined_may_share_their_index() -> None:
+    first = log([("a", "d", 0, 5, 1.0, 9.0), ("a", "d", 0, 10, 2.0, 9.0)])
+    other = log([("b", "d", 0, 5, 3.0, 9.0), ("b", "d", 0, 10, 4.0, 9.0)])
+    found = st.final_scores(pd.concat([first, other]))
+    assert found[["label", "value"]].to_numpy().tolist() == [["a", 2.0], ["b", 4.0]]
+
+
 def test_interval_covers_as_often_as_it_says() -> None:
     draws = np.random.default_rng(1).normal(2.0, 3.0, (4000, 5))
     half = st.t_half_width(draws, 0.9)

@@ -26,7 +26,9 @@ def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
     missing = {"dataset", label, "seed", "round"} - set(frame.columns)
     if missing:
         raise InputError(f"not the log of a run: there is no column '{min(missing)}'")
-    named = frame if label == "label" else frame.assign(label=frame["agent"])
+    named = frame.reset_index(drop=True)  # logs that were joined may share their index
+    if label != "label":
+        named = named.assign(label=named["agent"])
     twice = named[named.duplicated([*KEYS, "round"])]
     if len(twice):
         row = twice.iloc[0]
