@@ -2,7 +2,7 @@
 
     python -m neucb.experiments.landscape CACHE FOLDER
 
-CACHE is the root of an OpenML cache that holds magic; FOLDER takes curvature.csv, slice.csv,
+CACHE is the root of an OpenML cache that holds magic and covertype; FOLDER takes curvature.csv, slice.csv,
 convergence.csv and spread.csv, `results/theory` in the repository. The agent's own path is trained
 again, parameter by parameter, from its trace.
 """
@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from neucb.agents.losses import KL
 from neucb.environments.catalogue import load_table
@@ -25,10 +26,11 @@ from neucb.experiments.perturbation import largest_c_p
 from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
 from neucb.runner import prepare
 
-SET = "magic"
+SET, LARGER = "magic", "covertype"
 ROUNDS = 3000
 AT = (1, 10, 30, 100, 300, 1000, 3000)
 SAMPLE = 300  # played pairs whose mean loss is looked at
+STEPS = 300  # of the training whose u is looked at for convergence in S
 COUNTS = tuple(int(10**power) for power in np.arange(0.0, 5.5, 0.5))
 
 
@@ -78,40 +80,45 @@ def curvature_rows(encoded: Encoded, seed: int = 0) -> tuple[list[dict[str, Any]
     return curvature, slices
 
 
-def convergence_rows(encoded: Encoded) -> list[dict[str, Any]]:
+def convergence_rows(sets: Mapping[str, Encoded]) -> list[dict[str, Any]]:
     """Return the relative error of the pull (1/S) E' E u beside u, of a small and of real networks.
 
-    u is that of 300 rounds of training without a perturbation; the small network has p = 40 and a
+    u is that of STEPS rounds of training without a perturbation; the small network has p = 40 and a
     normal u.
+
+    Args:
+        sets: what the real networks are trained on, by name.
     """
-    samples = played(encoded, False, 0, 0.0, 300, 0)
-    net = make(encoded, 0, False, 0, 0.0)
-    real = (path(net, samples, (300,))[300] - net.start).numpy()
     rng = np.random.default_rng(0)
-    cases = {"small, p = 40": rng.standard_normal(40), f"{SET}, p = {len(real):,}": real}
-    rows = []
-    for name, u in cases.items():
-        f, c = 0.3, 0.3 / WIDTH**0.25 * 3.0 / np.linalg.norm(u)
-        exact = KL().smoothed(torch.tensor(f).double(), torch.tensor(c * np.linalg.norm(u)).double())[0]
-        for count in COUNTS if len(u) < 100 else COUNTS[:7]:
-            errors: list[tuple[float, float]] = []
-            for _ in range(20 if count < 10_000 else 5):
-                signs = rng.integers(0, 2, (count, len(u)), dtype=np.int8) * 2.0 - 1.0
-                along = signs @ u
-                pull = float(np.linalg.norm(signs.T @ along / count - u) / np.linalg.norm(u))
-                yhat = float((1.0 / (1.0 + np.exp(-(f + c * along)))).mean())
-                errors.append((pull, abs(yhat - float(exact))))
-            pull, predicted = np.sqrt(np.square(np.array(errors)).mean(0))
-            rows.append(
-                {
-                    "network": name,
-                    "S": count,
-                    "pull_error": float(pull),
-                    "sqrt_p_over_S": math.sqrt(len(u) / count),
-                    "prediction_error": float(predicted),
-                }
-            )
-    return rows
+    cases = {"small, p = 40": rng.standard_normal(40)}
+    for name, encoded in sets.items():
+        samples, net = played(encoded, False, 0, 0.0, STEPS, 0), make(encoded, 0, False, 0, 0.0)
+        cases[f"{name}, p = {len(net.start):,}"] = (path(net, samples, (STEPS,))[STEPS] - net.start).numpy()
+    return [
+        {"network": name, "S": count, **convergence(u, count, rng)}
+        for name, u in cases.items()
+        for count in COUNTS
+        if len(u) < 100 or count <= 1000
+    ]
+
+
+def convergence(u: NDArray[np.float64], count: int, rng: np.random.Generator) -> dict[str, float]:
+    """Return errors of S sign vectors, root mean squares over draws: of the pull, and of a KL prediction."""
+    f, c = 0.3, 0.3 / WIDTH**0.25 * 3.0 / np.linalg.norm(u)
+    exact = KL().smoothed(torch.tensor(f).double(), torch.tensor(c * np.linalg.norm(u)).double())[0]
+    errors: list[tuple[float, float]] = []
+    for _ in range(20 if count < 10_000 else 5):
+        signs = rng.integers(0, 2, (count, len(u)), dtype=np.int8) * 2.0 - 1.0
+        along = signs @ u
+        pull = float(np.linalg.norm(signs.T @ along / count - u) / np.linalg.norm(u))
+        yhat = float((1.0 / (1.0 + np.exp(-(f + c * along)))).mean())
+        errors.append((pull, abs(yhat - float(exact))))
+    pull, predicted = np.sqrt(np.square(np.array(errors)).mean(0))
+    return {
+        "pull_error": float(pull),
+        "sqrt_p_over_S": math.sqrt(len(u) / count),
+        "prediction_error": float(predicted),
+    }
 
 
 def spread_rows(encoded: Encoded) -> list[dict[str, Any]]:
@@ -133,10 +140,11 @@ def main(cache: str, folder: str) -> None:
     import pandas as pd
 
     out = Path(folder)
-    encoded = encode(load_table(SET, source="openml", cache=Path(cache)))
+    sets = {name: encode(load_table(name, source="openml", cache=Path(cache))) for name in (SET, LARGER)}
+    encoded = sets[SET]
     curvature, slices = curvature_rows(encoded)
     tables: dict[str, Sequence[dict[str, Any]]] = {"curvature": curvature, "slice": slices}
-    tables |= {"convergence": convergence_rows(encoded), "spread": spread_rows(encoded)}
+    tables |= {"convergence": convergence_rows(sets), "spread": spread_rows(encoded)}
     for name, rows in tables.items():
         pd.DataFrame(rows).to_csv(out / f"{name}.csv", index=False, float_format="%.5g")
         print(name, len(rows), flush=True)

@@ -32,7 +32,7 @@ DATASETS = ("covertype", "magic", "adult", "mushroom", "shuttle", "letter")
 NOISES = (0.0, 0.1, 0.2)
 SEEDS = range(5)
 SHARES = (0.1, 0.3)
-PULLS = (0.1, 0.3, 1.0)
+PULLS = (0.03, 0.1, 0.3, 1.0)  # the first is the default of the recipes
 COUNTS = (1, 3, 10)
 PLAIN = {"squared": "sq", "kl": "kl"}
 

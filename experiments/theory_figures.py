@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import encode
@@ -33,6 +33,7 @@ STYLES = {
     3.0: (PINK, ":", "$S = 3$"),
     10.0: (GREEN, (0, (5, 1)), "$S = 10$"),
 }
+FILLS: dict[float, Any] = {0.03: "full", 0.1: "left", 0.3: "none"}  # markers by c_p of the pull
 
 
 def main(cache: str, folder: str) -> None:
@@ -71,7 +72,7 @@ def _ablation(axes: Axes, table: pd.DataFrame) -> None:
     """Mean over data sets of regret relative to the plain network's, against label noise."""
     relative = table["difference"] / (table["mean_regret"] - table["difference"])
     cells = table.assign(relative=100.0 * relative)
-    shown = ((math.inf, 0.1), (math.inf, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.3))
+    shown = ((math.inf, 0.03), (math.inf, 0.1), (math.inf, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.3))
     for loss, marker in (("squared", "s"), ("kl", "o")):
         for count, strength in shown:
             column = "c_p" if math.isinf(count) else "share_of_c_max"
@@ -85,7 +86,7 @@ def _ablation(axes: Axes, table: pd.DataFrame) -> None:
                 color=colour,
                 linestyle=style,
                 marker=marker,
-                fillstyle="full" if strength < 0.3 or math.isfinite(count) else "none",
+                fillstyle=FILLS[strength] if math.isinf(count) else "full",
                 label=label if loss == "kl" else None,
             )
     axes.axhline(0.0, color="black", linewidth=0.6)
@@ -120,9 +121,8 @@ def _slice(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _convergence(axes: Axes, table: pd.DataFrame) -> None:
-    for (name, one), (colour, style) in zip(
-        table.groupby("network"), ((BLUE, "-"), (RED, "--")), strict=True
-    ):
+    looks = ((BLUE, "-"), (RED, "--"), (GREEN, "-."))
+    for (name, one), (colour, style) in zip(table.groupby("network"), looks, strict=True):
         axes.plot(one["S"], one["pull_error"], color=colour, linestyle=style, marker=".", label=str(name))
         axes.plot(one["S"], one["sqrt_p_over_S"], color=colour, linewidth=0.5)
     axes.axhline(1.0, color="black", linewidth=0.6)

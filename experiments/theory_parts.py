@@ -140,22 +140,30 @@ def classes(cache: Path) -> Iterator[Row]:
 def class_rows(name: str, noise: float, job: Run) -> Iterator[Row]:
     """Yield a row per seed about the best of the class and the agent's regret against it."""
     found = class_loss(job, TWICE)
-    losses = job.log.sums["regret"] + job.log.sums["L_star"]  # expected, as the best policy's
-    for seed, lost, best, fit in zip(CLASS_SEEDS, losses, found.best_loss[:, -1], found.fits, strict=True):
-        shape = kl_star_shape(found.rounds[-1:], np.array([best]), job.log.spec.arms)[0]
+    arms, rounds = job.log.spec.arms, found.rounds
+    frame = job.log.frame({})
+    losses = (frame["regret"] + frame["L_star"]).to_numpy().reshape(found.best_loss.shape)  # expected
+    for seed, lost, best, fit in zip(CLASS_SEEDS, losses, found.best_loss, found.fits, strict=True):
+        fits = {
+            bounded: fit_shape(bounded, rounds, lost - best, arms, best)
+            for bounded in ("neufastcb", "neusquarecb", "unperturbed")
+        }
         yield {
             "dataset": name,
             "label_noise": noise,
             "seed": seed,
-            "rounds": int(found.rounds[-1]),
-            "loss": float(lost),
-            "L_star_class": float(best),
-            "regret_against_class": float(lost - best),
-            "shape": float(shape),
+            "arms": arms,
+            "rounds": int(rounds[-1]),
+            "loss": float(lost[-1]),
+            "L_star_class": float(best[-1]),
+            "regret_against_class": float(lost[-1] - best[-1]),
+            "shape": float(kl_star_shape(rounds[-1:], best[-1:], arms)[0]),
             "trained": fit.trained,
             "held_out": fit.held_out,
             "epochs": fit.epochs,
             "spread": fit.spread,
+            "neufastcb_constant": fits["neufastcb"].constant,
+            **{f"{bounded}_misfit": shape.misfit for bounded, shape in fits.items()},
         }
 
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from neucb.environments.classification import load
+from neucb.experiments import landscape
+from neucb.experiments.landscape import convergence_rows
 from neucb.experiments.perturbation import largest_c_p, variants
 from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
 
@@ -57,7 +59,20 @@ def test_the_largest_c_p_by_hand() -> None:
 def test_the_cells_of_the_ablation() -> None:
     cells = list(variants(LR, 1000, WIDTH))
     assert cells[0].settings == {}
-    assert cells[2].settings == {"c_p": 0.3, "perturbations": math.inf}
-    assert [one.count for one in cells] == [0, *[math.inf] * 3, 1, 1, 3, 3, 10, 10]
+    assert cells[1].settings == {"c_p": 0.03, "perturbations": math.inf}
+    assert cells[3].settings == {"c_p": 0.3, "perturbations": math.inf}
+    assert [one.count for one in cells] == [0, *[math.inf] * 4, 1, 1, 3, 3, 10, 10]
     assert cells[-1].settings["perturbations"] == 10
     assert cells[-1].c_p == pytest.approx(0.3 * largest_c_p(10, LR, 1000, WIDTH))
+
+
+def test_the_pull_of_signs_nears_u_like_the_root_of_p_over_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(1/S) E' E u - u has mean square |u|^2 (p - 1) / S, of the small network and of a real one."""
+    monkeypatch.setattr(landscape, "COUNTS", (10, 100, 1000))
+    monkeypatch.setattr(landscape, "STEPS", 100)
+    rows = convergence_rows({"iris": load("iris")})
+    assert [row["network"] for row in rows] == ["small, p = 40"] * 3 + ["iris, p = 1,600"] * 3
+    for row in rows:
+        assert row["pull_error"] == pytest.approx(row["sqrt_p_over_S"], rel=0.2)
+    small, real = rows[2]["pull_error"], rows[5]["pull_error"]
+    assert real / small == pytest.approx(math.sqrt(1600 / 40), rel=0.2)

@@ -44,6 +44,7 @@ def test_a_row_about_a_class_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
         assert row["loss"] == pytest.approx(regret + 30.0)  # 150 rows, of which a fifth is lost anyway
         assert row["L_star_class"] + row["regret_against_class"] == pytest.approx(row["loss"])
         assert row["L_star_class"] >= 30.0 - 1e-9
+        assert 0.0 < row["neufastcb_misfit"] != row["unperturbed_misfit"]
         assert row["shape"] == pytest.approx(kl_star_shape(150, row["L_star_class"], 3))  # type: ignore[arg-type]
 
 
