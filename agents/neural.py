@@ -237,7 +237,7 @@ class Neural:
         for samples in memory.batches():
             for r, (x, block, old, counted) in enumerate(zip(*samples, strict=True)):
                 own = None if scale is None else scale[r]
-                self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own, blocks), rate[r])
+                self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own), rate[r])
             yield
 
     def _rates(self, number: Tensor | int) -> Tensor:

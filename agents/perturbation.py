@@ -121,7 +121,7 @@ class ExpectedPerturbation(PlainWeights):
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
-        initial, r, B = self._initial, replica, len(batch.x)
+        initial, r, B = self._initial, replica, self._initial.spec.blocks
         rows = slice(r * B, (r + 1) * B)
         scale, slopes = self._scale[r], torch.ones_like(batch.target)
 
@@ -135,7 +135,8 @@ class ExpectedPerturbation(PlainWeights):
         keep = 1.0 - rate * (batch.weight * slopes).sum() * self._c[r].square()
         self._scale, self._head = self._scale.clone(), self._head.clone()
         self._scale[r] = scale = keep * scale
-        self._first[rows] -= rate / scale * on_first
+        for block, gradient in on_first:
+            self._first[r * B + block] -= rate / scale * gradient
         self._head[r] -= rate / scale * on_head
         moved = self._first[rows].square().sum() + self._head[r].square().sum()
         self._square = self._square.clone()

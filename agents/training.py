@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -26,19 +27,21 @@ FULL_STEPS = 100  # of the NeuralTS code in a round
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples of one replica, by the block of W1 that they go through; unused places have weight 0.
+    """Samples of one replica, sorted by the block of W1 that they go through.
 
     Attributes:
-        x: [B, n, d] contexts, the intercept included.
-        target: [B, n].
-        weight: [B, n] >= 0, shares of the batch's loss.
+        x: [n, d] contexts, the intercept included.
+        target: [n].
+        weight: [n] >= 0, shares of the batch's loss.
         scale: [d] factors of the step sizes per input, or None for 1.
+        parts: the blocks that have samples, and which of the n are theirs.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor
     scale: Tensor | None
+    parts: tuple[tuple[int, slice], ...]
 
 
 class TakesBatches(Protocol):
@@ -48,41 +51,43 @@ class TakesBatches(Protocol):
         """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
 
 
-def make_batch(
-    x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None, blocks: int
-) -> Batch:
+def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None) -> Batch:
     """Return samples x [n, d], their blocks [n] in 0..B-1, targets and counts [n] as a batch.
 
     A sample's share of the loss is its count / n.
     """
-    count = torch.bincount(block, minlength=blocks)
-    place = torch.arange(int(count.max()), device=x.device)
-    used = place < count.unsqueeze(1)  # [B, most]
-    first = (count.cumsum(0) - count).unsqueeze(1)
-    index = torch.argsort(block, stable=True)[(first + place).clamp_max(len(block) - 1)]
-    shares = (weight / len(block))[index] * used
-    return Batch(x[index], target[index], shares, scale)
+    ends = torch.bincount(block).cumsum(0).tolist()
+    rows = (slice(start, end) for start, end in pairwise([0, *ends]))
+    parts = tuple((b, part) for b, part in enumerate(rows) if part.start < part.stop)
+    order = torch.argsort(block, stable=True)
+    return Batch(x[order], target[order], weight[order] / len(block), scale, parts)
 
 
 def batch_gradient(
     batch: Batch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Return the gradient of a batch's loss on W1 [B, d, m] and w2 [m].
+) -> tuple[list[tuple[int, Tensor]], Tensor]:
+    """Return the gradient of a batch's loss on the blocks of W1 that have samples, [d, m] each, and on w2.
+
+    One product per block: no sample is padded to the block that has most.
 
     Args:
         batch: the samples.
         first: W1 [B, d, m].
         head: w2 [m].
         factor: of the output.
-        residual: from outputs f [B, n] to the derivatives of the loss by f.
+        residual: from outputs f [n] to the derivatives of the loss by f.
     """
-    hidden = torch.bmm(batch.x, first)  # [B, n, m]
-    active = hidden.relu()
-    error = factor * batch.weight * residual(factor * (active * head).sum(2))  # [B, n]
-    on_head = (error.view(1, -1) @ active.view(-1, len(head))).squeeze(0)
-    delta = error.unsqueeze(2) * head * (hidden > 0)
-    on_first = torch.bmm(batch.x.transpose(1, 2), delta)
-    return on_first if batch.scale is None else on_first * batch.scale.unsqueeze(1), on_head
+    hidden = head.new_empty(len(batch.x), len(head))
+    for block, rows in batch.parts:
+        torch.mm(batch.x[rows], first[block], out=hidden[rows])
+    hidden.relu_()
+    error = factor * batch.weight * residual(factor * (hidden @ head))  # [n]
+    on_head = error @ hidden
+    slope = hidden.sign_()  # relu'; w2 and the error are factors of the smaller matrices below
+    x = batch.x * error.unsqueeze(1)
+    if batch.scale is not None:
+        x *= batch.scale
+    return [(block, x[rows].T @ slope[rows] * head) for block, rows in batch.parts], on_head
 
 
 def is_due(schedule: TrainingSchedule, number: int) -> bool:
@@ -100,7 +105,7 @@ def full_steps(
     x, block, target, weight = memory.everything()
     for r in range(x.shape[1]):
         own = None if scale is None else scale[r]
-        batch = make_batch(x[:, r], block[:, r] - r * blocks, target[:, r], weight[:, r], own, blocks)
+        batch = make_batch(x[:, r], block[:, r] - r * blocks, target[:, r], weight[:, r], own)
         for _ in range(FULL_STEPS):
             weights.descend(r, batch, rate[r])
             yield

@@ -187,16 +187,13 @@ class PlainWeights:
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
-        B = len(batch.x)
-        first = self._first[replica * B : (replica + 1) * B]
+        head = self._head[replica]
+        first = self._first.view(len(self._head), -1, *self._first.shape[1:])[replica]
         on_first, on_head = batch_gradient(
-            batch,
-            first,
-            self._head[replica],
-            self._initial.factor,
-            lambda output: self._loss.link(output) - batch.target,
+            batch, first, head, self._initial.factor, lambda output: self._loss.link(output) - batch.target
         )
-        first -= rate * on_first
+        for block, gradient in on_first:
+            first[block] -= rate * gradient
         self._head = self._head.clone()
         self._head[replica] -= rate * on_head
 

@@ -14,7 +14,7 @@ from neucb.agents.losses import KL, Squared
 from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import RECIPES
-from neucb.agents.training import is_due, make_batch
+from neucb.agents.training import batch_gradient, is_due, make_batch
 from neucb.agents.weights import PlainWeights
 from neucb.errors import InputError
 from neucb.runner import prepare
@@ -190,13 +190,37 @@ def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
     for r, (x, action, y) in enumerate(batches):
         x = torch.cat([x, torch.ones(5, 1, dtype=x.dtype)], 1)
         scale = None if scaling is None else scaling[r]
-        weights.descend(r, make_batch(x, action, y, torch.ones(5, dtype=x.dtype), scale, K), rate[r])
+        weights.descend(r, make_batch(x, action, y, torch.ones(5, dtype=x.dtype), scale), rate[r])
     for i, (now, was) in enumerate(zip(theta(weights), before, strict=True)):
         mean = torch.stack([move[i] for move in moves]).mean(0)
         if not (normalize and i == 0):  # every context has step sizes of its own on W1
             torch.testing.assert_close(now - was, mean)
     exact = (theta(weights)[0].view(2, -1).square().sum(1) + theta(weights)[1].square().sum(1)).sqrt()
     torch.testing.assert_close(weights.distance(), exact)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool) -> None:
+    """Arms of 4, 0 and 7 samples in mixed order, with weights and an output factor, against autograd."""
+    rng = np.random.default_rng(3)
+    x, first, head = (torch.tensor(rng.standard_normal(shape)) for shape in ((11, D), (3, D, M), M))
+    arm = torch.tensor([2, 0, 2, 2, 0, 0, 2, 2, 2, 0, 2])
+    target, weight = torch.tensor(rng.random(11)), torch.tensor(rng.integers(0, 3, 11)).double()
+    scale = torch.tensor(rng.random(D)) if scaled else None
+    leaves = [first.requires_grad_(), head.requires_grad_()]
+    f = 0.7 * (torch.einsum("nd,ndm->nm", x, first[arm]).relu() @ head)
+    exact_first, exact_head = torch.autograd.grad((weight * 0.5 * (f - target).square()).mean(), leaves)
+    if scale is not None:
+        exact_first = exact_first * scale.unsqueeze(1)
+
+    batch = make_batch(x, arm, target, weight, scale)
+    by_arm, on_head = batch_gradient(
+        batch, first.detach(), head.detach(), 0.7, lambda output: output - batch.target
+    )
+    assert [block for block, _ in by_arm] == [0, 2]
+    for block, gradient in by_arm:
+        torch.testing.assert_close(gradient, exact_first[block])
+    torch.testing.assert_close(on_head, exact_head)
 
 
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == "neural"]
