@@ -8,6 +8,7 @@ SWEEP is the folder that `neucb sweep` printed, FOLDER takes
     ranks.csv    average rank over the worlds and mean normalised regret, skylines left out
     winloss.csv  worlds won minus worlds lost of the row against the column, paired t tests over seeds
     cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
+    selection.csv  of tuned agents: the cell that was played in every world
     times.csv    seconds of the processor per 10,000 rounds of a run of every agent
     rows.json    number of rows and SHA-256 of the sweep's log, which is not committed
 
@@ -16,7 +17,8 @@ and, where DEFAULTS is the folder of a sweep of the same agents with their defau
     sides.csv    mean regret in every world with the defaults and as tuned in SWEEP, side by side
     agents.csv   the same by agent: ranks, normalised regret, worlds in which tuning helped or harmed
 
-A world is a data set with its order and label noise. `ratio` in cells.csv is the mean over the worlds of
+A world is a data set with its order and label noise; of several orders, ranks-ORDER.csv and
+winloss-ORDER.csv are over the worlds of one. `ratio` in cells.csv is the mean over the worlds of
 regret / least regret of the agent's cells there, by which a setting for all worlds together is chosen.
 """
 
@@ -26,7 +28,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes import find_recipe
 from neucb.experiments.sides import agents_table, worlds_table
@@ -56,12 +58,16 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
     reported = in_worlds(frame[frame["purpose"] == "reporting"])
-    ranks_table(reported).round(3).to_csv(out / "ranks.csv")
-    rivals = reported[~reported["label"].isin(NO_RIVALS)]
-    win_loss(compare_over_seeds(final_scores(rivals))).to_csv(out / "winloss.csv")
+    orders = reported["order"].unique()
+    parts = {f"-{order}": reported[reported["order"] == order] for order in orders if len(orders) > 1}
+    for suffix, part in ({"": reported} | parts).items():
+        ranks_table(part).round(3).to_csv(out / f"ranks{suffix}.csv")
+        scores = final_scores(part[~part["label"].isin(NO_RIVALS)])
+        win_loss(compare_over_seeds(scores)).to_csv(out / f"winloss{suffix}.csv")
     tuning = in_worlds(frame[frame["purpose"] == "tuning"])
     if len(tuning):
         cells_table(tuning).to_csv(out / "cells.csv", index=False)
+        selection_table(reported, tuning).to_csv(out / "selection.csv", index=False)
     times_table(load_times(sweep)).round(5).to_csv(out / "times.csv", index=False)
     if defaults is not None:
         other = load_results(defaults)
@@ -101,18 +107,40 @@ def cells_table(tuning: pd.DataFrame) -> pd.DataFrame:
     last = tuning.loc[tuning.groupby(["label", "dataset", "setting", "seed"], sort=False)["round"].idxmax()]
     parts = []
     for label, own in last.groupby("label", sort=False):
-        names = [one.name for one in find_recipe(own["agent"].iloc[0]).parameters]
-        varied = [name for name in names if name in own and own[name].nunique() > 1]
+        varied = _varied(own)
         mean = own.pivot_table(index="setting", columns="dataset", values="regret")
         ratio = (mean / mean.min().clip(lower=1.0)).mean(axis=1)
         first = own.groupby("setting")[varied].first()
-        cell = [", ".join(f"{name} = {row[name]:g}" for name in varied) for _, row in first.iterrows()]
+        cell = [_words(row) for _, row in first.iterrows()]
         rows = mean.round(1).assign(agent=label, cell=cell, ratio=ratio.round(4))
         parts.append(rows.sort_values("ratio"))
     table = pd.concat(parts, ignore_index=True)
     return table[
         ["agent", "cell", "ratio", *(name for name in table if name not in ("agent", "cell", "ratio"))]
     ]
+
+
+def selection_table(reported: pd.DataFrame, tuning: pd.DataFrame) -> pd.DataFrame:
+    """Return the cell of its grid that every tuned agent was played with, a row per agent and world."""
+    import pandas as pd
+
+    rows = []
+    for label, own in tuning.groupby("label", sort=False):
+        played = reported[reported["label"] == label].groupby("dataset", sort=False)[_varied(own)].first()
+        rows += [
+            {"agent": label, "dataset": dataset, "cell": _words(row)} for dataset, row in played.iterrows()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _varied(tuning: pd.DataFrame) -> list[str]:
+    """Return the hyper-parameters that differ between the tuning runs of one agent."""
+    names = [one.name for one in find_recipe(tuning["agent"].iloc[0]).parameters]
+    return [name for name in names if name in tuning and tuning[name].nunique() > 1]
+
+
+def _words(cell: pd.Series[Any]) -> str:
+    return ", ".join(f"{name} = {value:g}" for name, value in cell.items())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from neucb.experiments.sides import agents_table, worlds_table
 from neucb.experiments.tables import main
 from tests.test_sweep import play
 
-NAMES = ("regret", "ranks", "winloss", "cells", "times", "sides", "agents")
+NAMES = ("regret", "ranks", "winloss", "cells", "selection", "times", "sides", "agents")
+ORDERS = ("shuffled", "weakest-class")
 DEFAULTS = """
 [experiment]
 name = "defaults"
@@ -72,6 +73,12 @@ def test_defaults_and_tuned_settings_side_by_side(sweeps: tuple[Path, Path], tmp
     for row in table.to_dict("records"):
         name = "lr" if row["agent"] == "kl" else "gamma"
         assert f"{name} = {words[row['agent'], row['dataset']][name]:g}" in str(row["settings"])
+    played = pd.read_csv(tmp_path / "out" / "selection.csv").set_index(["agent", "dataset"])["cell"]
+    name_of = {"kl": "lr", "squarecb": "gamma"}
+    assert dict(played) == {
+        (label, dataset): f"{name_of[label]} = {cell[name_of[label]]:g}"
+        for (label, dataset), cell in words.items()
+    }
     agents = pd.read_csv(tmp_path / "out" / "agents.csv").set_index("agent")
     own = table[table["agent"] == "kl"]
     ratio = geometric_mean(own["tuned"].to_numpy() / own["default"].to_numpy())
@@ -93,3 +100,22 @@ def test_the_same_settings_are_no_different(sweeps: tuple[Path, Path]) -> None:
     assert not agents[["better", "worse"]].to_numpy().any()
     assert (agents["normalized_default"] == agents["normalized_tuned"]).all()
     assert agents.loc["supervised", "normalized_tuned"] == 0
+
+
+def test_of_several_orders_there_are_tables_of_each(tmp_path: Path) -> None:
+    spec = TUNED.replace("rounds = ", 'orders = ["shuffled", "weakest-class"]\nrounds = ')
+    play(spec, tmp_path / "sweep")
+    main(str(tmp_path / "sweep"), str(tmp_path / "out"))
+    ranks = {
+        order: pd.read_csv(tmp_path / "out" / f"ranks{order}.csv").set_index("label")["rank"]
+        for order in ("", "-shuffled", "-weakest-class")
+    }
+    for label in ("kl", "squarecb"):
+        assert ranks[""][label] == (ranks["-shuffled"][label] + ranks["-weakest-class"][label]) / 2
+    regret = pd.read_csv(tmp_path / "out" / "regret.csv")
+    for order in ORDERS:
+        assert (tmp_path / "out" / f"winloss-{order}.csv").exists()
+        own = regret[regret["order"] == order].pivot(index="dataset", columns="label", values="regret")
+        assert ranks[f"-{order}"]["kl"] == pytest.approx(own.rank(axis=1)["kl"].mean())
+    chosen = pd.read_csv(tmp_path / "out" / "selection.csv")
+    assert set(chosen["dataset"]) == {f"{name}, {order}" for name in ("iris", "wine") for order in ORDERS}
