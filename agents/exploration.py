@@ -33,15 +33,15 @@ def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
     """Return the least prediction [R, 1] and the gaps to it [R, K], tied arms at exactly 0."""
     least = mean.amin(1, keepdim=True)
     gap = mean - least
-    return least, gap.masked_fill(gap <= TIE * least.abs(), 0.0)
+    return least, gap.masked_fill_(gap <= TIE * least.abs(), 0.0)
 
 
 def _rest_to_best(probability: Tensor, gap: Tensor, available: Tensor | None) -> Tensor:
-    """Give what the other available arms leave of 1 to the best arm, the first whose gap is 0."""
+    """Give what the other available arms leave of 1 to the best arm, the first whose gap is 0; in place."""
     if available is not None:
-        probability = probability.masked_fill(~available, 0.0)
+        probability.masked_fill_(~available, 0.0)
     best = gap.argmin(1, keepdim=True)
-    probability = probability.scatter(1, best, 0.0)
+    probability.scatter_(1, best, 0.0)
     return probability.scatter_(1, best, 1.0 - probability.sum(1, keepdim=True))
 
 
@@ -66,7 +66,7 @@ class InverseGap:
         mean, arms = _losses(prediction)
         _, gap = _gaps(mean)
         gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best(1.0 / (arms + gamma * gap), gap, prediction.available)
+        return _rest_to_best((gamma * gap).add_(arms).reciprocal_(), gap, prediction.available)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FastInverseGap:
         mean, arms = _losses(prediction)
         least, gap = _gaps(mean.clamp_min(FLOOR))
         gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best(least / (arms * least + gamma * gap), gap, prediction.available)
+        return _rest_to_best(least / (gamma * gap).add_(arms * least), gap, prediction.available)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class EpsilonGreedy:
         R, device = len(mean), str(mean.device)
         decay = now.number ** per_replica(self.power, R, device=device)
         epsilon = (per_replica(self.epsilon, R, device=device) / decay).clamp_max(1.0).unsqueeze(1)
-        return _rest_to_best((epsilon / arms).expand_as(mean), gap, prediction.available)
+        return _rest_to_best((epsilon / arms).expand_as(mean).clone(), gap, prediction.available)
 
 
 @dataclass(frozen=True)

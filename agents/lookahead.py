@@ -9,6 +9,7 @@ written once in B rounds instead of in every one. The trajectory is the same up 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +35,7 @@ class Block:
         """B."""
         return len(self.x)
 
-    @property
+    @cached_property
     def steps(self) -> Tensor:
         """The contexts [B, R, d] times their step sizes."""
         return self.x if self.scale is None else self.x * self.scale
@@ -87,9 +88,9 @@ class Ahead:
         weight = same * self._again[:, place : place + 1, left:place]
         return torch.baddbmm(stale.unsqueeze(1), weight, self._delta[:, left:place]).squeeze(1)
 
-    def add(self, place: int, arm: Tensor, delta: Tensor) -> None:
-        """Add a step: the scaled contexts of round `place` times delta [R, m], to the arms [R] played."""
-        self._delta[:, place] = delta
+    def add(self, place: int, arm: Tensor, delta: Tensor, scale: Tensor) -> None:
+        """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""
+        torch.mul(delta, scale.unsqueeze(1), out=self._delta[:, place])
         self._arm[:, place] = arm
         self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
         self._rounds = place + 1
@@ -100,8 +101,10 @@ class Ahead:
         R, arms, _ = self._played.shape
         layers = self._first.view(R, arms, *self._first.shape[1:])
         x, delta = self._steps[new].transpose(0, 1).unsqueeze(3), self._delta[:, new].unsqueeze(2)
-        for layer, arm, *step in zip(layers, self._arm[:, new], x, delta, strict=True):
-            layer.index_add_(0, arm, step[0] * step[1])
+        step = delta.new_empty(delta.shape[1], *layers.shape[2:])  # one for all: it stays in cache too
+        each = (values.unbind() for values in (layers, self._arm[:, new], x, delta))
+        for layer, arm, inputs, moves in zip(*each, strict=True):
+            layer.index_add_(0, arm, torch.mul(inputs, moves, out=step))
         self._settled = self._rounds
 
     def multiply(self, factor: Tensor) -> None:

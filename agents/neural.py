@@ -159,8 +159,9 @@ class Neural:
 
     def _inputs(self, context: Tensor) -> Inputs:
         if self._block is not None:
-            place, scale = self._place, self._block.scale
-            return Inputs(self._block.x[place], None if scale is None else scale[place], place=place)
+            block, place = self._block, self._place
+            scale = None if block.scale is None else block.scale[place]
+            return Inputs(block.x[place], scale, place=place, steps=block.steps[place])
         x = torch.cat([context.to(self._dtype), self._constant], -1)
         return Inputs(x, self._scaling.with_context(x))
 

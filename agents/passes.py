@@ -27,12 +27,14 @@ class Inputs:
         block: [R] the one block of W1, among those of all replicas, that x [R, d] goes through; None
             for all arms.
         place: of x in the block of rounds that the weights have been told of, or None.
+        steps: [R, d] x times scale, where somebody has taken it already.
     """
 
     x: Tensor
     scale: Tensor | None = None
     block: Tensor | None = None
     place: int | None = None
+    steps: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,31 @@ class Forward:
         rows = _rows(action.shape[0], action.device)
         return rows, action if self.inputs.block is None else torch.zeros_like(action)
 
-    def played(self, action: Tensor) -> Gradient:
-        """Return the gradient of f at the played arms [R]."""
-        here = self.at(action)
-        hidden = self.hidden[here]  # [R, m]
-        x = self.inputs.x[here] if self.inputs.x.dim() == 3 else self.inputs.x
-        block = self.inputs.block
+    def row(self, action: Tensor) -> Tensor:
+        """Return the rows [R] of the played arms where replicas and arms are one axis, for `pick`."""
+        arms = self.hidden.shape[1]
+        rows = _rows(action.shape[0], action.device)
+        return rows if self.inputs.block is not None else torch.add(action, rows, alpha=arms)
+
+    def played(self, action: Tensor, row: Tensor | None = None) -> Gradient:
+        """Return the gradient of f at the played arms [R]; `row` is `self.row(action)`, if known."""
+        row = self.row(action) if row is None else row
+        inputs = self.inputs
+        per_arm = inputs.x.dim() == 3
+        block = inputs.block
         if block is None:
-            block = here[0] if self.inputs.x.dim() == 3 else action + self.hidden.shape[1] * here[0]
-        scale = self.inputs.scale
-        return Gradient(block, x if scale is None else x * scale, self.head * (hidden > 0), hidden.relu())
+            block = _rows(action.shape[0], action.device) if per_arm else row
+        x = inputs.steps
+        if x is None:
+            x = pick(inputs.x, row) if per_arm else inputs.x
+            x = x if inputs.scale is None else x * inputs.scale
+        activation = pick(self.hidden, row).relu_()  # [R, m], a copy
+        return Gradient(block, x, self.head * activation.sign(), activation)
+
+
+def pick(values: Tensor, row: Tensor) -> Tensor:
+    """Return a copy of the rows [R, ...] of values [R, K, ...]: several times faster than an index of two."""
+    return values.flatten(0, 1).index_select(0, row)
 
 
 @dataclass(frozen=True)

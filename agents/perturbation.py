@@ -15,7 +15,7 @@ import torch
 from neucb.agents.constants import FOLD_BELOW
 from neucb.agents.hyper import Number, each
 from neucb.agents.initial import check_expected, offset_scale
-from neucb.agents.passes import Forward, Inputs
+from neucb.agents.passes import Forward, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
 from neucb.agents.weights import Initial, PlainWeights, hidden_layer, outputs
 
@@ -95,14 +95,14 @@ class ExpectedPerturbation(PlainWeights):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Move theta <- theta - rate ((yhat_a - y) grad f_a + kappa c^2 u)."""
         assert forward.moved is not None
-        here, place = forward.at(action), forward.inputs.place
-        output = forward.output[here]
+        row, place = forward.row(action), forward.inputs.place
+        output = pick(forward.output, row)
         yhat, kappa = self._loss.smoothed(output, self._tau())
         keep = 1.0 - rate * kappa * self._c.square()
         move = -rate * self._initial.factor * (yhat - target)  # times grad f / factor
 
-        gradient = forward.played(action)
-        moved = forward.moved[here]  # s G x; with step sizes per input, once more with these
+        gradient = forward.played(action, row)
+        moved = pick(forward.moved, row)  # s G x; with step sizes per input, once more with these
         if forward.inputs.scale is not None:
             product = gradient.product(self._first)
             if place is not None:
@@ -117,7 +117,7 @@ class ExpectedPerturbation(PlainWeights):
         self._scale = keep * self._scale
         self._fold()
         self._add(place, action, gradient, move / self._scale)
-        self._head = self._head + (move / self._scale).unsqueeze(1) * gradient.activation
+        self._head = torch.addcmul(self._head, gradient.activation, (move / self._scale).unsqueeze(1))
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,13 @@ def _numbers(value: Number, now: Round) -> Tensor:
     return per_replica(value, loss.shape[0], device=str(loss.device))
 
 
+def _power(now: Round, exponent: Number) -> Tensor | float:
+    """Return t^exponent, one number or [R], by the same arithmetic."""
+    if not isinstance(exponent, Sequence):
+        return float(now.number**exponent)
+    return now.observed_loss.new_tensor([now.number**one for one in exponent])
+
+
 @dataclass(frozen=True)
 class Power:
     """gamma_t = scale * t^exponent; exponent 0 is a constant gamma."""
@@ -39,7 +47,7 @@ class Power:
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
-        return _numbers(self.scale, now) * now.number ** _numbers(self.exponent, now)
+        return _numbers(self.scale, now) * _power(now, self.exponent)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
 from neucb.agents.lookahead import Ahead, Block
-from neucb.agents.passes import Forward, Gradient, Inputs
+from neucb.agents.passes import Forward, Gradient, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
 
 if TYPE_CHECKING:
@@ -179,11 +179,12 @@ class PlainWeights:
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Move theta <- theta - rate (link(f_a) - y) grad f_a."""
-        output = forward.output[forward.at(action)]
-        scale = -rate * self._initial.factor * (self._loss.link(output) - target)
-        gradient = forward.played(action)
+        row = forward.row(action)
+        output = pick(forward.output, row)
+        scale = rate * -self._initial.factor * (self._loss.link(output) - target)
+        gradient = forward.played(action, row)
         self._add(forward.inputs.place, action, gradient, scale)
-        self._head = self._head + scale.unsqueeze(1) * gradient.activation
+        self._head = torch.addcmul(self._head, gradient.activation, scale.unsqueeze(1))
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
@@ -203,7 +204,7 @@ class PlainWeights:
             add_outer(self._first, gradient, scale)
         else:
             assert self._ahead is not None
-            self._ahead.add(place, action, gradient.delta * scale.unsqueeze(1))
+            self._ahead.add(place, action, gradient.delta, scale)
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""

@@ -126,8 +126,8 @@ def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArr
     the same numbers give the same arm on any machine and in any batch. An arm of probability 0 is
     never returned.
     """
-    below = probability.cumsum(1) <= dice[:, None]
-    action: NDArray[np.int64] = below.sum(1, dtype=np.int64)
+    below = np.add.accumulate(probability, 1) <= dice[:, None]
+    action: NDArray[np.int64] = np.add.reduce(below, 1, np.int64)
     arms = probability.shape[1]
     if action.max() == arms:  # the sum is below 1 and the dice
         action = np.minimum(action, arms - 1 - (probability[:, ::-1] > 0.0).argmax(1))
