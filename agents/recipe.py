@@ -102,20 +102,21 @@ class Recipe:
             InputError: an unknown name or a bad value, or a depth that the parts do not allow.
         """
         chosen = resolve(self.parameters, given, self.name)
-        if chosen.get("depth", 1) != 1:
-            self._check_deep(chosen)
-        return chosen
+        return chosen if chosen.get("depth", 1) == 1 else self._deep(chosen, given)
 
-    def _check_deep(self, chosen: Mapping[str, Value]) -> None:
+    def _deep(self, chosen: dict[str, Value], given: Mapping[str, Any]) -> dict[str, Value]:
+        """Return the settings of a deeper network; what means nothing to it is as no recipe has it."""
         depth = f"depth={chosen['depth']}"
         if self.perturbed or self.wrapper not in ("none", "epochs-passes"):
             raise InputError(
                 f"{self.name} is made for one hidden layer and takes no {depth}; "
                 "kl, sq, neural-epsilon, neural-greedy and neural-falcon, for example, do"
             )
-        for parameter in self.parameters:
-            if parameter.name in settings.SHALLOW and chosen[parameter.name] != parameter.default:
-                raise InputError(f"{parameter.name} is for one hidden layer; leave it out with {depth}")
+        off = {one.name: one.default for one in settings.NEURAL if one.name in settings.SHALLOW}
+        for name, value in off.items():
+            if name in given and chosen[name] != value:
+                raise InputError(f"{name} is for one hidden layer; leave it out with {depth}")
+        return {**chosen, **off}
 
     def build(self, given: Mapping[str, Any] | None = None) -> Agent:
         """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.

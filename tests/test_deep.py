@@ -95,3 +95,13 @@ def test_what_needs_one_hidden_layer_says_so(name: str) -> None:
 def test_settings_of_one_hidden_layer_are_refused() -> None:
     with pytest.raises(InputError, match="radius is for one hidden layer; leave it out with depth=2"):
         RECIPES["kl"].settings({"depth": 2, "radius": 1.0})
+
+
+def test_a_recipe_s_normalised_steps_are_not_claimed_for_a_deeper_network() -> None:
+    """The recipe's default is 0.5: the log says 0, which is what is played, and 0.5 is refused."""
+    recipe = RECIPES["kl"]
+    deep = recipe.settings({"depth": 2})
+    assert (recipe.settings({})["normalize"], deep["normalize"]) == (0.5, 0.0)
+    assert recipe.settings(deep) == deep
+    with pytest.raises(InputError, match="normalize is for one hidden layer; leave it out with depth=2"):
+        recipe.settings({"depth": 2, "normalize": 0.5})
