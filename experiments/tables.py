@@ -10,7 +10,7 @@ SWEEP is the folder that `neucb sweep` printed, FOLDER takes
     cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
     selection.csv  of tuned agents: the cell that was played in every world
     times.csv    seconds of the processor per 10,000 rounds of a run of every agent
-    rows.json    number of rows and SHA-256 of the sweep's log, which is not committed
+    rows.json    number of rows and SHA-256 of the sweep's log, which is not committed; without hindsight
 
 and, where DEFAULTS is the folder of a sweep of the same agents with their defaults,
 
@@ -43,6 +43,7 @@ from neucb.statistics import (
 )
 from neucb.sweeps.load import load_results, load_times
 from neucb.sweeps.table import regret_table, times_table
+from neucb.theory.hindsight import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
         beside = in_worlds(other[other["purpose"] == "reporting"])
         worlds_table(beside, reported).round(4).to_csv(out / "sides.csv", index=False)
         agents_table(beside, reported).round(3).to_csv(out / "agents.csv", index=False)
-    text = frame.to_csv(index=False).encode()
+    text = frame.drop(columns=[*COLUMNS], errors="ignore").to_csv(index=False).encode()
     facts = {"rows": len(frame), "sha256": hashlib.sha256(text).hexdigest()}
     (out / "rows.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 

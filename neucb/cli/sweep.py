@@ -92,13 +92,18 @@ def _say(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> N
             f"{experiment.name}: {report.runs:,} runs, {report.found:,} were there, {report.played:,} played "
             f"({report.rounds:,} rounds) in {report.seconds:,.1f} s; results: {folder}"
         )
-    if report.failures:
+    fits = report.fits
+    if fits is not None and fits.runs and not quiet:
+        print(f"fits in hindsight: {fits.runs:,}, {fits.found:,} were there, {fits.played:,} made")
+    failures = [*report.failures, *(fits.failures if fits is not None else ())]
+    if failures:
         reasons: dict[str, list[str]] = {}
-        for one in report.failures:
+        for one in failures:
             reasons.setdefault(f"{one.agent} on {one.dataset}", []).append(one.reason)
         for where, lines in reasons.items():
             note(f"failed: {where}, {len(lines)} runs: {lines[0]}")
-        raise NeucbError(f"{len(report.failures):,} of {report.runs:,} runs failed; the others are stored")
+        total = report.runs + (fits.runs if fits is not None else 0)
+        raise NeucbError(f"{len(failures):,} of {total:,} runs failed; the others are stored")
 
 
 @contextmanager
@@ -114,17 +119,22 @@ def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} runs"),
-        TextColumn("{task.fields[rate]:,.0f} rounds/s"),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     started = time.monotonic()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=0, rate=0.0)
+        task = bar.add_task(name, total=0, unit="runs", rate="")
+        looking_back = bar.add_task("hindsight", total=0, unit="fits", rate="", visible=False)
 
         def advance(report: Report) -> None:
-            rate = report.rounds / (time.monotonic() - started)
+            rate = f"{report.rounds / (time.monotonic() - started):,.0f} rounds/s"
             bar.update(task, total=report.runs, completed=report.found + report.played, rate=rate)
+            fits = report.fits
+            if fits is not None and fits.runs:
+                done = fits.found + fits.played
+                bar.update(looking_back, total=fits.runs, completed=done, visible=True)
 
         yield advance

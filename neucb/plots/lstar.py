@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
-    """Draw mean cumulative regret against mean L*, round by round; data sets with L* = 0 are left out.
+    """Draw mean cumulative regret against mean L*, round by round; where L* = 0 there is nothing to draw.
 
-    Where L* of the agent's own class is logged (`neucb run --hindsight`) there is a panel for it too, with
-    the regret against that policy.
+    Where L* of the agent's own class is logged (`neucb run --hindsight`, or `hindsight` in a sweep) there is
+    a panel for it too, with the regret against that policy.
 
     Args:
         frame: logs.
@@ -51,10 +51,12 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
 def _panels(frame: pd.DataFrame, bounds: bool) -> list[tuple[str, list[Curve]]]:
     panels = []
     for name, part, curves in curves_of(frame, "regret"):
-        moved = [_against(part, curve, curve) for curve in curves]
-        if all(np.isfinite(curve.x).all() and curve.x[-1] > 0.0 for curve in moved):
-            shapes = fitted_shapes(part, curves, arms_of(part, frame)) if bounds else []
-            panels.append((name, [*moved, *(_against(part, shape, target) for shape, target in shapes)]))
+        moved = {curve.label: _against(part, curve, curve) for curve in curves}
+        kept = [one for one in curves if np.isfinite(moved[one.label].x).all() and moved[one.label].x[-1] > 0]
+        if kept:
+            shapes = fitted_shapes(part, kept, arms_of(part, frame)) if bounds else []
+            drawn = [_against(part, shape, target) for shape, target in shapes]
+            panels.append((name, [*(moved[one.label] for one in kept), *drawn]))
     return panels
 
 

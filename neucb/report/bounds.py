@@ -8,6 +8,7 @@ from neucb.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Table, number, words
 from neucb.statistics import t_half_width
+from neucb.theory.bounds import kl_star_shape
 from neucb.theory.guarantees import WORDS, guarantee
 
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ CAPTION = (
 
 HINDSIGHT = (
     "The best policy found of the agent's own class, fitted with many passes to all losses of the rows: its "
-    "expected loss, mean over seeds and half the 95 % Student t interval; spread: the largest difference in "
-    "mean loss between restarts of the fit. Regret: the agent's expected loss minus that. Regression regret: "
-    "under the agent's own loss, against the class fitted to the played pairs. A fit that is not the best "
-    "possible makes both regrets too small."
+    "expected loss L*, mean over the seeds it was fitted on and half the 95 % Student t interval. Error of "
+    "the fit: mean loss of its predictions on the rows trained on and on those held out (log, or squared and "
+    "unhalved), and the largest difference in mean loss between its restarts. Regret: the agent's "
+    "expected loss minus that of the policy, on the same seeds. Shape: sqrt(K L* log T) + K log T, the "
+    "constant 1, and regret divided by it. Regression regret: under the agent's own loss, against the class "
+    "fitted to the played pairs; of runs of neucb run --hindsight. A fit that is not the best possible makes "
+    "both regrets too small."
 )
 
 
@@ -69,23 +73,38 @@ def hindsight_table(frame: pd.DataFrame) -> Table:
         InputError: none was.
     """
     if "L_star_class" not in frame or frame["L_star_class"].isna().all():
-        raise InputError("the best of an agent's class is known of runs played with --hindsight")
+        raise InputError(
+            "the best of an agent's class is known of runs played with --hindsight, and in sweeps of agents "
+            "with hindsight = SEEDS"
+        )
     rows = []
     known = learners(frame[frame["L_star_class"].notna()])
     for (dataset, label), part in known.groupby(["dataset", "label"], sort=False):
-        last = part[part["round"] == part["round"].max()]
+        rounds = int(part["round"].max())
+        last = part[part["round"] == rounds]
         best, regret = last["L_star_class"], last["regret"] + last["L_star"] - last["L_star_class"]
+        shape = kl_star_shape(last["round"].to_numpy(), best.to_numpy(), int(last["arms"].iloc[0])).mean()
         rows.append(
             [
                 words(dataset),
                 words(label),
                 number(float(best.mean())),
                 number(float(t_half_width(best.to_numpy()))),
+                number(_mean(last, "class_trained"), ".2g"),
+                number(_mean(last, "class_held_out"), ".2g"),
                 number(float(last["class_spread"].max()), ".4f"),
                 number(float(regret.mean())),
-                number(float(last["class_regression_regret"].mean())),
+                number(float(shape)),
+                number(float(regret.mean() / shape), ".2f"),
+                number(_mean(last, "class_regression_regret")),
                 number(len(last), "d"),
             ]
         )
-    columns = ["data set", "agent", "L* of the class", "±", "spread", "regret", "regression regret", "seeds"]
+    figures = ["trained", "held out", "restarts differ by", "regret", "shape", "regret / shape"]
+    columns = ["data set", "agent", "L* of the class", "±", *figures, "regression regret", "seeds"]
     return Table(HINDSIGHT, columns, rows)
+
+
+def _mean(rows: pd.DataFrame, column: str) -> float:
+    """Return the mean of a column, NaN where the logs lack it."""
+    return float(rows[column].mean()) if column in rows else float("nan")

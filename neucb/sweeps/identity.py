@@ -25,6 +25,7 @@ MODULES = (
     "streams.py",
     "stuck.py",
 )
+FITTING = ("streams.py", "theory/fitting.py", "theory/hindsight.py")
 LIBRARIES = ("numpy", "numba", "torch")
 
 
@@ -45,6 +46,15 @@ def code_version() -> str:
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
     texts = [path.read_text(encoding="utf-8") for path in (*files, *(root / name for name in MODULES))]
     return digest([code_hash(texts), {name: library_version(name) for name in LIBRARIES}])
+
+
+@cache
+def fit_version() -> str:
+    """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with."""
+    root = Path(neucb.__file__).parent
+    files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return digest([code_hash(texts), {name: library_version(name) for name in ("numpy", "torch")}])
 
 
 def code_hash(texts: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
+from neucb.sweeps.hindsight import FOLDER, class_schema, with_classes
 from neucb.sweeps.play import hyper_parameters
 from neucb.sweeps.store import PLAN, Store
 
@@ -21,8 +22,9 @@ def load_results(path: str | Path) -> pd.DataFrame:
 
     The columns are those of `neucb.run`, and: label, what the sweep calls the agent; purpose,
     "tuning" or "reporting"; preprocessing, order, label_noise; setting, a hash of all
-    hyper-parameters; engine. Hyper-parameters that no agent of the sweep has are left out, those that
-    an agent lacks are missing in its rows. `frame.attrs["failures"]` lists the runs that failed,
+    hyper-parameters; engine; and, where the spec asks for hindsight, what `ClassLoss.columns` names, in
+    the rows of the seeds that it asks for. Hyper-parameters that no agent of the sweep has are left out,
+    those that an agent lacks are missing in its rows. `frame.attrs["failures"]` lists the runs that failed,
     `frame.attrs["missing"]` the batches that are planned and not there or damaged.
 
     Args:
@@ -50,14 +52,18 @@ def load_results(path: str | Path) -> pd.DataFrame:
     if unplayed:
         first = unplayed[0]
         lacking.append(f"{len(unplayed)} runs could not begin ({first['dataset']}: {first['reason']})")
+    there = [record for record in records.values() if record is not None]
+    rows: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
+    expected = sum(record.rows for record in there)
+    assert len(rows) == expected, f"{len(rows)} rows instead of {expected}"
+    fits = Store(folder / FOLDER, class_schema)
+    frame, absent = with_classes(rows, fits, plan.get("hindsight", ()))
+    if absent:
+        lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
         warnings.warn(
             f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them", stacklevel=2
         )
-    there = [record for record in records.values() if record is not None]
-    frame: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
-    expected = sum(record.rows for record in there)
-    assert len(frame) == expected, f"{len(frame)} rows instead of {expected}"
     parameters = [name for name, _ in hyper_parameters() if name in frame]
     frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])
     frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from neucb.agents.parameters import Value
 from neucb.plugins import Plugin, find_agent
-from neucb.sweeps.identity import code_version, digest
+from neucb.sweeps.identity import code_version, digest, fit_version
 from neucb.sweeps.spec import AgentGrid, Dataset, Experiment
 
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
-Purpose = Literal["tuning", "reporting"]
+Purpose = Literal["tuning", "reporting", "hindsight"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Batch:
 
     Attributes:
         agent, label: recipe and what the results call it.
-        purpose: "tuning" or "reporting".
+        purpose: "tuning" or "reporting"; "hindsight" where nothing is played but the agent's class is
+            fitted, see hindsight.py.
         world: what it is played on.
         seeds: one per run, R of them.
         settings: all hyper-parameters; a tuple has one number per run.
@@ -76,7 +77,8 @@ class Batch:
         """Return everything that decides the batch's rows, as JSON values; `data` is the fingerprint."""
         found = find_agent(self.agent)
         own = {"plugin": found.origin} if isinstance(found, Plugin) else {}
-        return {**asdict(self), "data": data, "code": code_version(), **own}
+        code = fit_version() if self.purpose == "hindsight" else code_version()
+        return {**asdict(self), "data": data, "code": code, **own}
 
     def name(self, data: Mapping[str, Any]) -> str:
         """Return the name of the batch's files."""

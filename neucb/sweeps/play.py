@@ -123,10 +123,7 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
     runs = len(batch.seeds)
     try:
         job = prepare_batch(batch, data)
-        job.load()
-        began = time.thread_time()
-        job.play(check)
-        cpu_seconds = time.thread_time() - began
+        table, cpu_seconds = (_fitted if batch.purpose == "hindsight" else _played)(batch, job, check)
     except Exception as error:
         if runs == 1:
             known = isinstance(error, NeucbError)
@@ -139,11 +136,28 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
         _play(batch.part(0, runs // 2), data, outcome, check)
         _play(batch.part(runs // 2, runs), data, outcome, check)
         return
-    outcome.tables.append(tidy(batch, job))
+    outcome.tables.append(table)
     outcome.played += job.log.round * runs
     outcome.playing.seconds += job.seconds
     outcome.playing.cpu_seconds += cpu_seconds
     outcome.about = {"engine": job.engine, "environment": job.environment, "rounds": job.log.round}
+
+
+def _played(batch: Batch, job: Run, check: Progress) -> tuple[pa.Table, float]:
+    """Play runs; return their rows and the seconds of the processor that it took."""
+    job.load()
+    began = time.thread_time()
+    job.play(check)
+    cpu_seconds = time.thread_time() - began
+    return tidy(batch, job), cpu_seconds
+
+
+def _fitted(_: Batch, job: Run, __: Progress) -> tuple[pa.Table, float]:
+    """Fit the class of a run that is not played; return its rows and the seconds that it took."""
+    from neucb.sweeps.hindsight import class_table
+
+    began = time.thread_time()
+    return class_table(job), time.thread_time() - began
 
 
 def failure(batch: Batch, run: int, reason: str) -> Failure:

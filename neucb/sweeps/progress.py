@@ -19,6 +19,7 @@ class Report:
         rounds: rounds of these together.
         seconds: that the sweep took.
         failures: runs without rows, in this sweep or in an earlier one.
+        fits: the same of the fits in hindsight; None in their own report.
     """
 
     runs: int = 0
@@ -27,6 +28,7 @@ class Report:
     rounds: int = 0
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)
+    fits: Report | None = None
 
 
 Progress = Callable[[Report], None]

@@ -16,6 +16,7 @@ from neucb.errors import InputError, unknown_name
 from neucb.plugins import Plugin, find_agent
 from neucb.seeds import parse_seeds
 from neucb.sweeps.datasets import DatasetReader, beside
+from neucb.sweeps.hindsight import check_agent
 from neucb.sweeps.places import Places
 from neucb.sweeps.spec import AgentGrid, Experiment, Selection
 
@@ -24,7 +25,7 @@ EXPERIMENT = (
     *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "orders", "label_noise"),
     *("preprocessing", "select", "engine", "device", "dtype", *OPTIONS),
 )
-AGENT = ("name", "label", "settings", "grid")
+AGENT = ("name", "label", "settings", "grid", "hindsight")
 
 
 def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
@@ -112,7 +113,7 @@ class _Reader(Places):
         drift = given.get("drift", [])
         if not isinstance(drift, list) or not all(type(one) is int and one > 0 for one in drift):
             raise self.fail("drift must be a list of rounds, at least 1", "experiment", "drift")
-        return Experiment(
+        experiment = Experiment(
             name=self.title(given["name"]),
             agents=self.agents(content),
             datasets=DatasetReader(self, self.folder, self.tables).read(given["datasets"]),
@@ -124,6 +125,10 @@ class _Reader(Places):
             options={key: given[key] for key in OPTIONS if key in given},
             **plain,
         )
+        for number, agent in enumerate(experiment.agents):
+            if agent.hindsight:
+                self.checked(partial(check_agent, agent, experiment), "agents", number, "hindsight")
+        return experiment
 
     def title(self, name: object) -> str:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -227,7 +232,10 @@ class _Reader(Places):
             if key in settings:
                 raise self.fail(f"{key} is among the settings and in the grid", *path, "grid", key)
             grid[key] = self.values(parameters[key], value, *path, "grid", key)
-        return AgentGrid(name, label, settings, grid)
+        hindsight = given.get("hindsight", 0)
+        if type(hindsight) is not int or hindsight < 0:
+            raise self.fail("hindsight must be a number of reporting seeds", *path, "hindsight")
+        return AgentGrid(name, label, settings, grid, hindsight)
 
     def values(self, parameter: Any, value: object, *path: str | int) -> tuple[Any, ...]:
         values = self.distinct(value, *path)

@@ -25,12 +25,14 @@ class AgentGrid:
         label: what it is called in the results, once in an experiment.
         settings: hyper-parameters that all cells have, checked.
         grid: hyper-parameter -> its values, checked; the cells are their product.
+        hindsight: on how many reporting seeds, the first ones, the best policy of its class is fitted.
     """
 
     name: str
     label: str
     settings: Mapping[str, Value] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    hindsight: int = 0
 
     def cells(self) -> list[dict[str, Value]]:
         """Return all hyper-parameters of every cell, the last one of the grid varying fastest."""

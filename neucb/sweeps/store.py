@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from neucb.disk import TEMPORARY, explained, write_whole
 from neucb.environments.readers import sha256
 from neucb.provenance import provenance
 from neucb.summary import plain
-from neucb.sweeps.play import Failure, Outcome
+from neucb.sweeps.play import Failure, Outcome, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,10 +52,12 @@ class Store:
 
     Args:
         folder: it need not exist before something is written.
+        columns: gives those of every file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, columns: Callable[[], pa.Schema] = schema) -> None:
         self.folder = folder
+        self.columns = columns
 
     def log(self, name: str) -> Path:
         """Return the path of a batch's Parquet file."""
@@ -119,9 +121,7 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from neucb.sweeps.play import schema
-
-        table = pa.concat_tables([schema().empty_table(), *outcome.tables])
+        table = pa.concat_tables([self.columns().empty_table(), *outcome.tables])
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.log(name), lambda path: pq.write_table(table, path))
@@ -163,7 +163,5 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from neucb.sweeps.play import schema
-
         tables = [pq.read_table(self.log(name)) for name in names]
-        return pa.concat_tables([schema().empty_table(), *tables], promote_options="default")
+        return pa.concat_tables([self.columns().empty_table(), *tables], promote_options="default")

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.disk import check_writable
 from neucb.errors import InputError, NeucbError
 from neucb.summary import plain
+from neucb.sweeps.batches import Batches
 from neucb.sweeps.claims import Claims
-from neucb.sweeps.cost import cost
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import Task, Workers
+from neucb.sweeps.hindsight import FOLDER, class_batches, class_schema
 from neucb.sweeps.identity import code_version
-from neucb.sweeps.plan import Batch, reporting_batches, runs, tuning_batches, worlds
-from neucb.sweeps.play import Failure, Outcome, failure, prepare_batch
-from neucb.sweeps.progress import Progress, Report
+from neucb.sweeps.plan import reporting_batches, runs, tuning_batches, worlds
+from neucb.sweeps.progress import Report
 from neucb.sweeps.selection import Chosen, from_json, select, to_json
-from neucb.sweeps.store import PLAN, SELECTION, Record, Store
-from neucb.sweeps.warned import Warned, kept_warnings
+from neucb.sweeps.store import PLAN, SELECTION, Store
+from neucb.sweeps.warned import Warned
 
 if TYPE_CHECKING:
+    from neucb.sweeps.data import Data
+    from neucb.sweeps.execute import Workers
+    from neucb.sweeps.plan import Batch
+    from neucb.sweeps.progress import Progress
     from neucb.sweeps.spec import Experiment
-
-WAIT = 0.5  # seconds between looks at what another sweep plays
 
 
 def sweep(
@@ -55,32 +53,34 @@ def sweep(
     """
     check_writable(folder)
     with Claims(folder) as claims:
-        return _Sweep(experiment, Store(folder), claims, workers, data, progress).play(report_only)
+        return _Sweep(experiment, folder, claims, workers, data, progress).play(report_only)
 
 
 class _Sweep:
     def __init__(
         self,
         experiment: Experiment,
-        store: Store,
+        folder: Path,
         claims: Claims,
         workers: Workers,
         data: Data,
         progress: Progress | None,
     ) -> None:
         self.experiment = experiment
-        self.store = store
         self.claims = claims
-        self.workers = workers
         self.data = data
         self.progress = progress
-        self.report = Report()
-        self.names: list[str] = []
+        self.report = Report(fits=Report())
         self.planned = False
-        self.again: set[str] = set()
-        self.warned = Warned(data.notify)
-        self.unplayed: list[Failure] = []
+        self.hindsight: list[dict[str, Any]] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
+        self.store = Store(folder)
+        fits = Store(folder / FOLDER, class_schema)
+        warned = Warned(data.notify)
+        self.runs, self.fits = (
+            Batches(store, claims, workers, data, self.prints, warned, report, self._show)
+            for store, report in ((self.store, self.report), (fits, self.report.fits or Report()))
+        )
 
     def play(self, report_only: bool) -> Report:
         started = time.perf_counter()
@@ -91,17 +91,35 @@ class _Sweep:
                 self.prints[dataset.name] = " ".join(str(error).split())
         tuning = [] if report_only else tuning_batches(self.experiment)
         self.report.runs = runs(tuning) + self._reported()
-        self._batches(tuning, complete=False)
+        self.runs.plan(tuning)
+        self._write_plan()
+        self.runs.play()
         chosen = self._stored_choice() if report_only else self._choose(tuning)
         reporting = reporting_batches(self.experiment, chosen)
         self.report.runs = runs(tuning) + runs(reporting)
-        self._batches(reporting, complete=True)
+        self.runs.plan(reporting)
+        self._plan_fits(reporting)
+        self.planned = True
+        self._write_plan()
+        self.runs.play()
+        self.fits.play()
         self._write_plan()
         if self.claims.alone():
-            self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
-            self.store.clear()
+            self.runs.clear()
+            self.fits.clear()
         self.report.seconds = time.perf_counter() - started
         return self.report
+
+    def _plan_fits(self, reporting: Sequence[Batch]) -> None:
+        """Plan the fits in hindsight, one for all runs of the same class, world and seed."""
+        wanted = [one for one in class_batches(self.experiment, reporting) if self._has_data(one[0])]
+        names = self.fits.plan(batch for batch, _ in wanted)
+        self.hindsight = [{**run, "fit": name} for (_, run), name in zip(wanted, names, strict=True)]
+        self.fits.report.runs = len(self.fits.names)
+
+    def _has_data(self, batch: Batch) -> bool:
+        """Return whether there are data, which the runs of a batch say where there are none."""
+        return not isinstance(self.prints[batch.world.dataset.name], str)
 
     def _reported(self) -> int:
         """Return how many reporting runs there will be if every agent has a choice in every world."""
@@ -117,146 +135,18 @@ class _Sweep:
     def _choose(self, tuning: Sequence[Batch]) -> Chosen:
         if not tuning:
             return {}
-        there = [name for name in self.names if self.store.find(name) is not None]
+        there = [name for name in self.runs.names if self.store.find(name) is not None]
         chosen = select(self.experiment, self.store.table(there).to_pandas())
         self.store.write_json(self.store.folder / SELECTION, to_json(chosen, self.experiment.select))
         return chosen
-
-    def _batches(self, batches: Sequence[Batch], *, complete: bool) -> None:
-        """Play those of the batches that are not there."""
-        missing: dict[str, Batch] = {}
-        for batch in batches:
-            data = self.prints[batch.world.dataset.name]
-            if isinstance(data, str):
-                self._fail(batch, data)
-                continue
-            name = batch.name(data)
-            self.names.append(name)
-            missing[name] = batch
-        self.planned = complete
-        self._write_plan()
-        for name, batch in list(missing.items()):
-            if self._found(name, batch):
-                del missing[name]
-        self._show()
-        self._play(self._tasks(missing))
-
-    def _play(self, tasks: Sequence[Task]) -> None:
-        """Play tasks, and wait for those that other sweeps play at the same time."""
-        left = {task.name: task for task in tasks}
-        said = False
-        while left:
-            with closing(self.workers(list(left.values()))) as played, self.warned.silenced():
-                for task, outcome in played:
-                    del left[task.name]
-                    self._store(task, outcome)
-            for name, task in list(left.items()):
-                record = self._arrived(name)
-                if record is not None:
-                    del left[name]
-                    self._count(record, task.batch)
-            self._show()
-            if left and not said:
-                said = True
-                self.data.notify(f"waiting for another sweep on {self.store.folder}: {len(left)} batches")
-            if left:
-                time.sleep(WAIT)
-
-    def _store(self, task: Task, outcome: Outcome) -> None:
-        data = self.prints[task.batch.world.dataset.name]
-        assert not isinstance(data, str)
-        self.store.write(task.name, task.batch, data, outcome)
-        self.claims.release(task.name)
-        self.report.failures += outcome.failures
-        self.report.played += len(task.batch.seeds)
-        self.report.rounds += outcome.played
-        self.warned.tell({text: [task.batch] for text in outcome.warnings})
-        self._show()
-
-    def _claim(self, name: str) -> bool:
-        """Claim a batch; there is no need where another sweep has just stored it."""
-        if not self.claims.take(name):
-            return False
-        if self._arrived(name) is not None:
-            self.claims.release(name)
-            return False
-        return True
-
-    def _arrived(self, name: str) -> Record | None:
-        """Return the record of a batch that another sweep has stored."""
-        return None if name in self.again else self.store.find(name)
-
-    def _found(self, name: str, batch: Batch) -> bool:
-        record = self.store.find(name)
-        if record is None:
-            self._mend(name)
-            record = self.store.find(name)
-        if record is None:
-            return False
-        if record.passing:
-            self.again.add(name)
-            return False
-        self._count(record, batch)
-        return True
-
-    def _mend(self, name: str) -> None:
-        """Set a damaged batch aside; bring back one that is whole from there."""
-        if not self.store.damaged(name):
-            self.store.restore(name)
-        elif self.claims.take(name):  # else it is being written
-            if self.store.damaged(name):  # still: it may just have been written
-                self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
-                self.store.set_aside([name])
-            self.claims.release(name)
-
-    def _count(self, record: Record, batch: Batch) -> None:
-        """Count a batch that was there."""
-        self.report.failures += record.failures
-        self.report.found += len(batch.seeds)
-
-    def _tasks(self, missing: Mapping[str, Batch]) -> list[Task]:
-        tasks = []
-        engines: dict[tuple[Any, ...], str] = {}
-        words_of: dict[tuple[Any, ...], list[str]] = {}
-        warned: dict[str, list[Batch]] = {}
-        for name, batch in missing.items():
-            words = tuple(
-                (key, value) for key, value in batch.settings.items() if not isinstance(value, tuple)
-            )
-            key = (batch.agent, batch.world.key, words)
-            try:
-                data = self.data.load(batch.world)
-                if key not in engines:
-                    words_of[key] = []
-                    with kept_warnings(words_of[key]):
-                        job = prepare_batch(batch.part(0, 1), data)
-                        if job.engine == "compiled":
-                            job.load()  # here, so that no two threads compile the same kernel
-                    engines[key] = job.engine
-            except NeucbError as error:
-                self._fail(batch, " ".join(str(error).split()))
-                continue
-            for text in dict.fromkeys(words_of[key]):
-                warned.setdefault(text, []).append(batch)
-            engine = engines[key]
-            tasks.append(
-                Task(name, batch, data, engine, cost(batch, data, engine), partial(self._claim, name))
-            )
-        self.warned.tell(warned)
-        return tasks
-
-    def _fail(self, batch: Batch, reason: str) -> None:
-        """Record a batch that could not even begin; it is tried again next time."""
-        failures = [failure(batch, run, reason) for run in range(len(batch.seeds))]
-        self.unplayed += failures
-        self.report.failures += failures
 
     def _write_plan(self) -> None:
         plan = {
             "experiment": self.experiment.name,
             "complete": self.planned,
-            "batches": self.names,
-            "unplayed": [asdict(one) for one in self.unplayed],
+            "batches": self.runs.names,
+            "unplayed": [asdict(one) for one in self.runs.unplayed],
+            "hindsight": self.hindsight,
             "code": code_version(),
         }
         there = self.store.read_json(PLAN)
@@ -268,7 +158,7 @@ class _Sweep:
     def _goes_further(self, plan: Mapping[str, Any]) -> bool:
         """Return whether a plan that is there is complete, and this one is a part of it so far."""
         same = (plan.get("experiment"), plan.get("code")) == (self.experiment.name, code_version())
-        return same and bool(plan.get("complete")) and set(self.names) <= set(plan.get("batches", ()))
+        return same and bool(plan.get("complete")) and set(self.runs.names) <= set(plan.get("batches", ()))
 
     def _show(self) -> None:
         if self.progress is not None:

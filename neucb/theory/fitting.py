@@ -23,7 +23,7 @@ class Training:
         epochs: passes at most; patience: passes without a better held-out loss before stopping.
         restarts: fits from different starts; the one of least loss on all rows counts.
         held_out: share of the rows for early stopping, in (0, 1).
-        rate: step size of Adam (Kingma and Ba, 2015); batch: rows a step.
+        rate: step size of Adam (Kingma and Ba, 2015); batch: rows a step, at most a fifth of them.
         seed: of starts, of the held-out rows and of the batches.
     """
 
@@ -103,12 +103,30 @@ def train(
     """Train until the held-out loss has not fallen for `patience` passes; go back to the best pass."""
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the sums of several depend on their number
+    try:
+        return _train(model, loss, data, parts, training, generator)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(
+    model: Model,
+    loss: LossName,
+    data: Data,
+    parts: tuple[torch.Tensor, torch.Tensor],
+    training: Training,
+    generator: torch.Generator,
+) -> Fit:
+    import torch
+
     optimiser = torch.optim.Adam(model.parameters, lr=training.rate)
     rows, held = parts
     best, kept, since, passes = float("inf"), [p.detach().clone() for p in model.parameters], 0, 0
     for epoch in range(1, training.epochs + 1):
         order = rows[torch.randperm(len(rows), generator=generator)]
-        for batch in torch.split(order, training.batch):
+        for batch in torch.split(order, max(1, min(training.batch, len(rows) // 5))):
             optimiser.zero_grad()
             _mean_loss(model, loss, data, batch).backward()  # type: ignore[no-untyped-call]
             optimiser.step()

@@ -8,7 +8,7 @@ most, and regression regret at least, the figure given. The fit's own error is g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.orders import Fixed
 from neucb.errors import InputError
-from neucb.log import regression_losses
+from neucb.log import log_spaced, regression_losses
 from neucb.theory.fitting import Data, Fit, Model, Training, train
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 
 SIZES = {"intercept": 0.1, "width": 100}  # of networks
 USUAL = Training()
+SWEPT = Training(restarts=2)  # in sweeps, where a class is fitted on many data sets
+COLUMNS = ("L_star_class", "class_spread", "class_trained", "class_held_out")
 
 
 def fit_class(
@@ -56,7 +59,7 @@ def fit_class(
     """
     import torch
 
-    _check_class(recipe)
+    check_class(recipe, {})
     rows, arms = losses.shape
     held = max(1, round(training.held_out * rows))
     if rows - held < 2:
@@ -92,6 +95,16 @@ class ClassLoss:
     best_loss: Array
     fits: tuple[Fit, ...]
 
+    def columns(self) -> dict[str, Array]:
+        """Return the columns of a log, one value per replica and kept round, in that order.
+
+        L_star_class; class_spread, the largest difference in mean loss between restarts of the fit;
+        class_trained and class_held_out, its mean loss on the rows trained on and on the others.
+        """
+        told = [(fit.spread, fit.trained, fit.held_out) for fit in self.fits]
+        errors = np.repeat(np.array(told), len(self.rounds), axis=0).T
+        return dict(zip(COLUMNS, (self.best_loss.ravel(), *errors), strict=True))
+
 
 def class_loss(job: Run, training: Training = USUAL) -> ClassLoss:
     """Fit the class of a run's agent to all losses of its rows.
@@ -109,6 +122,31 @@ def class_loss(job: Run, training: Training = USUAL) -> ClassLoss:
         best.append(np.cumsum(found.policy_losses(expected))[rounds - 1])
         fits.append(found)
     return ClassLoss(rounds, np.stack(best), tuple(fits))
+
+
+def world_loss(
+    env: ClassificationVectorEnv, seed: int, recipe: Recipe, sizes: Mapping[str, Any]
+) -> ClassLoss:
+    """Fit an agent's class to all losses of the rows that a seed meets, whatever is played.
+
+    The kept rounds are the log-spaced ones of a log.
+
+    Args:
+        env: the world.
+        seed: of a replica.
+        recipe: of the agent.
+        sizes: intercept and width of a network.
+
+    Raises:
+        InputError: the rows depend on what is played, or as `fit_class`.
+    """
+    script = env.script(seed)
+    if not isinstance(script.order, Fixed):
+        raise InputError(f"the rows of order {env.order} depend on the agent: no policy is best for all")
+    expected = env.feedback.expected[script.label]
+    found = fit_class(recipe, env.encoded.contexts[script.rows], expected, training=SWEPT, **sizes)
+    rounds = log_spaced(env.horizon)
+    return ClassLoss(rounds, np.cumsum(found.policy_losses(expected))[rounds - 1][None], (found,))
 
 
 def class_regression_regret(job: Run, training: Training = USUAL) -> tuple[NDArray[np.int64], Array]:
@@ -139,32 +177,37 @@ def check_hindsight(job: Run) -> None:
     recipe = job.candidate.recipe
     if recipe is None or job.log.trace is None or not isinstance(job.env, ClassificationVectorEnv):
         raise InputError("a class in hindsight needs a named agent, classification data and a trace")
-    _check_class(recipe)
-    for name, only in (("depth", 1), ("features", "linear")):
-        given = job.settings.get(name, only)
-        if given != only:
-            raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={given}")
+    check_class(recipe, job.settings)
 
 
 def add_hindsight(job: Run, training: Training = USUAL) -> None:
     """Add to the frame of a played run what is known in hindsight.
 
-    Columns: L_star_class, the expected loss of the best policy found of the agent's class; class_spread, the
-    difference in mean loss between the restarts of its fit; class_regression_regret, see
-    `class_regression_regret`. Arguments and errors as for `class_loss`.
+    Columns: see `ClassLoss.columns`, and class_regression_regret, see the function of that name. Arguments
+    and errors as for `class_loss`.
     """
-    best = class_loss(job, training)
-    spread = [fit.spread for fit in best.fits]
-    job.extra = {
-        "L_star_class": best.best_loss.ravel(),
-        "class_spread": np.repeat(spread, len(best.rounds)),
-        "class_regression_regret": class_regression_regret(job, training)[1].ravel(),
-    }
+    regret = class_regression_regret(job, training)[1].ravel()
+    job.extra = {**class_loss(job, training).columns(), "class_regression_regret": regret}
 
 
-def _check_class(recipe: Recipe) -> None:
+def check_class(recipe: Recipe, settings: Mapping[str, Any]) -> None:
+    """Say whether the class of an agent with these settings can be fitted in hindsight.
+
+    Raises:
+        InputError: it cannot.
+    """
     if recipe.oracle not in ("neural", "linear"):
         raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
+    for name, only in (("depth", 1), ("features", "linear")):
+        given = settings.get(name, only)
+        if given != only:
+            raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={given}")
+
+
+def sizes_of(settings: Mapping[str, Any], replica: int) -> dict[str, Any]:
+    """Return intercept and width of a replica's network."""
+    given = {name: settings.get(name, usual) for name, usual in SIZES.items()}
+    return {name: value[replica] if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 def _kept_rounds(job: Run) -> NDArray[np.int64]:
@@ -182,8 +225,7 @@ def _replicas(job: Run) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, 
     frame = trace.frame(job.log.round)
     for r, seed in enumerate(job.log.spec.seeds):
         own = frame[frame["seed"] == seed]
-        sizes = {name: job.settings.get(name, usual) for name, usual in SIZES.items()}
-        sizes = {name: value[r] if isinstance(value, tuple) else value for name, value in sizes.items()}
+        sizes = sizes_of(job.settings, r)
         expected = env.feedback.expected[own["label"].to_numpy()]
         x = env.encoded.contexts[own["context"].to_numpy()]
         yield recipe, sizes, x, expected, own["action"].to_numpy(), own["loss"].to_numpy()
