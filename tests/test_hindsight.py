@@ -150,8 +150,8 @@ def test_what_is_known_in_hindsight_is_saved_drawn_and_told(
     against = means["regret"] - means["L_star_class"]
     np.testing.assert_allclose(np.asarray(curve.get_ydata(), dtype=float), against)
     (row,) = hindsight_table(frame).rows
-    assert row[5].key == pytest.approx(against.iloc[-1], rel=1e-5)
-    assert row[6].key == pytest.approx(
+    assert row[7].key == pytest.approx(against.iloc[-1], rel=1e-5)
+    assert row[10].key == pytest.approx(
         frame.groupby("seed").tail(1)["class_regression_regret"].mean(), rel=1e-5
     )
     monkeypatch.setattr(
