@@ -18,9 +18,9 @@ def write_table(v: Array, table: Array) -> None:
     for s in range(len(v)):
         table[0] -= v[s]
     for s in range(len(v)):
-        size = 1 << s
+        size, move = 1 << s, 2 * v[s]
         for i in range(size):
-            table[size + i] = table[i] + 2 * v[s]
+            table[size + i] = table[i] + move
 
 
 @fast
@@ -56,6 +56,16 @@ def add_head(signs: Signs | None, head: Array) -> None:
 
 
 @fast
+def add_halves(upper: Array, lower: Array) -> float:
+    """Add the upper half to the lower one; return by how much it was more in sum."""
+    more = lower.dtype.type(0)
+    for i in range(len(lower)):
+        more += upper[i] - lower[i]
+        lower[i] += upper[i]
+    return more
+
+
+@fast
 def along_signs(signs: Signs, index: Array, value: Array, n: int, left: int, delta: Array) -> None:
     """Set `along` to the products of the sign vectors and the first layer's gradient x delta'."""
     m, table = len(delta), signs.table
@@ -69,10 +79,7 @@ def along_signs(signs: Signs, index: Array, value: Array, n: int, left: int, del
                 table[word[i]] += x * delta[i]
         for s in range(len(part) - 1, -1, -1):  # fold the table: its upper half has bit s set
             size = 1 << s
-            part[s] = 0
-            for i in range(size):
-                part[s] += table[size + i] - table[i]
-                table[i] += table[size + i]
+            part[s] = add_halves(table[size : 2 * size], table[:size])
 
 
 @exact
