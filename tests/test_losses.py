@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numba import njit
+from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
+from neucb.engines.kernels.logistic import PARTS, smoothed, widen
 from neucb.log import regression_losses
 
 
@@ -66,3 +70,23 @@ def test_link_and_curvature_agree_with_autograd(loss: Squared | KL) -> None:
     (slope,) = torch.autograd.grad(link.sum(), f)
     torch.testing.assert_close(loss.link(f.detach().clone()), link.detach())
     torch.testing.assert_close(loss.curvature(f.detach().clone()), slope)
+
+
+def test_the_compiled_logistic_function_under_an_offset_is_that_of_the_losses() -> None:
+    """Where normal parts are far from 0, with and without an offset, for infinity and NaN too."""
+
+    def each(
+        f: NDArray[np.float64], tau: float, slopes: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        widen(tau, slopes)
+        mean, slope = np.empty_like(f), np.empty_like(f)
+        for i in range(len(f)):
+            mean[i], slope[i] = smoothed(f[i], slopes)
+        return mean, slope
+
+    compiled: Any = njit(each)
+    f = np.concatenate([np.linspace(-90.0, 90.0, 2001), [0.0, 1e-9, np.inf, -np.inf, np.nan]])
+    for tau in (0.0, 0.01, 0.7, 5.0, 300.0):
+        wanted = KL().smoothed(torch.tensor(f), torch.full((len(f),), tau, dtype=torch.float64))
+        for one, other in zip(compiled(f, tau, np.empty(PARTS)), wanted, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=1e-14)

@@ -22,6 +22,7 @@ from neucb.agents.recipe import Recipe
 from neucb.engines.kernels import types
 from neucb.engines.kernels.bootstrap import bootstrap
 from neucb.engines.kernels.last_layer import renew
+from neucb.engines.kernels.logistic import PARTS
 from neucb.engines.kernels.neural import neural
 from neucb.engines.last_layer import make_last_layer, with_renewals
 from neucb.engines.stage import (
@@ -58,6 +59,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     def play(start: int, stop: int) -> int:
         made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
         draws = past.random((due - made, further))
+        rates = learner.lr / np.arange(made + 1.0, due + 1.0) ** learner.lr_power
         belief = stage.belief(rule, start, stop, 0 if last is None else len(last.mu))
         played: int = neural(
             stage.world,
@@ -71,6 +73,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
             stage.record,
             belief,
             work,
+            rates,
             draws,
             start,
             stop,
@@ -207,6 +210,7 @@ def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
         again=np.empty(width, dtype),
         head=np.empty(width, dtype),
         f=np.empty(arms),
+        widened=np.empty(PARTS),
         shared=_shared(inputs, dtype) if shared else None,
     )
 

@@ -74,7 +74,7 @@ def bootstrap(
                 learn(learner, network, own, work, 0, 1, rate, arm, target)
                 continue
             for a in range(K):
-                belief.output[a] = predict(work.f[a], learner, network, own)
+                belief.output[a] = predict(work.f[a], learner, network, work)
             vote(belief, record)
             if k == N - 1 and elect(world, reaction, own, record, belief, N, t) < 0:
                 return t

@@ -90,7 +90,7 @@ def exp4(
                 scale_inputs(work, 0)
                 forward(learner, network, memory[i], work, 0, 0, K)
                 for a in range(K):
-                    belief.mean[a] = predict(work.f[a], learner, network, memory[i])
+                    belief.mean[a] = predict(work.f[a], learner, network, work)
             else:
                 for a in range(K):
                     theta = models[i - M].theta[0, a]

@@ -7,7 +7,8 @@ from math import sqrt
 from neucb.agents.constants import FOLD_BELOW, INPUT_FLOOR
 from neucb.engines.kernels.blocks import add_step, add_waiting, fold, keep_row, pass_alone, place, share_pass
 from neucb.engines.kernels.jit import exact, fast
-from neucb.engines.kernels.rules import link, smoothed_mean, smoothed_slope
+from neucb.engines.kernels.logistic import smoothed, widen
+from neucb.engines.kernels.rules import link
 from neucb.engines.kernels.signs import add_head, add_signs, mean_link, move_signs, spread_of
 from neucb.engines.kernels.types import (
     EVERY_ROUND,
@@ -120,6 +121,8 @@ def forward(
         shift_by(z, memory[SCALE], moved)
         scale_by(head, memory[SCALE])
         add_scaled(head, 1.0, network.start_head)
+    if learner.kind == EXPECTED and learner.loss == KL:
+        widen(learner.c * sqrt(memory[SQUARE]), work.widened)
     add_signs(network.signs, index, value, n, low * m, z)
     add_head(network.signs, head)
     for a in range(low, high):
@@ -127,10 +130,10 @@ def forward(
 
 
 @exact
-def predict(f: float, learner: Learner, network: Network, memory: Array) -> float:
+def predict(f: float, learner: Learner, network: Network, work: Work) -> float:
     """Return the predicted loss of an output f, over the perturbation where there is one."""
     if learner.kind == EXPECTED and learner.loss == KL:
-        return smoothed_mean(f, learner.c * sqrt(memory[SQUARE]))
+        return smoothed(f, work.widened)[0]
     if learner.kind == SIGNS:
         return mean_link(network.signs, f, learner)
     return link(f, learner.loss)
@@ -151,11 +154,11 @@ def move_scaled(
     """Shrink theta - theta_0; return what to add to G, times grad f. See `ExpectedPerturbation.step`."""
     m = len(work.head)
     f = work.f[arm]
-    keep = 1.0
+    yhat, kappa = link(f, learner.loss), 0.0
     if learner.kind == EXPECTED:
-        kappa = 1.0 if learner.loss == SQUARED else smoothed_slope(f, learner.c * sqrt(memory[SQUARE]))
-        keep = 1.0 - rate * kappa * learner.c**2
-    move = -rate * learner.factor * (predict(f, learner, network, memory) - target)
+        yhat, kappa = (f, 1.0) if learner.loss == SQUARED else smoothed(f, work.widened)
+    keep = 1.0 - rate * kappa * learner.c**2
+    move = -rate * learner.factor * (yhat - target)
 
     left, right = arm * m, (arm + 1) * m
     row = place(work, b)

@@ -52,15 +52,16 @@ def neural(
     record: Record,
     belief: Belief,
     work: Work,
+    rates: Array,
     draws: Array,
     start: int,
     stop: int,
 ) -> int:
     """Play rounds start..stop-1; return the first that could not be played, `stop` if all were.
 
-    `start` is a multiple of BLOCK, so that the numbers do not depend on where a run is cut. `draws`
-    [updates, k - 1] are the uniform numbers that choose the past samples of the further steps of every
-    update; with these, blocks share no pass.
+    `start` is a multiple of BLOCK, so that the numbers do not depend on where a run is cut. `rates`
+    [updates] are the step sizes, `draws` [updates, k - 1] the uniform numbers that choose the past samples
+    of the further steps of every update; with these, blocks share no pass.
     """
     K, timing, mean = len(work.f), learner.timing, belief.mean
     ahead = int(timing.code != EVERY_ROUND)  # the pass that chooses the arm comes before the updates
@@ -97,7 +98,7 @@ def neural(
                     deviations(confidence, work, b, belief.std)
                     for a in range(K):
                         belief.output[a] = work.f[a]
-                        mean[a] = predict(work.f[a], learner, network, memory)
+                        mean[a] = predict(work.f[a], learner, network, work)
                     judge(last, work, b, belief, t - start)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
                     if arm < 0:
@@ -106,8 +107,7 @@ def neural(
                     count_gradient(confidence, work, b, arm)
                     regress(last, work, b, arm, target)
                 if k >= ahead:
-                    rate = learner.lr / (update + 1.0) ** learner.lr_power
-                    learn(learner, network, memory, work, b, n, rate, arm, target)
+                    learn(learner, network, memory, work, b, n, rates[update - first], arm, target)
             gauge(learner, network, memory, record, t)
         flush(work.shared, network, work, n)
     return stop

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import erf, exp, sqrt
+from math import exp, sqrt
 
 import numpy as np
 
-from neucb.agents.constants import FLOOR, MIXTURE_SLOPES, MIXTURE_WEIGHTS, TIE
+from neucb.agents.constants import FLOOR, TIE
 from neucb.engines.kernels.jit import exact
 from neucb.engines.kernels.orders import note
 from neucb.engines.kernels.types import (
@@ -174,25 +174,3 @@ def choose(
 def link(f: float, loss: int) -> float:
     """Return the predicted loss of an output f."""
     return 1.0 / (1.0 + exp(-f)) if loss == KL else f
-
-
-@exact
-def smoothed_mean(f: float, tau: float) -> float:
-    """Return E sigmoid(f + tau xi), see `neucb.agents.losses.KL.smoothed`."""
-    mean = 0.0
-    for i in range(len(MIXTURE_WEIGHTS)):
-        slope = MIXTURE_SLOPES[i]
-        z = slope / sqrt(1.0 + (slope * tau) ** 2) * f
-        mean += MIXTURE_WEIGHTS[i] * (0.5 * (1.0 + erf(z * sqrt(0.5))))
-    return mean
-
-
-@exact
-def smoothed_slope(f: float, tau: float) -> float:
-    """Return E sigmoid'(f + tau xi)."""
-    mean = 0.0
-    for i in range(len(MIXTURE_WEIGHTS)):
-        slope = MIXTURE_SLOPES[i]
-        widened = slope / sqrt(1.0 + (slope * tau) ** 2)
-        mean += MIXTURE_WEIGHTS[i] * widened * exp(-0.5 * (widened * f) ** 2)
-    return mean / sqrt(2.0 * np.pi)

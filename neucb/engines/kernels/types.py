@@ -200,6 +200,7 @@ class Work(NamedTuple):
         again: [m] what `moved` is with step sizes.
         head: [m] second layer of theta.
         f: [K] outputs.
+        widened: slopes of the logistic function's normal parts, under the perturbation.
         shared: where blocks share a pass, else None.
     """
 
@@ -214,6 +215,7 @@ class Work(NamedTuple):
     again: Array
     head: Array
     f: Array
+    widened: Array
     shared: Any
 
 
