@@ -60,16 +60,20 @@ class Ahead:
         R = block.x.shape[1]
         arms, width = len(first) // R, first.shape[2]
         steps = block.steps
-        columns = steps.permute(1, 2, 0)  # [R, d, B]
         self._first = first
         self._steps = steps
         self._rounds = self._settled = 0
         self._products = block.through(first)
-        self._shown = torch.bmm(block.x.transpose(0, 1), columns)  # [R, B, B], in c what b's step shows
-        self._again = self._shown if block.scale is None else torch.bmm(steps.transpose(0, 1), columns)
+        # [R, B, B], in c what b's step shows
+        self._shown = torch.bmm(block.x.transpose(0, 1), steps.permute(1, 2, 0))
         self._delta = first.new_empty(R, block.rounds, width)
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
         self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
+
+    @cached_property
+    def _again(self) -> Tensor:
+        """Like `_shown` for the scaled contexts, [R, B, B]."""
+        return torch.bmm(self._steps.transpose(0, 1), self._steps.permute(1, 2, 0))
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
