@@ -56,7 +56,7 @@ def build(recipe: Recipe, settings: Settings) -> Agent:
             return Ensemble(oracle, members=members, bootstrap=settings["bootstrap"])
         case "exp4":
             experts = [RECIPES[name].build() for name in EXPERTS]
-            return Exp4(experts, eta=settings["eta"], mixing=settings["mixing"])
+            return Exp4(experts, eta=settings["eta"], mixing=settings["mixing"], names=EXPERTS)
         case _:
             return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
 

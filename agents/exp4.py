@@ -10,12 +10,23 @@ import torch
 
 from neucb.agents.agent import ask
 from neucb.agents.hyper import Number, per_replica
+from neucb.errors import DivergedError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.agent import Agent
     from neucb.spec import Spec
+
+
+def expert_diverged(t: int, replica: int, seed: int, name: str) -> DivergedError:
+    """Return the error for an expert whose predictions are not finite; t counts from 0."""
+    return DivergedError(
+        f"round {t + 1}, seed {seed}: the predictions of its expert {name} are no longer finite, the expert "
+        f"diverged; leave this seed out, or play {name} alone with a lower step size",
+        t,
+        replica,
+    )
 
 
 class Exp4:
@@ -28,12 +39,22 @@ class Exp4:
 
     Args:
         experts: N >= 2 agents.
+        names: of the experts, for the message when one of them diverges; their numbers by default.
         eta: scale of the rate, > 0; one number or one per replica.
         mixing: share of uniform play in [0, 1]; one number or one per replica.
     """
 
-    def __init__(self, experts: Sequence[Agent], *, eta: Number = 1.0, mixing: Number = 0.01) -> None:
+    def __init__(
+        self,
+        experts: Sequence[Agent],
+        *,
+        eta: Number = 1.0,
+        mixing: Number = 0.01,
+        names: Sequence[str] | None = None,
+    ) -> None:
         self.experts = tuple(experts)
+        self.names = tuple(names or (str(i + 1) for i in range(len(self.experts))))
+        self.pending = 0  # see `Reduction`
         self.eta = eta
         self.mixing = mixing
 
@@ -46,7 +67,8 @@ class Exp4:
         self._eta = per_replica(self.eta, R, device=spec.device) * scale
         self._mixing = per_replica(self.mixing, R, device=spec.device).unsqueeze(1)
         self._log_weight = self._eta.new_zeros(R, N)
-        self._round = 0
+        self._seeds = spec.seeds
+        self._round = self.pending = 0
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
@@ -56,9 +78,17 @@ class Exp4:
         return shifted / shifted.sum(1, keepdim=True)
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
-        """Return the mixture of the experts' distributions [R, K]."""
+        """Return the mixture of the experts' distributions [R, K].
+
+        Raises:
+            DivergedError: an expert's distribution holds NaN.
+        """
         asked = [ask(expert, context, available).double() for expert in self.experts]
         advice = torch.stack(asked, 1)  # [R, N, K]
+        lost = advice.isnan().any(2)
+        if bool(lost.any()):
+            r, i = lost.nonzero()[0].tolist()
+            raise expert_diverged(self._round + self.pending, r, self._seeds[r], self.names[i])
         mixture = (self.weights.unsqueeze(2) * advice).sum(1)
         even = torch.ones_like(mixture) if available is None else available.double()
         p = (1.0 - self._mixing) * mixture + self._mixing * even / even.sum(1, keepdim=True)

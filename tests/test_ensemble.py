@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import RECIPES
 from neucb.agents.skylines import BestFixed, Supervised
 from neucb.agents.weights import PlainWeights
-from neucb.errors import InputError
+from neucb.errors import DivergedError, InputError
 from neucb.spec import Spec
 from neucb.streams import stream
 from tests.test_neural import ARMS, FEATURES, rounds
@@ -211,3 +212,36 @@ def test_skylines_need_to_be_told() -> None:
     for name in ("best-fixed", "supervised"):
         with pytest.raises(InputError, match="tells the expected losses"):
             neucb.run(name, Secretive(toy(), 1, horizon=5))
+
+
+def test_an_expert_that_diverges_is_named_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    wild = replace(RECIPES["sq"], defaults=(*RECIPES["sq"].defaults, ("lr", 50.0)))
+    monkeypatch.setitem(RECIPES, "sq", wild)
+    words = []
+    for engine in ("torch", "compiled"):
+        with pytest.raises(
+            DivergedError, match=r"exp4, round \d+, seed 9: .* expert sq are no longer"
+        ) as caught:
+            neucb.run("exp4", toy(400), 400, [9], engine=engine, dtype="float64")
+        assert (caught.value.replica, str((caught.value.round or 0) + 1) in str(caught.value)) == (0, True)
+        words.append(str(caught.value))
+    assert words[0] == words[1]
+
+
+def test_the_round_in_which_an_expert_diverged_is_that_of_play() -> None:
+    """Ten losses late, three of them learnt: round 14 is played."""
+    agent = Exp4([Fixed(1.0, 0.0), Fixed(math.nan, 0.0)], names=("good", "bad"))
+    good = Exp4([Fixed(1.0, 0.0), Fixed(0.0, 1.0)])
+    for one in (agent, good):
+        one.reset(Spec((5,), 2, 1, 40))
+        one._round, one.pending = 3, 10
+    context = torch.zeros(1, 1)
+    assert good.distribution(context).isfinite().all()
+    with pytest.raises(DivergedError, match=r"round 14, seed 5: .* expert bad "):
+        agent.distribution(context)
+    late = Delayed(good, delay=10)
+    late.reset(Spec((5,), 2, 1, 40))
+    for t in range(12):
+        late.distribution(context)
+        assert good._round + good.pending == t
+        late.update(context, torch.tensor([0]), torch.tensor([1.0]))

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba.core import event
 
-from neucb.engines.kernels.types import BLOCK, NOT_FINITE
+from neucb.agents.exp4 import expert_diverged
+from neucb.engines.experts import failed_expert
+from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
 from neucb.loop import bad_context, diverged, no_distribution
 from neucb.stuck import first_stuck, long_runs, stuck
@@ -165,6 +167,9 @@ class Compiled:
         for r in failed:
             if replicas[r].stage.record.status[0] == NOT_FINITE:
                 return diverged(t, r, seeds[r])
+            if replicas[r].stage.record.status[0] >= EXPERT:
+                name = failed_expert(int(replicas[r].stage.record.status[0]))
+                return expert_diverged(t, r, seeds[r], name)
         return no_distribution(t, seeds[failed[0]], replicas[failed[0]].stage.record.p)
 
 

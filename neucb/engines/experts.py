@@ -15,9 +15,19 @@ from neucb.engines.stage import Play, Settings, Stage, make_rule
 from neucb.spec import Spec
 
 
+def _experts() -> list[str]:
+    """Return `EXPERTS` in the kernel's order: networks first."""
+    return sorted(EXPERTS, key=lambda name: RECIPES[name].oracle != "neural")
+
+
+def failed_expert(status: int) -> str:
+    """Return the name of the expert that diverged, by the status that the kernel ended with."""
+    return _experts()[status - types.EXPERT]
+
+
 def play_experts(own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
     """Return what plays the rounds of Exp4 over `EXPERTS`."""
-    parts = [(RECIPES[name], RECIPES[name].settings({})) for name in EXPERTS]
+    parts = [(RECIPES[name], RECIPES[name].settings({})) for name in _experts()]
     deep = [(recipe, theirs) for recipe, theirs in parts if recipe.oracle == "neural"]
     flat = [(recipe, theirs) for recipe, theirs in parts if recipe.oracle == "linear"]
     rules = tuple(make_rule(recipe, theirs, spec) for recipe, theirs in (*deep, *flat))

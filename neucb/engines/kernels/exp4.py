@@ -12,7 +12,7 @@ from neucb.engines.kernels.linear import list_features, newton, output
 from neucb.engines.kernels.network import count_inputs, forward, learn, list_inputs, predict, scale_inputs
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.rules import link, settle, strength, weigh
-from neucb.engines.kernels.types import NO_DISTRIBUTION, OWN_LOSS
+from neucb.engines.kernels.types import EXPERT, OWN_LOSS
 
 if TYPE_CHECKING:
     from neucb.engines.kernels.types import (
@@ -97,8 +97,7 @@ def exp4(
                     belief.mean[a] = link(output(theta, index, value, n), models[i - M].loss)
             now = strength(rules[i], t, memory[0, OWN_LOSS], K)
             if not weigh(rules[i], belief.mean, now, experts.advice[i]):
-                record.p[:] = np.nan
-                record.status[0] = NO_DISTRIBUTION
+                record.status[0] = EXPERT + i
                 return t
         mix(experts, record.p)
         arm = settle(world, reaction, memory[0], record, belief.mean, t)

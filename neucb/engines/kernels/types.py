@@ -17,7 +17,7 @@ EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from whic
 # as phi + E' v, for finitely many signs.
 PLAIN, PROJECTED, EXPECTED, SIGNS = range(4)
 LINEAR, QUADRATIC, FOURIER = range(3)  # features
-FINE, NOT_FINITE, NO_DISTRIBUTION = range(3)  # how a kernel ended
+FINE, NOT_FINITE, NO_DISTRIBUTION, EXPERT = range(4)  # how a kernel ended; EXPERT + i: expert i diverged
 OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
 
 FETCH = 32  # rounds whose rows are fetched together
