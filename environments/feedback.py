@@ -54,6 +54,8 @@ class Feedback:
 
         The label seen is (label + shift) mod K.
         """
+        if self.noise == 0.0:
+            return np.zeros(horizon, dtype=np.int64)
         arms = len(self.cost)
         flipped = rng.random(horizon) < self.noise
         return np.where(flipped, rng.integers(1, arms, horizon), 0)

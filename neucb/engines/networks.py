@@ -19,6 +19,7 @@ from neucb.agents.initial import (
     offset_scale,
 )
 from neucb.agents.recipe import Recipe
+from neucb.engines.filling import aligned, filled_up
 from neucb.engines.kernels import types
 from neucb.engines.kernels.bootstrap import bootstrap
 from neucb.engines.kernels.last_layer import renew
@@ -51,7 +52,11 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     further = int(own["replay"]) - 1  # steps an update
     at_once = learner.timing.code == types.EVERY_ROUND and stage.reaction is None and further == 0
     at_once &= recipe.wrapper != "last-layer"  # whose renewals cut blocks anywhere
-    work = make_work(network, spec.arms, shared=at_once and _pays(stage.world.contexts, network))
+    shared = at_once and _pays(stage.world.contexts, network)
+    if not shared and network.signs is None and recipe.wrapper != "last-layer":
+        network = filled_up(network, spec.arms)
+    network = network._replace(first=aligned(network.first), start=aligned(network.start))
+    work = make_work(network, spec.arms, shared=shared)
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
     rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
@@ -229,7 +234,7 @@ def make_confidence(own: Settings, network: types.Network, learner: types.Learne
     dtype = network.first.dtype
     return types.Confidence(
         np.full((inputs, columns), 1.0 / penalty, dtype),
-        np.full(own["width"], 1.0 / penalty, dtype),
+        np.full(len(network.head), 1.0 / penalty, dtype),
         square,
         penalty,
         np.empty(inputs + 1, dtype),
