@@ -14,6 +14,8 @@ from neucb.provenance import provenance
 from neucb.summary import plain, summary
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from neucb.runner import Run
 
 
@@ -53,6 +55,8 @@ def stem(job: Run) -> str:
 def save(job: Run, folder: Path) -> Saved:
     """Write log, trace, manifest and plot of a run into `folder`; each file appears whole or not at all.
 
+    Where the same run was saved before, what was found of it in hindsight stays in its log.
+
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
     """
@@ -67,6 +71,7 @@ def save(job: Run, folder: Path) -> Saved:
     frame.attrs.clear()  # they are in the manifest
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        frame = _with_what_was_known(frame, saved.log)
         write_whole(saved.log, lambda path: frame.to_parquet(path, index=False))
         if trace is not None and beside is not None:
             write_whole(beside, lambda path: trace.to_parquet(path, index=False))
@@ -75,6 +80,19 @@ def save(job: Run, folder: Path) -> Saved:
         figure = regret_figure(job.frame())
         write_whole(saved.plot, lambda path: figure.savefig(path, format="png", dpi=200))
     return saved
+
+
+def _with_what_was_known(frame: pd.DataFrame, log: Path) -> pd.DataFrame:
+    """Return a log with the further columns that an earlier one of the very same rows has."""
+    import pandas as pd
+
+    try:
+        before = pd.read_parquet(log)
+    except (OSError, ValueError):  # there is none, or it cannot be read
+        return frame
+    if not set(frame) < set(before) or not before[[*frame]].equals(frame):
+        return frame
+    return before
 
 
 def manifest(job: Run) -> dict[str, Any]:

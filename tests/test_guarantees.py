@@ -66,6 +66,27 @@ def test_regret_keeps_to_the_inequality_also_between_kept_rounds(agent: str, gam
     assert (regret[-10:] <= exact[-10:]).all()
 
 
+@pytest.mark.parametrize("kept", [(1, 2, 5, 30, 100), (2, 5, 30, 100), (40, 100)])
+@pytest.mark.parametrize("gamma", [0.1, 0.4, 3.0])
+def test_gamma_of_epochs_may_fall_after_the_first_epoch(gamma: float, kept: tuple[int, ...]) -> None:
+    """Gamma is 1 in rounds 1 and 2, scale sqrt 6 in round 3: the bound covers the true gammas."""
+    job = prepare(
+        "sq", "iris", 100, 20, settings={"gamma": gamma, "gamma_schedule": "epochs"}, label_noise=0.2
+    )
+    job.log.keep(kept)
+    job.play()
+    every = log_of("sq", {"gamma": gamma, "gamma_schedule": "epochs"}, every_round=True, seeds=20)
+    t = np.arange(1, 101)
+    ended = 2 ** np.floor(np.log2(np.maximum(t - 1, 1)))  # the last round of the epoch before
+    true = np.where(t <= 2, 1.0, gamma * np.sqrt(3.0 * ended))[:, None]
+    exact = (6.0 / true + true / 4.0 * steps(every, "squared_error")).cumsum(0).mean(1)
+    found, fine = guarantee(job.frame(), 3), guarantee(every, 3)
+    assert found is not None
+    assert fine is not None
+    np.testing.assert_allclose(fine.bound, exact)
+    assert (found.bound >= exact[np.array(kept) - 1] * (1 - 1e-12)).all()
+
+
 def theory(regression_regret: float) -> pd.DataFrame:
     env = SyntheticVectorEnv("linear", 2, horizon=150, arms=3, features=4)
     settings = {"gamma_schedule": "theory", "regression_regret": regression_regret, "regularization": 1.0}

@@ -28,6 +28,27 @@ def test_the_log_reads_back_as_it_was(job: Run, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(saved.log), job.frame(), check_exact=True)
 
 
+def test_playing_again_keeps_what_was_known_in_hindsight(tmp_path: Path) -> None:
+    def play(**settings: float) -> Run:
+        made = prepare("kl", "iris", 60, 2, settings=settings)
+        made.play()
+        return made
+
+    first = play()
+    first.extra = {"L_star_class": np.arange(float(len(first.frame())))}
+    log = save(first, tmp_path).log
+    assert save(play(), tmp_path).log == log
+    pd.testing.assert_frame_equal(pd.read_parquet(log), first.frame(), check_exact=True)
+    changed = play()  # as by code that has changed since: what was known is of other numbers
+    other = changed.frame().assign(regret=lambda rows: rows["regret"] + 1.0)
+    changed.frame = lambda: other.copy()  # type: ignore[method-assign]
+    save(changed, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(log), other, check_exact=True)
+    log.write_bytes(b"damaged")
+    save(play(), tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(log), play().frame(), check_exact=True)
+
+
 def test_the_name_follows_the_configuration(job: Run) -> None:
     again = prepare("kl", "iris", 80, 3, label_noise=0.2)
     again.play()

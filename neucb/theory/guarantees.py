@@ -10,7 +10,8 @@ losses h, p and yhat of the same round:
 
 The log sums the errors of the played arms, which are E_p of them in expectation: so the sum over the
 rounds bounds regret in expectation. Between two kept rounds gamma is taken as its least for the first
-term and as its largest for the second, as it never falls.
+term and as its largest for the second. It rises, but for one fall that FALCON's epochs with a small scale
+have: from 1 in the first epoch, rounds 1 and 2, to scale sqrt(2 K) in round 3.
 """
 
 from __future__ import annotations
@@ -117,6 +118,10 @@ def _gammas(
 
     before = np.vstack([np.zeros_like(loss[:1]), loss[:-1]])
     first = np.concatenate([[0], rounds[:-1]]) + 1
-    low = [at(int(t), seen) for t, seen in zip(first, before, strict=True)]
-    high = [at(int(t), seen) for t, seen in zip(rounds, loss, strict=True)]
-    return np.stack(low), np.stack(high)
+    fallen = np.clip(3, first, rounds)
+    start, third = (
+        np.stack([at(int(t), seen) for t, seen in zip(which, before, strict=True)])
+        for which in (first, fallen)
+    )
+    end = np.stack([at(int(t), seen) for t, seen in zip(rounds, loss, strict=True)])
+    return np.minimum(start, third), np.maximum(start, end)
