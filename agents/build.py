@@ -17,6 +17,7 @@ from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
+from neucb.agents.module_norm import ModuleNorm
 from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import EXPERTS, RECIPES
@@ -71,6 +72,14 @@ def _repeated(settings: Settings, members: int) -> Settings:
 
 def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
     """Return the recipe's oracle with what stands round it."""
+    if recipe.wrapper == "gradient-norm" and settings["depth"] > 1:
+        divisor = settings["width"] if settings["gradient"] == "paper" else 1.0
+        return ModuleNorm(
+            make_deep(_loss(recipe), settings, perturbed=False),
+            regularization=settings["regularization"],
+            divisor=divisor,
+            matrix=settings["matrix"],
+        )
     if recipe.wrapper == "gradient-norm":
         network = make_network(recipe, settings)
         options = {parameter.name: settings[parameter.name] for parameter in GRADIENT}
@@ -92,7 +101,7 @@ def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
         linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
         return _mapped(linear, settings)
     if settings["depth"] > 1:
-        return make_deep(_loss(recipe), settings)
+        return make_deep(_loss(recipe), settings, perturbed=recipe.perturbed)
     return make_network(recipe, settings)
 
 

@@ -129,31 +129,51 @@ class _Diagonal:
         self._head = self._head + square * g.activation.square()
 
 
-class _Full:
-    """U^-1 itself [R, p, p], by the Sherman-Morrison formula, in float64."""
+class FullMatrix:
+    """U^-1 itself [R, p, p], by the Sherman-Morrison formula, in float64.
 
-    def __init__(self, spec: Spec, width: int, penalty: Tensor) -> None:
-        size = (spec.blocks * (spec.features + 1) + 1) * width
+    Args:
+        size: p.
+        penalty: lambda [R].
+
+    Raises:
+        InputError: p > 3,000.
+    """
+
+    def __init__(self, size: int, penalty: Tensor) -> None:
         if size > FULL_UP_TO:
             raise InputError(
                 f"matrix=full is for networks of up to {FULL_UP_TO:,} parameters, not {size:,}; "
                 "lower the width or use matrix=diagonal"
             )
-        eye = torch.eye(size, dtype=torch.float64, device=spec.device)
+        eye = torch.eye(size, dtype=torch.float64, device=penalty.device)
         self._inverse = eye / penalty.view(-1, 1, 1)
+
+    def norm(self, g: Tensor) -> Tensor:
+        """Return g' U^-1 g [R, K] of gradients [R, K, p]."""
+        return (torch.bmm(g, self._inverse) * g).sum(2)
+
+    def add(self, g: Tensor) -> None:
+        """Add g g' of gradients [R, p]."""
+        along = torch.bmm(g.unsqueeze(1), self._inverse).squeeze(1)
+        shrink = 1.0 / (1.0 + (along * g).sum(1))
+        self._inverse -= shrink.view(-1, 1, 1) * along.unsqueeze(2) * along.unsqueeze(1)
+
+
+class _Full:
+    """`FullMatrix` of a network with two layers."""
+
+    def __init__(self, spec: Spec, width: int, penalty: Tensor) -> None:
+        self._matrix = FullMatrix((spec.blocks * (spec.features + 1) + 1) * width, penalty)
 
     def norm(self, forward: Forward, square: float) -> Tensor:
         """Return g' U^-1 g [R, K]."""
-        g = self._gradients(forward)
-        return square * (torch.bmm(g, self._inverse) * g).sum(2)
+        return square * self._matrix.norm(self._gradients(forward))
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
         """Add g g' of the played arms [R]."""
         rows = torch.arange(len(action), device=action.device)
-        g = self._gradients(forward)[rows, action] * square**0.5  # [R, p]
-        along = torch.bmm(g.unsqueeze(1), self._inverse).squeeze(1)
-        shrink = 1.0 / (1.0 + (along * g).sum(1))
-        self._inverse -= shrink.view(-1, 1, 1) * along.unsqueeze(2) * along.unsqueeze(1)
+        self._matrix.add(self._gradients(forward)[rows, action] * square**0.5)
 
     def _gradients(self, forward: Forward) -> Tensor:
         """Return the gradients of all arms [R, K, p], in the order of the weights."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, jacrev, stack_module_state, vmap
 
 from neucb.agents.prediction import Prediction
 from neucb.agents.replay import Memory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.losses import Loss
+    from neucb.agents.module_perturbation import ModulePerturbation
     from neucb.spec import Spec
 
 MakeModule = Callable[["Spec"], "nn.Module"]
@@ -67,6 +68,7 @@ class Module:
             `lambda parameters: torch.optim.Adam(parameters, lr=1e-3)`.
         replay: samples a round, k >= 1.
         together: whether these make one step, or k.
+        perturbation: of the prediction, see `ModulePerturbation`, or None.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class Module:
         *,
         replay: int = 1,
         together: bool = True,
+        perturbation: ModulePerturbation | None = None,
     ) -> None:
         self.make = make
         self.loss = loss
         self.optimizer = optimizer
         self.replay = replay
         self.together = together
+        self.perturbation = perturbation
 
     def reset(self, spec: Spec) -> None:
         """Make the networks, each with torch's random numbers seeded by its stream "init".
@@ -101,6 +105,8 @@ class Module:
         self._steps = self.optimizer(self._parameters.values())
         self._memory = Memory(spec, spec.features, self.replay - 1) if self.replay > 1 else None
         self._stacked = True
+        if self.perturbation is not None:
+            self.perturbation.reset(spec, self._parameters, self.loss)
 
     def _module(self, spec: Spec, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
@@ -109,10 +115,55 @@ class Module:
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
+        output = self.outputs(context)
+        if self.perturbation is None:
+            return Prediction(self.loss.link(output))
+        return Prediction(self.perturbation.predict(output))
+
+    def outputs(self, context: Tensor) -> Tensor:
+        """Return the network's outputs f [R, K] for contexts [R, d] or [R, K, d]."""
         x = context.to(self._dtype)
         if self._spec.per_arm:
-            return Prediction(self.loss.link(self._outputs(x).squeeze(2)))
-        return Prediction(self.loss.link(self._outputs(x.unsqueeze(1)).squeeze(1)))
+            return self._outputs(x).squeeze(2)
+        return self._outputs(x.unsqueeze(1)).squeeze(1)
+
+    @property
+    def parameters(self) -> int:
+        """p, the number of parameters of one replica."""
+        return sum(value[0].numel() for value in self._parameters.values())
+
+    def gradients(self, context: Tensor) -> Tensor:
+        """Return the gradients of all arms' outputs by the parameters [R, K, p], as these are ordered.
+
+        The networks go one after the other where `torch.func` cannot take them.
+        """
+        x = context.to(self._dtype)
+        x = x if self._spec.per_arm else x.unsqueeze(1)
+        state = ({name: value.detach() for name, value in self._parameters.items()}, self._buffers)
+
+        def of_arms(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+            return self._call(parameters, buffers, x).flatten()  # [K]
+
+        if self._stacked:
+            try:
+                jacobian = vmap(jacrev(of_arms))(*state, x)
+            except RuntimeError:  # as in `_outputs`
+                self._stacked = False
+            else:
+                return torch.cat([one.flatten(2) for one in jacobian.values()], 2)
+        rows = []
+        for r, inputs in enumerate(x):
+            own, buffers = ({name: value[r] for name, value in part.items()} for part in state)
+            leaves = {name: value.requires_grad_() for name, value in own.items()}
+            with torch.enable_grad():
+                outputs = of_arms(leaves, buffers, inputs)
+            each = [torch.autograd.grad(f, [*leaves.values()], retain_graph=True) for f in outputs]
+            rows.append(torch.stack([torch.cat([one.flatten() for one in arm]) for arm in each]))
+        return torch.stack(rows)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return how far theta is from theta_0 and the perturbation's spread, where there is one."""
+        return {} if self.perturbation is None else self.perturbation.gauges()
 
     def _outputs(self, x: Tensor) -> Tensor:
         """Return the outputs [R, B, K] (or [R, B, 1]) for inputs [R, B, d]."""
@@ -160,6 +211,12 @@ class Module:
         with torch.enable_grad():
             outputs = self._outputs(inputs).gather(2, arms.unsqueeze(2)).squeeze(2)
         self._steps.zero_grad()
-        residual = self.loss.link(outputs.detach()) - targets  # the derivative of the loss by the output
-        outputs.backward(weights * residual / len(samples))  # type: ignore[no-untyped-call]
+        weights = weights / len(samples)
+        if self.perturbation is None:
+            # the derivative of the loss by the output
+            outputs.backward(weights * (self.loss.link(outputs.detach()) - targets))  # type: ignore[no-untyped-call]
+        else:
+            residual, pull = self.perturbation.residual(outputs.detach(), targets, weights)
+            outputs.backward(weights * residual)  # type: ignore[no-untyped-call]
+            self.perturbation.add(pull)
         self._steps.step()

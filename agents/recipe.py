@@ -107,10 +107,10 @@ class Recipe:
     def _deep(self, chosen: dict[str, Value], given: Mapping[str, Any]) -> dict[str, Value]:
         """Return the settings of a deeper network; what means nothing to it is as no recipe has it."""
         depth = f"depth={chosen['depth']}"
-        if self.perturbed or self.wrapper not in ("none", "epochs-passes"):
+        if self.wrapper == "last-layer":
             raise InputError(
                 f"{self.name} is made for one hidden layer and takes no {depth}; "
-                "kl, sq, neural-epsilon, neural-greedy and neural-falcon, for example, do"
+                "kl-perturbed, neural-ucb and neural-ts, for example, do"
             )
         off = {one.name: one.default for one in settings.NEURAL if one.name in settings.SHALLOW}
         for name, value in off.items():
