@@ -200,7 +200,9 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Return what the replica of this seed meets in every round."""
         arms = self.table.arms
         order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
-        part = np.searchsorted(self.drift, np.arange(self.horizon), side="right")
+        part = np.zeros(self.horizon, dtype=np.int64)
+        if self.drift:
+            part = np.searchsorted(self.drift, np.arange(self.horizon), side="right")
         relabel = self._permutations(seed)
         shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
         if isinstance(order, Fixed):

@@ -42,9 +42,10 @@ from neucb.engines.kernels.vectors import (
 
 @fast
 def inverse_roots(squares: Array, scale: float, size: Array) -> None:
-    """Set size to the inverse roots of scale (squares + floor)."""
+    """Set size to the inverse roots of scale (squares + floor), in its own precision."""
+    real = size.dtype.type
     for j in range(len(squares)):
-        size[j] = 1.0 / sqrt(scale * (squares[j] + INPUT_FLOOR))
+        size[j] = real(1) / sqrt(real(scale * (squares[j] + INPUT_FLOOR)))
 
 
 @exact
