@@ -150,6 +150,24 @@ def test_schedules_by_hand(schedule: Schedule, expected: tuple[float, float]) ->
     assert gamma.tolist() == pytest.approx(expected)
 
 
+def test_gamma_of_a_replica_is_the_same_to_the_bit_beside_others() -> None:
+    others = (0.13, 0.37, 0.5, 0.9, 1.7) * 4  # enough of them for vectors of several lanes
+    for number in (3, 7, 977, 9_999):
+        at = now(number, (0.0,) * len(others))
+        for r, exponent in enumerate(others):
+            alone = Power(3.0, exponent)(now(number, (0.0,)), 2)
+            assert Power(3.0, others)(at, 2)[r] == alone[0]
+
+
+@pytest.mark.parametrize("rule", [InverseGap(Power(9.0)), FastInverseGap(Power(9.0)), EpsilonGreedy(0.3)])
+def test_a_rule_changes_neither_predictions_nor_itself(rule: ExplorationRule) -> None:
+    mean = torch.tensor(ROWS, dtype=torch.float64)
+    prediction = Prediction(mean.clone(), available=torch.tensor([[True, True, False], [True] * 3]))
+    first = rule(prediction, now(4))
+    assert torch.equal(rule(prediction, now(4)), first)
+    assert torch.equal(prediction.mean, mean)
+
+
 def test_a_round_later() -> None:
     later = now(4, (1.0, 2.0)).after(torch.tensor([0.5, 1.0]))
     assert later.number == 5
