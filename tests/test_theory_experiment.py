@@ -9,7 +9,7 @@ import pytest
 
 from neucb.environments.classification import load
 from neucb.errors import InputError
-from neucb.experiments import theory, theory_parts
+from neucb.experiments import theory, theory_parts, theory_words
 from neucb.runner import prepare
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.fitting import Training
@@ -51,3 +51,11 @@ def test_a_row_about_a_class_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_part_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'theorem'"):
         theory.main("no cache", str(tmp_path), "thorem")
+
+
+def test_the_readme_quotes_the_tables_beside_it() -> None:
+    folder = Path(__file__).parents[1] / "results" / "theory"
+    lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    made = list(theory_words.rows(folder))
+    assert len(made) == 10 + 6 + 9 + 5 + 10
+    assert [row for row in made if row not in lines] == []
