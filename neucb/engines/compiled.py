@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba.core import event
 
-from neucb.agents.exp4 import expert_diverged
 from neucb.engines.experts import failed_expert
 from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
@@ -158,6 +157,8 @@ class Compiled:
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
         """Return the error that the torch loop would raise: of the first round, the first replica."""
+        from neucb.agents.exp4 import expert_diverged  # imports torch
+
         seeds, contexts = self.log.spec.seeds, self.env.encoded.contexts
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
