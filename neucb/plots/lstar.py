@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+CLASS = ", L* of the class"
+OF_CLASS = (
+    "L* of the class: loss of the best policy found of the agent's own class, fitted to all losses of the "
+    "rows; regret is against that policy."
+)
+
 
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret against mean L*, round by round; where L* = 0 there is nothing to draw.
@@ -37,15 +43,16 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
         known = frame[frame["L_star_class"].notna()]
         regret = known["regret"] + known["L_star"] - known["L_star_class"]
         known = known.assign(regret=regret, L_star=known["L_star_class"])
-        panels += [(f"{name}, L* of the class", curves) for name, curves in _panels(known, bounds)]
+        panels += [(f"{name}{CLASS}", curves) for name, curves in _panels(known, bounds)]
     if not panels:
         raise InputError(
             "L* is 0 in these runs, as their labels are clean, as is that of the class where it is known; "
             "play with --label-noise 0.1, or with --hindsight"
         )
     looks = styles(with_labels(frame)["label"])
-    note = FITTED if any(not curve.seeds for _, curves in panels for curve in curves) else ""
-    return draw_panels(panels, looks, title="cumulative regret", x=x, note=note, against="L*(t)")
+    notes = [OF_CLASS] if any(name.endswith(CLASS) for name, _ in panels) else []
+    notes += [FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else []
+    return draw_panels(panels, looks, title="cumulative regret", x=x, note=" ".join(notes), against="L*(t)")
 
 
 def _panels(frame: pd.DataFrame, bounds: bool) -> list[tuple[str, list[Curve]]]:
