@@ -79,7 +79,7 @@ def test_predict_changes_no_bit_of_the_state(name: str) -> None:
     agent = RECIPES[name].build()
     agent.reset(Spec((3, 8), 3, 4, 60))
     rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.standard_normal((30, 2, 4))).float()
+    x = torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((30, 2, 4))).float(), dim=2)
     with torch.no_grad():
         for t in range(20):
             agent.distribution(x[t])
