@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy import polynomial
 
 from neucb.environments.classification import load
 from neucb.theory.diagnose import Question, diagnose
@@ -36,6 +37,23 @@ def test_all_steps_are_exact_for_every_function() -> None:
     found = lanczos(lambda v: A @ v, start, 99).quadrature(lambda x: np.log1p(x) + 1 / (x + 0.1))
     f = vectors @ np.diag(np.log1p(values) + 1 / (values + 0.1)) @ vectors.T
     np.testing.assert_allclose(found, np.diag(start.T @ f @ start), rtol=1e-8)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_few_steps_are_exact_for_polynomials_and_one_sided_for_what_is_asked(k: int) -> None:
+    """Gauss with k nodes: x^(2k-1) exactly, x^(2k) from below; 1 / (x + r) from below, log from above."""
+    rng = np.random.default_rng(1)
+    root = rng.standard_normal((8, 8))
+    A, v = root @ root.T, rng.standard_normal((8, 3))
+    values, vectors = np.linalg.eigh(A)
+    parts = np.square(vectors.T @ v)  # [8, 3]
+    steps = lanczos(lambda x: A @ x, v, 8)
+    for power in range(2 * k):
+        found = steps.quadrature(polynomial.Polynomial([0.0] * power + [1.0]), k)
+        np.testing.assert_allclose(found, values**power @ parts)
+    assert (steps.quadrature(lambda x: x ** (2 * k), k) < values ** (2 * k) @ parts).all()
+    assert (steps.quadrature(lambda x: 1 / (x + 0.1), k) < (1 / (values + 0.1)) @ parts).all()
+    assert (steps.quadrature(lambda x: np.log1p(x / 0.1), k) > np.log1p(values / 0.1) @ parts).all()
 
 
 def test_log_determinants_are_within_their_errors(kernel: Kernel) -> None:
