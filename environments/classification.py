@@ -206,8 +206,11 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         relabel = self._permutations(seed)
         shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
         if isinstance(order, Fixed):
-            label = relabel[part, self.encoded.labels[order.rows]]
-            return Script(order, order.rows, label, (label + shift) % arms, part, relabel, shift)
+            label = self.encoded.labels.take(order.rows)
+            if self.drift:
+                label = relabel[part, label]
+            seen = (label + shift) % arms if self.feedback.noise else label
+            return Script(order, order.rows, label, seen, part, relabel, shift)
         rows, label, seen = np.zeros((3, self.horizon), dtype=np.int64)
         return Script(order, rows, label, seen, part, relabel, shift)
 

@@ -67,7 +67,7 @@ class Feedback:
 
         Args:
             label: clean labels, after drift.
-            seen: labels after noise.
+            seen: labels after noise; `label` where there is none.
             action: the arms played.
 
         Returns:
@@ -75,10 +75,15 @@ class Feedback:
             expected_loss, best_loss: expected loss of the played and of the best arm.
             best_realised_loss: realised loss of the best arm.
         """
-        best = self.expected.argmin(1)[label]
+        best = self.expected.argmin(1)
+        loss, best_loss = self.cost[seen, action], self.expected.min(1).take(label)
+        if self.noise == 0.0:
+            expected_loss, best_realised_loss = loss, best_loss
+        else:
+            expected_loss, best_realised_loss = self.expected[label, action], self.cost[seen, best[label]]
         return {
-            "loss": self.cost[seen, action],
-            "expected_loss": self.expected[label, action],
-            "best_loss": self.expected[label, best],
-            "best_realised_loss": self.cost[seen, best],
+            "loss": loss,
+            "expected_loss": expected_loss,
+            "best_loss": best_loss,
+            "best_realised_loss": best_realised_loss,
         }

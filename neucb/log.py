@@ -148,21 +148,21 @@ class RunLog:
             propensity: [R, n] probabilities with which they were drawn.
             gauges: [R, n] each: distance and spread after every round.
         """
-        loss, best = figures["loss"], figures["best_loss"]
+        loss, h, best = figures["loss"], figures["expected_loss"], figures["best_loss"]
         n = loss.shape[1]
         if n == 0:
             return
         added = {
             "loss": loss,
-            "regret": figures["expected_loss"] - best,
+            "regret": h - best if best.any() else h,
             "L_star": best,
             "L_star_realised": figures["best_realised_loss"],
-            **oracle_figures(predicted, loss, figures["expected_loss"]),
+            **oracle_figures(predicted, loss, h),
         }
         due = self.due_until(self.round + n)
         rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])
         ends = rounds - self.round  # [C] how many of the n rounds are over where the sums are wanted
-        rows = {name: _sums(total, added[name], ends) for name, total in self.sums.items()}
+        rows = _all_sums(self.sums, added, ends)
         drawn = _sums(self._propensity, propensity, ends)
         told = {name: values[:, ends - 1] for name, values in gauges.items()}
         labels = self._labels + _counts(label, ends, len(expected)).cumsum(axis=0)  # [C, R, K]
@@ -221,11 +221,27 @@ def _sums(total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[
     return np.cumsum(np.concatenate([total[:, None], added], axis=1), axis=1)[:, ends]
 
 
+def _all_sums(
+    totals: Mapping[str, NDArray[np.float64]],
+    added: Mapping[str, NDArray[np.float64]],
+    ends: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Return `_sums` of all figures, one array on top of one total being summed once."""
+    known: dict[tuple[int, bytes], Any] = {}
+    rows = {}
+    for name, total in totals.items():
+        key = (id(added[name]), total.tobytes())
+        if key not in known:
+            known[key] = _sums(total, added[name], ends)
+        rows[name] = known[key]
+    return rows
+
+
 def _counts(label: NDArray[np.int64], ends: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
     """Return how often each label occurs in each row of `label` [R, n] between two of `ends`: [C, R, K]."""
     replicas, parts = len(label), len(ends)
-    part = np.repeat(np.arange(parts), np.diff(ends, prepend=0))
-    place = (part * replicas + np.arange(replicas)[:, None]) * arms + label
+    place = label + arms * np.arange(replicas)[:, None]
+    place += np.repeat(np.arange(parts) * (replicas * arms), np.diff(ends, prepend=0))
     counts = np.bincount(place.ravel(), minlength=parts * replicas * arms)
     return counts.reshape(parts, replicas, arms).astype(np.float64)
 
@@ -244,12 +260,14 @@ def oracle_figures(
         return dict.fromkeys(ORACLE_SUMS, np.full(loss.shape, np.nan))
     squared, log = regression_losses(predicted, loss)
     raised = np.maximum(predicted, CLIP)
+    error = np.square(predicted - h)
+    regret = error if h is loss else np.square(predicted - loss) - np.square(h - loss)
     return {
         "regression_loss": squared,
         "regression_log_loss": log,
-        "squared_regression_regret": np.square(predicted - loss) - np.square(h - loss),
+        "squared_regression_regret": regret,
         "log_regression_regret": log - regression_losses(h, loss)[1],
-        "squared_error": np.square(predicted - h),
+        "squared_error": error,
         "triangular_error": np.square(raised - h) / (raised + h),
     }
 
@@ -262,6 +280,7 @@ def regression_losses(
     yhat = np.clip(predicted, CLIP, 1.0 - CLIP)
     entropy = np.zeros_like(loss)
     inner = (loss > 0.0) & (loss < 1.0)
-    y = loss[inner]
-    entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
+    if inner.any():
+        y = loss[inner]
+        entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
     return squared, entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)

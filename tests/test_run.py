@@ -13,12 +13,14 @@ import torch
 import neucb
 from neucb.agents.recipes import RECIPES
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.feedback import Feedback
 from neucb.environments.table import Column, Table
 from neucb.errors import DivergedError, InputError
 from neucb.log import GAUGES, RunLog, log_spaced
 from neucb.loop import play, sample
 from neucb.runner import prepare
 from neucb.spec import Spec
+from neucb.stuck import long_runs
 from neucb.summary import confidence_interval, plain, summary
 
 
@@ -183,6 +185,36 @@ def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
     pd.testing.assert_frame_equal(frame(slice(None), [1, 13, 14, 50]), whole, check_exact=True)
     alone = pd.concat([frame(slice(r, r + 1), [31]) for r in range(R)], ignore_index=True)
     pd.testing.assert_frame_equal(alone, whole, check_exact=True)
+
+
+def test_figures_that_are_one_array_are_summed_like_copies() -> None:
+    """Without noise losses are expected losses; what was summed before may still differ."""
+    rng = np.random.default_rng(0)
+    R, K, T = 3, 4, 60
+    noisy, clean = Feedback.make(K, 0.2), Feedback.make(K)
+    label, seen, action = rng.integers(0, K, (3, R, T))
+    predicted, propensity = rng.random((2, R, T))
+    gauges = {name: rng.random((R, T)) for name in GAUGES}
+    figures = clean.outcome(label, label, action)
+    assert figures["loss"] is figures["expected_loss"]
+    assert figures["best_loss"] is figures["best_realised_loss"]
+    frames = []
+    for second in (figures, {name: values.copy() for name, values in figures.items()}):
+        log = RunLog(Spec(tuple(range(R)), K, 3, 2 * T))
+        for one in (noisy.outcome(label, seen, action), second):
+            log.extend(label, clean.expected, one, predicted, propensity, gauges)
+        frames.append(log.frame({}))
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+@pytest.mark.parametrize("length", [199, 200, 201, 450])
+def test_long_runs_are_found_wherever_they_start(length: int) -> None:
+    for first in range(0, 250):
+        values = np.arange(700.0)
+        values[first : first + length] = -1.0
+        found = [(first, first + length)] if length >= 200 else []
+        assert long_runs(values, 0) == found
+        assert long_runs(values[: first + length], 0) == found
 
 
 def test_l_star_under_noise_is_q_t() -> None:
