@@ -204,7 +204,7 @@ def test_figures_that_are_one_array_are_summed_like_copies() -> None:
         for one in (noisy.outcome(label, seen, action), second):
             log.extend(label, clean.expected, one, predicted, propensity, gauges)
         frames.append(log.frame({}))
-    pd.testing.assert_frame_equal(*frames, check_exact=True)
+    pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
 
 
 @pytest.mark.parametrize("length", [199, 200, 201, 450])
