@@ -95,22 +95,31 @@ class ExplorationRule(Protocol):
         """Return probabilities [R, K], float64."""
 
 
-class Reduction:
+class CountsPending:
+    """Base of agents that number their rounds themselves, for draws of their own or for messages.
+
+    Attributes:
+        pending: rounds played whose losses have not arrived; `Delayed` counts them here, and in no agent
+            that is not derived from this class.
+    """
+
+    pending: int = 0
+
+
+class Reduction(CountsPending):
     """The reduction from bandits to online regression: an agent is an oracle and a rule.
 
     Foster and Rakhlin, "Beyond UCB", ICML 2020 (arXiv 2002.04926), Algorithm 1.
 
     Attributes:
         prediction: the last prediction, for the runner's log.
-        pending: rounds played whose losses have not arrived; `Delayed` counts them, so that every
-            round has draws of its own.
+        pending: see `CountsPending`; every round has draws of its own.
     """
 
     def __init__(self, oracle: Oracle, rule: ExplorationRule) -> None:
         self.oracle = oracle
         self.rule = rule
         self.prediction: Prediction | None = None
-        self.pending = 0
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas."""

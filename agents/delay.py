@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-from neucb.agents.agent import ask, gauges_of
+from neucb.agents.agent import CountsPending, ask, gauges_of
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from neucb.agents.agent import Agent
     from neucb.agents.prediction import Prediction
     from neucb.spec import Spec
-
-
-@runtime_checkable
-class CountsPending(Protocol):
-    """An agent that wants to know how many rounds were played whose losses it has not heard of."""
-
-    pending: int
 
 
 class Delayed:

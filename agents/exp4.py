@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neucb.agents.agent import ask
+from neucb.agents.agent import CountsPending, ask
 from neucb.agents.hyper import Number, per_replica
 from neucb.errors import DivergedError
 
@@ -29,7 +29,7 @@ def expert_diverged(t: int, replica: int, seed: int, name: str) -> DivergedError
     )
 
 
-class Exp4:
+class Exp4(CountsPending):
     """p_a = (1 - mixing) sum_i w_i xi_i(a) + mixing / K, xi_i the distribution of expert i.
 
     After each round w_i is multiplied by exp(-eta_t xi_i(a) y / p_a), an unbiased estimate of the
@@ -54,7 +54,6 @@ class Exp4:
     ) -> None:
         self.experts = tuple(experts)
         self.names = tuple(names or (str(i + 1) for i in range(len(self.experts))))
-        self.pending = 0  # see `Reduction`
         self.eta = eta
         self.mixing = mixing
 

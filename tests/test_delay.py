@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import neucb
+from neucb.agents.agent import CountsPending
 from neucb.agents.delay import Delayed
+from neucb.agents.recipes import find_recipe
 from neucb.errors import InputError
 from neucb.spec import Spec
 from tests.test_environment import toy
@@ -62,3 +64,37 @@ def test_bad_arguments() -> None:
         neucb.run("kl", toy(), delay=-1)
     with pytest.raises(InputError, match="batch at least 1"):
         neucb.run("kl", toy(), batch=0)
+
+
+class Queue(Diary):
+    """An agent of a user's, with a `pending` of its own."""
+
+    def reset(self, spec: Spec) -> None:
+        super().reset(spec)
+        self.pending = ["mine"]
+
+
+def test_an_attribute_called_pending_stays_the_users_own() -> None:
+    queue = Queue()
+    agent = Delayed(queue, delay=2)
+    agent.reset(Spec((0,), 3, 2, 4))
+    context = torch.zeros(1, 2)
+    for t in range(4):
+        agent.distribution(context)
+        assert queue.pending == ["mine"], t
+        agent.update(context, torch.tensor([0]), torch.tensor([1.0]))
+
+
+def test_outstanding_losses_are_counted_for_agents_that_number_their_rounds() -> None:
+    for name in ("kl", "exp4"):
+        inner = find_recipe(name).build({})
+        assert isinstance(inner, CountsPending)
+        agent = Delayed(inner, delay=3)
+        agent.reset(Spec((0,), 3, 2, 9))
+        context = torch.ones(1, 2) / 2**0.5
+        counted = []
+        for _ in range(6):
+            agent.distribution(context)
+            counted.append(inner.pending)
+            agent.update(context, torch.tensor([0]), torch.tensor([1.0]))
+        assert counted == [0, 1, 2, 3, 3, 3], name
