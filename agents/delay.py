@@ -51,11 +51,13 @@ class Delayed:
         """Forget everything, outstanding losses included."""
         self._waiting: deque[tuple[Tensor, Tensor, Tensor]] = deque()
         self.agent.reset(spec)
+        # What a trained agent's last run left outstanding was played all the same.
+        self._lost = self.agent.pending if isinstance(self.agent, CountsPending) else 0
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the agent's distribution [R, K]."""
         if isinstance(self.agent, CountsPending):
-            self.agent.pending = len(self._waiting)
+            self.agent.pending = self._lost + len(self._waiting)
         return ask(self.agent, context, available)
 
     def gauges(self) -> dict[str, Tensor]:

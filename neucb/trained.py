@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from neucb.agents.agent import Agent, Reduction, ask
+from neucb.agents.agent import Agent, CountsPending, Reduction, ask
 from neucb.agents.recipes import RECIPES
 from neucb.agents.state import give_state, take_state
 from neucb.disk import explained, write_whole
@@ -26,7 +26,7 @@ HEAD = "neucb"  # key of the file's JSON head
 VERSION = 1
 
 
-class Trained:
+class Trained(CountsPending):
     """An agent that has played. Played again it goes on where it was, it does not begin anew.
 
     `neucb.run(..., return_agent=True)` returns one; `neucb.run(trained, ...)` plays a copy of it, with
@@ -75,6 +75,16 @@ class Trained:
                 raise InputError(f"{self.name} was trained with {what} = {ours}; it cannot play {theirs}")
         if isinstance(self.agent, Reduction):
             self.agent.extend(spec.horizon)
+
+    @property
+    def pending(self) -> int:  # the agent's
+        """Rounds played whose losses have not arrived, see `CountsPending`."""
+        return self.agent.pending if isinstance(self.agent, CountsPending) else 0
+
+    @pending.setter
+    def pending(self, count: int) -> None:
+        if isinstance(self.agent, CountsPending):
+            self.agent.pending = count
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""

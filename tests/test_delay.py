@@ -98,3 +98,24 @@ def test_outstanding_losses_are_counted_for_agents_that_number_their_rounds() ->
             counted.append(inner.pending)
             agent.update(context, torch.tensor([0]), torch.tensor([1.0]))
         assert counted == [0, 1, 2, 3, 3, 3], name
+
+
+def test_a_trained_agent_goes_on_with_draws_of_its_own() -> None:
+    """Thompson's draws are numbered by the rounds played, also those whose losses never arrived."""
+    inner = find_recipe("lints").build({})
+    spec = Spec((0,), 3, 2, 9)
+    first = Delayed(inner, delay=4)
+    first.reset(spec)
+    numbers: list[int] = []
+
+    def play(agent: Delayed) -> None:
+        for _ in range(9):
+            agent.distribution(torch.ones(1, 2) / 2**0.5)
+            numbers.append(inner.now.number + inner.now.pending)  # type: ignore[attr-defined]
+            agent.update(torch.ones(1, 2), torch.tensor([0]), torch.tensor([1.0]))
+
+    play(first)
+    again = Delayed(neucb.Trained(inner, "lints", {}, spec, 9, {}), delay=2)
+    again.reset(spec)
+    play(again)
+    assert numbers == [*range(1, 19)]
