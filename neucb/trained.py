@@ -77,7 +77,7 @@ class Trained(CountsPending):
             self.agent.extend(spec.horizon)
 
     @property
-    def pending(self) -> int:  # the agent's
+    def pending(self) -> int:
         """Rounds played whose losses have not arrived, see `CountsPending`."""
         return self.agent.pending if isinstance(self.agent, CountsPending) else 0
 

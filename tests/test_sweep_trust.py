@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 import neucb
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes import RECIPES, find_recipe
 from neucb.environments.fingerprint import fingerprint
 from neucb.sweeps import identity
 from neucb.sweeps.cost import memory
@@ -82,10 +83,82 @@ def test_which_code_matters() -> None:
     assert code_hash([source]) == code_hash(['def f(x):\n    """Twice."""\n\n    return 2*x\n'])
     assert code_hash([source]) != code_hash([source.replace("2 *", "3 *")])
     assert code_hash([source, ""]) != code_hash([source.replace("f(", "g("), ""])
-    root = Path(neucb.__file__).parent
-    assert all((root / package).is_dir() for package in identity.PACKAGES)
-    assert all((root / name).is_file() for name in identity.MODULES)
     assert all(neucb.provenance.library_version(name) for name in identity.LIBRARIES)
+
+
+# Imported where runs are played or classes fitted, without any say in their numbers.
+WITHOUT_SAY = {
+    "disk.py": "writes files",
+    "errors.py": "words",
+    "plugins.py": "finds the user's code, which the batch names by its checksums",
+    "provenance.py": "versions, which the hash holds",
+    "seeds.py": "reads seeds, which the batch names",
+    "sources.py": "checksums of the user's code",
+    "statistics/intervals.py": "of summaries",
+    "summary.py": "JSON, and figures of the command line",
+    "sweeps/cost.py": "the order in which batches are played, and in what parts",
+    "sweeps/identity.py": "the hash itself",
+    "sweeps/spec.py": "values, which the batch names",
+    "sweeps/warned.py": "warnings",
+    "trace.py": "of runs that are kept round by round, which sweeps do not",
+    "trained.py": "agents from files, which sweeps do not play",
+}
+PLAYED = {"engines", "agents", "candidate.py", "foreseen.py", "hindsight.py", "loop.py", "stuck.py"}
+FITTED = {"sweeps/hindsight.py", "theory/fitting.py", "theory/hindsight.py"}
+
+
+def imported(starts: set[str], skipped: set[str]) -> set[str]:
+    """Return modules of neucb, those they import, and so on; `skipped` modules and packages are left out."""
+    root = Path(neucb.__file__).parent
+    found: set[str] = set()
+    waiting = set(starts)
+    while waiting:
+        name = waiting.pop()
+        part = name.split("/")[0]
+        if part in skipped or name in skipped or name in found:
+            continue
+        found.add(name)
+        tree = ast.parse((root / name).read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "neucb":
+                module = str(node.module).replace(".", "/").removeprefix("neucb").lstrip("/")
+                names = (module, *(f"{module}/{alias.name}" for alias in node.names))
+                waiting |= {f"{one}.py" for one in names if (root / f"{one}.py").is_file()}
+    return found
+
+
+def in_packages(names: set[str]) -> set[str]:
+    """Return names, one for all modules of agents, engines and environments."""
+    return {name.split("/")[0] if name.split("/")[0] in identity.PACKAGES else name for name in names}
+
+
+def test_the_hash_of_a_run_is_of_all_code_that_playing_imports() -> None:
+    """What is neither in the hash nor said to have no say must be put into one of them."""
+    found = in_packages(imported({"sweeps/play.py", "sweeps/data.py"}, FITTED))
+    named = {*identity.MODULES, *identity.PACKAGES}
+    assert found - named == set(WITHOUT_SAY)
+    assert named <= found
+
+
+def test_the_hash_of_a_fit_is_of_all_code_that_fitting_imports() -> None:
+    starts = {"sweeps/hindsight.py", "sweeps/play.py", "sweeps/data.py"}
+    found = in_packages(imported(starts, {*PLAYED, "sweeps/plan.py"}))
+    named = {*identity.FITTING, "environments"}
+    assert found - named <= set(WITHOUT_SAY)
+    assert named <= found
+
+
+def test_a_fit_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that stands for another class one day does not return its old fits."""
+    (batch,) = reporting_batches(parse_spec(SPEC), {})
+    fit = dataclasses.replace(batch, purpose="hindsight")
+    before = fit.name({})
+    recipe = dataclasses.replace(find_recipe("squarecb"), loss="kl")
+    monkeypatch.setitem(RECIPES, "squarecb", recipe)
+    assert fit.name({}) != before
 
 
 def test_a_changed_file_returns_no_old_row(tmp_path: Path) -> None:

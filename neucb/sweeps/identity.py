@@ -16,6 +16,7 @@ from neucb.summary import plain
 
 PACKAGES = ("agents", "engines", "environments")
 MODULES = (
+    "candidate.py",
     "foreseen.py",
     "hindsight.py",
     "log.py",
@@ -24,8 +25,21 @@ MODULES = (
     "spec.py",
     "streams.py",
     "stuck.py",
+    "sweeps/data.py",
+    "sweeps/plan.py",
+    "sweeps/play.py",
 )
-FITTING = ("streams.py", "theory/fitting.py", "theory/hindsight.py")
+FITTING = (
+    "log.py",
+    "runner.py",
+    "spec.py",
+    "streams.py",
+    "sweeps/data.py",
+    "sweeps/hindsight.py",
+    "sweeps/play.py",
+    "theory/fitting.py",
+    "theory/hindsight.py",
+)
 LIBRARIES = ("numpy", "numba", "torch")
 
 
@@ -39,8 +53,8 @@ def digest(content: Any) -> str:
 def code_version() -> str:
     """Return the hash of all code that computes numbers, and of the libraries it computes with.
 
-    Agents, engines, environments and the loop count; the command line, plots and tables do not, nor
-    do comments and docstrings.
+    Agents, engines, environments, the loop and what hands a batch to it count; the command line, plots
+    and tables do not, nor do comments and docstrings.
     """
     root = Path(neucb.__file__).parent
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
@@ -50,7 +64,10 @@ def code_version() -> str:
 
 @cache
 def fit_version() -> str:
-    """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with."""
+    """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with.
+
+    Of agents and engines there is none: nothing is played, and the class is named by the batch.
+    """
     root = Path(neucb.__file__).parent
     files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]
     texts = [path.read_text(encoding="utf-8") for path in files]

@@ -76,9 +76,12 @@ class Batch:
     def configuration(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return everything that decides the batch's rows, as JSON values; `data` is the fingerprint."""
         found = find_agent(self.agent)
-        own = {"plugin": found.origin} if isinstance(found, Plugin) else {}
-        code = fit_version() if self.purpose == "hindsight" else code_version()
-        return {**asdict(self), "data": data, "code": code, **own}
+        content = {**asdict(self), "data": data}
+        if isinstance(found, Plugin):
+            return {**content, "code": code_version(), "plugin": found.origin}
+        if self.purpose == "hindsight":
+            return {**content, "code": fit_version(), "class": [found.oracle, found.loss]}
+        return {**content, "code": code_version()}
 
     def name(self, data: Mapping[str, Any]) -> str:
         """Return the name of the batch's files."""
