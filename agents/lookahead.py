@@ -66,7 +66,7 @@ class Ahead:
         self._products = block.through(first)
         # [R, B, B], in c what b's step shows
         self._shown = torch.bmm(block.x.transpose(0, 1), steps.permute(1, 2, 0))
-        self._delta = first.new_empty(R, block.rounds, width)
+        self._delta = first.new_zeros(R, block.rounds, width)
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
         self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
 
@@ -80,17 +80,19 @@ class Ahead:
         products = self._products[:, :, place]
         if place == 0:
             return products
-        weight = self._played[:, :, :place] * self._shown[:, place : place + 1, :place]
-        return torch.baddbmm(products, weight, self._delta[:, :place])
+        n = max(place, 2)  # products over one step have other bits in a batch of one
+        weight = self._played[:, :, :n] * self._shown[:, place : place + 1, :n]
+        return torch.baddbmm(products, weight, self._delta[:, :n])
 
     def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
         """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
         left = self._settled
         if place == left:
             return stale
-        same = self._played[:, :, left:place].gather(1, arm.view(-1, 1, 1).expand(-1, 1, place - left))
-        weight = same * self._again[:, place : place + 1, left:place]
-        return torch.baddbmm(stale.unsqueeze(1), weight, self._delta[:, left:place]).squeeze(1)
+        stop = max(place, left + 2)  # as in `hidden`
+        same = self._played[:, :, left:stop].gather(1, arm.view(-1, 1, 1).expand(-1, 1, stop - left))
+        weight = same * self._again[:, place : place + 1, left:stop]
+        return torch.baddbmm(stale.unsqueeze(1), weight, self._delta[:, left:stop]).squeeze(1)
 
     def add(self, place: int, arm: Tensor, delta: Tensor, scale: Tensor) -> None:
         """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from neucb.agents.lookahead import Ahead, Block
 from neucb.agents.recipes import RECIPES
 from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
@@ -76,6 +77,40 @@ def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str) -> None:
     frame = together.frame()
     mine = frame[frame["seed"] == 17].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, alone.frame(), check_exact=True)
+
+
+@pytest.mark.parametrize("width", [100, 400])
+def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
+    width: int,
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        draws = np.random.default_rng(0)
+        K, B, R, d, mine = 4, 9, 32, 6, 17
+        x = torch.from_numpy(draws.standard_normal((B, R, d), np.float32))
+        scale = torch.from_numpy(draws.random((B, R, d), np.float32))
+        first = torch.from_numpy(draws.standard_normal((R, K, d, width), np.float32))
+        delta = torch.from_numpy(draws.standard_normal((B, R, width), np.float32))
+        stale = torch.from_numpy(draws.standard_normal((B, R, width), np.float32))
+        arm = torch.from_numpy(draws.integers(K, size=(B, R)))
+        given = []
+        for own in (slice(None), slice(mine, mine + 1)):
+            layer = first[own].clone().flatten(0, 1)
+            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous()), layer)
+            row = mine if own == slice(None) else 0
+            told = []
+            for b in range(B):
+                told += [ahead.hidden(b)[row], ahead.product(b, arm[b, own], stale[b, own])[row]]
+                ahead.add(b, arm[b, own], delta[b, own], torch.full((len(layer) // K,), 0.1))
+                if b % 4 == 1:
+                    ahead.settle()
+            ahead.settle()
+            given.append([*told, layer.view(-1, K, d, width)[row]])
+        for one, other in zip(*given, strict=True):
+            assert torch.equal(one, other)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
