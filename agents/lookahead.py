@@ -102,16 +102,22 @@ class Ahead:
         self._rounds = place + 1
 
     def settle(self) -> None:
-        """Bring the steps into `first`, one replica after the other, whose weights then stay in cache."""
-        new = slice(self._settled, self._rounds)
+        """Bring the steps into `first`: all that one arm's block takes in one product."""
+        left, right = self._settled, self._rounds
+        self._settled = right
         R, arms, _ = self._played.shape
-        layers = self._first.view(R, arms, *self._first.shape[1:])
-        x, delta = self._steps[new].transpose(0, 1).unsqueeze(3), self._delta[:, new].unsqueeze(2)
-        step = delta.new_empty(delta.shape[1], *layers.shape[2:])  # one for all: it stays in cache too
-        each = (values.unbind() for values in (layers, self._arm[:, new], x, delta))
-        for layer, arm, inputs, moves in zip(*each, strict=True):
-            layer.index_add_(0, arm, torch.mul(inputs, moves, out=step))
-        self._settled = self._rounds
+        owner = torch.arange(R, device=self._arm.device).unsqueeze(1)
+        block = (self._arm[:, left:right] + arms * owner).flatten()  # [R n], among those of all replicas
+        order = block.argsort(stable=True)
+        count = torch.bincount(block, minlength=R * arms)
+        taken = count.nonzero().flatten()
+        replica, round_ = order // (right - left), order % (right - left)
+        inputs = self._steps[left:right].flatten(0, 1).index_select(0, round_ * R + replica).t()
+        delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
+        sizes, layers = count[taken].tolist(), self._first.unbind()
+        parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
+        for i, x, moves in zip(taken.tolist(), *parts, strict=True):
+            layers[i].addmm_(x, moves)
 
     def multiply(self, factor: Tensor) -> None:
         """Multiply the layer by factors [R], but for `first` itself."""
