@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -14,7 +15,7 @@ from neucb.errors import InputError
 from neucb.plots import draw
 from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
-from neucb.runner import prepare
+from neucb.runner import Run, prepare
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.hindsight import FOLDER
@@ -23,6 +24,7 @@ from neucb.sweeps.reading import parse_spec
 from neucb.sweeps.sweep import sweep
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.hindsight import COLUMNS, SWEPT, class_loss
+from tests.test_cli import neucb as command
 
 SPEC = """
 [experiment]
@@ -120,6 +122,31 @@ def test_fits_are_kept_made_again_where_missing_and_the_same_by_processes(
     report, fits = play(folder, jobs=2)
     assert (report.played, fits.found, fits.played) == (0, FITS - 2, 2)
     assert neucb.load_results(folder).equals(before)
+
+
+def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Run) -> None:
+        raise InputError("nothing to fit")
+
+    monkeypatch.setattr("neucb.sweeps.hindsight.class_table", fail)
+    spec = SPEC.replace("label_noise = [0.0, 0.1]\n", "").replace(', "weakest-class"', "")
+    report = sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, 1), Data())
+    assert report.fits is not None
+    assert len(report.fits.failures) == FITS // 2
+    words = "4 fits in hindsight failed, their L_star_class is missing (class of kl on iris, seed 0: nothing"
+    with pytest.warns(UserWarning, match=re.escape(words)) as caught:
+        frame = neucb.load_results(tmp_path)
+    assert len(caught) == 1
+    assert frame["L_star_class"].isna().all()
+    lines: list[str] = []
+    read_results([tmp_path], lines.append)
+    assert [words in line for line in lines] == [True]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert command(monkeypatch, "results", str(tmp_path)) == 0
+    assert [words in line for line in capsys.readouterr().err.splitlines()] == [True]
 
 
 def test_a_spec_that_asks_no_more_loses_nothing(played: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
     from neucb.runner import Run
     from neucb.sweeps.plan import Batch
+    from neucb.sweeps.play import Failure
     from neucb.sweeps.spec import AgentGrid, Experiment
     from neucb.sweeps.store import Store
 
@@ -125,8 +126,8 @@ def class_schema() -> pa.Schema:
 
 def with_classes(
     frame: pd.DataFrame, store: Store, wanted: Sequence[Mapping[str, Any]]
-) -> tuple[pd.DataFrame, int]:
-    """Return the rows of a sweep with the columns of the fits, and how many fits are missing.
+) -> tuple[pd.DataFrame, int, list[Failure]]:
+    """Return the rows of a sweep with the columns of the fits, how many fits are missing, and which failed.
 
     Args:
         frame: the rows.
@@ -136,14 +137,16 @@ def with_classes(
     import pandas as pd
 
     if not wanted:
-        return frame, 0
+        return frame, 0, []
     names = dict.fromkeys(str(one["fit"]) for one in wanted)
-    there = {name: store.table([name]).to_pandas() for name in names if store.find(name) is not None}
+    records = [record for record in map(store.find, names) if record is not None]
+    failures = [failure for record in records for failure in record.failures]
+    there = {record.name: store.table([record.name]).to_pandas() for record in records}
     rows = [
         there[one["fit"]].assign(**{name: one[name] for name in RUN}) for one in wanted if one["fit"] in there
     ]
     if not rows:
-        return frame.assign(**dict.fromkeys(COLUMNS, float("nan"))), len(names)
+        return frame.assign(**dict.fromkeys(COLUMNS, float("nan"))), len(names), failures
     keys = [*RUN, "round"]
     merged = frame.merge(pd.concat(rows), how="left", on=keys, validate="many_to_one")
-    return merged, len(names) - len(there)
+    return merged, len(names) - len(there), failures

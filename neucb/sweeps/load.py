@@ -34,7 +34,8 @@ def load_results(path: str | Path) -> pd.DataFrame:
         InputError: there are no results of a sweep.
 
     Warns:
-        UserWarning: rows are missing; the message says how many batches and what to do.
+        UserWarning: rows are missing, the message says how many batches and what to do; or fits in
+            hindsight failed, it says how many and why the first.
     """
     from dataclasses import asdict
 
@@ -57,12 +58,19 @@ def load_results(path: str | Path) -> pd.DataFrame:
     expected = sum(record.rows for record in there)
     assert len(rows) == expected, f"{len(rows)} rows instead of {expected}"
     fits = Store(folder / FOLDER, class_schema)
-    frame, absent = with_classes(rows, fits, plan.get("hindsight", ()))
+    frame, absent, unfitted = with_classes(rows, fits, plan.get("hindsight", ()))
     if absent:
         lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
         warnings.warn(
             f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them", stacklevel=2
+        )
+    if unfitted:
+        first = unfitted[0]
+        warnings.warn(
+            f"{folder}: {len(unfitted)} fits in hindsight failed, their L_star_class is missing "
+            f"({first.agent} on {first.dataset}, seed {first.seed}: {first.reason})",
+            stacklevel=2,
         )
     parameters = [name for name, _ in hyper_parameters() if name in frame]
     frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])
