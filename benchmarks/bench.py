@@ -13,6 +13,7 @@ from neucb.benchmarks.measure import Tick, measure
 from neucb.benchmarks.memory import measure_memory
 from neucb.benchmarks.report import machine
 from neucb.benchmarks.shapes import Shape, rows_of
+from neucb.threads import one_thread
 
 SECONDS, REPETITIONS = 0.3, 3
 QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3
@@ -35,8 +36,6 @@ def run_bench(
         plan: is told the number of steps.
         tick: is told of every step.
     """
-    import torch
-
     started = time.perf_counter()
     described = machine()
     seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
@@ -44,9 +43,7 @@ def run_bench(
     groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
     groups += [] if quick else suites.scaling()
     plan(1 + (repetitions + 1) * sum(len(group.contenders) for group in groups))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on these sizes more are slower
-    try:
+    with one_thread():
         rows = []
         for group in groups:
             short = group.table in ("scaling", "replicas")
@@ -55,8 +52,6 @@ def run_bench(
         memory = measure_memory(first)
         tick("peers")
         peers = measure_peers(first, 2_000 if quick else 10_000)
-    finally:
-        torch.set_num_threads(threads)
     return {
         "machine": described,
         "sources": {name: encoded.table.source for name, encoded in data.items()},

@@ -15,6 +15,7 @@ from neucb.log import RunLog
 from neucb.spec import Spec
 from neucb.streams import stream
 from neucb.stuck import Watch, learns_at_once, stuck
+from neucb.threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -54,19 +55,15 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
 
     from neucb.foreseen import Foreseen, foreseeable
 
-    spec = log.spec
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on these sizes more are slower, and their sums depend on R
     try:
-        with torch.no_grad():
+        with one_thread(), torch.no_grad():
             if foreseeable(agent, env):
                 Foreseen(agent, cast("ClassificationVectorEnv", env), log).play(progress)
             else:
                 _rounds(agent, env, log, progress)
     finally:
-        torch.set_num_threads(threads)
         log.close()
-    assert log.round == spec.horizon
+    assert log.round == log.spec.horizon
 
 
 def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None) -> None:

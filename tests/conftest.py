@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
+from neucb.threads import one_thread
 from tests.openml_server import FakeOpenML, serve
 
 
@@ -22,10 +22,8 @@ def _interruptible() -> None:
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """One torch thread, as the loop uses: with more, sums depend on the number of replicas."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from neucb.runner import prepare
 from neucb.spec import Spec
 from neucb.stuck import long_runs
 from neucb.summary import confidence_interval, plain, summary
+from neucb.threads import one_thread
 
 
 def toy(rows: int = 1500) -> Table:
@@ -362,6 +363,12 @@ def test_more_rounds_than_rows_are_the_rows_there_are() -> None:
 def test_torch_threads_are_given_back() -> None:
     torch.set_num_threads(2)
     play(RECIPES["uniform"].build(), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
+    assert torch.get_num_threads() == 2
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(ZeroDivisionError), one_thread():
+        raise ZeroDivisionError
     assert torch.get_num_threads() == 2
 
 

@@ -28,6 +28,7 @@ MODULES = (
     "sweeps/data.py",
     "sweeps/plan.py",
     "sweeps/play.py",
+    "threads.py",
 )
 FITTING = (
     "log.py",
@@ -39,6 +40,7 @@ FITTING = (
     "sweeps/play.py",
     "theory/fitting.py",
     "theory/hindsight.py",
+    "threads.py",
 )
 LIBRARIES = ("numpy", "numba", "torch")
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.threads import one_thread
+
 if TYPE_CHECKING:
     import torch
 
@@ -92,6 +94,7 @@ class Model:
         return f
 
 
+@one_thread()
 def train(
     model: Model,
     loss: LossName,
@@ -101,24 +104,6 @@ def train(
     generator: torch.Generator,
 ) -> Fit:
     """Train until the held-out loss has not fallen for `patience` passes; go back to the best pass."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the sums of several depend on their number
-    try:
-        return _train(model, loss, data, parts, training, generator)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _train(
-    model: Model,
-    loss: LossName,
-    data: Data,
-    parts: tuple[torch.Tensor, torch.Tensor],
-    training: Training,
-    generator: torch.Generator,
-) -> Fit:
     import torch
 
     optimiser = torch.optim.Adam(model.parameters, lr=training.rate)
