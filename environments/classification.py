@@ -58,7 +58,7 @@ class Script:
         rows: [T] row of the table; for whoever plays to fill where the order reacts to the arms.
         label: [T] clean label, after drift; likewise.
         seen: [T] label after noise; likewise.
-        part: [T] the part of the run between two drifts.
+        part: [T] the part of the run between two drifts; this and the rest for orders that react only.
         relabel: [parts, K] the labels after drift.
         shift: [T] by how much noise moves a label, modulo K.
     """
@@ -200,19 +200,21 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Return what the replica of this seed meets in every round."""
         arms = self.table.arms
         order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
-        part = np.zeros(self.horizon, dtype=np.int64)
-        if self.drift:
-            part = np.searchsorted(self.drift, np.arange(self.horizon), side="right")
-        relabel = self._permutations(seed)
-        shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
         if isinstance(order, Fixed):
             label = self.encoded.labels.take(order.rows)
             if self.drift:
-                label = relabel[part, label]
-            seen = (label + shift) % arms if self.feedback.noise else label
-            return Script(order, order.rows, label, seen, part, relabel, shift)
+                label = self._permutations(seed)[self._parts(), label]
+            seen = label
+            if self.feedback.noise:
+                seen = (label + self.feedback.shifts(self.horizon, stream(seed, "noise"))) % arms
+            return Script(order, order.rows, label, seen, *np.zeros((3, 0), np.int64))
+        shift = self.feedback.shifts(self.horizon, stream(seed, "noise"))
         rows, label, seen = np.zeros((3, self.horizon), dtype=np.int64)
-        return Script(order, rows, label, seen, part, relabel, shift)
+        return Script(order, rows, label, seen, self._parts(), self._permutations(seed), shift)
+
+    def _parts(self) -> NDArray[np.int64]:
+        """Return the part of the run between two drifts that each round is in [T]."""
+        return np.searchsorted(self.drift, np.arange(self.horizon), side="right")
 
     def _show(self) -> None:
         """Let every order say which row this round shows."""

@@ -127,6 +127,7 @@ def make_order(name: str, labels: Rows, arms: int, horizon: int, seed: int) -> O
         return WeakestClass(rng.permutation(rows), labels, rng.random(horizon), arms)
     passes = -(-horizon // rows)
     if name == "shuffled":
-        return Fixed(np.concatenate([rng.permutation(rows) for _ in range(passes)])[:horizon])
+        drawn = [rng.permutation(rows) for _ in range(passes)]
+        return Fixed((drawn[0] if passes == 1 else np.concatenate(drawn))[:horizon])
     once = np.arange(rows) if name == "stored" else np.argsort(labels, kind="stable")
     return Fixed(np.tile(once, passes)[:horizon])

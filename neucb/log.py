@@ -226,13 +226,14 @@ def _all_sums(
     added: Mapping[str, NDArray[np.float64]],
     ends: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Return `_sums` of all figures, one array on top of one total being summed once."""
+    """Return `_sums` of all figures, one array on top of one total being summed once, zeros not at all."""
     known: dict[tuple[int, bytes], Any] = {}
     rows = {}
     for name, total in totals.items():
         key = (id(added[name]), total.tobytes())
         if key not in known:
-            known[key] = _sums(total, added[name], ends)
+            some = added[name].any()
+            known[key] = _sums(total, added[name], ends) if some else np.repeat(total[:, None], len(ends), 1)
         rows[name] = known[key]
     return rows
 
@@ -260,13 +261,15 @@ def oracle_figures(
         return dict.fromkeys(ORACLE_SUMS, np.full(loss.shape, np.nan))
     squared, log = regression_losses(predicted, loss)
     raised = np.maximum(predicted, CLIP)
-    error = np.square(predicted - h)
+    error = squared
+    if h is not loss or predicted.min() < 0.0 or predicted.max() > 1.0:
+        error = np.square(predicted - h)
     regret = error if h is loss else np.square(predicted - loss) - np.square(h - loss)
     return {
         "regression_loss": squared,
         "regression_log_loss": log,
         "squared_regression_regret": regret,
-        "log_regression_regret": log - regression_losses(h, loss)[1],
+        "log_regression_regret": log - _log_loss(h, loss),
         "squared_error": error,
         "triangular_error": np.square(raised - h) / (raised + h),
     }
@@ -276,11 +279,15 @@ def regression_losses(
     predicted: NDArray[np.float64], loss: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return squared loss and KL(y || yhat) of predictions against losses in [0, 1], elementwise."""
-    squared = np.square(np.clip(predicted, 0.0, 1.0) - loss)
+    return np.square(np.clip(predicted, 0.0, 1.0) - loss), _log_loss(predicted, loss)
+
+
+def _log_loss(predicted: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
     yhat = np.clip(predicted, CLIP, 1.0 - CLIP)
-    entropy = np.zeros_like(loss)
+    entropy: NDArray[np.float64] | float = 0.0
     inner = (loss > 0.0) & (loss < 1.0)
     if inner.any():
         y = loss[inner]
+        entropy = np.zeros_like(loss)
         entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
-    return squared, entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)
+    return entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)

@@ -215,13 +215,13 @@ def frame_of(name: str, table: Table, seeds: Any, **arguments: Any) -> pd.DataFr
     return frame
 
 
-@pytest.mark.parametrize("name", ["kl", "kl-perturbed", "squarecb"])
-def test_a_replica_does_not_notice_its_neighbours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("recipe", ["kl", "kl-perturbed", "squarecb"])
+def test_a_replica_does_not_notice_its_neighbours(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone and among others, on one thread and two, in short chunks and long: the same bits."""
-    together = frame_of(name, one_hot(), "3,4,5,6")
-    monkeypatch.setattr("neucb.engines.compiled.FIRST_ROUNDS", 32)
-    monkeypatch.setattr("neucb.engines.compiled.MOST_ROUNDS", 32)
-    alone = frame_of(name, one_hot(), [5])
+    together = frame_of(recipe, one_hot(), "3,4,5,6")
+    for name, value in (("FIRST_ROUNDS", 32), ("MOST_ROUNDS", 32), ("SECONDS", 0.0)):
+        monkeypatch.setattr(f"neucb.engines.compiled.{name}", value)
+    alone = frame_of(recipe, one_hot(), [5])
     mine = together[together["seed"] == 5].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, alone, check_exact=True)
 
@@ -306,6 +306,7 @@ def test_contexts_that_are_not_finite_are_refused() -> None:
 
 def test_what_was_played_stays_when_a_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neucb.engines.compiled.FIRST_ROUNDS", 64)
+    monkeypatch.setattr("neucb.engines.compiled.SECONDS", 0.0)
     job = prepare("kl", toy(), 1000, 2, engine="compiled")
     heard = []
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from neucb.log import RunLog
     from neucb.loop import Progress
 
-FIRST_ROUNDS = 8 * BLOCK  # of all replicas before the log and the progress hear of them
-SECONDS = 0.1  # that they should wait from then on
+FIRST_ROUNDS = 8 * BLOCK  # of all replicas, which tell how many a second there are
+SECONDS = 0.1  # until the log and the progress hear of rounds played
 MOST_ROUNDS = 512 * BLOCK
 SAY_AFTER = 1.0  # seconds of compiling
 
@@ -101,24 +101,26 @@ class Compiled:
         """Play; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
         replicas = list(over(self._make, range(self.log.spec.replicas)))
-        start, rounds = 0, FIRST_ROUNDS
+        counted, start, rounds = 0, 0, FIRST_ROUNDS
+        began = time.perf_counter()
         while start < horizon:
-            began = time.perf_counter()
-            stop = min(start + rounds, horizon)
-            ends = list(over(lambda one, a=start, b=stop: one.play(a, b), replicas))
-            dead = self._first_stuck(replicas, start, min(ends))
-            self._count(replicas, start, min(ends) if dead is None else dead[0] + 1)
+            first, start = start, min(start + rounds, horizon)
+            ends = list(over(lambda one, a=first, b=start: one.play(a, b), replicas))
+            seconds = time.perf_counter() - began
+            blocks = int(SECONDS * (start - counted) / seconds) // BLOCK
+            rounds = min(max(blocks * BLOCK, BLOCK), MOST_ROUNDS)
+            if min(ends) == start < horizon and seconds < SECONDS / 2:
+                continue
+            dead = self._first_stuck(replicas, counted, min(ends))
+            self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1)
             if dead is not None:
                 t, r = dead
                 raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
-            if min(ends) < stop:
+            if min(ends) < start:
                 raise self._failure(replicas, ends)
             if progress is not None:
-                progress(stop)
-            speed = (stop - start) / (time.perf_counter() - began)
-            blocks = int(SECONDS * speed) // BLOCK
-            rounds = min(max(blocks * BLOCK, BLOCK), MOST_ROUNDS)
-            start = stop
+                progress(start)
+            counted, began = start, time.perf_counter()
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
         """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""

@@ -19,8 +19,9 @@ def filled_up(network: types.Network, arms: int) -> types.Network:
     idle = -width % LANES
 
     def wider(weights: NDArray[Any]) -> NDArray[Any]:
-        blocks = weights.reshape(len(weights), arms, width)
-        return np.pad(blocks, ((0, 0), (0, 0), (0, idle))).reshape(len(weights), -1)
+        filled = np.zeros((len(weights), arms, width + idle), weights.dtype)
+        filled[:, :, :width] = weights.reshape(len(weights), arms, width)
+        return filled.reshape(len(weights), -1)
 
     start_head = np.pad(network.start_head, (0, idle)) if len(network.start) else network.start_head
     return network._replace(
