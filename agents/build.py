@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.agent import Agent, CountingOracle, ExplorationRule, Oracle, Reduction
-from neucb.agents.deep import make_deep
 from neucb.agents.ensemble import Ensemble
 from neucb.agents.epochs import Epochs
 from neucb.agents.exp4 import Exp4
@@ -17,7 +16,6 @@ from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.last_layer import LastLayer
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
-from neucb.agents.module_norm import ModuleNorm
 from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
 from neucb.agents.recipes import EXPERTS, RECIPES
@@ -72,14 +70,6 @@ def _repeated(settings: Settings, members: int) -> Settings:
 
 def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
     """Return the recipe's oracle with what stands round it."""
-    if recipe.wrapper == "gradient-norm" and settings["depth"] > 1:
-        divisor = settings["width"] if settings["gradient"] == "paper" else 1.0
-        return ModuleNorm(
-            make_deep(_loss(recipe), settings, perturbed=False),
-            regularization=settings["regularization"],
-            divisor=divisor,
-            matrix=settings["matrix"],
-        )
     if recipe.wrapper == "gradient-norm":
         network = make_network(recipe, settings)
         options = {parameter.name: settings[parameter.name] for parameter in GRADIENT}
@@ -100,8 +90,6 @@ def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
         options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
         linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
         return _mapped(linear, settings)
-    if settings["depth"] > 1:
-        return make_deep(_loss(recipe), settings, perturbed=recipe.perturbed)
     return make_network(recipe, settings)
 
 
@@ -117,7 +105,7 @@ def _mapped(oracle: CountingOracle, settings: Settings) -> CountingOracle:
 
 def make_network(recipe: Recipe, settings: Settings) -> Neural:
     """Return the recipe's neural oracle."""
-    options = {parameter.name: settings[parameter.name] for parameter in NEURAL if parameter.name != "depth"}
+    options = {parameter.name: settings[parameter.name] for parameter in NEURAL}
     return Neural(_loss(recipe), _weights(recipe, settings), **options)
 
 

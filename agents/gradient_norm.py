@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.initial import INITIALISATIONS
+from neucb.agents.initial import output_factor
+from neucb.agents.layers import by_head, slopes, split
 from neucb.agents.passes import Inputs
 from neucb.agents.prediction import Prediction
 from neucb.agents.weights import hidden_layer
@@ -28,7 +29,8 @@ class GradientNorm:
 
     g_a is the gradient of f_a with respect to all parameters, that of the played arm at the theta
     that chose it. Its first layer is the rank-one delta_a x', so that with a diagonal U no gradient
-    is built: std_a^2 / lambda = (delta_a^2)' (1 / U1_a) (x^2) + (1 / U2)' relu(h_a)^2.
+    is built: std_a^2 / lambda = (delta_a^2)' (1 / U1_a) (x^2) + (1 / U2)' relu(h_a)^2. Further layers
+    add terms like the first.
 
     NeuralUCB: Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Algorithm 1; NeuralTS: Zhang, Zhou, Li, Gu,
     ICLR 2021 (arXiv 2010.00827), Algorithm 1. There g is divided by sqrt(m), in their published code
@@ -66,13 +68,14 @@ class GradientNorm:
             raise InputError("regularization must be > 0")
         self.oracle.reset(spec)
         m = self.oracle.width
-        factor = INITIALISATIONS[self.oracle.init](m)[2]
+        depth = self.oracle.depth
+        factor = output_factor(m, self.oracle.init, depth)
         self._square = (factor**2 / m) if self.gradient == "paper" else factor**2
         self._matrix: _Diagonal | _Full
         if self.matrix == "full":
-            self._matrix = _Full(spec, m, penalty)
+            self._matrix = _Full(spec, m, depth, penalty)
         else:
-            self._matrix = _Diagonal(spec, m, penalty.to(getattr(torch, spec.dtype)))
+            self._matrix = _Diagonal(spec, m, depth, penalty.to(getattr(torch, spec.dtype)))
         self._penalty = penalty.unsqueeze(1)
 
     def predict(self, context: Tensor) -> Prediction:
@@ -93,11 +96,6 @@ class GradientNorm:
         self.oracle.update(context, action, loss)
 
 
-def _deltas(forward: Forward) -> Tensor:
-    """Return delta_a = w2 * relu'(h_a) [R, K, m]."""
-    return forward.head.unsqueeze(1) * (forward.hidden > 0)
-
-
 def _played(forward: Forward, action: Tensor) -> Tensor:
     """Return the contexts [R, d] of the played arms, without the step sizes that `Gradient.x` has."""
     x = forward.inputs.x
@@ -105,19 +103,23 @@ def _played(forward: Forward, action: Tensor) -> Tensor:
 
 
 class _Diagonal:
-    """U and 1 / U, in the layout of the weights: first layer [R B, d, m], head [R, m]."""
+    """U and 1 / U, in the layout of the weights: first layer [R B, d, m], head [R, q]."""
 
-    def __init__(self, spec: Spec, width: int, penalty: Tensor) -> None:
+    def __init__(self, spec: Spec, width: int, depth: int, penalty: Tensor) -> None:
         R, B, d = spec.replicas, spec.blocks, spec.features + 1
         self._first = penalty.view(R, 1, 1, 1).repeat(1, B, d, width).view(R * B, d, width)
-        self._head = penalty.view(R, 1).repeat(1, width)
+        self._head = penalty.view(R, 1).repeat(1, (depth - 1) * width**2 + width)
         self._inverse = 1.0 / self._first
 
     def norm(self, forward: Forward, square: float) -> Tensor:
         """Return g' U^-1 g [R, K]."""
-        first = hidden_layer(Inputs(forward.inputs.x.square()), self._inverse) * _deltas(forward).square()
-        head = forward.hidden.relu().square() / self._head.unsqueeze(1)
-        return square * (first + head).sum(2)
+        active = forward.active()
+        found = slopes(active, forward.head)
+        layers, last = split(self._head, active[0].shape[2])
+        total = hidden_layer(Inputs(forward.inputs.x.square()), self._inverse) * found[0].square()
+        for below, slope, layer in zip(active[:-1], found[1:], layers, strict=True):
+            total += torch.bmm(below.square(), layer.reciprocal()) * slope.square()
+        return square * (total + active[-1].square() / last.unsqueeze(1)).sum(2)
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
         """Add g^2 of the played arms [R]."""
@@ -126,7 +128,7 @@ class _Diagonal:
         grown = self._first[g.block] + square * x.square().unsqueeze(2) * g.delta.square().unsqueeze(1)
         self._first[g.block] = grown
         self._inverse[g.block] = 1.0 / grown
-        self._head = self._head + square * g.activation.square()
+        self._head = self._head + square * g.head.square()
 
 
 class FullMatrix:
@@ -161,10 +163,11 @@ class FullMatrix:
 
 
 class _Full:
-    """`FullMatrix` of a network with two layers."""
+    """`FullMatrix` of a network in the layout of the weights."""
 
-    def __init__(self, spec: Spec, width: int, penalty: Tensor) -> None:
-        self._matrix = FullMatrix((spec.blocks * (spec.features + 1) + 1) * width, penalty)
+    def __init__(self, spec: Spec, width: int, depth: int, penalty: Tensor) -> None:
+        size = (spec.blocks * (spec.features + 1) + (depth - 1) * width + 1) * width
+        self._matrix = FullMatrix(size, penalty)
 
     def norm(self, forward: Forward, square: float) -> Tensor:
         """Return g' U^-1 g [R, K]."""
@@ -179,12 +182,14 @@ class _Full:
         """Return the gradients of all arms [R, K, p], in the order of the weights."""
         R, K, _ = forward.hidden.shape
         x = forward.inputs.x
+        active = forward.active()
+        found = slopes(active, forward.head)
         shared = x.dim() == 2
         x = x.unsqueeze(1) if shared else x
-        outer = x.unsqueeze(3) * _deltas(forward).unsqueeze(2)  # [R, K, d, m]
+        outer = x.unsqueeze(3) * found[0].unsqueeze(2)  # [R, K, d, m]
         if shared:
             blocks = outer.new_zeros(R, K, *outer.shape[1:])
             arms = torch.arange(K, device=outer.device)
             blocks[:, arms, arms] = outer
             outer = blocks
-        return torch.cat([outer.reshape(R, K, -1), forward.hidden.relu()], 2).double()
+        return torch.cat([outer.reshape(R, K, -1), by_head(active, found)], 2).double()

@@ -20,7 +20,8 @@ from neucb.streams import stream
 Initialisation = Literal["he", "ntk", "paper"]
 Bootstrap = Literal["poisson", "bernoulli"]
 
-# Standard deviations of W1 and w2 and the output factor, as functions of the width m.
+# Standard deviations of W1 and w2 and the output factor, as functions of the width m. Further layers are
+# drawn as W1 is, and each brings the factor once more.
 INITIALISATIONS = {
     "he": lambda m: (math.sqrt(2.0 / m), math.sqrt(1.0 / m), 1.0),
     "ntk": lambda m: (1.0, 1.0, math.sqrt(2.0 / m)),
@@ -36,12 +37,22 @@ MOST_COLUMNS = 5000  # of quadratic features
 
 
 def draw_network(
-    seed: int, blocks: int, inputs: int, width: int, init: Initialisation
+    seed: int, blocks: int, inputs: int, width: int, init: Initialisation, depth: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw W1 [blocks, m, inputs] and w2 [m] of one replica from its stream "init"."""
-    sd_first, sd_head, _ = INITIALISATIONS[init](width)
+    """Draw W1 [blocks, m, inputs] and the head [q] of one replica from its stream "init".
+
+    The head is w2 [m], after depth - 1 further layers [m, m], see layers.py.
+    """
+    sd_first, sd_last, _ = INITIALISATIONS[init](width)
     normal = stream(seed, "init").standard_normal
-    return sd_first * normal((blocks, width, inputs)), sd_head * normal(width)
+    first = sd_first * normal((blocks, width, inputs))
+    further = sd_first * normal((depth - 1) * width**2)
+    return first, np.concatenate([further, sd_last * normal(width)])
+
+
+def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
+    """Return the factor of f: relu(c h) = c relu(h), so that those of all layers are one."""
+    return INITIALISATIONS[init](width)[2] ** depth
 
 
 def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ CHUNK = 512  # past samples that go through the network together
 
 
 class LastLayer:
-    """yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a = relu(W1 z_a), mu = A^-1 sum phi y.
+    """yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, mu = A^-1 sum phi y.
 
     A = lambda I + sum phi phi' over all arms played: the arms share one head, as they do in the
     network, so that draws are joint. The network is trained beside it with its own head. Its features
@@ -64,7 +64,7 @@ class LastLayer:
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses and their standard deviations [R, K]."""
-        phi = self.oracle.forward(context).hidden.relu().double()  # [R, K, m]
+        phi = self.oracle.forward(context).features().double()  # [R, K, m]
         mu = torch.bmm(self._sum.unsqueeze(1), self._covariance)  # [R, 1, m]
         mean = (phi * mu).sum(2)
         symmetric = 0.5 * (self._covariance + self._covariance.transpose(1, 2))
@@ -78,7 +78,7 @@ class LastLayer:
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Add the played arms' samples, let the network learn, refresh where it is time."""
         forward = self.oracle.last(context)
-        phi = forward.hidden.relu()[forward.at(action)].double()  # [R, m]
+        phi = forward.features()[forward.at(action)].double()  # [R, m]
         along = torch.bmm(phi.unsqueeze(1), self._covariance).squeeze(1)
         shrink = 1.0 / (1.0 + (along * phi).sum(1))
         self._covariance -= shrink.view(-1, 1, 1) * along.unsqueeze(2) * along.unsqueeze(1)
@@ -102,7 +102,7 @@ class LastLayer:
             for start in range(0, len(self._past), CHUNK):
                 part = self._past[start : start + CHUNK]
                 x, block, y = (torch.stack([one[i][r] for one in part]) for i in range(3))
-                phi = weights.features(Inputs(x, block=block)).double()  # [n, m]
+                phi = weights.features(r, Inputs(x, block=block)).double()  # [n, m]
                 precision = precision + phi.T @ phi
                 total = total + phi.T @ y
             self._covariance[r] = torch.linalg.inv(precision)

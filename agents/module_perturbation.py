@@ -24,8 +24,8 @@ class ModulePerturbation:
     """f~_s = f + c <u, eps_s>, u = theta - theta_0 over all parameters, c = c_p width^(-1/4).
 
     With finitely many signs the gradient is mean_s r_s grad f + c mean_s r_s eps_s, r_s = link(f~_s) - y;
-    in closed form (yhat - y) grad f + kappa c^2 u. Nothing is kept in factors, as it is for two layers: every
-    step touches all parameters. Memory 4 p bytes a replica, and 4 S p with signs.
+    in closed form (yhat - y) grad f + kappa c^2 u. Nothing is kept in factors, as it is for the
+    recipes' networks: every step touches all parameters. Memory 4 p bytes a replica, and 4 S p with signs.
 
     Args:
         c_p: perturbation constant >= 0; one number or one per replica.

@@ -1,4 +1,4 @@
-"""Neural oracle: a two-layer ReLU network on the disjoint encoding, one gradient step a round."""
+"""Neural oracle: a ReLU network on the disjoint encoding, one gradient step a round."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ if TYPE_CHECKING:
 class Neural:
     """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arms by gradient steps.
 
-    Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a).
+    Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a). With L hidden layers
+    f(x, a) = w . relu(W_L ... relu(W_2 relu(W1 (e_a (x) x)))): every arm has a first layer of its own, and
+    all share the further ones, m x m, and the last.
 
-    Both layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
+    All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
     theta_0, eta_t = lr / t^lr_power. With replay = 1 there is one step a round, on the newest sample,
-    and no history. Memory 4 p bytes a replica with p = B m (d + 1) + m and B = `spec.blocks`.
+    and no history. Memory 4 p bytes a replica with p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
     (arXiv 2312.07145), as we read the paper.
 
@@ -58,13 +60,15 @@ class Neural:
         loss: `Squared()` or `KL()`.
         weights: how theta is stored: `PlainWeights()` or one of the perturbed kinds.
         width: m, hidden units.
+        depth: L >= 1, hidden layers.
         lr: step size > 0; one number or one per replica.
         lr_power: rho >= 0 of the step schedule; one number or one per replica.
         radius: of the ball round theta_0, > 0, infinity for no projection.
         intercept: the constant input beside the context, 0 for none; one number or one per replica.
             Contexts have norm 1, and a constant as large as that slows the other directions down.
         init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
-            sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m).
+            sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m). Further layers are
+            drawn as W1 is, and each brings the output factor once more.
         normalize: exponent >= 0 of D_t; one number or one per replica.
         replay: k >= 1, steps a round.
         batch: b >= 1, samples of each step but the newest's.
@@ -77,6 +81,7 @@ class Neural:
         weights: Weights,
         *,
         width: int = 100,
+        depth: int = 1,
         lr: Number = 0.1,
         lr_power: Number = 0.0,
         radius: Number = math.inf,
@@ -90,6 +95,7 @@ class Neural:
         self.loss = loss
         self.weights = weights
         self.width = width
+        self.depth = depth
         self.lr = lr
         self.lr_power = lr_power
         self.radius = radius
@@ -106,8 +112,8 @@ class Neural:
         Raises:
             InputError: a hyper-parameter is out of its range.
         """
-        if self.width < 1 or self.replay < 1 or self.batch < 1:
-            raise InputError("width, replay and batch must be at least 1")
+        if min(self.width, self.depth, self.replay, self.batch) < 1:
+            raise InputError("width, depth, replay and batch must be at least 1")
         if (self.batch > 1 or self.schedule == "neural-ts") and not self.weights.takes_batches:
             raise InputError("batches are for networks without sign vectors; take perturbations=inf")
         rate = per_replica(self.lr, spec.replicas, device=spec.device)
@@ -130,7 +136,7 @@ class Neural:
         kept = count > 0 or self.schedule != "online"
         self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
         self._block: Block | None = None
-        initial = Initial.draw(spec, self.width, self.init, spec.features + 1)
+        initial = Initial.draw(spec, self.width, self.init, spec.features + 1, self.depth)
         self.weights.reset(initial, rate, self.loss)
 
     def look_ahead(self, contexts: Tensor) -> None:

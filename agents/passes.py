@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from neucb.agents.layers import by_head, slopes
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -43,9 +45,10 @@ class Forward:
 
     Attributes:
         inputs: what went in.
-        hidden: [R, K, m] pre-activations of the hidden layer, [R, 1, m] for one arm.
-        head: [R, m] the second layer, w2.
+        hidden: [R, K, m] pre-activations of the first hidden layer, [R, 1, m] for one arm.
+        head: [R, q] what is above it, see layers.py; of one hidden layer w2 [R, m].
         output: [R, K] or [R, 1] the network's outputs f.
+        further: what each further hidden layer gives, in the shape of `hidden`.
         moved: what a perturbed kind of weights needs of its pass again in its step.
     """
 
@@ -53,7 +56,16 @@ class Forward:
     hidden: Tensor
     head: Tensor
     output: Tensor
+    further: tuple[Tensor, ...]
     moved: Tensor | None = None
+
+    def active(self) -> list[Tensor]:
+        """Return what each hidden layer gives, [R, K, m]."""
+        return [self.hidden.relu(), *self.further]
+
+    def features(self) -> Tensor:
+        """Return what the last hidden layer gives, [R, K, m]."""
+        return self.further[-1] if self.further else self.hidden.relu()
 
     def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
@@ -78,8 +90,9 @@ class Forward:
         if x is None:
             x = pick(inputs.x, row) if per_arm else inputs.x
             x = x if inputs.scale is None else x * inputs.scale
-        activation = pick(self.hidden, row).relu_()  # [R, m], a copy
-        return Gradient(block, x, self.head * activation.sign(), activation)
+        active = [pick(self.hidden, row).relu_(), *(pick(one, row) for one in self.further)]  # copies
+        found = [one.squeeze(1) for one in slopes([one.unsqueeze(1) for one in active], self.head)]
+        return Gradient(block, x, found[0], by_head(active, found))
 
 
 def pick(values: Tensor, row: Tensor) -> Tensor:
@@ -89,7 +102,7 @@ def pick(values: Tensor, row: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Gradient:
-    """The gradient of one output f_a: delta x' on one block of W1, `activation` on w2.
+    """The gradient of one output f_a: delta x' on one block of W1, `head` on what is above.
 
     The output factor is not in it. It is of rank one on the first layer and nought on the other
     blocks, and never built in full. Where the step sizes of the inputs differ, they are in it.
@@ -97,14 +110,14 @@ class Gradient:
     Attributes:
         block: [R] which block of W1, among those of all replicas.
         x: [R, d] contexts of the arms a, the intercept included, times `Inputs.scale`.
-        delta: [R, m], w2 * relu'(h_a).
-        activation: [R, m], relu(h_a).
+        delta: [R, m], by the pre-activations h_a of the first hidden layer; of one w2 * relu'(h_a).
+        head: [R, q]; of one hidden layer relu(h_a).
     """
 
     block: Tensor
     x: Tensor
     delta: Tensor
-    activation: Tensor
+    head: Tensor
 
     def product(self, first: Tensor) -> Tensor:
         """Return x' B [R, m] with the blocks B [d, m] that were played of `first` [R B, d, m]."""
@@ -113,4 +126,4 @@ class Gradient:
     def squared_norm(self) -> Tensor:
         """Return the squared norm [R]."""
         first = self.delta.square().sum(1) * self.x.square().sum(1)
-        return first + self.activation.square().sum(1)
+        return first + self.head.square().sum(1)

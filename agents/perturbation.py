@@ -15,9 +15,10 @@ import torch
 from neucb.agents.constants import FOLD_BELOW
 from neucb.agents.hyper import Number, each
 from neucb.agents.initial import check_expected, offset_scale
+from neucb.agents.layers import outputs
 from neucb.agents.passes import Forward, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
-from neucb.agents.weights import Initial, PlainWeights, hidden_layer, outputs
+from neucb.agents.weights import Initial, PlainWeights, hidden_layer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +58,7 @@ class ExpectedPerturbation(PlainWeights):
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
-        self._first = torch.zeros_like(initial.first)  # G, and below: its part on w2
+        self._first = torch.zeros_like(initial.first)  # G, and below: its part on the head
         self._head = torch.zeros_like(initial.head)
         self._scale = torch.ones_like(self._c)
         self._square = torch.zeros_like(c)  # |u|^2 [R], float64
@@ -83,7 +84,7 @@ class ExpectedPerturbation(PlainWeights):
         moved = self._scale.view(-1, 1, 1) * self._pass(inputs)
         hidden = start + moved
         head = initial.head + self._scale.unsqueeze(1) * self._head
-        return Forward(inputs, hidden, head, outputs(hidden, head, initial.factor), moved)
+        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, initial.factor), moved)
 
     def _tau(self) -> Tensor:
         return self._c * self._square.sqrt().to(self._c.dtype)
@@ -110,14 +111,14 @@ class ExpectedPerturbation(PlainWeights):
                 product = self._ahead.product(place, action, product)
             moved = self._scale.unsqueeze(1) * product
         u_head = self._scale.unsqueeze(1) * self._head
-        inner = (gradient.delta * moved).sum(1) + (u_head * gradient.activation).sum(1)
+        inner = (gradient.delta * moved).sum(1) + (u_head * gradient.head).sum(1)
         grown = keep.square() * self._square + 2.0 * keep * move * inner
         self._square = (grown + move.square() * gradient.squared_norm()).clamp_min(0.0)
 
         self._scale = keep * self._scale
         self._fold()
         self._add(place, action, gradient, move / self._scale)
-        self._head = torch.addcmul(self._head, gradient.activation, (move / self._scale).unsqueeze(1))
+        self._head = torch.addcmul(self._head, gradient.head, (move / self._scale).unsqueeze(1))
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""

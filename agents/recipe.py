@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neucb.agents import settings
 from neucb.agents.parameters import Parameter, Value, resolve
-from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from neucb.agents.agent import Agent
@@ -99,24 +98,9 @@ class Recipe:
         """Return all hyper-parameters: those given, checked, and defaults.
 
         Raises:
-            InputError: an unknown name or a bad value, or a depth that the parts do not allow.
+            InputError: an unknown name or a bad value.
         """
-        chosen = resolve(self.parameters, given, self.name)
-        return chosen if chosen.get("depth", 1) == 1 else self._deep(chosen, given)
-
-    def _deep(self, chosen: dict[str, Value], given: Mapping[str, Any]) -> dict[str, Value]:
-        """Return the settings of a deeper network; what means nothing to it is as no recipe has it."""
-        depth = f"depth={chosen['depth']}"
-        if self.wrapper == "last-layer":
-            raise InputError(
-                f"{self.name} is made for one hidden layer and takes no {depth}; "
-                "kl-perturbed, neural-ucb and neural-ts, for example, do"
-            )
-        off = {one.name: one.default for one in settings.NEURAL if one.name in settings.SHALLOW}
-        for name, value in off.items():
-            if name in given and chosen[name] != value:
-                raise InputError(f"{name} is for one hidden layer; leave it out with {depth}")
-        return {**chosen, **off}
+        return resolve(self.parameters, given, self.name)
 
     def build(self, given: Mapping[str, Any] | None = None) -> Agent:
         """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.

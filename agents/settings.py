@@ -9,11 +9,7 @@ from neucb.agents.parameters import Parameter
 NEURAL = (
     Parameter("width", 100, "hidden units m", low=1, whole=True),
     Parameter(
-        "depth",
-        1,
-        "hidden layers; from 2 on with biases, torch's initialisation and steps that are not normalised",
-        low=1,
-        whole=True,
+        "depth", 1, "hidden layers; those after the first are m x m and shared by the arms", low=1, whole=True
     ),
     Parameter("lr", 0.1, "step size eta", above_low=True),
     Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
@@ -38,7 +34,6 @@ NEURAL = (
         choices=("online", "neural-ucb", "neural-ts"),
     ),
 )
-SHALLOW = ("radius", "intercept", "init", "normalize", "batch", "schedule")  # mean nothing to deeper ones
 PERTURBATION = (
     Parameter("c_p", 0.03, "perturbation constant"),
     Parameter(

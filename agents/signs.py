@@ -9,13 +9,13 @@ import torch
 
 from neucb.agents.hyper import Number, each
 from neucb.agents.initial import check_signs, draw_signs, offset_scale
+from neucb.agents.layers import outputs
 from neucb.agents.passes import Forward, Inputs
 from neucb.agents.weights import (
     Initial,
     PlainWeights,
     add_outer,
     hidden_layer,
-    outputs,
     scale_about,
 )
 from neucb.errors import InputError
@@ -72,7 +72,7 @@ class SignPerturbation(PlainWeights):
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
-        self._first = initial.first.clone()  # phi, and below: its part on w2
+        self._first = initial.first.clone()  # phi, and below: its part on the head
         self._head = initial.head.clone()
         self._draw_signs(initial)
         self._v = torch.zeros(len(c), self.count, dtype=initial.head.dtype, device=c.device)
@@ -83,7 +83,7 @@ class SignPerturbation(PlainWeights):
         R, B, d = spec.replicas, spec.blocks, initial.first.shape[1]
         p = initial.parameters
         first = np.empty((R, B, d, S, m), dtype=spec.dtype)
-        head = np.empty((R, S, m), dtype=spec.dtype)
+        head = np.empty((R, S, initial.head.shape[1]), dtype=spec.dtype)
         gram = np.empty((R, S, S), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
             signs = draw_signs(seed, S, p).astype(spec.dtype) * 2 - 1
@@ -103,7 +103,7 @@ class SignPerturbation(PlainWeights):
         shift = torch.bmm(self._v.unsqueeze(1), signed.permute(0, 2, 1, 3).reshape(R, self.count, -1))
         hidden = base + shift.view(R, K, -1)
         head = self._head + torch.bmm(self._v.unsqueeze(1), self._signs_head).squeeze(1)
-        return Forward(inputs, hidden, head, outputs(hidden, head, self._initial.factor), signed)
+        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, self._initial.factor), signed)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return mean_s link(f~_s) [R, K]."""
@@ -125,12 +125,12 @@ class SignPerturbation(PlainWeights):
         if forward.inputs.scale is not None:
             signed = gradient.product(self._signs_first).view_as(signed)
         along = (signed * gradient.delta.unsqueeze(1)).sum(2)
-        along = along + (self._signs_head * gradient.activation.unsqueeze(1)).sum(2)  # <grad f, eps_s>
+        along = along + (self._signs_head * gradient.head.unsqueeze(1)).sum(2)  # <grad f, eps_s>
         pull = torch.bmm(drift.unsqueeze(1), self._gram).squeeze(1)
         self._u = self._u + move.unsqueeze(1) * along + pull
         self._v = self._v + drift
         add_outer(self._first, gradient, move)
-        self._head = self._head + move.unsqueeze(1) * gradient.activation
+        self._head = self._head + move.unsqueeze(1) * gradient.head
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R], through |phi - theta_0 + E' v|^2."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import torch
 
+from neucb.agents.layers import outputs, slopes, sum_by_head
 from neucb.streams import stream
 
 if TYPE_CHECKING:
@@ -66,28 +67,30 @@ def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: 
 def batch_gradient(
     batch: Batch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
 ) -> tuple[list[tuple[int, Tensor]], Tensor]:
-    """Return the gradient of a batch's loss on the blocks of W1 that have samples, [d, m] each, and on w2.
+    """Return the gradient of a batch's loss: on blocks of W1 that have samples, [d, m] each, and on the head.
 
     One product per block: no sample is padded to the block that has most.
 
     Args:
         batch: the samples.
         first: W1 [B, d, m].
-        head: w2 [m].
+        head: [q].
         factor: of the output.
         residual: from outputs f [n] to the derivatives of the loss by f.
     """
-    hidden = head.new_empty(len(batch.x), len(head))
+    hidden = head.new_empty(len(batch.x), first.shape[2])
     for block, rows in batch.parts:
         torch.mm(batch.x[rows], first[block], out=hidden[rows])
-    hidden.relu_()
-    error = factor * batch.weight * residual(factor * (hidden @ head))  # [n]
-    on_head = error @ hidden
-    slope = hidden.sign_()  # relu'; w2 and the error are factors of the smaller matrices below
+    lowest = hidden.relu_().unsqueeze(0)
+    f, further = outputs(lowest, head.unsqueeze(0), factor)
+    error = factor * batch.weight * residual(f.squeeze(0))  # [n]
+    found = slopes([lowest, *further], head.unsqueeze(0))
+    active, slope = ([one.squeeze(0) for one in part] for part in ((lowest, *further), found))
     x = batch.x * error.unsqueeze(1)
     if batch.scale is not None:
         x *= batch.scale
-    return [(block, x[rows].T @ slope[rows] * head) for block, rows in batch.parts], on_head
+    on_first = [(block, x[rows].T @ slope[0][rows]) for block, rows in batch.parts]
+    return on_first, sum_by_head(active, slope, error)
 
 
 def is_due(schedule: TrainingSchedule, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""Weights: how the parameters of a two-layer network are stored and moved; and PlainWeights, as they are."""
+"""Weights: how the parameters of a network are stored and moved; and PlainWeights, as they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+from neucb.agents.initial import Initialisation, draw_network, output_factor
+from neucb.agents.layers import outputs
 from neucb.agents.lookahead import Ahead, Block
 from neucb.agents.passes import Forward, Gradient, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
@@ -69,7 +70,7 @@ class Initial:
 
     Attributes:
         first: [R B, d, m] first layer, B = spec.blocks, input-major.
-        head: [R, m] second layer.
+        head: [R, q] what is above it, see layers.py; of one hidden layer w2 [R, m].
         factor: the output factor of f = factor * w2 . relu(W1 z).
         spec: the run's shape; `spec.features` does not count the intercept.
     """
@@ -82,7 +83,7 @@ class Initial:
     @property
     def width(self) -> int:
         """m, the number of hidden units."""
-        return self.head.shape[1]
+        return self.first.shape[2]
 
     @property
     def parameters(self) -> int:
@@ -90,13 +91,13 @@ class Initial:
         return (self.first.numel() + self.head.numel()) // len(self.head)
 
     @staticmethod
-    def draw(spec: Spec, width: int, init: Initialisation, inputs: int) -> Initial:
-        """Draw W1 [B, m, inputs] and w2 [m] of every replica from its stream "init"."""
-        factor = INITIALISATIONS[init](width)[2]
+    def draw(spec: Spec, width: int, init: Initialisation, inputs: int, depth: int = 1) -> Initial:
+        """Draw W1 [B, m, inputs] and the head [q] of every replica from its stream "init"."""
+        factor = output_factor(width, init, depth)
         first = np.empty((spec.replicas, spec.blocks, inputs, width), dtype=spec.dtype)
-        head = np.empty((spec.replicas, width), dtype=spec.dtype)
+        head = np.empty((spec.replicas, (depth - 1) * width**2 + width), dtype=spec.dtype)
         for r, seed in enumerate(spec.seeds):
-            drawn, head[r] = draw_network(seed, spec.blocks, inputs, width, init)
+            drawn, head[r] = draw_network(seed, spec.blocks, inputs, width, init, depth)
             first[r] = drawn.transpose(0, 2, 1)
         blocks = first.reshape(spec.replicas * spec.blocks, inputs, width)
         to = spec.device
@@ -119,12 +120,6 @@ def hidden_layer(inputs: Inputs, first: Tensor) -> Tensor:
     arms = len(first) // R
     rows = x.view(R, 1, 1, d).expand(R, arms, 1, d).reshape(R * arms, 1, d)
     return torch.bmm(rows, first).view(R, arms, -1)
-
-
-def outputs(hidden: Tensor, head: Tensor, factor: float) -> Tensor:
-    """Return f [R, K] = factor * w2 . relu(hidden)."""
-    f = torch.bmm(head.unsqueeze(1), hidden.relu().transpose(1, 2)).squeeze(1)
-    return f if factor == 1.0 else f * factor
 
 
 def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
@@ -160,7 +155,7 @@ class PlainWeights:
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass."""
         hidden = self._pass(inputs)
-        return Forward(inputs, hidden, self._head, outputs(hidden, self._head, self._initial.factor))
+        return Forward(inputs, hidden, self._head, *outputs(hidden.relu(), self._head, self._initial.factor))
 
     def _pass(self, inputs: Inputs) -> Tensor:
         """Return the products [R, K, m] or [R, 1, m] of inputs with the first layer."""
@@ -169,9 +164,11 @@ class PlainWeights:
         assert self._ahead is not None
         return self._ahead.hidden(inputs.place)
 
-    def features(self, inputs: Inputs) -> Tensor:
-        """Return relu(hidden layer) [n, m] of any n contexts [n, d] under a block each."""
-        return hidden_layer(inputs, self._first).squeeze(1).relu()
+    def features(self, replica: int, inputs: Inputs) -> Tensor:
+        """Return what a replica's last hidden layer gives [n, m] for contexts [n, d] with a block each."""
+        hidden = hidden_layer(inputs, self._first).transpose(0, 1)  # [1, n, m]
+        head = self._head[replica : replica + 1]
+        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, 1.0)).features().squeeze(0)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return link(f) [R, K]."""
@@ -184,7 +181,7 @@ class PlainWeights:
         scale = rate * -self._initial.factor * (self._loss.link(output) - target)
         gradient = forward.played(action, row)
         self._add(forward.inputs.place, action, gradient, scale)
-        self._head = torch.addcmul(self._head, gradient.activation, scale.unsqueeze(1))
+        self._head = torch.addcmul(self._head, gradient.head, scale.unsqueeze(1))
 
     def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""

@@ -27,6 +27,7 @@ class Plain:
     features: int
     loss: str
     width: int = 8
+    depth: int = 1
     lr: float = 0.1
     lr_power: float = 0.0
     intercept: float = 1.0
@@ -48,8 +49,10 @@ class Plain:
         }[self.init]
         normal = stream(self.seed, "init").standard_normal
         first = torch.tensor(normal((K, m, d)) * sd_first)  # W1, one block per arm
+        further = torch.tensor(normal((self.depth - 1) * m * m) * sd_first)
         head = torch.tensor(normal(m) * sd_head)
-        self.theta = torch.cat([first.reshape(-1), head]).requires_grad_()
+        self.factor **= self.depth
+        self.theta = torch.cat([first.reshape(-1), further, head]).requires_grad_()
         self.start = self.theta.detach().clone()
         self.c = self.c_p / m**0.25
         self.round = 0
@@ -73,7 +76,10 @@ class Plain:
         z = torch.zeros(K, d, dtype=torch.float64)
         z[0 if self.per_arm else arm] = self.input(x[arm] if self.per_arm else x)
         first = self.theta[: K * m * d].view(K, m, d).permute(1, 0, 2).reshape(m, K * d)
-        return self.factor * self.theta[K * m * d :] @ torch.relu(first @ z.reshape(-1))
+        hidden = torch.relu(first @ z.reshape(-1))
+        for layer in self.theta[K * m * d : -m].view(-1, m, m):
+            hidden = torch.relu(hidden @ layer)
+        return self.factor * self.theta[-m:] @ hidden
 
     def offsets(self) -> tuple[Tensor, Tensor]:
         """Return the offsets of the perturbed networks and their weights, which sum to one."""
@@ -122,9 +128,10 @@ class Plain:
         if through_offset.requires_grad:
             (pull,) = torch.autograd.grad(through_offset, self.theta)
         d = len(self.squares)
+        inside = self.blocks * self.width * d  # the parameters of the first layer
         scale = (d * (self.squares + 1e-3) / self.round) ** -self.normalize
-        inner = gradient[: -self.width].view(-1, d) * scale
-        gradient = torch.cat([inner.reshape(-1), gradient[-self.width :]])
+        inner = gradient[:inside].view(-1, d) * scale
+        gradient = torch.cat([inner.reshape(-1), gradient[inside:]])
         with torch.no_grad():
             self.theta -= self.lr / self.round**self.lr_power * (gradient + pull)
             u = self.theta - self.start

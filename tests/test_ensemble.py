@@ -99,11 +99,11 @@ def test_a_network_that_counts_nothing_stays() -> None:
     assert not torch.equal(after[1], before[1])
 
 
-@pytest.mark.parametrize("per_arm", [False, True])
-def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool) -> None:
+@pytest.mark.parametrize(("per_arm", "depth"), [(False, 1), (True, 1), (False, 3), (True, 2)])
+def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool, depth: int) -> None:
     """Features of the time a sample came in, and after a refresh those that the network has now."""
     penalty = (1.0, 0.2)
-    network = Neural(Squared(), PlainWeights(), width=6, lr=0.3)
+    network = Neural(Squared(), PlainWeights(), width=6, depth=depth, lr=0.3)
     oracle = LastLayer(network, regularization=penalty, refresh=25)
     oracle.reset(Spec((0, 1), ARMS, FEATURES, 60, dtype="float64", per_arm=per_arm))
     rng = np.random.default_rng(0)
@@ -114,13 +114,15 @@ def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool) -> No
         x = torch.nn.functional.normalize(torch.tensor(rng.standard_normal(shape)), dim=-1)
         action, loss = torch.tensor(rng.integers(0, ARMS, 2)), torch.tensor(rng.random(2))
         here = (torch.arange(2), action)
-        kept.append((network.forward(x).hidden.relu()[here], loss))
+        kept.append((network.forward(x).features()[here], loss))
         past.append((x, action, loss))
         oracle.predict(x)
         oracle.update(x, action, loss)
         if t % 25 == 0:
-            kept = [(network.forward(x).hidden.relu()[torch.arange(2), a], y) for x, a, y in past]
-    phi = network.forward(x).hidden.relu()  # [R, K, m]
+            kept = [(network.forward(x).features()[torch.arange(2), a], y) for x, a, y in past]
+    forward = network.forward(x)
+    phi = forward.features()  # [R, K, m]
+    torch.testing.assert_close((phi * forward.head[:, None, -6:]).sum(2), forward.output)
     prediction = oracle.predict(x)
     assert prediction.factor is not None
     assert prediction.std is not None

@@ -58,6 +58,8 @@ def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.M
         ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": 0.0, "normalize": 0.0}),
         ("kl", {"normalize": [0.0, 0.5, 0.3], "init": "paper"}),
         ("kl", {"radius": [0.5, 2.0, float("inf")]}),
+        ("kl", {"depth": 3, "normalize": [0.0, 0.5, 0.3]}),
+        ("kl-perturbed", {"depth": 2}),
         ("sq", {"replay": 3}),
         ("kl-perturbed", {"perturbations": 4, "c_p": 0.05}),
     ],

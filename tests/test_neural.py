@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from neucb.agents.agent import Oracle
+from neucb.agents.initial import INITIALISATIONS, output_factor
+from neucb.agents.layers import outputs, split
 from neucb.agents.linear import Linear
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.neural import Neural
@@ -52,11 +54,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "replayed": {"replay": 4},
     "per arm": {"per_arm": True},
     "all": {"normalize": (0.0, 0.7), "replay": 3, "per_arm": True},
+    "deep": {"depth": 3},
+    "deep, all": {"depth": 2, "normalize": (0.7, 0.0), "replay": 3, "per_arm": True},
 }
 CASES = [(count, init, "one step") for count in (None, math.inf, 1, 3, 10) for init in ("he", "ntk", "paper")]
 CASES += [
     (count, "he", variant) for count in (None, math.inf, 3) for variant in VARIANTS if variant != "one step"
 ]
+CASES += [(None, "ntk", "deep"), (math.inf, "paper", "deep")]
 
 
 @pytest.mark.parametrize("loss", ["squared", "kl"])
@@ -134,12 +139,38 @@ def test_initial_weights_have_the_stated_variances() -> None:
     assert float(initial.head.var()) == pytest.approx(1 / 100, rel=0.4)
 
 
+def test_every_layer_of_a_deep_network_is_drawn_apart_and_passes_its_input_on_undiminished() -> None:
+    """From an input of norm 1 every layer makes a norm of about 1; W1 is that of the shallow network."""
+    spec, x = Spec((0,), 2, 60, 1, dtype="float64"), torch.full((1, 1, 61), 61**-0.5, dtype=torch.float64)
+    shallow, deep = (Initial.draw(spec, 300, "he", 61, depth) for depth in (1, 3))
+    assert torch.equal(deep.first, shallow.first)
+    assert deep.parameters == shallow.parameters + 2 * 300**2
+    layers, last = split(deep.head, 300)
+    for layer in layers:
+        assert float(layer.var()) == pytest.approx(2 / 300, rel=0.02)
+    assert float(last.var()) == pytest.approx(1 / 300, rel=0.3)
+    assert not torch.equal(layers[0], layers[1])
+    active = torch.bmm(x.expand(2, -1, -1), deep.first).relu().transpose(0, 1)  # [1, 2, m]
+    further = outputs(active, deep.head, 1.0)[1]
+    for one in (active, *further):
+        assert one.square().sum(2).tolist()[0] == pytest.approx([1.0, 1.0], rel=0.35)
+
+
+@pytest.mark.parametrize("init", ["he", "ntk", "paper"])
+def test_the_output_factor_is_that_of_all_layers(init: Any) -> None:
+    for depth in (1, 2, 4):
+        assert output_factor(50, init, depth) == pytest.approx(INITIALISATIONS[init](50)[2] ** depth)
+
+
 MAKERS: dict[str, Callable[[], Oracle]] = {
     "ridge": lambda: Linear(Squared()),
     "logistic": lambda: Linear(KL()),
     "plain": lambda: Neural(KL(), PlainWeights(), width=16),
     "expected": lambda: Neural(KL(), ExpectedPerturbation(0.5), width=16),
     "signs": lambda: Neural(KL(), SignPerturbation(0.2, 3), width=16),
+    "deep": lambda: Neural(KL(), PlainWeights(), width=16, depth=3, normalize=0.5),
+    "deep, expected": lambda: Neural(KL(), ExpectedPerturbation(0.5), width=16, depth=2),
+    "deep, signs": lambda: Neural(KL(), SignPerturbation(0.1, 3), width=16, depth=2),
 }
 
 
@@ -186,6 +217,7 @@ def test_bad_values_are_refused() -> None:
     for oracle in (
         Neural(KL(), PlainWeights(), lr=0.0),
         Neural(KL(), PlainWeights(), width=0),
+        Neural(KL(), PlainWeights(), depth=0),
         Neural(KL(), PlainWeights(), radius=-1.0),
         Neural(KL(), ExpectedPerturbation(-0.1)),
         Neural(KL(), SignPerturbation(0.1, 0)),

@@ -308,8 +308,10 @@ def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pyte
             ("neural-ucb", {}),
             ("neural-ucb", {"matrix": "full", "width": 10}),
             ("neural-bootstrap", {"members": 50}),
+            ("neural-ucb", {"depth": 3}),
         )
     ]
     assert kept[0] < kept[1] < 1e9
     assert kept[0] < kept[2]
+    assert kept[3] - kept[0] == 4 * 4 * 2 * 100**2  # two further layers, and three copies
     assert memory(batch, encoded) == 8 * 3 * 4**2 * 2  # iris: K = 3, d = 4

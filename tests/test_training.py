@@ -34,8 +34,16 @@ def samples(rounds: int, per_arm: bool = False) -> list[tuple[Tensor, Tensor, Te
     return [(torch.tensor(x), torch.tensor(arm), torch.tensor(y)) for x, arm, y in drawn]
 
 
+def above(hidden: Tensor, head: Tensor) -> Tensor:
+    """Return outputs [n] of what the first hidden layer gives [n, m]."""
+    for layer in head[:-M].view(-1, M, M):
+        hidden = (hidden @ layer).relu()
+    f: Tensor = hidden @ head[-M:]
+    return f
+
+
 class Plain:
-    """One replica of the network by autograd: W1 [K, d + 1, m], w2 [m], plain gradient descent."""
+    """One replica of the network by autograd: W1 [K, d + 1, m], further layers, plain gradient descent."""
 
     def __init__(self, neural: Neural, r: int, loss: Squared | KL) -> None:
         weights: Any = neural.weights
@@ -47,8 +55,7 @@ class Plain:
         x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
         block = arm if len(self.first) > 1 else torch.zeros_like(arm)
         hidden = torch.einsum("nd,ndm->nm", x, self.first[block]).relu()
-        f: Tensor = hidden @ self.head
-        return f
+        return above(hidden, self.head)
 
     def descend(self, x: Tensor, arm: Tensor, target: Tensor, rate: float) -> Tensor:
         f = self.outputs(x, arm)
@@ -80,10 +87,12 @@ def stacked(past: list[tuple[Tensor, Tensor, Tensor]], r: int) -> tuple[Tensor, 
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("per_arm", [False, True])
-def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(loss: Squared | KL, per_arm: bool) -> None:
+@pytest.mark.parametrize(("per_arm", "depth"), [(False, 1), (True, 1), (False, 2)])
+def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
+    loss: Squared | KL, per_arm: bool, depth: int
+) -> None:
     spec = Spec((5, 9), K, D, 40, dtype="float64", per_arm=per_arm)
-    oracle = network(loss, spec, schedule="neural-ts")
+    oracle = network(loss, spec, schedule="neural-ts", depth=depth)
     plain = [Plain(oracle, r, loss) for r in range(2)]
     past: list[tuple[Tensor, Tensor, Tensor]] = []
     for t, sample in enumerate(samples(6, per_arm), start=1):
@@ -158,14 +167,15 @@ def test_replay_in_batches(loss: Squared | KL) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("c_p", [0.0, 3.0])
-@pytest.mark.parametrize("normalize", [0.0, 0.5])
+@pytest.mark.parametrize(("normalize", "depth"), [(0.0, 1), (0.5, 1), (0.5, 3)])
 def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
-    loss: Squared | KL, c_p: float, normalize: float
+    loss: Squared | KL, c_p: float, normalize: float, depth: int
 ) -> None:
     """Of the expected perturbation, and without it: theta moves by the mean of the samples' moves."""
 
     def make() -> tuple[Neural, Any]:
-        oracle = Neural(loss, ExpectedPerturbation(c_p), width=M, lr=0.1, normalize=normalize)
+        part = ExpectedPerturbation(c_p)
+        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, normalize=normalize)
         oracle.reset(SPEC)
         for sample in samples(10):
             oracle.update(*sample)
@@ -199,16 +209,17 @@ def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
     torch.testing.assert_close(weights.distance(), exact)
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool) -> None:
+@pytest.mark.parametrize(("scaled", "depth"), [(False, 1), (True, 1), (True, 3)])
+def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, depth: int) -> None:
     """Arms of 4, 0 and 7 samples in mixed order, with weights and an output factor, against autograd."""
     rng = np.random.default_rng(3)
-    x, first, head = (torch.tensor(rng.standard_normal(shape)) for shape in ((11, D), (3, D, M), M))
+    shapes = ((11, D), (3, D, M), (depth - 1) * M**2 + M)
+    x, first, head = (torch.tensor(rng.standard_normal(shape)) for shape in shapes)
     arm = torch.tensor([2, 0, 2, 2, 0, 0, 2, 2, 2, 0, 2])
     target, weight = torch.tensor(rng.random(11)), torch.tensor(rng.integers(0, 3, 11)).double()
     scale = torch.tensor(rng.random(D)) if scaled else None
     leaves = [first.requires_grad_(), head.requires_grad_()]
-    f = 0.7 * (torch.einsum("nd,ndm->nm", x, first[arm]).relu() @ head)
+    f = 0.7 * above(torch.einsum("nd,ndm->nm", x, first[arm]).relu(), head)
     exact_first, exact_head = torch.autograd.grad((weight * 0.5 * (f - target).square()).mean(), leaves)
     if scale is not None:
         exact_first = exact_first * scale.unsqueeze(1)

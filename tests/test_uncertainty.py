@@ -33,14 +33,17 @@ def gradient(plain: Plain, x: Tensor, arm: int) -> Tensor:
 
 @pytest.mark.parametrize("matrix", ["diagonal", "full"])
 @pytest.mark.parametrize("scaling", ["code", "paper"])
-@pytest.mark.parametrize("init", ["he", "ntk"])
-def test_gradient_norm_equals_autograd_and_an_explicit_inverse(matrix: Any, scaling: Any, init: Any) -> None:
+@pytest.mark.parametrize(("init", "depth"), [("he", 1), ("ntk", 1), ("he", 3), ("ntk", 2)])
+def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
+    matrix: Any, scaling: Any, init: Any, depth: int
+) -> None:
     """Two replicas, two lambdas, 40 rounds: g from autograd on the dense encoding, U inverted anew."""
     penalty, width = (1.0, 0.1), 6
-    network = Neural(Squared(), PlainWeights(), width=width, lr=0.3, init=init)
+    settings: Any = {"width": width, "depth": depth, "lr": 0.3, "init": init}
+    network = Neural(Squared(), PlainWeights(), **settings)
     oracle = GradientNorm(network, regularization=penalty, gradient=scaling, matrix=matrix)
     oracle.reset(Spec((5, 11), ARMS, FEATURES, 40, dtype="float64"))
-    plain = [Plain(seed, ARMS, FEATURES, "squared", width=width, lr=0.3, init=init) for seed in (5, 11)]
+    plain = [Plain(seed, ARMS, FEATURES, "squared", **settings) for seed in (5, 11)]
     U = [
         lam * torch.eye(len(one.theta), dtype=torch.float64) for lam, one in zip(penalty, plain, strict=True)
     ]

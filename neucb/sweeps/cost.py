@@ -21,7 +21,8 @@ def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
     recycle = bool(batch.options.get("recycle"))
     wanted = batch.rounds or ROUNDS
     rounds = wanted if recycle else min(wanted, rows)
-    step = arms * features * _number(batch, "width", features)
+    width = _number(batch, "width", features)
+    step = arms * width * (features + (_number(batch, "depth", 1) - 1) * width)
     step *= _number(batch, "replay", 1) * _number(batch, "members", 1)
     return rounds * (len(batch.seeds) * step + (0.0 if engine == "compiled" else STEP))
 
@@ -32,7 +33,7 @@ def memory(batch: Batch, data: Encoded | str) -> float:
     size = 4 if batch.dtype == "float32" else 8
     if "width" in batch.settings:
         width = _number(batch, "width", 1)
-        parameters = arms * width * (features + 1) + width
+        parameters = arms * width * (features + 1) + (_number(batch, "depth", 1) - 1) * width**2 + width
         signs = _number(batch, "perturbations", math.inf)
         copies = 4 + (signs if math.isfinite(signs) else 0)
         kept = size * parameters * copies

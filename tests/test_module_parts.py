@@ -1,9 +1,8 @@
-"""Perturbation and gradient norms of any torch network: against two-layer recipes, autograd, Monte Carlo."""
+"""Perturbation and gradient norms of any torch network: against the recipes, autograd, Monte Carlo."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import neucb
-from neucb.agents.deep import Descent
+from neucb.agents.descent import Descent
 from neucb.agents.gradient_norm import GradientNorm
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.module import Module, perceptron
@@ -24,7 +22,6 @@ from neucb.agents.signs import SignPerturbation
 from neucb.agents.weights import PlainWeights, Weights
 from neucb.errors import InputError
 from neucb.spec import Spec
-from tests.test_environment import toy
 
 K, D, M = 3, 4, 6
 SPEC = Spec((5, 9), K, D, 40, dtype="float64")
@@ -33,19 +30,22 @@ LOSSES = [Squared(), KL()]
 
 
 class Disjoint(nn.Module):
-    """The recipes' network of two layers as a module: a block [m, d + 1] of the first layer per arm."""
+    """The recipes' network as a module: a block [m, d + 1] of the first layer per arm, the others shared."""
 
-    def __init__(self, spec: Spec, looping: bool = False) -> None:
+    def __init__(self, spec: Spec, depth: int = 1, looping: bool = False) -> None:
         super().__init__()
         self.first = nn.Parameter(torch.empty(spec.arms, M, spec.features + 1))
-        self.head = nn.Parameter(torch.empty(M))
+        self.head = nn.Parameter(torch.empty((depth - 1) * M**2 + M))
         self.looping = looping
 
     def forward(self, x: Tensor) -> Tensor:
         if self.looping and x.sum() == 1e9:  # what vmap cannot do
             return x
         x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
-        f: Tensor = torch.einsum("bd,kmd->bkm", x, self.first).relu() @ self.head
+        hidden = torch.einsum("bd,kmd->bkm", x, self.first).relu()
+        for layer in self.head[:-M].view(-1, M, M):
+            hidden = (hidden @ layer).relu()
+        f: Tensor = hidden @ self.head[-M:]
         return f
 
 
@@ -77,12 +77,14 @@ def rounds(count: int) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("count", [4, math.inf])
-def test_a_perturbed_module_of_two_layers_is_the_recipes_network(loss: Loss, count: float) -> None:
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, depth: int) -> None:
     small = tuple(one / 10 for one in C_P)
     c_p = C_P if math.isinf(count) else small
     weights: Weights = ExpectedPerturbation(c_p) if math.isinf(count) else SignPerturbation(small, int(count))
-    neural = Neural(loss, weights, width=M, lr=LR, lr_power=POWER)
-    module = Module(Disjoint, loss, descent, perturbation=ModulePerturbation(c_p, count, width=M))
+    neural = Neural(loss, weights, width=M, depth=depth, lr=LR, lr_power=POWER)
+    part = ModulePerturbation(c_p, count, width=M)
+    module = Module(lambda spec: Disjoint(spec, depth), loss, descent, perturbation=part)
     for one in (neural, module):
         one.reset(SPEC)
     start_as(module, neural)
@@ -96,12 +98,28 @@ def test_a_perturbed_module_of_two_layers_is_the_recipes_network(loss: Loss, cou
     assert module.gauges()["spread"].min() > 1e-3
 
 
+def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
+    """Three steps a round, with step sizes that fall from round to round."""
+    neural = Neural(KL(), PlainWeights(), width=M, depth=2, lr=LR, lr_power=POWER, replay=3)
+    module = Module(
+        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, LR, POWER, 3), replay=3, together=False
+    )
+    for one in (neural, module):
+        one.reset(SPEC)
+    start_as(module, neural)
+    for context, action, y in rounds(30):
+        torch.testing.assert_close(module.predict(context).mean, neural.predict(context).mean)
+        for one in (neural, module):
+            one.update(context, action, y)
+
+
 @pytest.mark.parametrize("matrix", ["diagonal", "full"])
 @pytest.mark.parametrize("gradient", ["code", "paper"])
 @pytest.mark.parametrize("looping", [False, True])
-def test_the_norm_of_a_module_of_two_layers_is_the_recipes(matrix: Any, gradient: Any, looping: bool) -> None:
-    neural = Neural(Squared(), PlainWeights(), width=M, lr=LR, lr_power=POWER)
-    module = Module(lambda spec: Disjoint(spec, looping), Squared(), descent)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_norm_of_a_module_is_the_recipes(matrix: Any, gradient: Any, looping: bool, depth: int) -> None:
+    neural = Neural(Squared(), PlainWeights(), width=M, depth=depth, lr=LR, lr_power=POWER)
+    module = Module(lambda spec: Disjoint(spec, depth, looping), Squared(), descent)
     old = GradientNorm(neural, regularization=(0.5, 2.0), gradient=gradient, matrix=matrix)
     divisor = M if gradient == "paper" else 1.0
     new = ModuleNorm(module, regularization=(0.5, 2.0), divisor=divisor, matrix=matrix)
@@ -195,36 +213,7 @@ def test_many_signs_come_near_the_closed_form() -> None:
     assert ((closed.predict(output) - KL().link(output)).abs() > 4 * error).any()  # the offset is seen
 
 
-@pytest.mark.parametrize(
-    ("name", "own"),
-    [
-        ("kl-perturbed", {"lr": [0.3, 0.5]}),
-        ("sq-perturbed-replay", {"perturbations": 3, "lr": [0.1, 0.2], "c_p": 0.01, "replay": 4}),
-        ("neural-ucb", {"lr": [0.1, 0.2]}),
-        ("neural-ts", {"lr": [0.1, 0.2], "matrix": "full", "gradient": "paper"}),
-    ],
-)
-def test_deep_recipes_learn_and_come_back(name: str, own: dict[str, Any], tmp_path: Path) -> None:
-    settings = {"depth": 2, "width": 16, "lr_power": 0.1, **own}
-    frame, agent = neucb.run(name, toy(400), seeds=2, settings=settings, return_agent=True)
-    last = frame[frame["round"] == 400]
-    assert last["loss"].max() < 0.75 * 400 * 2 / 3  # of uniform play
-    alone = neucb.run(name, toy(400), seeds=[1], settings={**settings, "lr": settings["lr"][1]})
-    assert last["loss"].tolist()[1] == alone["loss"].tolist()[-1]
-    agent.save(tmp_path / "deep.safetensors")
-    again = neucb.load_agent(tmp_path / "deep.safetensors")
-    context = torch.randn(2, agent.spec.features, generator=torch.Generator().manual_seed(1))
-    for one in (agent, again):
-        one.update(context, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
-    torch.testing.assert_close(again.distribution(context), agent.distribution(context), rtol=0, atol=0)
-
-
 def test_what_cannot_be_is_refused() -> None:
-    for settings in ({"c_p": 30.0}, {"c_p": 5.0, "perturbations": 1}):
-        with pytest.raises(InputError, match="c_p is too large"):
-            neucb.run("sq-perturbed", toy(), 5, 1, settings={"depth": 2, **settings})
-    with pytest.raises(InputError, match="up to 3,000 parameters"):
-        neucb.run("neural-ucb", toy(), 5, 1, settings={"depth": 2, "matrix": "full"})
     both = ModuleNorm(Module(Disjoint, KL(), descent, perturbation=ModulePerturbation(0.1, 3, width=M)))
     with pytest.raises(InputError, match="networks without a perturbation"):
         both.reset(SPEC)

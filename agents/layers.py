@@ -1,0 +1,73 @@
+"""Layers: the network above its first hidden layer, through it and back.
+
+With depth L it has L - 1 further layers of m x m weights and the last of m. They are kept as one row of
+q = (L - 1) m^2 + m numbers, the `head`: what moves, projects or perturbs theta need not know of depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def split(head: Tensor, width: int) -> tuple[Sequence[Tensor], Tensor]:
+    """Return views of the further layers [R, m, m], input-major, and of the last [R, m], of a head [R, q]."""
+    R, q = head.shape
+    if q == width:
+        return (), head
+    return head[:, :-width].view(R, -1, width, width).unbind(1), head[:, -width:]
+
+
+def outputs(first: Tensor, head: Tensor, factor: float) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return f [R, n] and what each further hidden layer gives, [R, n, m].
+
+    Args:
+        first: what the first hidden layer gives, [R, n, m].
+        head: [R, q].
+        factor: of f.
+    """
+    layers, last = split(head, first.shape[2])
+    active = [first]
+    for layer in layers:
+        active.append(torch.bmm(active[-1], layer).relu_())
+    f = torch.bmm(last.unsqueeze(1), active[-1].transpose(1, 2)).squeeze(1)
+    return (f if factor == 1.0 else f * factor), tuple(active[1:])
+
+
+def slopes(active: Sequence[Tensor], head: Tensor) -> list[Tensor]:
+    """Return the gradients [R, n, m] of f / factor by the input of each hidden layer's relu.
+
+    Args:
+        active: what each of them gives, [R, n, m].
+        head: [R, q].
+    """
+    layers, last = split(head, active[0].shape[2])
+    found = [last.unsqueeze(1) * active[-1].sign()]
+    for layer, below in zip(reversed(layers), reversed(active[:-1]), strict=True):
+        found.append(torch.bmm(found[-1], layer.transpose(1, 2)).mul_(below.sign()))
+    return found[::-1]
+
+
+def by_head(active: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+    """Return the gradients [..., q] of f / factor by the head, of activations and `slopes` [..., m]."""
+    if len(active) == 1:
+        return active[0]
+    outer = [
+        (below.unsqueeze(-1) * slope.unsqueeze(-2)).flatten(-2)
+        for below, slope in zip(active[:-1], found[1:], strict=True)
+    ]
+    return torch.cat([*outer, active[-1]], -1)
+
+
+def sum_by_head(active: Sequence[Tensor], found: Sequence[Tensor], weight: Tensor) -> Tensor:
+    """Return the sum [q] of `by_head` over n samples [n, m], times their weights [n]."""
+    weighted = weight.unsqueeze(1)
+    sums = [
+        (below.T @ (slope * weighted)).flatten() for below, slope in zip(active[:-1], found[1:], strict=True)
+    ]
+    return torch.cat([*sums, weight @ active[-1]])
