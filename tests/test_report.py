@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -96,6 +97,11 @@ def test_the_page_is_whole_and_needs_nothing_else(page: str) -> None:
     assert not re.search(r"url\((?!#)", page)
     assert "What is missing" in parsed.headings
     assert "left out: one" in page
+    figures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
+    identifiers = [one.get("id") for figure in figures for one in figure.iter() if one.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    classes = {one.get("class") for figure in figures for one in figure.iter()} - {None}
+    assert classes <= set(re.findall(r"\.(s\d+){", page))
 
 
 def test_identifiers_are_unique_and_references_lead_somewhere(page: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neucb.plots.style import write_svg
-from neucb.report.compact import compact
+from neucb.report.compact import Shared, compact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,15 +27,15 @@ class Drawing:
 
 
 class Drawings:
-    """Makes the drawings of one page, which share their glyphs and no other name."""
+    """Makes the drawings of one page, which share glyphs, words and styles and no other name."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._glyphs: set[str] = set()
+        self._shared = Shared()
 
     def make(self, figure: Figure, title: str) -> Drawing:
         """Return a figure as SVG; `title` says in words what it shows."""
         stream = io.BytesIO()
         write_svg(figure, stream)
         self._count += 1
-        return Drawing(title, compact(stream.getvalue().decode("utf-8"), f"f{self._count}", self._glyphs))
+        return Drawing(title, compact(stream.getvalue().decode("utf-8"), f"f{self._count}", self._shared))
