@@ -12,21 +12,22 @@ from neucb.log import GAUGES
 from neucb.loop import (
     Progress,
     bad_context,
+    distribution,
     diverged,
     gauges,
     is_distribution,
     no_distribution,
-    probabilities,
-    sample,
 )
 from neucb.streams import stream
 from neucb.stuck import Floats, Watch, learns_at_once, stuck
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from neucb.agents.agent import Agent
     from neucb.log import RunLog
+    from neucb.spec import Spec
 
 BLOCK = 32  # rounds; longer ones cost more memory and make the replicas' agents no faster
 
@@ -81,29 +82,26 @@ class Foreseen:
         import torch
 
         agent, spec = self.agent, self.log.spec
-        dtype = getattr(torch, spec.dtype)
-        here = self.env.encoded.contexts[self.rows[left:right]]
-        contexts = torch.as_tensor(here, dtype=dtype, device=spec.device)  # [B, R, d]
+        to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
+        contexts = torch.as_tensor(self.env.encoded.contexts[self.rows[left:right]], **to)  # [B, R, d]
+        losses = torch.as_tensor(self.env.feedback.cost[self.seen[left:right]], **to)  # [B, R, K]
+        dice = torch.as_tensor(self.dice[left:right], device=spec.device).unsqueeze(2)
         if hasattr(agent, "look_ahead"):
             agent.look_ahead(contexts)
-        cost = self.env.feedback.cost.astype(spec.dtype)
-        seen, dice, due = self.seen[left:right], self.dice[left:right], self.log.due_until(right)
-        played = Played(right - left, spec.replicas, spec.arms)
+        due = self.log.due_until(right)
+        played = Played(right - left, spec)
+        rounds = zip(contexts.unbind(), losses.unbind(), dice.unbind(), strict=True)
         try:
-            for j, context in enumerate(contexts):
-                p = probabilities(agent.distribution(context), spec)
-                action = sample(p, dice[j])
+            for t, (context, loss, die) in enumerate(rounds, left + 1):
+                p = distribution(agent.distribution(context), spec).to(spec.device)
+                action = draw(p, die)
                 played.add(p, getattr(agent, "prediction", None), action)
-                agent.update(
-                    context,
-                    torch.from_numpy(action).to(spec.device),
-                    torch.from_numpy(cost[seen[j], action]).to(spec.device),
-                )
-                if left + j + 1 in due:
+                agent.update(context, action.squeeze(1), loss.gather(1, action).squeeze(1))
+                if t in due:
                     played.tell(gauges(agent))
                 played.rounds += 1
                 if progress is not None:
-                    progress(left + j + 1)
+                    progress(t)
         finally:
             if played.rounds < right - left and hasattr(agent, "look_ahead"):
                 agent.look_ahead(contexts[:0])
@@ -111,11 +109,12 @@ class Foreseen:
 
     def _count(self, left: int, played: Played) -> None:
         """Bring the rounds of a block into the log, up to the first that went wrong."""
-        good = played.good()  # [B, R] twice: predictions, probabilities
+        good = played.good()  # [asked, R] twice: predictions, probabilities
         bad = ~(good[0] & good[1]).all(1)
         n = int(bad.argmax()) if bad.any() else played.rounds
+        action = played.action[:n, :, 0].cpu().numpy()
         predicted = played.at_action(played.mean, n) if played.predicts else None
-        loss = self.env.feedback.cost[self.seen[left : left + n], played.action[:n]]
+        loss = self.env.feedback.cost[self.seen[left : left + n], action]
         dead = None if predicted is None else self._first_stuck(left, predicted, loss)
         if dead is not None:
             n = dead[0] + 1
@@ -130,11 +129,11 @@ class Foreseen:
             r = int(good[0][n].argmin())
             raise diverged(left + n, r, seeds[r])
         r = int(good[1][n].argmin())
-        raise no_distribution(left + n, seeds[r], played.p[n, r])
+        raise no_distribution(left + n, seeds[r], played.p[n, r].cpu().numpy())
 
     def _log(self, left: int, n: int, played: Played) -> None:
         rows, label, seen = (one[left : left + n].T for one in (self.rows, self.label, self.seen))
-        action, propensity = played.action[:n].T, played.at_action(played.p, n).T
+        action, propensity = played.action[:n, :, 0].cpu().numpy().T, played.at_action(played.p, n).T
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
         if self.log.trace is not None:
@@ -164,26 +163,45 @@ class Foreseen:
         return None
 
 
-class Played:
-    """What came of a block: p, mean [B, R, K], action, gauges [B, R]; `rounds` that are complete."""
+def draw(p: Tensor, dice: Tensor) -> Tensor:
+    """Return the arm that `neucb.loop.sample` returns, without a word to the host: [R, 1].
 
-    def __init__(self, rounds: int, replicas: int, arms: int) -> None:
-        self.p = np.empty((rounds, replicas, arms))
-        self.mean = np.zeros((rounds, replicas, arms))
-        self.action = np.empty((rounds, replicas), np.int64)
-        self.gauges = {name: np.full((rounds, replicas), np.nan) for name in GAUGES}
+    Args:
+        p: [R, K] probabilities, float64.
+        dice: [R, 1] in [0, 1).
+    """
+    end = p.cumsum(1)
+    return (end <= dice).logical_and_(end < end[:, -1:]).sum(1, keepdim=True)
+
+
+class Played:
+    """What came of a block, on the device: p, mean [B, R, K], action [B, R, 1]; gauges [B, R] here.
+
+    `rounds` are complete, `asked` have a distribution.
+    """
+
+    def __init__(self, rounds: int, spec: Spec) -> None:
+        import torch
+
+        shape = rounds, spec.replicas, spec.arms
+        self.p = torch.empty(shape, dtype=torch.float64, device=spec.device)
+        self.mean = torch.zeros_like(self.p)
+        self.action = torch.empty(*shape[:2], 1, dtype=torch.int64, device=spec.device)
+        self.gauges = {name: np.full(shape[:2], np.nan) for name in GAUGES}
         self.asked = 0
         self.rounds = 0
         self.predicts = True
+        self._kept = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
 
-    def add(self, p: NDArray[np.float64], prediction: Any, action: NDArray[np.int64]) -> None:
+    def add(self, p: Tensor, prediction: Any, action: Tensor) -> None:
         """Keep what was asked in a round."""
-        self.p[self.asked] = p
-        self.action[self.asked] = action
+        own_p, own_mean, own_action = self._kept[self.asked]
+        own_p.copy_(p)
+        own_action.copy_(action)
         if prediction is None:
             self.predicts = False
         else:
-            self.mean[self.asked] = prediction.mean.detach().cpu().numpy()
+            own_mean.copy_(prediction.mean)
         self.asked += 1
 
     def tell(self, told: dict[str, NDArray[np.float64]]) -> None:
@@ -191,12 +209,13 @@ class Played:
         for name, kept in self.gauges.items():
             kept[self.rounds] = told.get(name, np.nan)
 
-    def at_action(self, values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    def at_action(self, values: Tensor, n: int) -> NDArray[np.float64]:
         """Return the entries [n, R] of values [B, R, K] that belong to the arms of the first n rounds."""
-        picked: NDArray[np.float64] = np.take_along_axis(values[:n], self.action[:n, :, None], 2)
-        return picked[:, :, 0]
+        picked: NDArray[np.float64] = values[:n].gather(2, self.action[:n]).squeeze(2).cpu().numpy()
+        return picked
 
     def good(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return whether predictions are finite, and whether p is a distribution, [asked, R] each."""
         mean, p = self.mean[: self.asked], self.p[: self.asked]
-        return np.asarray(np.isfinite(mean).all(axis=2)), is_distribution(p)
+        finite = mean.isfinite().all(2)
+        return finite.cpu().numpy(), is_distribution(p).cpu().numpy()

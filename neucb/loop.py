@@ -84,7 +84,8 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
         available = _available(info, spec, t)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
-        probability = probabilities(ask(agent, context, mask), spec)
+        given = distribution(ask(agent, context, mask), spec).cpu()
+        probability: NDArray[np.float64] = given.numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         _check_distribution(probability, available, spec, t)
         action = sample(probability, dice[:, t])
@@ -175,33 +176,33 @@ def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | 
     return available
 
 
-def probabilities(distribution: torch.Tensor, spec: Spec) -> NDArray[np.float64]:
-    """Return an agent's distribution in numpy [R, K]; whether it is one is not checked.
+def distribution(given: Any, spec: Spec) -> torch.Tensor:
+    """Return an agent's distribution [R, K], float64; whether it is one is not checked.
 
     Raises:
         InputError: it has another shape.
     """
     import torch
 
-    given = distribution if isinstance(distribution, torch.Tensor) else torch.as_tensor(distribution)
-    probability: NDArray[np.float64] = given.detach().to("cpu", torch.float64).numpy()
+    probability = torch.as_tensor(given).detach().to(torch.float64)
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
-            f"the agent's distribution has shape {probability.shape}, not {(spec.replicas, spec.arms)}"
+            f"the agent's distribution has shape {tuple(probability.shape)}, not {(spec.replicas, spec.arms)}"
         )
     return probability
 
 
-def is_distribution(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+def is_distribution(probability: torch.Tensor) -> torch.Tensor:
     """Return whether probabilities [..., K] are distributions [...]; NaN are none."""
-    good: NDArray[np.bool_] = (probability.min(-1) >= -1e-9) & (np.abs(probability.sum(-1) - 1.0) <= 1e-6)
-    return good
+    return (probability.amin(-1) >= -1e-9) & ((probability.sum(-1) - 1.0).abs() <= 1e-6)
 
 
 def _check_distribution(
     probability: NDArray[np.float64], available: NDArray[np.bool_] | None, spec: Spec, t: int
 ) -> None:
-    good = is_distribution(probability)
+    import torch
+
+    good = is_distribution(torch.from_numpy(probability)).numpy()
     if available is not None:
         good &= ~((probability > 0.0) & ~available).any(axis=1)
     if not good.all():
