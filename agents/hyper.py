@@ -60,4 +60,5 @@ def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:
 def _tensor(value: float | tuple[float, ...], replicas: int, device: str) -> Tensor:
     import torch
 
-    return torch.from_numpy(each(value, replicas)).to(device)
+    with torch.inference_mode(False):  # what is kept serves runs in any mode
+        return torch.from_numpy(each(value, replicas)).to(device)

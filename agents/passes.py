@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=64)
 def _rows(replicas: int, device: torch.device) -> Tensor:
-    return torch.arange(replicas, device=device)
+    with torch.inference_mode(False):  # what is kept serves runs in any mode
+        return torch.arange(replicas, device=device)
 
 
 @dataclass(frozen=True)

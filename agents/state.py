@@ -150,3 +150,23 @@ def _object(kept: Mapping[str, Any], current: Any, tensors: Mapping[str, torch.T
         return dataclasses.replace(current, **values)
     vars(current).update(values)
     return current
+
+
+def leave_inference(value: Any, seen: set[int] | None = None) -> Any:
+    """Return a value without tensors of torch's inference mode, which autograd and steps in place refuse.
+
+    In objects, lists and dictionaries, at any depth, copies take their place.
+    """
+    seen = set() if seen is None else seen
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.is_inference() else value
+    if isinstance(value, tuple):
+        return tuple(leave_inference(one, seen) for one in value)
+    if id(value) in seen or isinstance(value, CODE):
+        return value
+    seen.add(id(value))
+    if isinstance(value, list):
+        value[:] = [leave_inference(one, seen) for one in value]
+    inner = value if isinstance(value, dict) else getattr(value, "__dict__", {})  # of frozen ones too
+    inner.update({name: leave_inference(one, seen) for name, one in inner.items()})
+    return value

@@ -38,6 +38,17 @@ def foreseeable(agent: Agent, env: object) -> bool:
     return type(env) is ClassificationVectorEnv and env.order not in REACTING and not skyline
 
 
+def takes_no_gradients(agent: Agent) -> bool:
+    """Return whether an agent is made of neucb's own parts, without autograd in any of them."""
+    from neucb.agents.agent import Reduction
+    from neucb.agents.neural import Neural
+
+    if type(agent) is not Reduction or type(agent.oracle) is not Neural:
+        return False
+    parts = (agent.rule, agent.oracle.loss, agent.oracle.weights)
+    return all(type(one).__module__.startswith("neucb.") for one in parts)
+
+
 class Foreseen:
     """Plays as `neucb.loop.play` does, to the same numbers, with less work between the rounds.
 
@@ -66,9 +77,27 @@ class Foreseen:
         self._last = np.full((1, spec.replicas), np.nan)  # predicted in the round before the block
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; arguments and errors as for `neucb.loop.play`."""
+        """Play all rounds; arguments and errors as for `neucb.loop.play`.
+
+        Agents without autograd play in torch's inference mode, which makes operations on small tensors
+        cheaper; afterwards they hold no tensor of it.
+        """
+        import torch
+
+        from neucb.agents.state import leave_inference
+
+        self.agent.reset(self.log.spec)
+        if not takes_no_gradients(self.agent):
+            self._blocks(progress)
+            return
+        try:
+            with torch.inference_mode():
+                self._blocks(progress)
+        finally:
+            leave_inference(self.agent)
+
+    def _blocks(self, progress: Progress | None) -> None:
         spec = self.log.spec
-        self.agent.reset(spec)
         rows = np.asarray(~np.isfinite(self.env.encoded.contexts).all(axis=1))
         spoilt = rows[self.rows]  # [T, R]
         stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -9,12 +13,24 @@ import pandas as pd
 import pytest
 import torch
 
+from neucb.agents.agent import Reduction
+from neucb.agents.exploration import InverseGap
+from neucb.agents.hyper import _tensor, per_replica
 from neucb.agents.lookahead import Ahead, Block
-from neucb.agents.recipes import RECIPES
+from neucb.agents.losses import KL
+from neucb.agents.module import Module, perceptron
+from neucb.agents.neural import Neural
+from neucb.agents.passes import _rows
+from neucb.agents.prediction import Prediction, Round
+from neucb.agents.recipes import RECIPES, find_recipe
+from neucb.agents.schedules import Power
+from neucb.agents.weights import PlainWeights
 from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.errors import DivergedError, InputError
+from neucb.foreseen import draw, takes_no_gradients
+from neucb.loop import sample
 from neucb.runner import Run, prepare
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
@@ -159,3 +175,72 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
         assert run.log.round == 40 == run.frame()["round"].max()
         asked.append(cast("Lockstep", run.player).agent.distribution(contexts))
     torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
+
+
+def test_arms_of_a_block_are_drawn_as_the_host_draws_them() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(5), 400) * (rng.random((400, 5)) < 0.7)
+    p[:, 0] += 1.0 - p.sum(1)
+    dice = rng.random(400)
+    short = np.array([[0.25, 0.25, 0.5 - 1e-9, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0 - 1e-9]])  # below 1
+    p, dice = np.concatenate([p, short, short]), np.concatenate([dice, [1.0 - 1e-12] * 2, [0.0] * 2])
+    drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
+    np.testing.assert_array_equal(drawn.squeeze(1).numpy(), sample(p, dice))
+    assert drawn[-4:].squeeze(1).tolist() == [2, 4, 0, 4]
+
+
+@pytest.mark.parametrize("end", ["whole", "interrupted"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl", {}),
+        ("sq", {"normalize": 0.0}),
+        ("kl-perturbed", {"c_p": 0.5}),
+        ("kl", {"replay": 3}),
+        ("kl", {"depth": 2}),
+    ],
+)
+def test_an_agent_that_has_played_trains_on_and_takes_gradients(
+    name: str, settings: dict[str, Any], end: str, tmp_path: Path
+) -> None:
+    def stop(played: int) -> None:
+        if end == "interrupted" and played == 40:
+            raise KeyboardInterrupt
+
+    _tensor.cache_clear()
+    _rows.cache_clear()
+    run = job(name, settings={"width": 16, **settings})
+    with contextlib.suppress(KeyboardInterrupt):
+        run.play(stop)
+    agent = cast("Any", run.agent)
+    contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
+    with torch.no_grad():
+        for arm in (0, 1, 0):
+            before = agent.distribution(contexts)
+            agent.update(contexts, torch.full((3,), arm), torch.ones(3, dtype=torch.float64))
+            assert not torch.equal(before, agent.distribution(contexts))
+        agent.oracle.weights.distance()
+    agent.oracle.forward(contexts.requires_grad_()).output.sum().backward()
+    assert contexts.grad is not None
+    assert bool((contexts.grad != 0.0).any())
+    run.trained().save(tmp_path / "agent.safetensors")
+    for cached in (per_replica(agent.oracle.lr, 3), _rows(3, contexts.device)):
+        assert not cached.is_inference()
+
+
+def test_the_parts_of_others_play_in_no_inference_mode() -> None:
+    @dataclass(frozen=True)
+    class Own:
+        def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:
+            assert not torch.is_inference_mode_enabled()
+            return torch.softmax(-prediction.mean.double(), 1)
+
+    def adam(parameters: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=0.01)
+
+    module = Module(perceptron(width=8), KL(), adam)
+    agents = [Reduction(Neural(KL(), PlainWeights(), width=8), Own()), Reduction(module, InverseGap(Power()))]
+    for agent in agents:
+        assert not takes_no_gradients(agent)
+        prepare(agent, one_hot(), 40, 2, engine="torch").play()
+    assert takes_no_gradients(find_recipe("kl").build())
