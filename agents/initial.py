@@ -55,6 +55,19 @@ def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
     return INITIALISATIONS[init](width)[2] ** depth
 
 
+def step_share(width: int, init: Initialisation, depth: int) -> float:
+    """Return by what steps of a deeper network are multiplied: E |grad f|^2 of one hidden layer / its own.
+
+    At theta_0 and for inputs of norm 1, so that a step moves an output as far as with one hidden layer. With
+    g, by what each hidden layer multiplies the squared norm of what it is given, and h, that of the last
+    layer's weights on the units that are active, E |grad f|^2 = g^L + L h g^(L - 1). For "he" it is
+    1 + L / 2, and the share 3 / (L + 2).
+    """
+    sd_first, sd_last, factor = INITIALISATIONS[init](width)
+    g, h = (factor**2 * sd**2 * width / 2.0 for sd in (sd_first, sd_last))
+    return (g + h) / (g**depth + depth * h * g ** (depth - 1))
+
+
 def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
     """Draw the S sign vectors of one replica from its stream "signs": [S, p], 1 for +1, 0 for -1."""
     words = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)

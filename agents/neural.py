@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from neucb.agents.hyper import Number, per_replica
-from neucb.agents.initial import Initialisation
+from neucb.agents.initial import Initialisation, step_share
 from neucb.agents.lookahead import Block
 from neucb.agents.normalize import InputScaling
 from neucb.agents.passes import Forward, Inputs
@@ -41,8 +41,9 @@ class Neural:
     all share the further ones, m x m, and the last.
 
     All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
-    theta_0, eta_t = lr / t^lr_power. With replay = 1 there is one step a round, on the newest sample,
-    and no history. Memory 4 p bytes a replica with p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
+    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1. With replay = 1 there is one
+    step a round, on the newest sample, and no history. Memory 4 p bytes a replica with
+    p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
     (arXiv 2312.07145), as we read the paper.
 
@@ -117,6 +118,7 @@ class Neural:
         if (self.batch > 1 or self.schedule == "neural-ts") and not self.weights.takes_batches:
             raise InputError("batches are for networks without sign vectors; take perturbations=inf")
         rate = per_replica(self.lr, spec.replicas, device=spec.device)
+        rate = rate * step_share(self.width, self.init, self.depth)
         radius = per_replica(self.radius, spec.replicas, device=spec.device)
         if not bool((rate > 0).all() and (radius > 0).all()):
             raise InputError("lr and radius must be > 0")

@@ -51,7 +51,10 @@ class Plain:
         first = torch.tensor(normal((K, m, d)) * sd_first)  # W1, one block per arm
         further = torch.tensor(normal((self.depth - 1) * m * m) * sd_first)
         head = torch.tensor(normal(m) * sd_head)
-        self.factor **= self.depth
+        g, h = (self.factor**2 * sd**2 * m / 2 for sd in (sd_first, sd_head))
+        L = self.depth
+        self.lr *= (g + h) / (g**L + L * h * g ** (L - 1))
+        self.factor **= L
         self.theta = torch.cat([first.reshape(-1), further, head]).requires_grad_()
         self.start = self.theta.detach().clone()
         self.c = self.c_p / m**0.25

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from neucb.agents.descent import Descent
 from neucb.agents.gradient_norm import GradientNorm
+from neucb.agents.initial import step_share
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.module import Module, perceptron
 from neucb.agents.module_norm import ModuleNorm
@@ -53,6 +54,11 @@ def descent(parameters: Any) -> Descent:
     return Descent(parameters, LR, POWER, 1)
 
 
+def as_in_deep(depth: int) -> tuple[float, ...]:
+    """Return the step sizes with which a recipe's network of some depth makes steps of LR."""
+    return tuple(one / step_share(M, "he", depth) for one in LR)
+
+
 def start_as(module: Module, neural: Neural) -> None:
     """Give a module's networks the weights of the recipes' network."""
     first = neural.weights._initial.first.view(2, K, D + 1, M)  # type: ignore[attr-defined]
@@ -82,7 +88,7 @@ def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, dep
     small = tuple(one / 10 for one in C_P)
     c_p = C_P if math.isinf(count) else small
     weights: Weights = ExpectedPerturbation(c_p) if math.isinf(count) else SignPerturbation(small, int(count))
-    neural = Neural(loss, weights, width=M, depth=depth, lr=LR, lr_power=POWER)
+    neural = Neural(loss, weights, width=M, depth=depth, lr=as_in_deep(depth), lr_power=POWER)
     part = ModulePerturbation(c_p, count, width=M)
     module = Module(lambda spec: Disjoint(spec, depth), loss, descent, perturbation=part)
     for one in (neural, module):
@@ -100,7 +106,7 @@ def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, dep
 
 def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
     """Three steps a round, with step sizes that fall from round to round."""
-    neural = Neural(KL(), PlainWeights(), width=M, depth=2, lr=LR, lr_power=POWER, replay=3)
+    neural = Neural(KL(), PlainWeights(), width=M, depth=2, lr=as_in_deep(2), lr_power=POWER, replay=3)
     module = Module(
         lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, LR, POWER, 3), replay=3, together=False
     )
@@ -118,7 +124,7 @@ def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
 @pytest.mark.parametrize("looping", [False, True])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_the_norm_of_a_module_is_the_recipes(matrix: Any, gradient: Any, looping: bool, depth: int) -> None:
-    neural = Neural(Squared(), PlainWeights(), width=M, depth=depth, lr=LR, lr_power=POWER)
+    neural = Neural(Squared(), PlainWeights(), width=M, depth=depth, lr=as_in_deep(depth), lr_power=POWER)
     module = Module(lambda spec: Disjoint(spec, depth, looping), Squared(), descent)
     old = GradientNorm(neural, regularization=(0.5, 2.0), gradient=gradient, matrix=matrix)
     divisor = M if gradient == "paper" else 1.0

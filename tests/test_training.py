@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import neucb
+from neucb.agents.initial import step_share
 from neucb.agents.losses import KL, Squared
 from neucb.agents.neural import Neural
 from neucb.agents.perturbation import ExpectedPerturbation
@@ -101,7 +102,7 @@ def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
         oracle.update(*sample)
         for r, one in enumerate(plain):
             for _ in range(100):
-                one.descend(*stacked(past, r), (0.1, 0.3)[r] / t**0.2)
+                one.descend(*stacked(past, r), step_share(M, "he", depth) * (0.1, 0.3)[r] / t**0.2)
             one.assert_is(oracle, r)
 
 
