@@ -9,7 +9,11 @@ from neucb.agents.parameters import Parameter
 NEURAL = (
     Parameter("width", 100, "hidden units m", low=1, whole=True),
     Parameter(
-        "depth", 1, "hidden layers; those after the first are m x m and shared by the arms", low=1, whole=True
+        "depth",
+        1,
+        "hidden layers L; the arms share those after the first, and lr is multiplied by 3 / (L + 2)",
+        low=1,
+        whole=True,
     ),
     Parameter("lr", 0.1, "step size eta", above_low=True),
     Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
