@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 from gymnasium.vector import VectorEnv
 
 from neucb.agents.hyper import check_counts
+from neucb.agents.initial import step_share
 from neucb.candidate import Candidate, find_candidate
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
@@ -107,7 +108,8 @@ class Run:
             rate = f"lr = {lr:g}"
             recipe = self.candidate.recipe
             if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
-                rate += f", {lr / (error.round + 1) ** power:.3g} in this round"
+                share = step_share(settings["width"], settings["init"], settings["depth"])
+                rate += f", {share * lr / (error.round + 1) ** power:.3g} in this round"
             words = words.replace("(lr)", f"({rate})")
         return DivergedError(words, error.round, error.replica)
 

@@ -250,15 +250,17 @@ def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
     assert summary(job)["best_fixed_arm"]["per_seed"] == best
 
 
-@pytest.mark.parametrize("engine", ["torch", "compiled"])
-def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "depth", "step"), [("torch", 1, 50), ("compiled", 1, 50), ("torch", 2, 37.5)]
+)
+def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int, step: float) -> None:
     """With its name, the round, the seed and the step size of its replica."""
     words = r"sq, round (\d+), seed 9: .*diverged; lower its step size \(lr = 50, (.*) in this round\)"
-    settings = {"lr": [0.1, 50.0], "lr_power": 0.5}
+    settings = {"lr": [0.1, 50.0], "lr_power": 0.5, "depth": depth}
     with pytest.raises(DivergedError, match=words) as caught:
         neucb.run("sq", toy(), 500, "4,9", settings=settings, engine=engine)
     assert caught.value.round is not None
-    assert f"{50.0 / (caught.value.round + 1) ** 0.5:.3g} in this round" in str(caught.value)
+    assert f"{step / (caught.value.round + 1) ** 0.5:.3g} in this round" in str(caught.value)
     assert caught.value.replica == 1
 
 
