@@ -37,12 +37,11 @@ def _gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _rest_to_best(probability: Tensor, gap: Tensor, available: Tensor | None) -> Tensor:
-    """Give what the other available arms leave of 1 to the best arm, the first whose gap is 0; in place."""
+    """Give what the available arms leave of 1 to the best arm, the first whose gap is 0, on top; in place."""
     if available is not None:
         probability.masked_fill_(~available, 0.0)
-    best = gap.argmin(1, keepdim=True)
-    probability.scatter_(1, best, 0.0)
-    return probability.scatter_(1, best, 1.0 - probability.sum(1, keepdim=True))
+    rest = 1.0 - probability.sum(1, keepdim=True)
+    return probability.scatter_add_(1, gap.argmin(1, keepdim=True), rest)
 
 
 def lowest(score: Tensor) -> Tensor:

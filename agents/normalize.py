@@ -66,8 +66,8 @@ class InputScaling:
         """Return factors [..., R, d] for sums of squares over `count` rounds."""
         mean = (squares + INPUT_FLOOR).div_(count).mul_(squares.shape[-1])
         if self._roots:
-            return mean.sqrt_().reciprocal_()  # of exponent 1/2, the default: a power takes much longer
-        return torch.where(self._exponent == 0.5, mean.sqrt().reciprocal_(), mean.pow(-self._exponent))
+            return mean.rsqrt_()  # of exponent 1/2, the default: a power takes much longer
+        return torch.where(self._exponent == 0.5, mean.rsqrt(), mean.pow(-self._exponent))
 
     def add(self, x: Tensor) -> None:
         """Count contexts x [R, d] or [R, K, d]."""

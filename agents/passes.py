@@ -46,7 +46,7 @@ class Forward:
 
     Attributes:
         inputs: what went in.
-        hidden: [R, K, m] pre-activations of the first hidden layer, [R, 1, m] for one arm.
+        hidden: [R, K, m] what the first hidden layer gives, [R, 1, m] for one arm.
         head: [R, q] what is above it, see layers.py; of one hidden layer w2 [R, m].
         output: [R, K] or [R, 1] the network's outputs f.
         further: what each further hidden layer gives, in the shape of `hidden`.
@@ -62,11 +62,11 @@ class Forward:
 
     def active(self) -> list[Tensor]:
         """Return what each hidden layer gives, [R, K, m]."""
-        return [self.hidden.relu(), *self.further]
+        return [self.hidden, *self.further]
 
     def features(self) -> Tensor:
         """Return what the last hidden layer gives, [R, K, m]."""
-        return self.further[-1] if self.further else self.hidden.relu()
+        return self.further[-1] if self.further else self.hidden
 
     def at(self, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the index of the played arms' [R] entries in `hidden`, `output` and `moved`."""
@@ -91,7 +91,10 @@ class Forward:
         if x is None:
             x = pick(inputs.x, row) if per_arm else inputs.x
             x = x if inputs.scale is None else x * inputs.scale
-        active = [pick(self.hidden, row).relu_(), *(pick(one, row) for one in self.further)]  # copies
+        if not self.further:  # the usual case, in fewer steps
+            activation = pick(self.hidden, row)
+            return Gradient(block, x, self.head * activation.sign(), activation)
+        active = [pick(one, row) for one in self.active()]  # copies
         found = [one.squeeze(1) for one in slopes([one.unsqueeze(1) for one in active], self.head)]
         return Gradient(block, x, found[0], by_head(active, found))
 

@@ -82,9 +82,9 @@ class ExpectedPerturbation(PlainWeights):
             assert self._started is not None
             start = self._started[:, :, inputs.place]
         moved = self._scale.view(-1, 1, 1) * self._pass(inputs)
-        hidden = start + moved
+        hidden = (start + moved).relu_()
         head = initial.head + self._scale.unsqueeze(1) * self._head
-        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, initial.factor), moved)
+        return Forward(inputs, hidden, head, *outputs(hidden, head, initial.factor), moved)
 
     def _tau(self) -> Tensor:
         return self._c * self._square.sqrt().to(self._c.dtype)

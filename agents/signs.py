@@ -101,9 +101,9 @@ class SignPerturbation(PlainWeights):
         R, K = base.shape[:2]
         signed = hidden_layer(inputs, self._signs_first).view(R, K, self.count, -1)  # eps_s x
         shift = torch.bmm(self._v.unsqueeze(1), signed.permute(0, 2, 1, 3).reshape(R, self.count, -1))
-        hidden = base + shift.view(R, K, -1)
+        hidden = (base + shift.view(R, K, -1)).relu_()
         head = self._head + torch.bmm(self._v.unsqueeze(1), self._signs_head).squeeze(1)
-        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, self._initial.factor), signed)
+        return Forward(inputs, hidden, head, *outputs(hidden, head, self._initial.factor), signed)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return mean_s link(f~_s) [R, K]."""

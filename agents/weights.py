@@ -154,8 +154,8 @@ class PlainWeights:
 
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass."""
-        hidden = self._pass(inputs)
-        return Forward(inputs, hidden, self._head, *outputs(hidden.relu(), self._head, self._initial.factor))
+        hidden = self._pass(inputs).relu_()
+        return Forward(inputs, hidden, self._head, *outputs(hidden, self._head, self._initial.factor))
 
     def _pass(self, inputs: Inputs) -> Tensor:
         """Return the products [R, K, m] or [R, 1, m] of inputs with the first layer."""
@@ -166,9 +166,9 @@ class PlainWeights:
 
     def features(self, replica: int, inputs: Inputs) -> Tensor:
         """Return what a replica's last hidden layer gives [n, m] for contexts [n, d] with a block each."""
-        hidden = hidden_layer(inputs, self._first).transpose(0, 1)  # [1, n, m]
+        hidden = hidden_layer(inputs, self._first).transpose(0, 1).relu_()  # [1, n, m]
         head = self._head[replica : replica + 1]
-        return Forward(inputs, hidden, head, *outputs(hidden.relu(), head, 1.0)).features().squeeze(0)
+        return Forward(inputs, hidden, head, *outputs(hidden, head, 1.0)).features().squeeze(0)
 
     def predict(self, output: Tensor) -> Tensor:
         """Return link(f) [R, K]."""

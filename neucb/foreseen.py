@@ -122,7 +122,7 @@ class Foreseen:
         rounds = zip(contexts.unbind(), losses.unbind(), dice.unbind(), strict=True)
         try:
             for t, (context, loss, die) in enumerate(rounds, left + 1):
-                p = distribution(agent.distribution(context), spec).to(spec.device)
+                p = distribution(agent.distribution(context), spec)
                 action = draw(p, die)
                 played.add(p, getattr(agent, "prediction", None), action)
                 agent.update(context, action.squeeze(1), loss.gather(1, action).squeeze(1))

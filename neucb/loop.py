@@ -84,7 +84,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
         available = _available(info, spec, t)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
-        given = distribution(ask(agent, context, mask), spec).cpu()
+        given = distribution(ask(agent, context, mask), spec).detach().cpu()
         probability: NDArray[np.float64] = given.numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         _check_distribution(probability, available, spec, t)
@@ -184,7 +184,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
     """
     import torch
 
-    probability = torch.as_tensor(given).detach().to(torch.float64)
+    probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device)
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
             f"the agent's distribution has shape {tuple(probability.shape)}, not {(spec.replicas, spec.arms)}"
