@@ -68,7 +68,7 @@ def _read(path: Path, query: str | None) -> pd.DataFrame:
 
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",")
+        return _read_text(path, "\t" if suffix == ".tsv" else ",")
     if suffix == ".parquet":
         return pd.read_parquet(path)
     if suffix == ".feather":
@@ -84,11 +84,28 @@ def _read(path: Path, query: str | None) -> pd.DataFrame:
             return _from_arrays(arrays["X"], arrays["y"])
     from sklearn.datasets import load_svmlight_file
 
-    X, y, numbers = load_svmlight_file(str(path), query_id=True)
+    try:
+        X, y, numbers = load_svmlight_file(str(path), query_id=True)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: lines must be like '1 3:0.5 7:2', label and index:value pairs ({error})"
+        ) from None
     frame = _from_arrays(X.toarray(), y)
     if query is not None and len(numbers):
         frame.insert(0, query, numbers)
     return frame
+
+
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    import pandas as pd
+
+    head = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    twice = head[head.duplicated()]
+    if len(twice):  # pandas would rename the second
+        raise DataError(
+            f"{path}: two columns are called '{twice.iloc[0]}'; the first line must name the columns"
+        )
+    return pd.read_csv(path, sep=separator)
 
 
 def _read_arff(path: Path) -> pd.DataFrame:

@@ -21,6 +21,8 @@ def read_costs(path: Path) -> NDArray[Any]:
 
     if not path.is_file():
         raise DataError(f"there is no file {path} with a cost matrix")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty; the cost matrix must be numbers with commas between")
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError as error:

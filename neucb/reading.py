@@ -24,6 +24,8 @@ CONDITIONS: dict[str, Any] = {
     "delay": 0,
     "batch": 1,
 }
+PARTS = {"environment": dict, "versions": dict, "machine": dict, "failures": list}
+MEND = "play the run again, or remove the file"
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,21 @@ def _manifest(log: Path) -> dict[str, Any]:
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read: {error}") from None
-        return content if isinstance(content, dict) else {}
+            raise InputError(f"{path} cannot be read: {error}; {MEND}") from None
+        if not _is_manifest(content):
+            raise InputError(f"{path} is no manifest of a run; {MEND}")
+        return dict(content)
     return {}
+
+
+def _is_manifest(content: object) -> bool:
+    """Return whether JSON has the parts that are read of a manifest, or lacks them."""
+    if not isinstance(content, dict):
+        return False
+    about = (content.get("configuration") or {}, content)
+    return all(isinstance(part, dict) for part in about) and all(
+        isinstance(part.get(name) or kind(), kind) for part in about for name, kind in PARTS.items()
+    )
 
 
 def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +161,9 @@ def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
 def _with_world(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:
     """Add to the rows of a run: arms, horizon, and `world`, its unusual conditions in words."""
     return frame.assign(
-        arms=environment.get("arms"), world=conditions(environment), horizon=frame["round"].max()
+        arms=environment.get("arms", float("nan")),
+        world=conditions(environment),
+        horizon=frame["round"].max(),
     )
 
 

@@ -34,5 +34,5 @@ def _from_text(text: str) -> tuple[int, ...]:
         if "," in text:
             return tuple(int(part) for part in text.split(",") if part.strip())
         return tuple(range(int(text)))
-    except ValueError:
+    except (ValueError, OverflowError, MemoryError):
         raise InputError(f"no valid seeds in '{text}': {HELP}") from None

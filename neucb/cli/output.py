@@ -81,7 +81,8 @@ class Output:
             saved = save(job, self.folder)
         except NeucbError:
             return error
-        return type(error)(f"{error}; the {job.log.round} rounds before are in {saved.log}")
+        before = "the round before is" if job.log.round == 1 else f"the {job.log.round} rounds before are"
+        return type(error)(f"{error}; {before} in {saved.log}")
 
     def _show(self, job: Run) -> None:
         from neucb.summary import plain, summary

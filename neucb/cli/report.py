@@ -34,7 +34,8 @@ def report(
         note(line)
 
     results = read_results(paths, leave_out)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("figures and growth laws", total=steps(results.frame))
         name = title or paths[0].resolve().stem
         page = render_report(results, name, lines, lambda: bar.advance(task))

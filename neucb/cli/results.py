@@ -42,9 +42,9 @@ def results(
     _print(words, f"{path.resolve().name}: {TIMES if times else 'cumulative regret'}")
     if export is not None:
         latex = to_tabular(words) if times else to_latex(table)
-        _write(export, latex if export.suffix == ".tex" else table.to_csv(index=False))
+        _write("--export", export, latex if export.suffix == ".tex" else table.to_csv(index=False))
     if rows is not None:
-        _write(rows, frame.to_csv(index=False))
+        _write("--rows", rows, frame.to_csv(index=False))
     failures = frame.attrs["failures"]
     for one in failures[:5]:
         note(f"failed: {one['agent']} on {one['dataset']}, seed {one['seed']}: {one['reason']}")
@@ -52,10 +52,10 @@ def results(
         raise NeucbError(f"{len(failures)} runs failed and are not in the table")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(option: str, path: Path, text: str) -> None:
     from neucb.disk import explained, write_whole
 
-    with explained(path.parent):
+    with explained(path.parent, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     print(f"written: {path}")

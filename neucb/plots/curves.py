@@ -188,7 +188,7 @@ def set_x(axes: Axes, scale: XScale, last: float) -> None:
         axes.set_xticks([0.0, *between, last])
     else:
         axes.set_xscale(scale)
-    axes.set_xlim(1 if scale == "log" else 0, last)
+    axes.set_xlim(1 if scale == "log" else 0, max(last, 2.0))
     if scale != "log":
         axes.xaxis.set_major_formatter(_number)
 

@@ -85,7 +85,7 @@ def hindsight_table(frame: pd.DataFrame) -> Table:
         rounds = int(part["round"].max())
         last = part[part["round"] == rounds]
         best, regret = last["L_star_class"], last["regret"] + last["L_star"] - last["L_star_class"]
-        shape = kl_star_shape(last["round"].to_numpy(), best.to_numpy(), int(last["arms"].iloc[0])).mean()
+        shape = kl_star_shape(last["round"].to_numpy(), best.to_numpy(), last["arms"].iloc[0]).mean()
         rows.append(
             [
                 words(dataset),

@@ -62,7 +62,8 @@ def fit_shape(
     t = np.asarray(rounds, dtype=np.float64)
     curve = np.asarray(measured, dtype=np.float64)
     words, shape = _shape(bounded, t, arms, best)
-    constant = float(shape @ curve / (shape @ shape))
+    size = float(shape @ shape)
+    constant = float(shape @ curve) / size if size else 0.0  # log 1 = 0, where one round was played
     fitted = constant * shape
     scale = max(abs(float(curve.mean())), np.finfo(np.float64).tiny)
     return Shape(words, constant, fitted, float(np.sqrt(np.square(fitted - curve).mean())) / scale)
@@ -83,13 +84,13 @@ def _shape(bounded: Bounded, t: Array, arms: int, best: NDArray[Any] | None) -> 
             return words, kl_star_shape(t, best, arms)
 
 
-def kl_star_shape(rounds: NDArray[Any], best: NDArray[Any], arms: int) -> Array:
+def kl_star_shape(rounds: NDArray[Any], best: NDArray[Any], arms: float) -> Array:
     """Return sqrt(K L*(t) log t) + K log t, the shape of NeuFastCB's regret bound.
 
     Args:
         rounds: [n] rounds t >= 1.
         best: [n] L*(t) >= 0.
-        arms: K.
+        arms: K; NaN where it is not known.
     """
     log = np.log(rounds)
     return np.asarray(np.sqrt(arms * best * log) + arms * log, dtype=np.float64)
