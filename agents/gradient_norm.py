@@ -123,7 +123,7 @@ class _Diagonal:
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
         """Add g^2 of the played arms [R]."""
-        g = forward.played(action)
+        g = forward.played(action, share=1.0)
         x = _played(forward, action)
         grown = self._first[g.block] + square * x.square().unsqueeze(2) * g.delta.square().unsqueeze(1)
         self._first[g.block] = grown

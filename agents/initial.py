@@ -28,6 +28,8 @@ INITIALISATIONS = {
     "paper": lambda m: (1.0, math.sqrt(1.0 / m), math.sqrt(1.0 / m)),
 }
 
+SHARED_STEP = 0.25  # of the layers between the arms' own and the last, beside the steps of these
+
 SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
 KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
 
@@ -56,16 +58,16 @@ def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
 
 
 def step_share(width: int, init: Initialisation, depth: int) -> float:
-    """Return by what steps of a deeper network are multiplied: E |grad f|^2 of one hidden layer / its own.
+    """Return by what steps of a deeper network are multiplied: a first one then moves f as far as at depth 1.
 
-    At theta_0 and for inputs of norm 1, so that a step moves an output as far as with one hidden layer. With
-    g, by what each hidden layer multiplies the squared norm of what it is given, and h, that of the last
-    layer's weights on the units that are active, E |grad f|^2 = g^L + L h g^(L - 1). For "he" it is
-    1 + L / 2, and the share 3 / (L + 2).
+    For inputs of norm 1, in the mean over theta_0. With g, by what a hidden layer multiplies the squared norm
+    of what it is given, h, that of the last layer's weights on active units, and s_l, the steps of layer l
+    beside the others', f moves as g^L + h g^(L - 1) sum_l s_l. For "he" the share is 12 / (L + 11).
     """
     sd_first, sd_last, factor = INITIALISATIONS[init](width)
     g, h = (factor**2 * sd**2 * width / 2.0 for sd in (sd_first, sd_last))
-    return (g + h) / (g**depth + depth * h * g ** (depth - 1))
+    steps = 1.0 + (depth - 1) * SHARED_STEP
+    return (g + h) / (g**depth + steps * h * g ** (depth - 1))
 
 
 def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:

@@ -53,20 +53,23 @@ def slopes(active: Sequence[Tensor], head: Tensor) -> list[Tensor]:
     return found[::-1]
 
 
-def by_head(active: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
-    """Return the gradients [..., q] of f / factor by the head, of activations and `slopes` [..., m]."""
+def by_head(active: Sequence[Tensor], found: Sequence[Tensor], share: float = 1.0) -> Tensor:
+    """Return the gradients [..., q] of f / factor by the head, of activations and `slopes` [..., m].
+
+    Those of the further layers are multiplied by `share`.
+    """
     if len(active) == 1:
         return active[0]
     outer = [
-        (below.unsqueeze(-1) * slope.unsqueeze(-2)).flatten(-2)
+        (below.unsqueeze(-1) * (share * slope).unsqueeze(-2)).flatten(-2)
         for below, slope in zip(active[:-1], found[1:], strict=True)
     ]
     return torch.cat([*outer, active[-1]], -1)
 
 
-def sum_by_head(active: Sequence[Tensor], found: Sequence[Tensor], weight: Tensor) -> Tensor:
+def sum_by_head(active: Sequence[Tensor], found: Sequence[Tensor], weight: Tensor, share: float) -> Tensor:
     """Return the sum [q] of `by_head` over n samples [n, m], times their weights [n]."""
-    weighted = weight.unsqueeze(1)
+    weighted = share * weight.unsqueeze(1)
     sums = [
         (below.T @ (slope * weighted)).flatten() for below, slope in zip(active[:-1], found[1:], strict=True)
     ]

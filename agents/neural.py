@@ -41,7 +41,8 @@ class Neural:
     all share the further ones, m x m, and the last.
 
     All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
-    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1. With replay = 1 there is one
+    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1; the further layers' steps are
+    a quarter of these, `SHARED_STEP`. With replay = 1 there is one
     step a round, on the newest sample, and no history. Memory 4 p bytes a replica with
     p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from neucb.agents.initial import SHARED_STEP
 from neucb.agents.layers import by_head, slopes
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ class Forward:
         rows = _rows(action.shape[0], action.device)
         return rows if self.inputs.block is not None else torch.add(action, rows, alpha=arms)
 
-    def played(self, action: Tensor, row: Tensor | None = None) -> Gradient:
-        """Return the gradient of f at the played arms [R]; `row` is `self.row(action)`, if known."""
+    def played(self, action: Tensor, row: Tensor | None = None, *, share: float = SHARED_STEP) -> Gradient:
+        """Return the gradient of f at the played arms [R]; `row` is `self.row(action)`, if known.
+
+        That by the further layers is multiplied by `share`.
+        """
         row = self.row(action) if row is None else row
         inputs = self.inputs
         per_arm = inputs.x.dim() == 3
@@ -96,7 +100,7 @@ class Forward:
             return Gradient(block, x, self.head * activation.sign(), activation)
         active = [pick(one, row) for one in self.active()]  # copies
         found = [one.squeeze(1) for one in slopes([one.unsqueeze(1) for one in active], self.head)]
-        return Gradient(block, x, found[0], by_head(active, found))
+        return Gradient(block, x, found[0], by_head(active, found, share))
 
 
 def pick(values: Tensor, row: Tensor) -> Tensor:
@@ -109,7 +113,7 @@ class Gradient:
     """The gradient of one output f_a: delta x' on one block of W1, `head` on what is above.
 
     The output factor is not in it. It is of rank one on the first layer and nought on the other
-    blocks, and never built in full. Where the step sizes of the inputs differ, they are in it.
+    blocks, and never built in full. Where step sizes differ, between inputs or layers, they are in it.
 
     Attributes:
         block: [R] which block of W1, among those of all replicas.

@@ -11,7 +11,7 @@ NEURAL = (
     Parameter(
         "depth",
         1,
-        "hidden layers L; the arms share those after the first, and lr is multiplied by 3 / (L + 2)",
+        "hidden layers L; the arms share those after the first, which take a quarter of the steps",
         low=1,
         whole=True,
     ),

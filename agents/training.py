@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import torch
 
+from neucb.agents.initial import SHARED_STEP
 from neucb.agents.layers import outputs, slopes, sum_by_head
 from neucb.streams import stream
 
@@ -69,7 +70,8 @@ def batch_gradient(
 ) -> tuple[list[tuple[int, Tensor]], Tensor]:
     """Return the gradient of a batch's loss: on blocks of W1 that have samples, [d, m] each, and on the head.
 
-    One product per block: no sample is padded to the block that has most.
+    Times what D_t and `SHARED_STEP` make of their steps. One product per block: no sample is padded to the
+    block that has most.
 
     Args:
         batch: the samples.
@@ -90,7 +92,7 @@ def batch_gradient(
     if batch.scale is not None:
         x *= batch.scale
     on_first = [(block, x[rows].T @ slope[0][rows]) for block, rows in batch.parts]
-    return on_first, sum_by_head(active, slope, error)
+    return on_first, sum_by_head(active, slope, error, SHARED_STEP)
 
 
 def is_due(schedule: TrainingSchedule, number: int) -> bool:

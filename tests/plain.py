@@ -53,7 +53,7 @@ class Plain:
         head = torch.tensor(normal(m) * sd_head)
         g, h = (self.factor**2 * sd**2 * m / 2 for sd in (sd_first, sd_head))
         L = self.depth
-        self.lr *= (g + h) / (g**L + L * h * g ** (L - 1))
+        self.lr *= (g + h) / (g**L + (1 + (L - 1) / 4) * h * g ** (L - 1))
         self.factor **= L
         self.theta = torch.cat([first.reshape(-1), further, head]).requires_grad_()
         self.start = self.theta.detach().clone()
@@ -121,7 +121,7 @@ class Plain:
     def step(self, x: Tensor, arm: int, target: float) -> None:
         """One step of projected gradient descent on the average of the losses, by autograd.
 
-        The gradient through f is scaled per input, that through the offsets is not.
+        The gradient through f is scaled per input and layer, that through the offsets is not.
         """
         output, (offset, weight) = self.output(x, arm), self.offsets()
         through_f = self.loss_of(output + offset.detach(), target) @ weight
@@ -134,7 +134,8 @@ class Plain:
         inside = self.blocks * self.width * d  # the parameters of the first layer
         scale = (d * (self.squares + 1e-3) / self.round) ** -self.normalize
         inner = gradient[:inside].view(-1, d) * scale
-        gradient = torch.cat([inner.reshape(-1), gradient[inside:]])
+        further, last = gradient[inside : -self.width], gradient[-self.width :]
+        gradient = torch.cat([inner.reshape(-1), further / 4, last])
         with torch.no_grad():
             self.theta -= self.lr / self.round**self.lr_power * (gradient + pull)
             u = self.theta - self.start

@@ -251,7 +251,7 @@ def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "depth", "step"), [("torch", 1, 50), ("compiled", 1, 50), ("torch", 2, 37.5)]
+    ("engine", "depth", "step"), [("torch", 1, 50), ("compiled", 1, 50), ("torch", 2, 50 * 12 / 13)]
 )
 def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int, step: float) -> None:
     """With its name, the round, the seed and the step size of its replica."""

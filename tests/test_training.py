@@ -67,6 +67,7 @@ class Plain:
         on_first, on_head = torch.autograd.grad(value, (self.first, self.head))
         with torch.no_grad():
             self.first -= rate * on_first
+            on_head[:-M] *= 0.25
             self.head -= rate * on_head
         return self.loss.link(f.detach())
 
@@ -222,6 +223,7 @@ def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, de
     leaves = [first.requires_grad_(), head.requires_grad_()]
     f = 0.7 * above(torch.einsum("nd,ndm->nm", x, first[arm]).relu(), head)
     exact_first, exact_head = torch.autograd.grad((weight * 0.5 * (f - target).square()).mean(), leaves)
+    exact_head[:-M] *= 0.25
     if scale is not None:
         exact_first = exact_first * scale.unsqueeze(1)
 
