@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
-from neucb.engines.kernels.logistic import PARTS, smoothed, widen
+from neucb.engines.kernels.logistic import PARTS, exponential, logistic, smoothed, widen
 from neucb.log import regression_losses
 
 
@@ -70,6 +70,22 @@ def test_link_and_curvature_agree_with_autograd(loss: Squared | KL) -> None:
     (slope,) = torch.autograd.grad(link.sum(), f)
     torch.testing.assert_close(loss.link(f.detach().clone()), link.detach())
     torch.testing.assert_close(loss.curvature(f.detach().clone()), slope)
+
+
+def test_the_compiled_exponential_and_logistic_functions_lose_no_digits() -> None:
+    def exponentials(y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([exponential(one) for one in y])
+
+    def logistics(f: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([logistic(one) for one in f])
+
+    first: Any = njit(exponentials)
+    second: Any = njit(logistics)
+    y = -np.concatenate([np.linspace(0.0, 700.0, 3001), np.geomspace(1e-9, 40.0, 2001)])
+    np.testing.assert_allclose(first(y), np.exp(y), rtol=1e-15, atol=0)
+    f = np.concatenate([y, -y, [np.nan]])
+    np.testing.assert_allclose(second(f), 1.0 / (1.0 + np.exp(-f)), rtol=2e-15, atol=0)
+    assert second(np.array([-np.inf, -701.0, 701.0, np.inf])).tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_the_compiled_logistic_function_under_an_offset_is_that_of_the_losses() -> None:

@@ -55,7 +55,7 @@ def play_experts(own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
             memory,
             experts,
             stage.record,
-            stage.belief(rules[0], start, stop),
+            stage.belief(rules, start, stop),
             index,
             value,
             direction,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neucb.engines.kernels import types
 
 LANES = 8  # hidden units in whole numbers of these leave no remainder to loops over vectors
+IDLE = 3  # inputs that fill lists of inputs up to a multiple of four
 LINE = 64  # bytes: a vector that starts at a cache line crosses none
 
 
@@ -30,6 +31,14 @@ def filled_up(network: types.Network, arms: int) -> types.Network:
         start=wider(network.start) if len(network.start) else network.start,
         start_head=start_head,
     )
+
+
+def with_idle(first: NDArray[Any]) -> NDArray[Any]:
+    """Add at least IDLE inputs without weights to a first layer, up to a multiple of four."""
+    inputs, columns = first.shape
+    filled = np.zeros((-(-(inputs + IDLE) // 4) * 4, columns), first.dtype)
+    filled[:inputs] = first
+    return filled
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:

@@ -32,7 +32,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Sta
             features,
             memory,
             stage.record,
-            stage.belief(rule, start, stop),
+            stage.belief((rule,), start, stop),
             index,
             value,
             direction,

@@ -19,7 +19,7 @@ from neucb.agents.initial import (
     offset_scale,
 )
 from neucb.agents.recipe import Recipe
-from neucb.engines.filling import aligned, filled_up
+from neucb.engines.filling import aligned, filled_up, with_idle
 from neucb.engines.kernels import types
 from neucb.engines.kernels.bootstrap import bootstrap
 from neucb.engines.kernels.last_layer import renew
@@ -65,7 +65,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
         made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
         draws = past.random((due - made, further))
         rates = learner.lr / np.arange(made + 1.0, due + 1.0) ** learner.lr_power
-        belief = stage.belief(rule, start, stop, 0 if last is None else len(last.mu))
+        belief = stage.belief((rule,), start, stop, 0 if last is None else len(last.mu))
         played: int = neural(
             stage.world,
             stage.reaction,
@@ -110,7 +110,7 @@ def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: S
 
     def play(start: int, stop: int) -> int:
         draws = np.stack([rng.random((stop - start, further)) for rng in past])
-        belief = stage.belief(rule, start, stop)
+        belief = stage.belief((rule,), start, stop)
         played: int = bootstrap(
             stage.world,
             stage.reaction,
@@ -165,7 +165,7 @@ def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.
     """Draw theta_0 and the signs of one replica."""
     kind = _kind(recipe, own)
     blocks, head = draw_network(seed, spec.arms, spec.features + 1, own["width"], own["init"])
-    first = _columns(blocks).astype(spec.dtype)
+    first = with_idle(_columns(blocks).astype(spec.dtype))
     head = head.astype(spec.dtype)
     start, start_head = first[:0], head[:0]
     if kind in (types.PROJECTED, types.EXPECTED):
@@ -200,29 +200,31 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
 
 def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
     """Return the working memory of one replica; `shared`, whether blocks share a pass."""
-    inputs, columns = network.first.shape
+    rows, columns = network.first.shape
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
     hidden = np.empty((block if shared else 1, columns), dtype)
     return types.Work(
-        inputs=np.empty((block, inputs + 1), np.int64),
-        value=np.empty((block, inputs + 1), dtype),
-        step=np.empty((block, inputs + 1), dtype),
+        inputs=np.empty((block, rows), np.int64),
+        value=np.empty((block, rows), dtype),
+        step=np.empty((block, rows), dtype),
         filled=np.empty(block, np.int64),
-        size=np.empty((block, inputs), dtype),
+        size=np.ones((block, rows), dtype),
         hidden=hidden,
         moved=np.empty_like(hidden) if len(network.start) else hidden,
         delta=np.empty((block, width), dtype),
         again=np.empty(width, dtype),
         head=np.empty(width, dtype),
         f=np.empty(arms),
+        mean=np.empty(arms),
+        slope=np.ones(arms),
         widened=np.empty(PARTS),
-        shared=_shared(inputs, dtype) if shared else None,
+        shared=_shared(rows, dtype) if shared else None,
     )
 
 
-def _shared(inputs: int, dtype: np.dtype[Any]) -> types.Shared:
+def _shared(rows: int, dtype: np.dtype[Any]) -> types.Shared:
     block = types.BLOCK
-    x, scaled = np.empty((block, inputs), dtype), np.empty((block, inputs), dtype)
+    x, scaled = np.zeros((block, rows), dtype), np.zeros((block, rows), dtype)
     return types.Shared(x, scaled, np.empty((block, block), dtype), *np.empty((2, block), np.int64))
 
 
@@ -230,14 +232,14 @@ def make_confidence(own: Settings, network: types.Network, learner: types.Learne
     """Return 1 / U_0 of one replica."""
     penalty = float(own["regularization"])
     square = learner.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
-    inputs, columns = network.first.shape
+    rows, columns = network.first.shape
     dtype = network.first.dtype
     return types.Confidence(
-        np.full((inputs, columns), 1.0 / penalty, dtype),
+        np.full((rows, columns), 1.0 / penalty, dtype),
         np.full(len(network.head), 1.0 / penalty, dtype),
         square,
         penalty,
-        np.empty(inputs + 1, dtype),
+        np.empty(rows, dtype),
         np.empty(columns, dtype),
     )
 

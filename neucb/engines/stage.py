@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,19 +52,31 @@ class Stage:
     reaction: types.Reaction | None
     record: types.Record
 
-    def belief(self, rule: types.Rule, start: int, stop: int, normals: int = 0) -> types.Belief:
-        """Return memory for predictions, and the noise of rounds start..stop-1 where the rule draws.
+    def belief(self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0) -> types.Belief:
+        """Return memory for predictions, and strengths and noise of rounds start..stop-1.
 
-        `normals` is how many numbers it draws a round, one per arm by default.
+        `normals` is how many numbers the first rule, if it draws, draws a round, one per arm by default.
         """
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
         noise = np.empty((0, arms))
-        if rule.code in (types.THOMPSON, types.JOINT) and stop > start:
+        if rules[0].code in (types.THOMPSON, types.JOINT) and stop > start:
             first, last = start // NOISE_ROUNDS, (stop - 1) // NOISE_ROUNDS
             blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
-        return types.Belief(mean, output, std, noise)
+        strength = np.stack([_strengths(rule, start, stop) for rule in rules])
+        return types.Belief(mean, output, std, strength, noise)
+
+
+def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
+    """Return gamma, epsilon or nu of rounds start..stop-1 where they depend on the round alone.
+
+    Here and not in the kernels, which would raise to a power in every round, even one not needed.
+    """
+    rounds = np.arange(start + 1.0, stop + 1.0)
+    grown = np.sqrt(rounds) if rule.power == 0.5 else rounds**rule.power
+    with np.errstate(over="ignore"):
+        return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
 
 
 def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:

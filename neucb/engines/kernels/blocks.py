@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from neucb.engines.kernels.jit import exact, fast
-from neucb.engines.kernels.types import Array, Network, Shared, Work
+from neucb.engines.kernels.types import Array, Learner, Network, Shared, Work
 from neucb.engines.kernels.vectors import (
     add_outer,
+    add_outer_seen,
     add_products,
     add_scaled,
     combine,
@@ -66,6 +67,25 @@ def add_step(shared: Shared | None, network: Network, work: Work, b: int, n: int
         shared.arm[b] = arm
         for later in range(b + 1, n):
             add_scaled(work.moved[later, left:right], shared.gram[b, later], delta)
+
+
+@exact
+def along_step(
+    shared: Shared | None, learner: Learner, network: Network, work: Work, b: int, n: int, arm: int
+) -> float:
+    """Add the step of round b as `add_step` does; return its product with the first layer as it was."""
+    m, delta = len(work.head), work.delta[b]
+    index, step, left = work.inputs[b], work.step[b], arm * m
+    if shared is None:
+        return add_outer_seen(network.first, index, step, work.filled[b], left, delta)
+    if learner.normalize == 0.0:
+        total = dot(delta, work.moved[b, left : left + m])
+    else:
+        combine(network.first, index, step, work.filled[b], left, work.again)
+        add_waiting(shared, work, b, arm)
+        total = dot(delta, work.again)
+    add_step(shared, network, work, b, n, arm)
+    return total
 
 
 @exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neucb.engines.kernels.jit import exact, kernel
-from neucb.engines.kernels.network import count_inputs, forward, learn, list_inputs, predict, scale_inputs
+from neucb.engines.kernels.network import count_inputs, forward, learn, list_inputs, predicted
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.types import Network
 from neucb.engines.kernels.votes import elect, open_poll, vote
@@ -51,8 +51,8 @@ def bootstrap(
     for t in range(start, stop):
         show(reaction, world, t)
         open_poll(belief, record)
-        list_inputs(learner, world, work, 0, t)
-        count_inputs(learner, networks, work, 0, t + 1)
+        count_inputs(learner, networks, world, work, 0, t, t + 1)
+        list_inputs(learner, networks, world, work, 0, t)
         for k in range(N + N * steps):  # all members vote, then all learn
             learns = k >= N
             i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
@@ -65,8 +65,7 @@ def bootstrap(
                 arm = record.action[past]
                 target = world.cost[world.seen[past], arm]
                 low, high = arm, arm + 1
-                list_inputs(learner, world, work, 0, past)
-                scale_inputs(work, 0)
+                list_inputs(learner, networks, world, work, 0, past)
             network, own = member(networks, i), memory[i]
             forward(learner, network, own, work, 0, low, high)
             if learns:
@@ -74,7 +73,7 @@ def bootstrap(
                 learn(learner, network, own, work, 0, 1, rate, arm, target)
                 continue
             for a in range(K):
-                belief.output[a] = predict(work.f[a], learner, network, work)
+                belief.output[a] = predicted(learner, network, work, a)
             vote(belief, record)
             if k == N - 1 and elect(world, reaction, own, record, belief, N, t) < 0:
                 return t

@@ -9,7 +9,7 @@ import numpy as np
 
 from neucb.engines.kernels.jit import exact, kernel
 from neucb.engines.kernels.linear import list_features, newton, output
-from neucb.engines.kernels.network import count_inputs, forward, learn, list_inputs, predict, scale_inputs
+from neucb.engines.kernels.network import count_inputs, forward, learn, list_inputs, predicted
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.rules import link, settle, strength, weigh
 from neucb.engines.kernels.types import EXPERT, OWN_LOSS
@@ -85,17 +85,16 @@ def exp4(
         for i in range(N):
             if i < M:
                 learner, network, work = learners[i], networks[i], works[i]
-                list_inputs(learner, world, work, 0, t)
-                count_inputs(learner, network, work, 0, t + 1)
-                scale_inputs(work, 0)
+                count_inputs(learner, network, world, work, 0, t, t + 1)
+                list_inputs(learner, network, world, work, 0, t)
                 forward(learner, network, memory[i], work, 0, 0, K)
                 for a in range(K):
-                    belief.mean[a] = predict(work.f[a], learner, network, work)
+                    belief.mean[a] = predicted(learner, network, work, a)
             else:
                 for a in range(K):
                     theta = models[i - M].theta[0, a]
                     belief.mean[a] = link(output(theta, index, value, n), models[i - M].loss)
-            now = strength(rules[i], t, memory[0, OWN_LOSS], K)
+            now = strength(rules[i], belief.strength[i], t - start, t, memory[0, OWN_LOSS], K)
             if not weigh(rules[i], belief.mean, now, experts.advice[i]):
                 record.status[0] = EXPERT + i
                 return t

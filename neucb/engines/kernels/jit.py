@@ -24,7 +24,7 @@ INLINED: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "error_model": "numpy",
 }
-exact: Any = njit(**INLINED)
+exact: Any = njit(**INLINED, fastmath=False)  # said, since it would take after a caller that is fast
 fast: Any = njit(**INLINED, fastmath={"contract", "reassoc", "nsz", "arcp"})
 # Without numba's runtime, also in what is inlined: nothing here allocates, and counting references to every
 # slice took a third of the time.

@@ -1,6 +1,6 @@
-"""The logistic function under a Gaussian offset in the kernels, see `neucb.agents.losses.KL.smoothed`.
+"""The logistic function in the kernels, and its mean under a Gaussian offset, see `neucb.agents.losses.KL`.
 
-Its normal parts are worked on together: without calls of exp and erf the compiler uses the machine's vectors.
+Without calls of exp and erf the compiler uses the machine's vectors.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from math import factorial, floor, log, pi, sqrt
 import numpy as np
 
 from neucb.agents.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
-from neucb.engines.kernels.jit import fast
+from neucb.engines.kernels.jit import exact, fast
 from neucb.engines.kernels.types import Array
 
 WEIGHTS, SLOPES = np.array(MIXTURE_WEIGHTS), np.array(MIXTURE_SLOPES)
 PARTS = len(MIXTURE_SLOPES)
 FAR = 37.0  # Phi(-37) is 6e-300
+FLAT = 700.0  # exp(-700) is 1e-304
 MIDDLE = 5.0
 # Phi(-a) exp(a^2 / 2) (a + MIDDLE) for 0 <= a <= FAR, in powers of (a - MIDDLE) / (a + MIDDLE): interpolated
 # at Chebyshev's nodes, relative error below 2e-14.
@@ -54,17 +55,32 @@ def cubic(c: Array, k: int, x: float, square: float) -> float:
     return c[k] + c[k + 1] * x + (c[k + 2] + c[k + 3] * x) * square
 
 
+@exact
+def rest(y: float, k: float) -> float:
+    """Return y - k log 2; summed in any other order it would lose a digit or two."""
+    return y - k * LOG_HIGH - k * LOG_LOW
+
+
 @fast
 def exponential(y: float) -> float:
     """Return exp(y) for -700 <= y <= 0, relative error below 1e-15."""
     k = floor(y / log(2.0) + 0.5)
-    x = y - k * LOG_HIGH - k * LOG_LOW
+    x = rest(y, k)
     square = x * x
     fourth = square * square
     upper = cubic(EXP, 8, x, square) + cubic(EXP, 12, x, square) * fourth
     lower = cubic(EXP, 0, x, square) + cubic(EXP, 4, x, square) * fourth
     power = np.int64((np.int64(k) + 1023) << 52).view(np.float64)  # 2^k
     return (lower + upper * fourth * fourth) * power
+
+
+@fast
+def logistic(f: float) -> float:
+    """Return 1 / (1 + exp(-f)), relative error below 2e-15; exactly 0 or 1 where |f| > 700."""
+    a = FLAT if abs(f) > FLAT else abs(f)  # NaN stays NaN
+    e = 0.0 if abs(f) > FLAT else exponential(-a)
+    inverse = 1.0 / (1.0 + e)
+    return e * inverse if f < 0.0 else inverse
 
 
 @fast
@@ -86,7 +102,10 @@ def widen(tau: float, widened: Array) -> None:
 
 @fast
 def smoothed(f: float, widened: Array) -> tuple[float, float]:
-    """Return E sigmoid(f + tau xi) and E sigmoid'(f + tau xi), `widened` being for this tau."""
+    """Return E sigmoid(f + tau xi) and E sigmoid'(f + tau xi), `widened` being for this tau.
+
+    What this adds to the mixture's own error is below 1e-14 for both.
+    """
     mean, slope = 0.0, 0.0
     for i in range(PARTS):
         z = widened[i] * f

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import sqrt
 
 from neucb.agents.constants import FOLD_BELOW, INPUT_FLOOR
-from neucb.engines.kernels.blocks import add_step, add_waiting, fold, keep_row, pass_alone, place, share_pass
-from neucb.engines.kernels.jit import exact, fast
+from neucb.engines.kernels.blocks import add_step, along_step, fold, keep_row, pass_alone, place, share_pass
+from neucb.engines.kernels.jit import exact
 from neucb.engines.kernels.logistic import smoothed, widen
 from neucb.engines.kernels.rules import link
 from neucb.engines.kernels.signs import add_head, add_signs, mean_link, move_signs, spread_of
@@ -18,7 +18,6 @@ from neucb.engines.kernels.types import (
     SCALE,
     SIGNS,
     SQUARE,
-    SQUARED,
     Array,
     Learner,
     Network,
@@ -27,64 +26,54 @@ from neucb.engines.kernels.types import (
     World,
 )
 from neucb.engines.kernels.vectors import (
-    add_scaled,
-    combine,
+    add_to,
     copy_to,
+    count_squares,
     dot,
     gradient,
-    nonzero,
+    list_steps,
     rectify,
-    scale_by,
-    set_steps,
-    shift_by,
+    rectify_sum,
+    step_head,
+    three_products,
 )
 
 
-@fast
-def inverse_roots(squares: Array, scale: float, size: Array) -> None:
-    """Set size to the inverse roots of scale (squares + floor), in its own precision."""
-    real = size.dtype.type
-    for j in range(len(squares)):
-        size[j] = real(1) / sqrt(real(scale * (squares[j] + INPUT_FLOOR)))
-
-
 @exact
-def count_inputs(learner: Learner, network: Network, work: Work, b: int, updates: int) -> None:
-    """Count the inputs listed in place b and set the step sizes of all, see `InputScaling`."""
-    squares, size = network.squares, work.size[b]
+def count_inputs(
+    learner: Learner, network: Network, world: World, work: Work, b: int, t: int, n: int
+) -> None:
+    """Count the inputs of round t, the n-th update, and set step sizes in place b, see `InputScaling`."""
+    row, squares, size = world.contexts[world.rows[t]], network.squares, work.size[b]
     if learner.normalize == 0.0:
-        size[:] = 1
         return
-    for k in range(work.filled[b]):
-        squares[work.inputs[b, k]] += float(work.value[b, k]) ** 2
+    d = len(row)
+    squares[d] += learner.intercept**2
     if learner.normalize == 0.5:  # the default, much faster than a power
-        inverse_roots(squares, len(squares) / updates, size)
+        scale = len(squares) / n
+        count_squares(row, squares, scale, INPUT_FLOOR, size)
+        size[d] = 1.0 / sqrt(scale * (squares[d] + INPUT_FLOOR))
         return
-    for j in range(len(squares)):
-        size[j] = ((squares[j] + INPUT_FLOOR) / updates * len(squares)) ** -learner.normalize
+    for j in range(d):
+        squares[j] += float(row[j]) ** 2
+    for j in range(d + 1):
+        size[j] = ((squares[j] + INPUT_FLOOR) / n * len(squares)) ** -learner.normalize
 
 
 @exact
-def list_inputs(learner: Learner, world: World, work: Work, b: int, t: int) -> None:
-    """List the inputs of round t in place b."""
-    row = world.contexts[world.rows[t]]
-    work.filled[b] = nonzero(row, learner.intercept, work.inputs[b], work.value[b])
-
-
-@exact
-def scale_inputs(work: Work, b: int) -> None:
-    """Multiply the inputs listed in place b by their step sizes."""
-    set_steps(work.inputs[b], work.value[b], work.size[b], work.filled[b], work.step[b])
+def list_inputs(learner: Learner, network: Network, world: World, work: Work, b: int, t: int) -> None:
+    """List the inputs of round t in place b, by the step sizes that stand there."""
+    row, lists = world.contexts[world.rows[t]], (work.inputs[b], work.value[b], work.step[b])
+    work.filled[b] = list_steps(row, learner.intercept, work.size[b], len(network.squares), lists)
 
 
 @exact
 def fetch(world: World, learner: Learner, network: Network, work: Work, left: int, n: int) -> None:
     """List the inputs of the n rounds from `left` on, and make their pass if they share one."""
     for b in range(n):
-        list_inputs(learner, world, work, b, left + b)
         if learner.timing.code == EVERY_ROUND:
-            count_inputs(learner, network, work, b, left + b + 1)
-            scale_inputs(work, b)
+            count_inputs(learner, network, world, work, b, left + b, left + b + 1)
+        list_inputs(learner, network, world, work, b, left + b)
         keep_row(work.shared, work, b, world.contexts[world.rows[left + b]], learner.intercept)
     share_pass(work.shared, network, work, n)
 
@@ -110,38 +99,51 @@ def gauge(learner: Learner, network: Network, memory: Array, record: Record, t: 
 def forward(
     learner: Learner, network: Network, memory: Array, work: Work, b: int, low: int, high: int
 ) -> None:
-    """Set the outputs of arms low..high-1 in the b-th round of a block."""
+    """Set outputs and predicted losses of arms low..high-1 in the b-th round of a block."""
     head, m = work.head, len(work.head)
     row = place(work, b)
     z, moved = work.hidden[row, low * m : high * m], work.moved[row, low * m : high * m]
     index, value, n = work.inputs[b], work.value[b], work.filled[b]
     pass_alone(work.shared, network.first, index, value, n, low * m, moved)
-    copy_to(head, network.head)
     if has_start(learner):
         pass_alone(work.shared, network.start, index, value, n, low * m, z)
-        shift_by(z, memory[SCALE], moved)
-        scale_by(head, memory[SCALE])
-        add_scaled(head, 1.0, network.start_head)
-    if learner.kind == EXPECTED and learner.loss == KL:
-        widen(learner.c * sqrt(memory[SQUARE]), work.widened)
+        add_to(head, network.start_head, memory[SCALE], network.head)
+    else:
+        copy_to(head, network.head)
     add_signs(network.signs, index, value, n, low * m, z)
     add_head(network.signs, head)
     for a in range(low, high):
-        work.f[a] = learner.factor * rectify(work.hidden[row, a * m : (a + 1) * m], head)
+        left, right = a * m, (a + 1) * m
+        if has_start(learner):
+            f = rectify_sum(work.hidden[row, left:right], memory[SCALE], work.moved[row, left:right], head)
+        else:
+            f = rectify(work.hidden[row, left:right], head)
+        work.f[a] = learner.factor * f
+    predict(learner, memory, work, low, high)
 
 
 @exact
-def predict(f: float, learner: Learner, network: Network, work: Work) -> float:
-    """Return the predicted loss of an output f, over the perturbation where there is one."""
+def predict(learner: Learner, memory: Array, work: Work, low: int, high: int) -> None:
+    """Set predicted losses from outputs, over the expected perturbation where there is one."""
     if learner.kind == EXPECTED and learner.loss == KL:
-        return smoothed(f, work.widened)[0]
-    if learner.kind == SIGNS:
-        return mean_link(network.signs, f, learner)
-    return link(f, learner.loss)
+        widen(learner.c * sqrt(memory[SQUARE]), work.widened)
+        for a in range(low, high):
+            work.mean[a], work.slope[a] = smoothed(work.f[a], work.widened)
+        return
+    for a in range(low, high):
+        work.mean[a] = link(work.f[a], learner.loss)
 
 
 @exact
-def move_scaled(
+def predicted(learner: Learner, network: Network, work: Work, arm: int) -> float:
+    """Return the predicted loss of an arm, over the perturbation where there is one."""
+    if learner.kind == SIGNS:
+        return mean_link(network.signs, work.f[arm], learner)
+    return work.mean[arm]
+
+
+@exact
+def step_scaled(
     learner: Learner,
     network: Network,
     memory: Array,
@@ -151,41 +153,28 @@ def move_scaled(
     arm: int,
     target: float,
     rate: float,
-) -> float:
-    """Shrink theta - theta_0; return what to add to G, times grad f. See `ExpectedPerturbation.step`."""
+) -> None:
+    """Shrink theta - theta_0 and add the step to it. See `ExpectedPerturbation.step`."""
     m = len(work.head)
-    f = work.f[arm]
-    yhat, kappa = link(f, learner.loss), 0.0
-    if learner.kind == EXPECTED:
-        yhat, kappa = (f, 1.0) if learner.loss == SQUARED else smoothed(f, work.widened)
+    active = work.hidden[place(work, b), arm * m : (arm + 1) * m]
+    kappa = 0.0 if learner.kind == PROJECTED else work.slope[arm]
     keep = 1.0 - rate * kappa * learner.c**2
-    move = -rate * learner.factor * (yhat - target)
-
-    left, right = arm * m, (arm + 1) * m
-    row = place(work, b)
-    active, delta = work.hidden[row, left:right], work.delta[b]
+    move = -rate * learner.factor * (work.mean[arm] - target)
     steps = work.step[b, : work.filled[b]]
-    if learner.normalize == 0.0:
-        inner = dot(delta, work.moved[row, left:right])
-    else:
-        combine(network.first, work.inputs[b], work.step[b], work.filled[b], left, work.again)
-        add_waiting(work.shared, work, b, arm)
-        inner = memory[SCALE] * dot(delta, work.again)
-    inner += memory[SCALE] * dot(network.head, active)
-    norm = dot(delta, delta) * dot(steps, steps) + dot(active, active)  # |grad f|^2
-    grown = keep**2 * memory[SQUARE] + 2.0 * keep * move * inner + move**2 * norm
-    memory[SQUARE] = max(grown, 0.0)
-
+    first, second, inner = three_products(active, work.head, network.head)
+    norm = first * dot(steps, steps) + second  # |grad f|^2
     memory[SCALE] *= keep
+    grown = keep**2 * memory[SQUARE] + 2.0 * move * memory[SCALE] * inner + move**2 * norm
     if abs(memory[SCALE]) < FOLD_BELOW:
         fold(work.shared, network, work, memory[SCALE], b, n)
         memory[SCALE] = 1.0
-    move /= memory[SCALE]
+    step_head(active, work.head, move / memory[SCALE], work.delta[b], network.head)
+    grown += 2.0 * memory[SCALE] ** 2 * along_step(work.shared, learner, network, work, b, n, arm)
+    memory[SQUARE] = max(grown, 0.0)
     if memory[SQUARE] > learner.radius**2:
         keep = learner.radius / sqrt(memory[SQUARE])
         memory[SCALE] *= keep
         memory[SQUARE] *= keep**2
-    return move
 
 
 @exact
@@ -201,15 +190,15 @@ def learn(
     target: float,
 ) -> None:
     """Make one gradient step on what place b of a block of n rounds holds."""
-    m = len(work.head)
-    active, delta = work.hidden[place(work, b), arm * m : (arm + 1) * m], work.delta[b]
-    gradient(active, work.head, delta)
     if has_start(learner):
-        move = move_scaled(learner, network, memory, work, b, n, arm, target, rate)
-    elif learner.kind == SIGNS:
+        step_scaled(learner, network, memory, work, b, n, arm, target, rate)
+        return
+    m = len(work.head)
+    active = work.hidden[place(work, b), arm * m : (arm + 1) * m]
+    if learner.kind == SIGNS:
+        gradient(active, work.head, 1.0, work.delta[b])
         move = move_signs(network.signs, learner, work, b, arm, target, rate)
     else:
-        move = -rate * learner.factor * (link(work.f[arm], learner.loss) - target)
-    scale_by(delta, move)
-    add_scaled(network.head, move, active)
+        move = -rate * learner.factor * (work.mean[arm] - target)
+    step_head(active, work.head, move, work.delta[b], network.head)
     add_step(work.shared, network, work, b, n, arm)

@@ -15,8 +15,7 @@ from neucb.engines.kernels.network import (
     gauge,
     learn,
     list_inputs,
-    predict,
-    scale_inputs,
+    predicted,
 )
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.rules import choose
@@ -89,16 +88,15 @@ def neural(
                         arm = record.action[seen]
                         target = world.cost[world.seen[seen], arm]
                     low, high = arm, arm + 1
-                    list_inputs(learner, world, work, b, seen)
                     if step == 0:
-                        count_inputs(learner, network, work, b, update + 1)
-                    scale_inputs(work, b)
+                        count_inputs(learner, network, world, work, b, seen, update + 1)
+                    list_inputs(learner, network, world, work, b, seen)
                 forward(learner, network, memory, work, b, low, high)
                 if k == 0:
                     deviations(confidence, work, b, belief.std)
                     for a in range(K):
                         belief.output[a] = work.f[a]
-                        mean[a] = predict(work.f[a], learner, network, work)
+                        mean[a] = predicted(learner, network, work, a)
                     judge(last, work, b, belief, t - start)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
                     if arm < 0:

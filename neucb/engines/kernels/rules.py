@@ -8,9 +8,9 @@ import numpy as np
 
 from neucb.agents.constants import FLOOR, TIE
 from neucb.engines.kernels.jit import exact
+from neucb.engines.kernels.logistic import logistic
 from neucb.engines.kernels.orders import note
 from neucb.engines.kernels.types import (
-    DECAY,
     DOUBLING,
     EPSILON_GREEDY,
     FAST_INVERSE_GAP,
@@ -35,21 +35,15 @@ from neucb.engines.kernels.updates import epoch_start
 
 
 @exact
-def raised(base: float, power: float) -> float:
-    """Return base to a power, by the root where that is meant, which is much faster."""
-    return sqrt(base) if power == 0.5 else base**power
-
-
-@exact
-def strength(rule: Rule, t: int, own_loss: float, arms: int) -> float:
-    """Return gamma, epsilon or nu of round t."""
+def strength(rule: Rule, ready: Array, row: int, t: int, own_loss: float, arms: int) -> float:
+    """Return gamma, epsilon or nu of round t, from `row` of what `ready` has of it."""
     if rule.schedule == DOUBLING:
         ended = epoch_start(t + 1)
         return rule.scale * sqrt(arms * ended) if ended > 0 else 1.0
-    if rule.schedule == DECAY:
-        return min(rule.scale / (t + 1.0) ** rule.power, 1.0)
-    grows = 1.0 + own_loss if rule.schedule == LOSS else t + 1.0
-    return rule.scale * raised(grows, rule.power)
+    if rule.schedule == LOSS:
+        grown = 1.0 + own_loss
+        return rule.scale * (sqrt(grown) if rule.power == 0.5 else grown**rule.power)
+    return ready[row]
 
 
 @exact
@@ -162,7 +156,7 @@ def choose(
         if not abs(mean[a]) < np.inf:
             record.status[0] = NOT_FINITE
             return -1
-    now = strength(rule, t, memory[OWN_LOSS], len(mean))
+    now = strength(rule, belief.strength[0], row, t, memory[OWN_LOSS], len(mean))
     good = certain(rule, belief, row, now, p) if rule.code >= LOWER_CONFIDENCE else weigh(rule, mean, now, p)
     if not good:
         record.status[0] = NO_DISTRIBUTION
@@ -173,4 +167,4 @@ def choose(
 @exact
 def link(f: float, loss: int) -> float:
     """Return the predicted loss of an output f."""
-    return 1.0 / (1.0 + exp(-f)) if loss == KL else f
+    return logistic(f) if loss == KL else f

@@ -93,12 +93,14 @@ class Belief(NamedTuple):
         mean: [K] predicted losses.
         output: [K] the same before the link.
         std: [K] standard deviations of `output`, for rules that need them; for JOINT a draw of deviations.
+        strength: [rules, rounds] gamma, epsilon or nu of rules whose schedule is TIME or DECAY.
         noise: [rounds, K] standard normal numbers, [rounds, m] for JOINT, for the rules that draw.
     """
 
     mean: Array
     output: Array
     std: Array
+    strength: Array
     noise: Array
 
 
@@ -144,13 +146,13 @@ class Signs(NamedTuple):
 class Network(NamedTuple):
     """The weights of one replica. They lie input-major, [inputs, K m].
 
-    So an input that is 0 costs nothing and the inner loops are long. The last input is the constant
-    one.
+    So an input that is 0 costs nothing and the inner loops are long. Input d is the constant one, those
+    after it are idle: they are always 0 and fill lists of inputs up to a multiple of four.
 
     Attributes:
-        first: [d + 1, K m] first layer of theta, G or phi.
+        first: [inputs, K m] first layer of theta, G or phi.
         head: [m] second layer of the same.
-        start: [d + 1, K m] first layer of theta_0; empty where it is not needed.
+        start: [inputs, K m] first layer of theta_0; empty where it is not needed.
         start_head: [m] second layer of theta_0.
         squares: [d + 1] float64, sums of the squares of all inputs so far.
         signs: for SIGNS, else None.
@@ -171,8 +173,8 @@ class Shared(NamedTuple):
     <x, x'> delta, on one arm.
 
     Attributes:
-        x: [B, d + 1] rows.
-        scaled: [B, d + 1] the same times their step sizes.
+        x: [B, inputs] rows.
+        scaled: [B, inputs] the same times their step sizes.
         gram: [B, B] products of a row of `scaled` and a later one of x.
         arm: [B] arms played.
         same: [B] those that played one of them.
@@ -189,17 +191,19 @@ class Work(NamedTuple):
     """Working memory of a network, B = BLOCK rounds long where they share a pass, FETCH elsewhere.
 
     Attributes:
-        inputs: [B, d + 2] the inputs that are not 0.
-        value: [B, d + 2] and what they are.
-        step: [B, d + 2] the same times their step sizes.
-        filled: [B] how many.
-        size: [B, d + 1] step sizes of all inputs.
+        inputs: [B, inputs] the inputs that are not 0, filled up with idle ones.
+        value: [B, inputs] and what they are.
+        step: [B, inputs] the same times their step sizes.
+        filled: [B] how many are not idle.
+        size: [B, inputs] step sizes of all inputs.
         hidden: [B, K m] hidden layer; [1, K m], of the newest pass, where rounds share none.
         moved: [B, K m] the part of it that G makes; the same memory where there is no G.
         delta: [B, m] steps on the arms' blocks.
         again: [m] what `moved` is with step sizes.
         head: [m] second layer of theta.
         f: [K] outputs.
+        mean: [K] predicted losses.
+        slope: [K] derivatives of these in f, over the expected perturbation; 1 for the squared loss.
         widened: slopes of the logistic function's normal parts, under the perturbation.
         shared: where blocks share a pass, else None.
     """
@@ -215,6 +219,8 @@ class Work(NamedTuple):
     again: Array
     head: Array
     f: Array
+    mean: Array
+    slope: Array
     widened: Array
     shared: Any
 
@@ -223,11 +229,11 @@ class Confidence(NamedTuple):
     """1 / U of a network's gradients, see `neucb.agents.gradient_norm`, and working memory.
 
     Attributes:
-        first: [d + 1, K m] first layer.
+        first: [inputs, K m] first layer.
         head: [m] second layer.
         square: square of the factor of the gradient.
         penalty: lambda.
-        value: [d + 2] squares of inputs.
+        value: [inputs] squares of inputs.
         z: [K m].
     """
 

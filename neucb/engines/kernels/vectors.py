@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
+import numpy as np
+
 from neucb.engines.kernels.jit import fast
 from neucb.engines.kernels.types import TILE, Array
 
 Rows = tuple[Array, Array, Array, Array]
+Lists = tuple[Array, Array, Array]
 Four = tuple[float, float, float, float]
 
 
@@ -23,17 +28,46 @@ def nonzero(x: Array, constant: float, index: Array, value: Array) -> int:
 
 
 @fast
+def list_steps(x: Array, constant: float, size: Array, idle: int, lists: Lists) -> int:
+    """List the inputs of a row that are not 0, and them times their step sizes, the constant one last.
+
+    Idle inputs fill the lists up to a multiple of four. Return the number of those that are not idle.
+    """
+    index, value, step = lists
+    n = 0
+    for j in range(len(x)):
+        index[n] = j
+        value[n] = x[j]
+        step[n] = x[j] * size[j]
+        n += x[j] != 0
+    index[n] = len(x)
+    value[n] = constant
+    step[n] = value[n] * size[len(x)]
+    n += constant != 0
+    for k in range(3):
+        index[n + k] = idle + k
+        value[n + k] = 0
+        step[n + k] = 0
+    return n
+
+
+@fast
 def combine(w: Array, index: Array, value: Array, n: int, left: int, z: Array) -> None:
     """Set z = x' w for the row that `index` and `value` list and the columns of w from `left` on."""
-    z[:] = 0
     right = left + len(z)
+    if n < 4:
+        z[:] = 0
     k = 0
     while k + 4 <= n:
         a, b = w[index[k], left:right], w[index[k + 1], left:right]
         c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
         p, q, r, s = value[k], value[k + 1], value[k + 2], value[k + 3]
-        for i in range(len(z)):
-            z[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
+        if k == 0:
+            for i in range(len(z)):
+                z[i] = p * a[i] + q * b[i] + r * c[i] + s * d[i]
+        else:
+            for i in range(len(z)):
+                z[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
         k += 4
     if k + 2 <= n:
         a, b = w[index[k], left:right], w[index[k + 1], left:right]
@@ -58,10 +92,9 @@ def add_scaled(y: Array, scale: float, x: Array) -> None:
 
 @fast
 def add_outer(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> None:
-    """Add step delta' to the rows of w that `index` lists, from column `left` on."""
+    """Add step delta' to the rows of w that `index` lists, filled up, from column `left` on."""
     right = left + len(delta)
-    k = 0
-    while k + 4 <= n:
+    for k in range(0, n, 4):
         a, b = w[index[k], left:right], w[index[k + 1], left:right]
         c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
         p, q, r, s = step[k], step[k + 1], step[k + 2], step[k + 3]
@@ -71,9 +104,25 @@ def add_outer(w: Array, index: Array, step: Array, n: int, left: int, delta: Arr
             b[i] += q * move
             c[i] += r * move
             d[i] += s * move
-        k += 4
-    for last in range(k, n):
-        add_scaled(w[index[last], left:right], step[last], delta)
+
+
+@fast
+def add_outer_seen(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> float:
+    """Do what `add_outer` does; return the product of w, as it was, and step delta'."""
+    right = left + len(delta)
+    total = w.dtype.type(0)
+    for k in range(0, n, 4):
+        a, b = w[index[k], left:right], w[index[k + 1], left:right]
+        c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
+        p, q, r, s = step[k], step[k + 1], step[k + 2], step[k + 3]
+        for i in range(len(delta)):
+            move = delta[i]
+            total += move * (p * a[i] + q * b[i] + r * c[i] + s * d[i])
+            a[i] += p * move
+            b[i] += q * move
+            c[i] += r * move
+            d[i] += s * move
+    return total
 
 
 @fast
@@ -97,6 +146,18 @@ def rectify(z: Array, head: Array) -> float:
     f = z.dtype.type(0)
     for i in range(len(head)):
         h = z[i]
+        h = z.dtype.type(0) if h < 0 else h
+        z[i] = h
+        f += h * head[i]
+    return f
+
+
+@fast
+def rectify_sum(z: Array, scale: float, moved: Array, head: Array) -> float:
+    """Set z [m] to relu(z + scale moved), and return its product with the head [m]."""
+    s, f = z.dtype.type(scale), z.dtype.type(0)
+    for i in range(len(head)):
+        h = z[i] + s * moved[i]
         h = z.dtype.type(0) if h < 0 else h
         z[i] = h
         f += h * head[i]
@@ -173,19 +234,41 @@ def add_products(w: Array, x: Array, delta: Array, some: Array, left: int, right
 
 
 @fast
-def shift_by(z: Array, scale: float, moved: Array) -> None:
-    """Multiply `moved` by `scale` and add it to z."""
-    s = z.dtype.type(scale)
-    for i in range(len(z)):
-        moved[i] *= s
-        z[i] += moved[i]
+def add_to(y: Array, x: Array, scale: float, more: Array) -> None:
+    """Set y to x + scale more."""
+    s = y.dtype.type(scale)
+    for i in range(len(y)):
+        y[i] = x[i] + s * more[i]
 
 
 @fast
-def gradient(active: Array, head: Array, delta: Array) -> None:
-    """Set delta [m] = head * relu'(h) from active = relu(h)."""
+def gradient(active: Array, head: Array, scale: float, delta: Array) -> None:
+    """Set delta [m] = scale * head * relu'(h) from active = relu(h)."""
+    s = delta.dtype.type(scale)
     for i in range(len(delta)):
-        delta[i] = head[i] if active[i] > 0 else 0
+        delta[i] = s * head[i] if active[i] > 0 else 0
+
+
+@fast
+def step_head(active: Array, head: Array, scale: float, delta: Array, moved: Array) -> None:
+    """Set delta as `gradient` does, and add scale active to `moved` [m]."""
+    s = delta.dtype.type(scale)
+    for i in range(len(delta)):
+        delta[i] = s * head[i] if active[i] > 0 else 0
+        moved[i] += s * active[i]
+
+
+@fast
+def three_products(active: Array, head: Array, moved: Array) -> tuple[float, float, float]:
+    """Return |head * relu'(h)|^2, |h|^2 and the product of h and `moved`, from active = relu(h)."""
+    zero = active.dtype.type(0)
+    first, second, third = zero, zero, zero
+    for i in range(len(active)):
+        h = active[i]
+        first += head[i] * head[i] if h > 0 else zero
+        second += h * h
+        third += h * moved[i]
+    return first, second, third
 
 
 @fast
@@ -198,7 +281,9 @@ def dot(x: Array, y: Array) -> float:
 
 
 @fast
-def set_steps(index: Array, value: Array, size: Array, n: int, step: Array) -> None:
-    """Multiply the inputs listed by their step sizes."""
-    for k in range(n):
-        step[k] = value[k] * size[index[k]]
+def count_squares(x: Array, squares: Array, scale: float, floor: float, size: Array) -> None:
+    """Add the squares of a row to `squares`; set size to the inverse roots of scale (squares + floor)."""
+    real = size.dtype.type
+    for j in range(len(x)):
+        squares[j] += np.float64(x[j]) * np.float64(x[j])
+        size[j] = real(1) / sqrt(real(scale * (squares[j] + floor)))
