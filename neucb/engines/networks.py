@@ -55,7 +55,12 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     shared = at_once and _pays(stage.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != "last-layer":
         network = filled_up(network, spec.arms)
-    network = network._replace(first=aligned(network.first), start=aligned(network.start))
+    network = network._replace(
+        first=aligned(network.first),
+        head=aligned(network.head),
+        start=aligned(network.start),
+        start_head=aligned(network.start_head),
+    )
     work = make_work(network, spec.arms, shared=shared)
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
@@ -202,18 +207,19 @@ def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
     """Return the working memory of one replica; `shared`, whether blocks share a pass."""
     rows, columns = network.first.shape
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
-    hidden = np.empty((block if shared else 1, columns), dtype)
+    hidden = aligned(np.empty((block if shared else 1, columns), dtype))
     return types.Work(
+        row=np.empty((block, len(network.squares) - 1), np.float32),
         inputs=np.empty((block, rows), np.int64),
         value=np.empty((block, rows), dtype),
         step=np.empty((block, rows), dtype),
         filled=np.empty(block, np.int64),
         size=np.ones((block, rows), dtype),
         hidden=hidden,
-        moved=np.empty_like(hidden) if len(network.start) else hidden,
-        delta=np.empty((block, width), dtype),
+        moved=aligned(hidden) if len(network.start) else hidden,
+        delta=aligned(np.empty((block, width), dtype)),
         again=np.empty(width, dtype),
-        head=np.empty(width, dtype),
+        head=aligned(np.empty(width, dtype)),
         f=np.empty(arms),
         mean=np.empty(arms),
         slope=np.ones(arms),

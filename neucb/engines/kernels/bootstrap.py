@@ -51,8 +51,9 @@ def bootstrap(
     for t in range(start, stop):
         show(reaction, world, t)
         open_poll(belief, record)
-        count_inputs(learner, networks, world, work, 0, t, t + 1)
-        list_inputs(learner, networks, world, work, 0, t)
+        row = world.contexts[world.rows[t]]
+        count_inputs(learner, networks, work, 0, row, t + 1)
+        list_inputs(learner, networks, work, 0, row)
         for k in range(N + N * steps):  # all members vote, then all learn
             learns = k >= N
             i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
@@ -65,7 +66,7 @@ def bootstrap(
                 arm = record.action[past]
                 target = world.cost[world.seen[past], arm]
                 low, high = arm, arm + 1
-                list_inputs(learner, networks, world, work, 0, past)
+                list_inputs(learner, networks, work, 0, world.contexts[world.rows[past]])
             network, own = member(networks, i), memory[i]
             forward(learner, network, own, work, 0, low, high)
             if learns:

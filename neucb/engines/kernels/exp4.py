@@ -81,12 +81,13 @@ def exp4(
     M, N, K = len(networks), len(rules), len(belief.mean)
     for t in range(start, stop):
         show(reaction, world, t)
-        n = list_features(features, world.contexts[world.rows[t]], index, value)
+        row = world.contexts[world.rows[t]]
+        n = list_features(features, row, index, value)
         for i in range(N):
             if i < M:
                 learner, network, work = learners[i], networks[i], works[i]
-                count_inputs(learner, network, world, work, 0, t, t + 1)
-                list_inputs(learner, network, world, work, 0, t)
+                count_inputs(learner, network, work, 0, row, t + 1)
+                list_inputs(learner, network, work, 0, row)
                 forward(learner, network, memory[i], work, 0, 0, K)
                 for a in range(K):
                     belief.mean[a] = predicted(learner, network, work, a)

@@ -109,7 +109,7 @@ def renew(
         last.root[k, k] = penalty
     for past in range(t):
         arm = record.action[past]
-        list_inputs(learner, network, world, work, 0, past)
+        list_inputs(learner, network, work, 0, world.contexts[world.rows[past]])
         forward(learner, network, memory, work, 0, arm, arm + 1)
         collect(last, work, arm, world.cost[world.seen[past], arm])
     invert(last.root, last.phi)

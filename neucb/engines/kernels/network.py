@@ -40,11 +40,9 @@ from neucb.engines.kernels.vectors import (
 
 
 @exact
-def count_inputs(
-    learner: Learner, network: Network, world: World, work: Work, b: int, t: int, n: int
-) -> None:
-    """Count the inputs of round t, the n-th update, and set step sizes in place b, see `InputScaling`."""
-    row, squares, size = world.contexts[world.rows[t]], network.squares, work.size[b]
+def count_inputs(learner: Learner, network: Network, work: Work, b: int, row: Array, n: int) -> None:
+    """Count the inputs of the n-th update and set step sizes in place b, see `InputScaling`."""
+    squares, size = network.squares, work.size[b]
     if learner.normalize == 0.0:
         return
     d = len(row)
@@ -61,20 +59,26 @@ def count_inputs(
 
 
 @exact
-def list_inputs(learner: Learner, network: Network, world: World, work: Work, b: int, t: int) -> None:
-    """List the inputs of round t in place b, by the step sizes that stand there."""
-    row, lists = world.contexts[world.rows[t]], (work.inputs[b], work.value[b], work.step[b])
+def list_inputs(learner: Learner, network: Network, work: Work, b: int, row: Array) -> None:
+    """List the inputs of a row in place b, by the step sizes that stand there."""
+    lists = work.inputs[b], work.value[b], work.step[b]
     work.filled[b] = list_steps(row, learner.intercept, work.size[b], len(network.squares), lists)
 
 
 @exact
 def fetch(world: World, learner: Learner, network: Network, work: Work, left: int, n: int) -> None:
-    """List the inputs of the n rounds from `left` on, and make their pass if they share one."""
+    """List the inputs of the n rounds from `left` on, and make their pass if they share one.
+
+    Their rows are copied first: reads from all over the table then wait for memory together.
+    """
     for b in range(n):
+        copy_to(work.row[b], world.contexts[world.rows[left + b]])
+    for b in range(n):
+        row = work.row[b]
         if learner.timing.code == EVERY_ROUND:
-            count_inputs(learner, network, world, work, b, left + b, left + b + 1)
-        list_inputs(learner, network, world, work, b, left + b)
-        keep_row(work.shared, work, b, world.contexts[world.rows[left + b]], learner.intercept)
+            count_inputs(learner, network, work, b, row, left + b + 1)
+        list_inputs(learner, network, work, b, row)
+        keep_row(work.shared, work, b, row, learner.intercept)
     share_pass(work.shared, network, work, n)
 
 

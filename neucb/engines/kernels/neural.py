@@ -88,9 +88,10 @@ def neural(
                         arm = record.action[seen]
                         target = world.cost[world.seen[seen], arm]
                     low, high = arm, arm + 1
+                    row = world.contexts[world.rows[seen]]
                     if step == 0:
-                        count_inputs(learner, network, world, work, b, seen, update + 1)
-                    list_inputs(learner, network, world, work, b, seen)
+                        count_inputs(learner, network, work, b, row, update + 1)
+                    list_inputs(learner, network, work, b, row)
                 forward(learner, network, memory, work, b, low, high)
                 if k == 0:
                     deviations(confidence, work, b, belief.std)

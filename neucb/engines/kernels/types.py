@@ -191,6 +191,7 @@ class Work(NamedTuple):
     """Working memory of a network, B = BLOCK rounds long where they share a pass, FETCH elsewhere.
 
     Attributes:
+        row: [B, d] rows.
         inputs: [B, inputs] the inputs that are not 0, filled up with idle ones.
         value: [B, inputs] and what they are.
         step: [B, inputs] the same times their step sizes.
@@ -208,6 +209,7 @@ class Work(NamedTuple):
         shared: where blocks share a pass, else None.
     """
 
+    row: Array
     inputs: Array
     value: Array
     step: Array
