@@ -114,10 +114,10 @@ class Ahead:
         replica, round_ = order // (right - left), order % (right - left)
         inputs = self._steps[left:right].flatten(0, 1).index_select(0, round_ * R + replica).t()
         delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
-        sizes, layers = count[taken].tolist(), self._first.unbind()
+        sizes = count[taken].tolist()
         parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
         for i, x, moves in zip(taken.tolist(), *parts, strict=True):
-            layers[i].addmm_(x, moves)
+            self._first[i].addmm_(x, moves)
 
     def multiply(self, factor: Tensor) -> None:
         """Multiply the layer by factors [R], but for `first` itself."""

@@ -178,7 +178,8 @@ class PlainWeights:
         """Move theta <- theta - rate (link(f_a) - y) grad f_a."""
         row = forward.row(action)
         output = pick(forward.output, row)
-        scale = rate * -self._initial.factor * (self._loss.link(output) - target)
+        scale = rate * (target - self._loss.link(output))
+        scale = scale if self._initial.factor == 1.0 else scale * self._initial.factor
         gradient = forward.played(action, row)
         self._add(forward.inputs.place, action, gradient, scale)
         self._head = torch.addcmul(self._head, gradient.head, scale.unsqueeze(1))

@@ -15,11 +15,12 @@ from neucb.engines.choice import refusal
 from neucb.engines.compiled import Compiled
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
+from neucb.foreseen import BLOCK
 from neucb.log import log_spaced
 from neucb.runner import Run, prepare
 from neucb.spec import Spec
 
-WARM_UP = 32  # rounds of the torch engine before the clocks start: it draws its weights in the first
+WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first
 ROUNDS = 10_000  # of a whole run
 
 

@@ -35,7 +35,7 @@ from neucb.runner import Run, prepare
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
 
-ROUNDS = 330  # ten blocks and a part of one
+ROUNDS = 330  # six blocks and a part of one
 
 
 def job(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: Any) -> Run:
@@ -160,7 +160,7 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(played: int) -> None:
-        if played == 40:
+        if played == 56:
             raise KeyboardInterrupt
 
     contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
@@ -172,7 +172,7 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
                 patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
             with pytest.raises(KeyboardInterrupt):
                 run.play(stop)
-        assert run.log.round == 40 == run.frame()["round"].max()
+        assert run.log.round == 56 == run.frame()["round"].max()
         asked.append(cast("Lockstep", run.player).agent.distribution(contexts))
     torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
 
@@ -204,7 +204,7 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
     name: str, settings: dict[str, Any], end: str, tmp_path: Path
 ) -> None:
     def stop(played: int) -> None:
-        if end == "interrupted" and played == 40:
+        if end == "interrupted" and played == 56:
             raise KeyboardInterrupt
 
     _tensor.cache_clear()
