@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -42,6 +43,10 @@ class GradientNorm:
         regularization: lambda > 0; one number or one per replica.
         gradient: "code", g itself; "paper", g / sqrt(m).
         matrix: "diagonal", 8 p bytes a replica; "full", 8 p^2 bytes, of networks with p <= 3,000.
+        ceiling: of what the rule compares; one number or one per replica, infinity for none. Where the
+            other arms are right to be predicted at 1, the right arm, once predicted above 1, is never
+            played again and never corrected, since its std is small: losses are at most 1, so that
+            ceiling = 1 lets its std decide. For the squared loss.
     """
 
     def __init__(
@@ -51,21 +56,29 @@ class GradientNorm:
         regularization: Number = 1.0,
         gradient: Literal["code", "paper"] = "code",
         matrix: Literal["diagonal", "full"] = "diagonal",
+        ceiling: Number = math.inf,
     ) -> None:
         self.oracle = oracle
         self.regularization = regularization
         self.gradient = gradient
         self.matrix = matrix
+        self.ceiling = ceiling
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas.
 
         Raises:
-            InputError: lambda <= 0, or a network too large for the full matrix.
+            InputError: lambda <= 0, a ceiling without the squared loss, or a network too large for the
+                full matrix.
         """
         penalty = per_replica(self.regularization, spec.replicas, device=spec.device)
         if not bool((penalty > 0).all()):
             raise InputError("regularization must be > 0")
+        ceiling = per_replica(self.ceiling, spec.replicas, device=spec.device)
+        bounded = bool(ceiling.isfinite().any())
+        if bounded and self.oracle.loss.name != "squared":
+            raise InputError("a ceiling is for the squared loss: other predictions are below 1 anyway")
+        self._ceiling = ceiling.unsqueeze(1) if bounded else None
         self.oracle.reset(spec)
         m = self.oracle.width
         depth = self.oracle.depth
@@ -83,8 +96,10 @@ class GradientNorm:
         forward = self.oracle.forward(context)
         norm = self._matrix.norm(forward, self._square).double()  # [R, K], g' U^-1 g
         mean = self.oracle.weights.predict(forward.output)
-        before = None if self.oracle.loss.name == "squared" else forward.output
-        return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=before)
+        compared = None if self.oracle.loss.name == "squared" else forward.output
+        if self._ceiling is not None:
+            compared = torch.minimum(mean.double(), self._ceiling)
+        return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=compared)
 
     def gauges(self) -> dict[str, Tensor]:
         """Return what the oracle tells the log of its state."""

@@ -19,8 +19,9 @@ class Prediction:
         mean: [R, K] predicted losses; their true values lie in [0, 1], predictions need not.
         std: [R, K] standard deviations >= 0, or None where the oracle knows none.
         available: [R, K] bool, which arms may be played, or None for all.
-        output: [R, K] outputs before the link, where `std` is theirs; None where there is no link. An
-            increasing link leaves the order of the arms as it is.
+        output: [R, K] what is compared beside `std` in the place of `mean`: outputs before the link, where
+            `std` is theirs, or means that are bounded; None for the means. An increasing link leaves the
+            order of the arms as it is.
         factor: [R, K, q] of the joint distribution: outputs + factor z, z standard normal in R^q, is a
             draw from it, and `std` the length of the factor's rows. None: arms are independent.
     """

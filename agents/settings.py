@@ -119,6 +119,12 @@ GRADIENT = (
         "U is its diagonal, or full (at most 3,000 parameters)",
         choices=("diagonal", "full"),
     ),
+    Parameter(
+        "ceiling",
+        math.inf,
+        "predictions above it count as it where arms are compared; 1, the greatest loss, or inf for none",
+        infinite=True,
+    ),
 )
 LAST_LAYER = (
     Parameter("regularization", 1.0, "lambda of A_0 = lambda I", above_low=True),
@@ -178,7 +184,7 @@ WRAPPER_FORMULAS = {
     "epochs": "it learns at rounds 2, 4, 8, ... what it has seen since",
     "epochs-passes": "it learns at rounds 2, 4, 8, ... what it has seen since",
     "gradient-norm": "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
-    "arms played",
+    "arms played; a mean above the ceiling counts as the ceiling",
     "last-layer": "yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a = relu(W1 (e_a (x) x)), "
     "A = lambda I + sum of phi phi' over the arms played, mu = A^-1 sum of phi y",
 }

@@ -146,6 +146,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "passes, replay": ("neural-falcon", {"passes": 2, "replay": 3, "radius": 2.0}),
     "supervised, replay": ("supervised", {"replay": 3, "lr_power": 0.1}),
     "gradient": ("neural-ucb", {"gradient": "paper", "init": "ntk", "lr": 0.05, "nu": [0.5, 1.0, 3.0]}),
+    "gradient, ceiling": ("neural-ucb", {"replay": 3, "nu": 0.01, "ceiling": [0.2, 1.0, math.inf]}),
     "gradient, replay": ("neural-ts", {"replay": 3, "radius": 1.0, "regularization": [0.1, 1.0, 5.0]}),
     "last layer": ("neural-linear", {"refresh": 70, "width": 30, "nu": [0.0, 0.1, 1.0]}),
     "last layer, replay": (

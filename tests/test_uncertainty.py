@@ -64,6 +64,33 @@ def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
     assert max(float(one.diagonal().max()) for one in U) > 2.0  # U has grown
 
 
+def test_a_ceiling_bounds_what_is_compared_and_not_what_is_learnt() -> None:
+    """Two replicas, two ceilings; an arm predicted above it is played again for its larger deviation."""
+    oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=6, lr=0.3), ceiling=(1.0, math.inf))
+    oracle.reset(Spec((5, 5), 2, FEATURES, 40, dtype="float64"))
+    x = torch.ones(2, FEATURES, dtype=torch.float64) / FEATURES**0.5
+    for arm, target, count in ((0, 1.2, 9), (1, 1.1, 30)):  # arm 1 is the better one and the better known
+        for _ in range(count):
+            oracle.predict(x)
+            oracle.update(x, torch.tensor([arm, arm]), torch.tensor([target, target], dtype=torch.float64))
+    prediction = oracle.predict(x)
+    mean, std = prediction.mean, prediction.std
+    assert std is not None
+    assert prediction.output is not None
+    torch.testing.assert_close(mean[0], mean[1], atol=0, rtol=0)
+    assert float(mean[0, 0]) > float(mean[0, 1]) > 1.0
+    assert float(std[0, 0]) > float(std[0, 1])
+    assert prediction.output[0].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(prediction.output[1], mean[1], atol=0, rtol=0)
+    assert LowerConfidence(0.01)(prediction, now(2)).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_a_ceiling_is_for_the_squared_loss() -> None:
+    oracle = GradientNorm(Neural(KL(), PlainWeights(), width=6), ceiling=1.0)
+    with pytest.raises(InputError, match="squared loss"):
+        oracle.reset(Spec((5,), ARMS, FEATURES, 40))
+
+
 @pytest.mark.parametrize("matrix", ["diagonal", "full"])
 def test_gradient_norm_of_contexts_per_arm(matrix: Any) -> None:
     """One block serves all arms: g_a = (x_a delta', relu(h)) of the network that every arm shares."""

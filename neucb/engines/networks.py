@@ -245,6 +245,7 @@ def make_confidence(own: Settings, network: types.Network, learner: types.Learne
         np.full(len(network.head), 1.0 / penalty, dtype),
         square,
         penalty,
+        float(own["ceiling"]),
         np.empty(rows, dtype),
         np.empty(columns, dtype),
     )

@@ -37,6 +37,14 @@ def shrink(inverse: Array, scale: float, g: Array) -> None:
 
 
 @exact
+def bounded(confidence: Confidence | None, f: float) -> float:
+    """Return what is compared of an output f."""
+    if confidence is None:
+        return f
+    return min(f, confidence.ceiling)
+
+
+@exact
 def deviations(confidence: Confidence | None, work: Work, b: int, std: Array) -> None:
     """Set the standard deviations [K] of round b's outputs."""
     if confidence is None:

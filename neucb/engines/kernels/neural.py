@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neucb.engines.kernels.blocks import flush
-from neucb.engines.kernels.confidence import count_gradient, deviations
+from neucb.engines.kernels.confidence import bounded, count_gradient, deviations
 from neucb.engines.kernels.jit import kernel
 from neucb.engines.kernels.last_layer import judge, regress
 from neucb.engines.kernels.network import (
@@ -96,7 +96,7 @@ def neural(
                 if k == 0:
                     deviations(confidence, work, b, belief.std)
                     for a in range(K):
-                        belief.output[a] = work.f[a]
+                        belief.output[a] = bounded(confidence, work.f[a])
                         mean[a] = predicted(learner, network, work, a)
                     judge(last, work, b, belief, t - start)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)

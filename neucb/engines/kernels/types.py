@@ -235,6 +235,7 @@ class Confidence(NamedTuple):
         head: [m] second layer.
         square: square of the factor of the gradient.
         penalty: lambda.
+        ceiling: of predictions, where arms are compared.
         value: [inputs] squares of inputs.
         z: [K m].
     """
@@ -243,6 +244,7 @@ class Confidence(NamedTuple):
     head: Array
     square: float
     penalty: float
+    ceiling: float
     value: Array
     z: Array
 
