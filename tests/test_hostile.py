@@ -13,6 +13,7 @@ from neucb.environments.files import read_file
 from neucb.errors import DataError, InputError
 from neucb.reading import read_results
 from neucb.seeds import parse_seeds
+from neucb.sweeps.load import load_results
 from tests.test_cli import neucb
 
 RUN = ("run", "--dataset", "iris", "--agent", "uniform", "--seeds", "2")
@@ -73,7 +74,7 @@ def test_one_round_can_be_drawn_and_reported(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        options = ("--rounds", "1", "--out", str(tmp_path), "--quiet")
+        options = ("--engine", "torch", "--rounds", "1", "--out", str(tmp_path), "--quiet")
         assert neucb(monkeypatch, "run", "--dataset", "iris", "--agent", "sq", *options) == 0
         for x in ("log", "linear", "sqrt"):
             more = ("--x", x, "--bounds", "-o", str(tmp_path / "regret.svg"))
@@ -130,3 +131,20 @@ def test_an_empty_cost_matrix(
     assert neucb(monkeypatch, *RUN, "--cost", str(path), "--out", str(tmp_path)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "is empty" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("{", "is damaged"), ("{}", "is no plan"), ('{"batches": 3}', "is no plan")]
+)
+def test_a_damaged_plan(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "_plan.json").write_text(content)
+    with pytest.raises(InputError, match=f"_plan.json {words}.*run the sweep again"):
+        load_results(tmp_path)
+
+
+def test_a_negative_seed_of_a_diagnosis(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, "diagnose", "--dataset", "iris", "--seed", "-1") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--seed" in line

@@ -21,7 +21,9 @@ def diagnose(
     rounds: Annotated[
         int, typer.Option(help="Rounds T, at most 20000, or the rows there are; exact up to 5000.")
     ] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the order of the rows, the networks and the dice.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the order of the rows, the networks and the dice.")
+    ] = 0,
     ridge: Annotated[str, typer.Option(help="Values of lambda, with commas between.")] = "0.001,0.01,0.1,1",
     init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
     intercept: Annotated[float, typer.Option(help="Constant input beside the context; 0 for none.")] = 0.1,

@@ -108,8 +108,16 @@ def load_times(path: str | Path) -> pd.DataFrame:
 
 def _plan(store: Store) -> dict[str, Any]:
     plan = store.read_json(PLAN)
+    if plan is None and (store.folder / PLAN).exists():
+        raise InputError(
+            f"{store.folder / PLAN} is damaged; run the sweep again, which plays only what is missing"
+        )
     if plan is None:
         below = sorted(one.parent.name for one in store.folder.glob(f"*/{PLAN}"))
         hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
         raise InputError(f"{store.folder} is no folder of a sweep{hint}")
+    if not isinstance(plan.get("batches"), list) or "complete" not in plan:
+        raise InputError(
+            f"{store.folder / PLAN} is no plan of a sweep; run the sweep again, which writes one"
+        )
     return plan
