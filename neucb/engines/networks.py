@@ -61,7 +61,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
         start=aligned(network.start),
         start_head=aligned(network.start_head),
     )
-    work = make_work(network, spec.arms, shared=shared)
+    work = make_work(network, spec.arms, shared=shared, further=further)
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
     rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
@@ -203,13 +203,21 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
     return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table)
 
 
-def make_work(network: types.Network, arms: int, *, shared: bool) -> types.Work:
-    """Return the working memory of one replica; `shared`, whether blocks share a pass."""
-    rows, columns = network.first.shape
+def make_work(network: types.Network, arms: int, *, shared: bool, further: int = 0) -> types.Work:
+    """Return the working memory of one replica.
+
+    Args:
+        network: the replica's.
+        arms: K.
+        shared: whether blocks share a pass.
+        further: steps of an update after the first, whose rows are fetched together.
+    """
+    (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
     hidden = aligned(np.empty((block if shared else 1, columns), dtype))
     return types.Work(
-        row=np.empty((block, len(network.squares) - 1), np.float32),
+        row=np.empty((block, features), np.float32),
+        past=np.empty((further, features), np.float32),
         inputs=np.empty((block, rows), np.int64),
         value=np.empty((block, rows), dtype),
         step=np.empty((block, rows), dtype),

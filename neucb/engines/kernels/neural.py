@@ -21,6 +21,7 @@ from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.rules import choose
 from neucb.engines.kernels.types import ALL_ARMS, EVERY_ROUND
 from neucb.engines.kernels.updates import made_before, round_of
+from neucb.engines.kernels.vectors import copy_to
 
 if TYPE_CHECKING:
     from neucb.engines.kernels.types import (
@@ -78,6 +79,10 @@ def neural(
             passes = ahead + steps * (made_before(timing, t + 1, K) - made)
             for k in range(passes):  # one call of all below keeps the kernel small
                 update, step = made + (k - ahead) // steps, (k - ahead) % steps
+                if k >= ahead and step == 0:  # rows from all over the table wait for memory together
+                    for s in range(steps - 1):
+                        past = int(draws[update - first, s] * (update + 1))
+                        copy_to(work.past[s], world.contexts[world.rows[round_of(timing, past, K)]])
                 if k > 0:
                     past = update if step == 0 else int(draws[update - first, step - 1] * (update + 1))
                     seen = round_of(timing, past, K)
@@ -88,7 +93,7 @@ def neural(
                         arm = record.action[seen]
                         target = world.cost[world.seen[seen], arm]
                     low, high = arm, arm + 1
-                    row = world.contexts[world.rows[seen]]
+                    row = world.contexts[world.rows[seen]] if step == 0 else work.past[step - 1]
                     if step == 0:
                         count_inputs(learner, network, work, b, row, update + 1)
                     list_inputs(learner, network, work, b, row)

@@ -192,6 +192,7 @@ class Work(NamedTuple):
 
     Attributes:
         row: [B, d] rows.
+        past: [k - 1, d] rows of past samples, of k steps an update.
         inputs: [B, inputs] the inputs that are not 0, filled up with idle ones.
         value: [B, inputs] and what they are.
         step: [B, inputs] the same times their step sizes.
@@ -210,6 +211,7 @@ class Work(NamedTuple):
     """
 
     row: Array
+    past: Array
     inputs: Array
     value: Array
     step: Array
