@@ -180,11 +180,17 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
     """Return an agent's distribution [R, K], float64; whether it is one is not checked.
 
     Raises:
-        InputError: it has another shape.
+        InputError: it is no array of numbers, or has another shape.
     """
     import torch
 
-    probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device)
+    try:
+        probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device)
+    except (TypeError, ValueError, RuntimeError):
+        kind = type(given).__name__
+        raise InputError(
+            f"the agent's distribution must be numbers [R, K], a tensor or an array; it is a {kind}"
+        ) from None
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
             f"the agent's distribution has shape {tuple(probability.shape)}, not {(spec.replicas, spec.arms)}"

@@ -15,7 +15,7 @@ from neucb.environments.preprocessing import Encoded
 from neucb.environments.table import Column, Table
 from neucb.errors import NeucbError
 from neucb.log import RunLog
-from neucb.loop import play
+from neucb.loop import distribution, play
 from neucb.spec import Spec
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ def _encoded(x: NDArray[np.float64], labels: NDArray[np.int64]) -> Encoded:
 class _Recorder:
     """Any agent, its distributions kept; a nosy one is asked more than it needs to be."""
 
-    def __init__(self, agent: Agent, nosy: bool) -> None:
+    def __init__(self, agent: Agent, nosy: bool, spec: Spec) -> None:
         self._agent = agent
+        self._spec = spec
         self._nosy = nosy
         self.kept: list[NDArray[np.float64]] = []
 
@@ -99,14 +100,17 @@ class _Recorder:
 
     def distribution(self, context: Tensor) -> Tensor:
         """Return the agent's distribution, and keep it."""
-        answer = self._agent.distribution(context).detach().clone()
+        answer = self._asked(context)
         if self._nosy:
             self._agent.distribution(-context.flip(0))
-            again = self._agent.distribution(context)
+            again = self._asked(context)
             assert bool((again == answer).all()), "asked twice, distribution must answer the same"
             self._agent.distribution(context * 0.5)
-        self.kept.append(answer.double().cpu().numpy())
+        self.kept.append(answer.cpu().numpy())
         return answer
+
+    def _asked(self, context: Tensor) -> Tensor:
+        return distribution(self._agent.distribution(context), self._spec).detach().clone()
 
 
 def _distributions(
@@ -114,9 +118,9 @@ def _distributions(
 ) -> NDArray[np.float64]:
     """Play and return every distribution [T, R, K]; the runner checks that they are."""
     encoded = _world(SHORT) if encoded is None else encoded
-    recorder = _Recorder(agent, nosy)
     rounds = min(SHORT, encoded.table.rows)
     log = RunLog(Spec(tuple(seeds), ARMS, FEATURES, rounds))
+    recorder = _Recorder(agent, nosy, log.spec)
     play(recorder, ClassificationVectorEnv(encoded, len(seeds), horizon=rounds), log)
     return np.stack(recorder.kept)
 
@@ -165,14 +169,15 @@ def _check_mask(agent: Agent) -> None:
     if len(inspect.signature(agent.distribution).parameters) < 2:
         return
     world = _world(20)
-    agent.reset(Spec(SEEDS[:2], ARMS, FEATURES, 20))
+    spec = Spec(SEEDS[:2], ARMS, FEATURES, 20)
+    agent.reset(spec)
     for t in range(20):
         context = torch.from_numpy(world.contexts[[t, 19 - t]])
         available = torch.ones(2, ARMS, dtype=torch.bool)
         available[0, t % ARMS] = False
         available[1] = False
         available[1, t % ARMS] = True
-        p = ask(agent, context, available)
+        p = distribution(ask(agent, context, available), spec)
         assert bool((p[~available] == 0).all()), "arms that are not available must have probability 0"
         assert torch.allclose(p.double().sum(1), torch.ones(2).double()), "probabilities must sum to 1"
         agent.update(context, p.argmax(1), torch.tensor([0.0, 1.0]))
