@@ -230,7 +230,7 @@ class Played:
         if prediction is None:
             self.predicts = False
         else:
-            own_mean.copy_(prediction.mean)
+            own_mean.copy_(prediction.mean.detach())
         self.asked += 1
 
     def tell(self, told: dict[str, NDArray[np.float64]]) -> None:

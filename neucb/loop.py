@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.agent import ask, gauges_of
+from neucb.agents.agent import ask, gauges_of, is_foreign
 from neucb.errors import DivergedError, InputError
 from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
@@ -40,6 +40,9 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
     every arm's cumulative expected loss [R, K] before the first round, from a play of the same rounds;
     `learn_all(context, losses, available)` gets that of each round [R, K] in the place of `update`.
 
+    Gradients are recorded, as PyTorch does by default, for agents with a part that is not neucb's, see
+    `is_foreign`: such an agent may call `backward()`.
+
     Args:
         agent: is reset with `log.spec`.
         env: num_envs = R; is reset with the seeds of `log.spec`.
@@ -56,7 +59,7 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
     from neucb.foreseen import Foreseen, foreseeable
 
     try:
-        with one_thread(), torch.no_grad():
+        with one_thread(), torch.set_grad_enabled(is_foreign(agent)):
             if foreseeable(agent, env):
                 Foreseen(agent, cast("ClassificationVectorEnv", env), log).play(progress)
             else:
@@ -84,7 +87,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
         available = _available(info, spec, t)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
-        given = distribution(ask(agent, context, mask), spec).detach().cpu()
+        given = distribution(ask(agent, context, mask), spec).cpu()
         probability: NDArray[np.float64] = given.numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         _check_distribution(probability, available, spec, t)
@@ -185,7 +188,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
     import torch
 
     try:
-        probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device)
+        probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device).detach()
     except (TypeError, ValueError, RuntimeError):
         kind = type(given).__name__
         raise InputError(

@@ -90,27 +90,27 @@ class _Recorder:
     """Any agent, its distributions kept; a nosy one is asked more than it needs to be."""
 
     def __init__(self, agent: Agent, nosy: bool, spec: Spec) -> None:
-        self._agent = agent
+        self.agent = agent
         self._spec = spec
         self._nosy = nosy
         self.kept: list[NDArray[np.float64]] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._agent, name)  # skylines have methods of their own
+        return getattr(self.agent, name)  # skylines have methods of their own
 
     def distribution(self, context: Tensor) -> Tensor:
         """Return the agent's distribution, and keep it."""
         answer = self._asked(context)
         if self._nosy:
-            self._agent.distribution(-context.flip(0))
+            self.agent.distribution(-context.flip(0))
             again = self._asked(context)
             assert bool((again == answer).all()), "asked twice, distribution must answer the same"
-            self._agent.distribution(context * 0.5)
+            self.agent.distribution(context * 0.5)
         self.kept.append(answer.cpu().numpy())
         return answer
 
     def _asked(self, context: Tensor) -> Tensor:
-        return distribution(self._agent.distribution(context), self._spec).detach().clone()
+        return distribution(self.agent.distribution(context), self._spec).clone()
 
 
 def _distributions(
