@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neucb.engines.kernels import types
 
-LANES = 8  # hidden units in whole numbers of these leave no remainder to loops over vectors
+LANES = 16
 IDLE = 3  # inputs that fill lists of inputs up to a multiple of four
 LINE = 64  # bytes: a vector that starts at a cache line crosses none
 

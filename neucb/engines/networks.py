@@ -50,8 +50,9 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     network = make_network(recipe, own, spec, seed)
     learner = make_learner(recipe, own)
     further = int(own["replay"]) - 1  # steps an update
-    at_once = learner.timing.code == types.EVERY_ROUND and stage.reaction is None and further == 0
-    at_once &= recipe.wrapper != "last-layer"  # whose renewals cut blocks anywhere
+    one_step = learner.timing.code == types.EVERY_ROUND and further == 0
+    # Renewals of the last layer cut blocks anywhere.
+    at_once = one_step and stage.reaction is None and recipe.wrapper != "last-layer"
     shared = at_once and _pays(stage.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != "last-layer":
         network = filled_up(network, spec.arms)
@@ -68,7 +69,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
 
     def play(start: int, stop: int) -> int:
         made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
-        draws = past.random((due - made, further))
+        draws = None if one_step else past.random((due - made, further))
         rates = learner.lr / np.arange(made + 1.0, due + 1.0) ** learner.lr_power
         belief = stage.belief((rule,), start, stop, 0 if last is None else len(last.mu))
         played: int = neural(

@@ -1,4 +1,7 @@
-"""Loops over vectors. They sum in any order, so that the compiler can use the machine's vectors."""
+"""Loops over vectors. They sum in any order, so that the compiler can use the machine's vectors.
+
+What one of them writes must not share memory with what else it takes, see `jit.fast`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from neucb.engines.kernels.jit import fast
 from neucb.engines.kernels.types import TILE, Array
 
+ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)  # signed ones would make a sum a float
 Rows = tuple[Array, Array, Array, Array]
 Lists = tuple[Array, Array, Array]
 Four = tuple[float, float, float, float]
@@ -69,13 +73,17 @@ def combine(w: Array, index: Array, value: Array, n: int, left: int, z: Array) -
             for i in range(len(z)):
                 z[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i]
         k += 4
-    if k + 2 <= n:
+    if k + 3 == n:
+        a, b, c = w[index[k], left:right], w[index[k + 1], left:right], w[index[k + 2], left:right]
+        p, q, r = value[k], value[k + 1], value[k + 2]
+        for i in range(len(z)):
+            z[i] += p * a[i] + q * b[i] + r * c[i]
+    if k + 2 == n:
         a, b = w[index[k], left:right], w[index[k + 1], left:right]
         p, q = value[k], value[k + 1]
         for i in range(len(z)):
             z[i] += p * a[i] + q * b[i]
-        k += 2
-    if k < n:
+    if k + 1 == n:
         a = w[index[k], left:right]
         p = value[k]
         for i in range(len(z)):
@@ -91,19 +99,58 @@ def add_scaled(y: Array, scale: float, x: Array) -> None:
 
 
 @fast
+def add_to_rows(w: Rows, scale: Four, x: Array) -> None:
+    """Add multiples of x to four rows."""
+    a, b, c, d = w
+    p, q, r, s = scale
+    for i in range(len(x)):
+        move = x[i]
+        a[i] += p * move
+        b[i] += q * move
+        c[i] += r * move
+        d[i] += s * move
+
+
+@fast
+def add_to_rows_seen(w: Rows, scale: Four, x: Array) -> float:
+    """Do what `add_to_rows` does; return the product of the rows, as they were, and what is added."""
+    a, b, c, d = w
+    p, q, r, s = scale
+    total = x.dtype.type(0)
+    for i in range(len(x)):
+        move = x[i]
+        total += move * (p * a[i] + q * b[i] + r * c[i] + s * d[i])
+        a[i] += p * move
+        b[i] += q * move
+        c[i] += r * move
+        d[i] += s * move
+    return total
+
+
+@fast
+def listed_rows(w: Array, index: Array, k: int, left: int, right: int) -> Rows:
+    """Return columns left..right-1 of the rows that `index` lists from its k-th entry on."""
+    return (
+        w[index[k], left:right],
+        w[index[k + ONE], left:right],
+        w[index[k + TWO], left:right],
+        w[index[k + THREE], left:right],
+    )
+
+
+@fast
+def four_from(value: Array, k: int) -> Four:
+    """Return four entries from the k-th on."""
+    return value[k], value[k + ONE], value[k + TWO], value[k + THREE]
+
+
+@fast
 def add_outer(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> None:
     """Add step delta' to the rows of w that `index` lists, filled up, from column `left` on."""
     right = left + len(delta)
-    for k in range(0, n, 4):
-        a, b = w[index[k], left:right], w[index[k + 1], left:right]
-        c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
-        p, q, r, s = step[k], step[k + 1], step[k + 2], step[k + 3]
-        for i in range(len(delta)):
-            move = delta[i]
-            a[i] += p * move
-            b[i] += q * move
-            c[i] += r * move
-            d[i] += s * move
+    for four in range((n + 3) // 4):
+        k = np.uint64(4 * four)  # unsigned, so that the compiler need not ask whether it is below 0
+        add_to_rows(listed_rows(w, index, k, left, right), four_from(step, k), delta)
 
 
 @fast
@@ -111,17 +158,9 @@ def add_outer_seen(w: Array, index: Array, step: Array, n: int, left: int, delta
     """Do what `add_outer` does; return the product of w, as it was, and step delta'."""
     right = left + len(delta)
     total = w.dtype.type(0)
-    for k in range(0, n, 4):
-        a, b = w[index[k], left:right], w[index[k + 1], left:right]
-        c, d = w[index[k + 2], left:right], w[index[k + 3], left:right]
-        p, q, r, s = step[k], step[k + 1], step[k + 2], step[k + 3]
-        for i in range(len(delta)):
-            move = delta[i]
-            total += move * (p * a[i] + q * b[i] + r * c[i] + s * d[i])
-            a[i] += p * move
-            b[i] += q * move
-            c[i] += r * move
-            d[i] += s * move
+    for four in range((n + 3) // 4):
+        k = np.uint64(4 * four)
+        total += add_to_rows_seen(listed_rows(w, index, k, left, right), four_from(step, k), delta)
     return total
 
 
