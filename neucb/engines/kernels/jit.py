@@ -29,7 +29,8 @@ INLINED: dict[str, Any] = {
 exact: Any = njit(**INLINED, fastmath=False)  # said, since it would take after a caller that is fast
 # A flag of numba's compiler that its decorators do not offer by themselves. It says that no array which such
 # a function writes shares memory with another one it is given; else every loop would ask that first.
-setattr(CPUTargetOptions, "noalias", TargetOptions.Mapping("noalias"))  # noqa: B010 - unknown to its types
+NOALIAS = TargetOptions.Mapping("noalias")  # type: ignore[no-untyped-call]
+setattr(CPUTargetOptions, "noalias", NOALIAS)  # noqa: B010 - unknown to its types
 FAST: dict[str, Any] = {**INLINED, "noalias": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 fast: Any = njit(**FAST)
 # Without numba's runtime, also in what is inlined: nothing here allocates, and counting references to every
