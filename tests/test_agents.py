@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from neucb.agents.recipes import RECIPES
+from neucb.errors import InputError
 from neucb.spec import Spec
 from neucb.testing import check_agent
 
@@ -78,6 +82,39 @@ def test_an_agent_that_keeps_the_rules() -> None:
 def test_what_it_finds(agent: type[Leader], words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         check_agent(agent)
+
+
+class Deaf:
+    def reset(self, spec: Spec) -> None: ...
+
+    def distribution(self, context: Tensor) -> Tensor:
+        return context
+
+
+class Choosy(Leader):
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (Deaf, r"Deaf is no agent: it lacks update\(context, action, loss\)"),
+        (lambda: Deaf(), "is no agent: it lacks update"),
+        (partial(Deaf), "partial is no agent: it lacks update"),
+        (Deaf(), "TypeError: 'Deaf' object is not callable"),
+        (Choosy, "Choosy needs arguments: rate; give them defaults"),
+        (partial(Choosy), "TypeError: .*missing 1 required positional argument: 'rate'"),
+    ],
+)
+def test_what_makes_no_agent_is_said_in_one_line(agent: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words) as found:
+        check_agent(agent)
+    assert "\n" not in str(found.value)
+
+
+def test_what_makes_an_agent_may_be_a_partial() -> None:
+    check_agent(partial(Choosy, 0.5), learns=False)
 
 
 def test_errors_that_are_not_neucbs_come_through() -> None:

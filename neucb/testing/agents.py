@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from neucb.environments.table import Column, Table
 from neucb.errors import NeucbError
 from neucb.log import RunLog
 from neucb.loop import distribution, play
+from neucb.plugins import Plugin
 from neucb.spec import Spec
 
 if TYPE_CHECKING:
@@ -43,14 +45,15 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
     of uniform play.
 
     Args:
-        agent: a recipe's name, or a function that returns a new agent.
+        agent: a recipe's name, or a class or function that returns a new agent.
         learns: whether it should learn; False leaves out the last check.
         settings: hyper-parameters of a named agent, where they are not to be its defaults.
 
     Raises:
         AssertionError: something is wrong; the message says what.
+        InputError: the agent cannot be made without arguments, or lacks a method.
     """
-    make: Make = (lambda: find_recipe(agent).build(settings)) if isinstance(agent, str) else agent
+    make: Make = (lambda: find_recipe(agent).build(settings)) if isinstance(agent, str) else _maker(agent)
     together = _distributions(make(), SEEDS)
     _same(_distributions(make(), SEEDS), together, "the same seeds must give the same run")
     nosy = _distributions(make(), SEEDS, nosy=True)
@@ -65,6 +68,13 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
     _check_mask(make())
     if learns:
         _check_learns(make())
+
+
+def _maker(make: Make) -> Make:
+    """Return what makes the agent, or says in one line why not, as `--agent` does."""
+    plain = inspect.isclass(make) or inspect.isfunction(make)
+    name = getattr(make, "__name__", type(make).__name__)
+    return Plugin(name, name, make if plain else lambda: make()).build
 
 
 def _same(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> None:
@@ -162,8 +172,6 @@ def _check_survives(agent: Agent, name: str, contexts: NDArray[np.float64]) -> N
 
 def _check_mask(agent: Agent) -> None:
     """Give arms that are not available probability 0, where the agent takes them."""
-    import inspect
-
     import torch
 
     if len(inspect.signature(agent.distribution).parameters) < 2:
