@@ -57,6 +57,8 @@ class Parameter:
             return self._number(value)
         if isinstance(value, Sequence) and not self.whole and len(value):
             return tuple(self._number(one) for one in value)
+        if self.whole and isinstance(value, Sequence):
+            raise InputError(f"{self.name} must be {self.range}, one for all seeds")
         raise InputError(f"{self.name} must be {self.range}, not {value!r}")
 
     def _number(self, value: object) -> float | int:
@@ -93,6 +95,8 @@ def resolve(parameters: Sequence[Parameter], settings: Mapping[str, Any], owner:
     """
     known = {parameter.name: parameter for parameter in parameters}
     for name in settings:
+        if not known:
+            raise InputError(f"{owner} takes no settings, it has no '{name}'")
         if name not in known:
             raise unknown_name(f"setting of {owner}", name, known)
     return {p.name: p.check(settings[p.name]) if p.name in settings else p.default for p in parameters}

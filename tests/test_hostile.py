@@ -148,3 +148,27 @@ def test_a_negative_seed_of_a_diagnosis(
     assert neucb(monkeypatch, "diagnose", "--dataset", "iris", "--seed", "-1") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "--seed" in line
+
+
+def test_a_diagnosis_of_a_handful_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exponents are fitted to T / 16, ..., T: of five rows they would be numbers without a meaning."""
+    path = tmp_path / "five.csv"
+    path.write_text("a,b,y\n1,2,0\n3,4,1\n5,6,2\n7,8,3\n9,1,4\n")
+    assert neucb(monkeypatch, "diagnose", "--dataset", str(path), "--target", "y") == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("a diagnosis takes 32..20,000 rounds, not 5")
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("kl", "depth must be a whole number at least 1, one for all seeds"),
+        ("uniform", "uniform takes no settings, it has no 'depth'"),
+    ],
+)
+def test_a_list_for_what_all_seeds_share(
+    agent: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *RUN[:3], "--agent", agent, "--set", "depth=2,3") == 2
+    assert capsys.readouterr().err.splitlines() == [f"neucb: error: {words}"]

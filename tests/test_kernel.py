@@ -219,7 +219,8 @@ def test_the_command_prints_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--rounds", "30000"), "2..20,000"),
+        (("--rounds", "30000"), "32..20,000 rounds, not 30,000"),
+        (("--rounds", "31"), "32..20,000 rounds, not 31"),
         (("--ridge", "0"), "a finite number > 0"),
         (("--ridge", "1,inf"), "a finite number > 0"),
         (("--ridge", "nan"), "a finite number > 0"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def diagnose(
     dataset: Annotated[str, typer.Option(help="Name of a classification set, or a file.")],
     rounds: Annotated[
-        int, typer.Option(help="Rounds T, at most 20000, or the rows there are; exact up to 5000.")
+        int, typer.Option(help="Rounds T, 32 to 20000, or the rows there are; exact up to 5000.")
     ] = 2000,
     seed: Annotated[
         int, typer.Option(min=0, help="Of the order of the rows, the networks and the dice.")

@@ -37,6 +37,7 @@ Notify = Callable[[str], None]
 MOST_ROUNDS = 20_000  # whose kernel matrix takes 3.2 GB
 EXACT = 5000  # rounds of which everything is exact
 DOUBLINGS = 4  # of T, that exponents are fitted to
+LEAST_ROUNDS = 2 * 2**DOUBLINGS  # of which the first of these has two rounds
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 COMPARED = 1000  # rows of the network's kernel, at most
 DELTA = 0.05
@@ -47,7 +48,7 @@ class Question:
     """What is asked of a data set.
 
     Attributes:
-        rounds: T in 2..20,000.
+        rounds: T in 32..20,000.
         seed: of the order of the rows, the networks and the dice.
         ridges: values of lambda > 0.
         init: of the network.
@@ -63,8 +64,8 @@ class Question:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 2 <= self.rounds <= MOST_ROUNDS:
-            raise InputError(f"rounds must be 2..{MOST_ROUNDS:,}, not {self.rounds}")
+        if not LEAST_ROUNDS <= self.rounds <= MOST_ROUNDS:
+            raise InputError(f"a diagnosis takes {LEAST_ROUNDS}..{MOST_ROUNDS:,} rounds, not {self.rounds:,}")
         if not self.ridges or not all(0.0 < ridge < math.inf for ridge in self.ridges):
             raise InputError("a ridge must be a finite number > 0")
 
