@@ -110,7 +110,7 @@ def is_foreign(agent: object) -> bool:
     """Return whether an agent, or what it wraps or learns with, is of a class that is not neucb's."""
     if not type(agent).__module__.startswith("neucb."):
         return True
-    parts = [getattr(agent, name) for name in ("agent", "oracle") if hasattr(agent, name)]
+    parts = [getattr(agent, name) for name in ("agent", "oracle", "rule") if hasattr(agent, name)]
     return any(is_foreign(part) for part in (*parts, *getattr(agent, "experts", ())))
 
 

@@ -187,13 +187,15 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
     """
     import torch
 
-    try:
-        probability = torch.as_tensor(given, dtype=torch.float64, device=spec.device).detach()
-    except (TypeError, ValueError, RuntimeError):
-        kind = type(given).__name__
-        raise InputError(
-            f"the agent's distribution must be numbers [R, K], a tensor or an array; it is a {kind}"
-        ) from None
+    if not isinstance(given, torch.Tensor):
+        try:
+            given = torch.as_tensor(given, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError):
+            kind = type(given).__name__
+            raise InputError(
+                f"the agent's distribution must be numbers [R, K], a tensor or an array; it is a {kind}"
+            ) from None
+    probability: torch.Tensor = given.detach().to(spec.device, torch.float64)  # whose errors are the device's
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
             f"the agent's distribution has shape {tuple(probability.shape)}, not {(spec.replicas, spec.arms)}"

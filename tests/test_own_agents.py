@@ -17,6 +17,8 @@ from neucb.agents.module import Module, perceptron
 from neucb.agents.prediction import Prediction
 from neucb.agents.recipes import find_recipe
 from neucb.errors import InputError
+from neucb.loop import distribution
+from neucb.spec import Spec
 from neucb.testing import check_agent
 
 
@@ -46,6 +48,18 @@ def test_arrays_and_lists_are_distributions_in_a_run_and_in_check_agent(kind: An
 def test_a_distribution_that_is_none_is_one_line() -> None:
     with pytest.raises(InputError, match=r"must be numbers \[R, K\], a tensor or an array; it is a NoneType"):
         neucb.run(Uniform(lambda p: None), "iris", 50, 1)
+
+
+def test_a_device_out_of_memory_is_not_called_a_bad_distribution() -> None:
+    """Moving a tensor may fail for the device's reasons: what torch says of it comes through."""
+
+    class Full(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        distribution(torch.ones(1, 2).as_subclass(Full), Spec((0,), 2, 3, 5))
 
 
 class Logistic:
@@ -97,4 +111,5 @@ def test_gradients_are_recorded_for_foreign_parts_only() -> None:
     ours = [find_recipe(name).build({}) for name in ("kl-perturbed", "exp4", "neural-ucb", "linucb")]
     assert not any(is_foreign(agent) for agent in [*ours, neucb.Reduction(module, EpsilonGreedy(0.1))])
     theirs = neucb.Reduction(Logistic(), EpsilonGreedy(0.1))
-    assert all(is_foreign(agent) for agent in (theirs, Delayed(theirs, delay=3), Greedy()))
+    ruled = neucb.Reduction(find_recipe("kl").build({}).oracle, lambda prediction, now: prediction.mean)  # type: ignore[attr-defined]
+    assert all(is_foreign(agent) for agent in (theirs, Delayed(theirs, delay=3), Greedy(), ruled))
