@@ -239,7 +239,8 @@ def _what(reference: str, file: str | None, error: BaseException) -> str:
     words = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.basename(error.filename)}, line {error.lineno}: {words}"
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith("<")]
+    aside = ("<", os.path.dirname(__file__) + os.sep)  # neucb's own lines say nothing of what is wrong
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(aside)]
     real = os.path.realpath(file or "")
     own = [one for one in frames if os.path.realpath(one.filename) == real] or frames
     if not own:

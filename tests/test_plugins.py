@@ -45,6 +45,10 @@ class Tired(Even):
         if self.count == 30:
             raise ValueError("too\\nmuch")
 
+class Curt(Even):
+    def update(self):
+        pass
+
 def make():
     return Even()
 
@@ -155,7 +159,7 @@ def test_data_sets_of_ones_own(folder: Path) -> None:
         ({"agent": "mine.py:Evn"}, "mine.py: unknown name 'Evn': did you mean 'Even'?"),
         ({"agent": "mine.py:Epsilon"}, "mine.py:Epsilon needs arguments: epsilon; give them defaults"),
         ({"agent": "mine.py:Mute"}, r"mine.py:Mute is no agent: it lacks distribution\(context\)"),
-        ({"agent": "mine.py:fails"}, "mine.py, line 34: KeyError: 'no such key'"),
+        ({"agent": "mine.py:fails"}, "mine.py, line 38: KeyError: 'no such key'"),
         ({"agent": "mine.py:EVEN"}, r"mine.py:EVEN is no agent: it lacks reset\(spec\)"),
         ({"agent": "broken.py:Even"}, "broken.py, line 2: ZeroDivisionError: division by zero"),
         ({"agent": "grammar.py:Even"}, "grammar.py, line 1: SyntaxError"),
@@ -191,6 +195,17 @@ def test_an_agent_that_fails_while_it_plays_is_one_line_and_its_rounds_are_saved
     ]
     with pytest.raises(ValueError, match="too"):
         neucb.run("mine.py:Tired", "iris", seeds=1)
+
+
+def test_an_agent_that_is_called_in_vain_is_named_and_no_line_of_neucbs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "--agent", "mine.py:Curt", "--dataset", "iris", "--quiet", "--out", "out")
+    assert command(monkeypatch, *words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "neucb: error: mine.py:Curt: TypeError: Curt.update() takes 1 positional argument but 4 were given"
+    )
 
 
 def test_an_edited_file_is_read_anew(folder: Path) -> None:
