@@ -165,7 +165,7 @@ class RunLog:
         rows = _all_sums(self.sums, added, ends)
         drawn = _sums(self._propensity, propensity, ends)
         told = {name: values[:, ends - 1] for name, values in gauges.items()}
-        labels = self._labels + _counts(label, ends, len(expected)).cumsum(axis=0)  # [C, R, K]
+        labels = _counts(self._labels, label, ends)  # [C, R, K]
         # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
         arm_losses = np.zeros_like(labels)
         for y, losses in enumerate(expected):
@@ -216,9 +216,22 @@ class RunLog:
         return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
 
 
-def _sums(total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[np.int64]) -> Any:
+def load_sums() -> None:
+    """Compile what `RunLog.extend` sums with, or load it from numba's cache, before anything is timed."""
+    no_ends = np.zeros(0, np.int64)
+    _sums(np.zeros(0), np.zeros((0, 0)), no_ends)
+    _counts(np.zeros((0, 0)), np.zeros((0, 0), np.int64), no_ends)
+
+
+def _sums(
+    total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return `total` [R] and the first ends [C] of `added` [R, n] summed, one after the other: [R, C]."""
-    return np.cumsum(np.concatenate([total[:, None], added], axis=1), axis=1)[:, ends]
+    from neucb.engines.kernels.sums import sums_at  # imports numba
+
+    sums = np.empty((len(total), len(ends)))
+    sums_at(total, np.ascontiguousarray(added), ends, sums)
+    return sums
 
 
 def _all_sums(
@@ -238,13 +251,15 @@ def _all_sums(
     return rows
 
 
-def _counts(label: NDArray[np.int64], ends: NDArray[np.int64], arms: int) -> NDArray[np.float64]:
-    """Return how often each label occurs in each row of `label` [R, n] between two of `ends`: [C, R, K]."""
-    replicas, parts = len(label), len(ends)
-    place = label + arms * np.arange(replicas)[:, None]
-    place += np.repeat(np.arange(parts) * (replicas * arms), np.diff(ends, prepend=0))
-    counts = np.bincount(place.ravel(), minlength=parts * replicas * arms)
-    return counts.reshape(parts, replicas, arms).astype(np.float64)
+def _counts(
+    total: NDArray[np.float64], label: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return `total` [R, K] and the numbers of labels in the first ends [C] of [R, n]: [C, R, K]."""
+    from neucb.engines.kernels.sums import counts_at
+
+    counts = np.empty((len(ends), *total.shape))
+    counts_at(total, np.ascontiguousarray(label), ends, counts)
+    return counts
 
 
 def oracle_figures(
@@ -269,7 +284,7 @@ def oracle_figures(
         "regression_loss": squared,
         "regression_log_loss": log,
         "squared_regression_regret": regret,
-        "log_regression_regret": log - _log_loss(h, loss),
+        "log_regression_regret": log - (_least_log_loss(loss) if h is loss else _log_loss(h, loss)),
         "squared_error": error,
         "triangular_error": np.square(raised - h) / (raised + h),
     }
@@ -280,6 +295,13 @@ def regression_losses(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return squared loss and KL(y || yhat) of predictions against losses in [0, 1], elementwise."""
     return np.square(np.clip(predicted, 0.0, 1.0) - loss), _log_loss(predicted, loss)
+
+
+def _least_log_loss(loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `_log_loss` of losses against themselves, once for 0 and 1 where there are no others."""
+    sure = np.array([0.0, 1.0])
+    whole = loss.astype(np.intp)
+    return _log_loss(sure, sure).take(whole) if (whole == loss).all() else _log_loss(loss, loss)
 
 
 def _log_loss(predicted: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:

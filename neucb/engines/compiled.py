@@ -16,6 +16,7 @@ from numba.core import event
 from neucb.engines.experts import failed_expert
 from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
+from neucb.log import load_sums
 from neucb.loop import bad_context, diverged, no_distribution
 from neucb.stuck import first_stuck, long_runs, stuck
 
@@ -71,6 +72,7 @@ class Compiled:
         try:
             with event.install_listener("numba:compile", listener):
                 self._make(0).play(0, 0)
+                load_sums()
         finally:
             listener.done()
 
