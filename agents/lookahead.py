@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LINE = 16  # numbers in a cache line
+
+
 @dataclass(frozen=True)
 class Block:
     """The inputs of the next B rounds.
@@ -64,8 +67,7 @@ class Ahead:
         self._steps = steps
         self._rounds = self._settled = 0
         self._products = block.through(first)
-        # [R, B, B], in c what b's step shows
-        self._shown = torch.bmm(block.x.transpose(0, 1), steps.permute(1, 2, 0))
+        self._shown = _products_of(block.x, steps)  # [R, B, B], in c what b's step shows
         self._delta = first.new_zeros(R, block.rounds, width)
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
         self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
@@ -73,7 +75,7 @@ class Ahead:
     @cached_property
     def _again(self) -> Tensor:
         """Like `_shown` for the scaled contexts, [R, B, B]."""
-        return torch.bmm(self._steps.transpose(0, 1), self._steps.permute(1, 2, 0))
+        return _products_of(self._steps, self._steps)
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
@@ -124,3 +126,15 @@ class Ahead:
         each = factor.view(-1, 1, 1)
         self._products.mul_(each.unsqueeze(3))
         self._delta.mul_(each)
+
+
+def _products_of(x: Tensor, y: Tensor) -> Tensor:
+    """Return the products [R, B, B] of rows of x and y [B, R, d].
+
+    Of copies in which every replica's rows start at a cache line: on some processors bits depend on that.
+    """
+    rounds, replicas, d = x.shape
+    left, right = x.new_zeros(2, replicas, -(-rounds // LINE) * LINE, d)
+    left[:, :rounds] = x.transpose(0, 1)
+    right[:, :rounds] = y.transpose(0, 1)
+    return torch.bmm(left, right.transpose(1, 2))[:, :rounds, :rounds]
