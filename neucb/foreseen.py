@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neucb.agents.agent import is_foreign
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import REACTING
 from neucb.log import GAUGES
@@ -158,7 +159,8 @@ class Foreseen:
             r = int(good[0][n].argmin())
             raise diverged(left + n, r, seeds[r])
         r = int(good[1][n].argmin())
-        raise no_distribution(left + n, seeds[r], played.p[n, r].cpu().numpy())
+        p = played.p[n, r].cpu().numpy()
+        raise no_distribution(left + n, r, seeds[r], p, ours=not is_foreign(self.agent))
 
     def _log(self, left: int, n: int, played: Played) -> None:
         rows, label, seen = (one[left : left + n].T for one in (self.rows, self.label, self.seen))

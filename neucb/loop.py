@@ -90,7 +90,7 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
         given = distribution(ask(agent, context, mask), spec).cpu()
         probability: NDArray[np.float64] = given.numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
-        _check_distribution(probability, available, spec, t)
+        _check_distribution(agent, probability, available, spec, t)
         action = sample(probability, dice[:, t])
         shown, seen = getattr(env, "rows", None), np.array(observation)
         observation, reward, _, truncated, info = env.step(action)
@@ -150,8 +150,16 @@ def diverged(t: int, replica: int, seed: int) -> DivergedError:
     )
 
 
-def no_distribution(t: int, seed: int, p: NDArray[np.float64], over: str = "") -> DivergedError:
-    """Return the error for probabilities [K] that are not a distribution."""
+def no_distribution(
+    t: int, replica: int, seed: int, p: NDArray[np.float64], *, ours: bool, over: str = ""
+) -> DivergedError:
+    """Return the error for probabilities [K] that are not a distribution.
+
+    Where an agent of ours gives none that is a number, squares of gradients were no longer finite, which
+    come to that before predictions do.
+    """
+    if ours and np.isnan(p).all():
+        return diverged(t, replica, seed)
     return DivergedError(
         f"round {t + 1}, seed {seed}: the agent's probabilities are not a distribution{over}: "
         f"{np.array2string(p, precision=3)}"
@@ -209,7 +217,7 @@ def is_distribution(probability: torch.Tensor) -> torch.Tensor:
 
 
 def _check_distribution(
-    probability: NDArray[np.float64], available: NDArray[np.bool_] | None, spec: Spec, t: int
+    agent: object, probability: NDArray[np.float64], available: NDArray[np.bool_] | None, spec: Spec, t: int
 ) -> None:
     import torch
 
@@ -218,7 +226,8 @@ def _check_distribution(
         good &= ~((probability > 0.0) & ~available).any(axis=1)
     if not good.all():
         over = "" if available is None else " over the available arms"
-        raise no_distribution(t, _seed(~good, spec), probability[~good][0], over)
+        r = int(good.argmin())
+        raise no_distribution(t, r, spec.seeds[r], probability[r], ours=not is_foreign(agent), over=over)
 
 
 def gauges(agent: Agent) -> dict[str, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ import torch
 import neucb
 from neucb.agents.build import make_network
 from neucb.agents.recipes import RECIPES
-from neucb.errors import InputError
+from neucb.errors import DivergedError, InputError
 from neucb.runner import prepare
 from neucb.spec import Spec
 from tests.test_environment import toy
@@ -69,6 +69,15 @@ def test_the_compiled_engine_refuses_depth() -> None:
     assert prepare("kl", toy(100), 60, 2, settings=settings).engine == "torch"
     with pytest.raises(InputError, match="it knows one hidden layer; use the torch engine"):
         prepare("kl", toy(100), 60, 2, settings=settings, engine="compiled")
+
+
+@pytest.mark.parametrize("order", ["shuffled", "weakest-class"])  # both loops
+def test_a_gradient_that_overflows_before_its_predictions_is_a_divergence(order: str) -> None:
+    """Its square does in U, so that deviations are not finite, and no probability is."""
+    settings = {"depth": 3, "width": 9, "lr": 3.0, "ceiling": 0.8}
+    words = r"neural-ucb, round 8, seed 3: .* no longer finite, .*\(lr = 3, 1.7 in this round\)"
+    with pytest.raises(DivergedError, match=words):
+        neucb.run("neural-ucb", "digits", 400, 4, settings=settings, order=order)
 
 
 def test_what_a_deep_network_cannot_be_is_refused() -> None:

@@ -175,7 +175,8 @@ class Compiled:
             if replicas[r].stage.record.status[0] >= EXPERT:
                 name = failed_expert(int(replicas[r].stage.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
-        return no_distribution(t, seeds[failed[0]], replicas[failed[0]].stage.record.p)
+        r = failed[0]
+        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
 
 
 class _Compiling(event.Listener):
