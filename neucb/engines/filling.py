@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.engines.kernels import types
+from neucb.engines.kernels.host import LANES
 
-LANES = 16
 IDLE = 3  # inputs that fill lists of inputs up to a multiple of four
 LINE = 64  # bytes: a vector that starts at a cache line crosses none
 

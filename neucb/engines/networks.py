@@ -201,7 +201,7 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
     v, u, along, residual = np.zeros((4, count), dtype)
     table = np.empty(1 << min(count, group), dtype)
     head = np.ascontiguousarray(signs[:, K * m * d :])
-    return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table)
+    return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table, np.empty(m, np.uint64))
 
 
 def make_work(network: types.Network, arms: int, *, shared: bool, further: int = 0) -> types.Work:

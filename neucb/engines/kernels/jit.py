@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
 from numba.core.caching import FunctionCache
 from numba.core.cpu import CPUTargetOptions
 from numba.core.options import TargetOptions
+from numba.extending import intrinsic
 
 from neucb.agents import constants
 from neucb.environments import orders
@@ -50,3 +52,16 @@ def kernel(function: Callable[..., Any]) -> Any:
     dispatcher: Any = njit(**KERNEL)(function)
     dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
     return dispatcher
+
+
+def _alone(typing_context: Any) -> Any:
+    """Keep the compiler from making a loop over vectors of the loop that this stands in."""
+
+    def generate(context: Any, builder: Any, *_: Any) -> Any:
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+alone: Any = intrinsic(_alone)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
+
 from neucb.engines.kernels.blocks import place
-from neucb.engines.kernels.jit import exact, fast
+from neucb.engines.kernels.host import ONE_BY_ONE
+from neucb.engines.kernels.jit import alone, exact, fast
 from neucb.engines.kernels.rules import link
 from neucb.engines.kernels.types import GROUP, Array, Learner, Signs, Work
-from neucb.engines.kernels.vectors import add_scaled, dot
+from neucb.engines.kernels.vectors import Four, Rows, add_scaled, dot, four_from, listed_rows
+
+
+@fast
+def set_to_sum(y: Array, x: Array, move: float) -> None:
+    """Set y to x + move, in the precision of y."""
+    step = y.dtype.type(move)
+    for i in range(len(x)):
+        y[i] = x[i] + step
 
 
 @fast
@@ -18,9 +29,25 @@ def write_table(v: Array, table: Array) -> None:
     for s in range(len(v)):
         table[0] -= v[s]
     for s in range(len(v)):
-        size, move = 1 << s, 2 * v[s]
-        for i in range(size):
-            table[size + i] = table[i] + move
+        size = 1 << s
+        set_to_sum(table[size : 2 * size], table[:size], 2.0 * v[s])
+
+
+@fast
+def add_four_looked_up(z: Array, words: Rows, x: Four, table: Array) -> None:
+    """Add to z what the table has under four rows of words, times four numbers, one unit at a time."""
+    a, b, c, d = words
+    p, q, r, s = x
+    for i in range(len(z)):
+        alone()
+        z[i] += p * table[a[i]] + q * table[b[i]] + r * table[c[i]] + s * table[d[i]]
+
+
+@fast
+def add_looked_up(z: Array, word: Array, x: float, table: Array) -> None:
+    """Add to z what the table has under a row of words, times x."""
+    for i in range(len(z)):
+        z[i] += x * table[word[i]]
 
 
 @fast
@@ -31,11 +58,13 @@ def add_signs(signs: Signs | None, index: Array, value: Array, n: int, left: int
     right = left + len(z)
     for g in range(len(signs.words)):
         write_table(signs.v[g * GROUP : (g + 1) * GROUP], signs.table)
-        for k in range(n):
-            word = signs.words[g, index[k], left:right]
-            x = value[k]
-            for i in range(len(z)):
-                z[i] += x * signs.table[word[i]]
+        fours = n // 4 if ONE_BY_ONE else 0
+        for four in range(fours):
+            k = np.uint64(4 * four)
+            words = listed_rows(signs.words[g], index, k, left, right)
+            add_four_looked_up(z, words, four_from(value, k), signs.table)
+        for one in range(4 * fours, n):
+            add_looked_up(z, signs.words[g, index[one], left:right], value[one], signs.table)
 
 
 @exact
@@ -69,13 +98,18 @@ def add_halves(upper: Array, lower: Array) -> float:
 def along_signs(signs: Signs, index: Array, value: Array, n: int, left: int, delta: Array) -> None:
     """Set `along` to the products of the sign vectors and the first layer's gradient x delta'."""
     m, table = len(delta), signs.table
+    count = 0
+    for i in range(m):
+        signs.active[count] = i
+        count += delta[i] != 0
     for g in range(len(signs.words)):
         part = signs.along[g * GROUP : (g + 1) * GROUP]
         table[: 1 << len(part)] = 0
         for k in range(n):
             word = signs.words[g, index[k], left : left + m]
             x = value[k]
-            for i in range(m):
+            for j in range(count):
+                i = signs.active[j]
                 table[word[i]] += x * delta[i]
         for s in range(len(part) - 1, -1, -1):  # fold the table: its upper half has bit s set
             size = 1 << s

@@ -131,6 +131,7 @@ class Signs(NamedTuple):
         along: [S] products of the sign vectors and the gradient.
         residual: [S].
         table: [2^min(S, GROUP)].
+        active: [m] uint64, the hidden units that a gradient does not leave out.
     """
 
     words: Array
@@ -141,6 +142,7 @@ class Signs(NamedTuple):
     along: Array
     residual: Array
     table: Array
+    active: Array
 
 
 class Network(NamedTuple):
