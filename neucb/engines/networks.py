@@ -52,7 +52,8 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     further = int(own["replay"]) - 1  # steps an update
     one_step = learner.timing.code == types.EVERY_ROUND and further == 0
     # Renewals of the last layer cut blocks anywhere.
-    at_once = one_step and stage.reaction is None and recipe.wrapper != "last-layer"
+    foreseen = stage.reaction is None and recipe.wrapper != "last-layer"
+    at_once = one_step and foreseen
     shared = at_once and _pays(stage.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != "last-layer":
         network = filled_up(network, spec.arms)
@@ -62,7 +63,8 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
         start=aligned(network.start),
         start_head=aligned(network.start_head),
     )
-    work = make_work(network, spec.arms, shared=shared, further=further)
+    together = foreseen and len(network.start) > 0
+    work = make_work(network, spec.arms, shared=shared, together=together, further=further)
     confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
     rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
@@ -204,18 +206,22 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
     return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table, np.empty(m, np.uint64))
 
 
-def make_work(network: types.Network, arms: int, *, shared: bool, further: int = 0) -> types.Work:
+def make_work(
+    network: types.Network, arms: int, *, shared: bool, together: bool = False, further: int = 0
+) -> types.Work:
     """Return the working memory of one replica.
 
     Args:
         network: the replica's.
         arms: K.
         shared: whether blocks share a pass.
+        together: whether four rounds share the pass through theta_0 where they do not.
         further: steps of an update after the first, whose rows are fetched together.
     """
     (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
-    hidden = aligned(np.empty((block if shared else 1, columns), dtype))
+    places = block if shared else types.TOGETHER if together else 1
+    hidden = aligned(np.empty((places, columns), dtype))
     return types.Work(
         row=np.empty((block, features), np.float32),
         past=np.empty((further, features), np.float32),
@@ -224,6 +230,8 @@ def make_work(network: types.Network, arms: int, *, shared: bool, further: int =
         step=np.empty((block, rows), dtype),
         filled=np.empty(block, np.int64),
         size=np.ones((block, rows), dtype),
+        some=np.empty(rows, np.int64),
+        values=np.empty((types.TOGETHER, rows), dtype),
         hidden=hidden,
         moved=aligned(hidden) if len(network.start) else hidden,
         delta=aligned(np.empty((block, width), dtype)),

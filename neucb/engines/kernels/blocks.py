@@ -91,7 +91,7 @@ def along_step(
 @exact
 def place(work: Work, b: int) -> int:
     """Return which row of the hidden layer round b has."""
-    return min(b, len(work.hidden) - 1)
+    return b % len(work.hidden)
 
 
 @exact

@@ -18,6 +18,7 @@ from neucb.engines.kernels.types import (
     SCALE,
     SIGNS,
     SQUARE,
+    TOGETHER,
     Array,
     Learner,
     Network,
@@ -27,11 +28,13 @@ from neucb.engines.kernels.types import (
 )
 from neucb.engines.kernels.vectors import (
     add_to,
+    combine_four,
     copy_to,
     count_squares,
     dot,
     gradient,
     list_steps,
+    list_together,
     rectify,
     rectify_sum,
     step_head,
@@ -100,6 +103,20 @@ def gauge(learner: Learner, network: Network, memory: Array, record: Record, t: 
 
 
 @exact
+def share_start(learner: Learner, network: Network, work: Work, b: int, n: int) -> None:
+    """Make the pass of rounds b..b+3 of n through theta_0 where `hidden` has a row for each.
+
+    Its weights are then read once in four rounds; they do not learn.
+    """
+    if len(work.hidden) != TOGETHER or b % TOGETHER != 0:
+        return
+    last = n - 1
+    rows = work.row[b], work.row[min(b + 1, last)], work.row[min(b + 2, last)], work.row[min(b + 3, last)]
+    count = list_together(rows, learner.intercept, len(network.squares), work.some, work.values)
+    combine_four(network.start, work.some, work.values, count, work.hidden)
+
+
+@exact
 def forward(
     learner: Learner, network: Network, memory: Array, work: Work, b: int, low: int, high: int
 ) -> None:
@@ -110,7 +127,8 @@ def forward(
     index, value, n = work.inputs[b], work.value[b], work.filled[b]
     pass_alone(work.shared, network.first, index, value, n, low * m, moved)
     if has_start(learner):
-        pass_alone(work.shared, network.start, index, value, n, low * m, z)
+        if len(work.hidden) != TOGETHER or high - low == 1:
+            pass_alone(work.shared, network.start, index, value, n, low * m, z)
         add_to(head, network.start_head, memory[SCALE], network.head)
     else:
         copy_to(head, network.head)

@@ -8,7 +8,7 @@ from neucb.engines.kernels.blocks import flush
 from neucb.engines.kernels.confidence import bounded, count_gradient, deviations
 from neucb.engines.kernels.jit import kernel
 from neucb.engines.kernels.last_layer import judge, regress
-from neucb.engines.kernels.network import fetch, forward, gauge, learn, predicted
+from neucb.engines.kernels.network import fetch, forward, gauge, learn, predicted, share_start
 from neucb.engines.kernels.orders import show
 from neucb.engines.kernels.replay import fetch_past, passes_ahead, recall, steps_an_update, updates_made
 from neucb.engines.kernels.rules import choose
@@ -64,6 +64,7 @@ def neural(
         fetch(world, learner, network, work, left, n)
         for b in range(n):
             t = left + b
+            share_start(learner, network, work, b, n)
             arm, target = 0, 0.0
             made = updates_made(draws, learner.timing, t, K)
             passes = ahead + steps * (updates_made(draws, learner.timing, t + 1, K) - made)

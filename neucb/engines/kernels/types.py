@@ -21,6 +21,7 @@ FINE, NOT_FINITE, NO_DISTRIBUTION, EXPERT = range(4)  # how a kernel ended; EXPE
 OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
 
 FETCH = 32  # rounds whose rows are fetched together
+TOGETHER = 4  # rounds that share the pass through weights that do not learn; FETCH is a multiple
 BLOCK = 64  # rounds that share a pass, a multiple of FETCH and of 4
 GROUP = 10  # signs of one parameter that share a word
 TILE = 1024  # columns of a product that are worked on together
@@ -200,8 +201,11 @@ class Work(NamedTuple):
         step: [B, inputs] the same times their step sizes.
         filled: [B] how many are not idle.
         size: [B, inputs] step sizes of all inputs.
-        hidden: [B, K m] hidden layer; [1, K m], of the newest pass, where rounds share none.
-        moved: [B, K m] the part of it that G makes; the same memory where there is no G.
+        some: [inputs] the inputs that are not 0 in any of four rounds, filled up with idle ones.
+        values: [4, inputs] and what they are.
+        hidden: [B, K m] hidden layer; where rounds share no pass [1, K m], of the newest, or [4, K m] where
+            four share that through theta_0.
+        moved: as `hidden`, the part of it that G makes; the same memory where there is no G.
         delta: [B, m] steps on the arms' blocks.
         again: [m] what `moved` is with step sizes.
         head: [m] second layer of theta.
@@ -219,6 +223,8 @@ class Work(NamedTuple):
     step: Array
     filled: Array
     size: Array
+    some: Array
+    values: Array
     hidden: Array
     moved: Array
     delta: Array

@@ -91,6 +91,44 @@ def combine(w: Array, index: Array, value: Array, n: int, left: int, z: Array) -
 
 
 @fast
+def list_together(rows: Rows, constant: float, idle: int, index: Array, value: Array) -> int:
+    """List the inputs that are not 0 in any of four rows, the constant one last; set value [4, inputs].
+
+    Idle inputs fill the lists up to a multiple of four. Return the number of those that are not idle.
+    """
+    a, b, c, d = rows
+    n = 0
+    for j in range(len(a)):
+        index[n] = j
+        value[0, n], value[1, n], value[2, n], value[3, n] = a[j], b[j], c[j], d[j]
+        n += (a[j] != 0) | (b[j] != 0) | (c[j] != 0) | (d[j] != 0)
+    index[n] = len(a)
+    value[:, n] = constant
+    n += constant != 0
+    for k in range(3):
+        index[n + k] = idle + k
+        value[:, n + k] = 0
+    return n
+
+
+@fast
+def combine_four(w: Array, index: Array, value: Array, n: int, z: Array) -> None:
+    """Set the rows of z [4, K m] to value [4, inputs] times the rows of w that `index` lists, filled up."""
+    z[:] = 0
+    rows = z[0], z[1], z[2], z[3]
+    for four in range((n + 3) // 4):
+        k = np.uint64(4 * four)
+        add_four(
+            rows,
+            listed_rows(w, index, k, 0, w.shape[1]),
+            four_from(value[0], k),
+            four_from(value[1], k),
+            four_from(value[2], k),
+            four_from(value[3], k),
+        )
+
+
+@fast
 def add_scaled(y: Array, scale: float, x: Array) -> None:
     """Add scale x to y, in the precision of y."""
     s = y.dtype.type(scale)
