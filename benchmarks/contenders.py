@@ -16,8 +16,9 @@ from neucb.engines.compiled import Compiled
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.foreseen import BLOCK
+from neucb.job import Run
 from neucb.log import log_spaced
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from neucb.spec import Spec
 
 WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.synthetic import SyntheticVectorEnv
+from neucb.job import Run
 from neucb.log import RunLog
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from neucb.theory.bounds import fit_shape, kl_star_shape, squarecb_gamma
 from neucb.theory.diagnose import DELTA, Question, diagnose
 from neucb.theory.fitting import Training

@@ -16,7 +16,7 @@ from neucb.summary import plain, summary
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.runner import Run
+    from neucb.job import Run
 
 
 @dataclass(frozen=True)

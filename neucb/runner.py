@@ -1,36 +1,32 @@
-"""run: from an agent and a data set to a DataFrame; and Run, the same with its circumstances."""
+"""run: from an agent and a data set to a DataFrame; and prepare: the same, ready to be played."""
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from gymnasium.vector import VectorEnv
 
 from neucb.agents.hyper import check_counts
-from neucb.agents.initial import step_share
-from neucb.candidate import Candidate, find_candidate
+from neucb.candidate import find_candidate
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
-from neucb.errors import DivergedError, InputError
+from neucb.errors import InputError
+from neucb.job import Run
 from neucb.log import RunLog
 from neucb.loop import Progress
 from neucb.plugins import find_dataset
 from neucb.seeds import parse_seeds
-from neucb.spec import Spec
+from neucb.spec import check_device, read_spec
 from neucb.trace import Trace
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from neucb.agents.agent import Agent
     from neucb.environments.classification import ClassificationVectorEnv
@@ -38,96 +34,6 @@ if TYPE_CHECKING:
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
     Dataset = str | Table | Encoded | Ranking | pd.DataFrame | AnyVectorEnv
-
-
-@dataclass
-class Run:
-    """One agent on one environment, R seeds: ready to be played, or played.
-
-    Attributes:
-        player: plays the rounds.
-        candidate: the agent, as it was named or given.
-        env: the environment, num_envs = R.
-        log: the figures; filled by `play`.
-        environment: what the result has to say of its data: data set, source, preprocessing, ...
-        engine: "compiled" or "torch", which plays the rounds.
-        agent: that plays, in the torch engine.
-        seconds: time that the rounds took, loading and compiling excluded.
-        extra: further columns of the frame, of as many values as its rows.
-    """
-
-    player: Engine
-    candidate: Candidate
-    env: AnyVectorEnv
-    log: RunLog
-    environment: dict[str, Any]
-    engine: str
-    agent: Agent | None = None
-    seconds: float = 0.0
-    extra: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    @property
-    def agent_name(self) -> str:
-        """The agent's name in the log."""
-        return self.candidate.name
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The agent's hyper-parameters, all of them."""
-        return self.candidate.settings
-
-    def trained(self) -> Trained:
-        """Return the agent as it is after the rounds played; for runs prepared with `return_agent`."""
-        assert self.agent is not None
-        log = self.log
-        return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
-
-    def load(self) -> None:
-        """Import or compile what playing needs; `play` does it where this was not called."""
-        self.player.load()
-
-    def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; what has been played stays in `log` whatever happens."""
-        self.load()
-        started = time.perf_counter()
-        try:
-            self.player.play(progress)
-        except DivergedError as error:
-            raise self._named(error) from error
-        finally:
-            self.seconds = time.perf_counter() - started
-
-    def _named(self, error: DivergedError) -> DivergedError:
-        """Return the error with the agent's name and its step size."""
-        words, settings = f"{self.agent_name}, {error}", self.settings
-        if error.round is not None and error.replica is not None and "lr" in settings:
-            lr, power = (
-                value[error.replica] if isinstance(value, tuple) else value
-                for value in (settings["lr"], settings["lr_power"])
-            )
-            rate = f"lr = {lr:g}"
-            recipe = self.candidate.recipe
-            if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
-                share = step_share(settings["width"], settings["init"], settings["depth"])
-                rate += f", {share * lr / (error.round + 1) ** power:.3g} in this round"
-            words = words.replace("(lr)", f"({rate})")
-        return DivergedError(words, error.round, error.replica)
-
-    @property
-    def rounds_per_second(self) -> float:
-        """Rounds of all replicas together per second of playing."""
-        return self.log.round * self.log.spec.replicas / self.seconds
-
-    def frame(self) -> pd.DataFrame:
-        """Return the tidy log, one row per seed and kept round (see `RunLog`), hyper-parameters last.
-
-        `frame.attrs` holds the source of the data, the engine and the seconds played.
-        """
-        dataset = self.environment["dataset"]
-        frame = self.log.frame({"agent": self.agent_name, "dataset": dataset, **self.settings})
-        frame = frame.assign(**self.extra)
-        frame.attrs.update(self.environment, engine=self.engine, seconds=self.seconds)
-        return frame
 
 
 def prepare(
@@ -153,7 +59,7 @@ def prepare(
     """
     candidate = find_candidate(agent, settings)
     late = delay != 0 or batch != 1
-    _check_device(device)
+    check_device(device)
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
@@ -181,20 +87,21 @@ def prepare(
         about |= {"dataset": data.name, "code": data.origin}
     if late:
         about |= {"delay": delay, "batch": batch}
-    spec = _spec(env, numbers, rounds, device, dtype)
+    spec = read_spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, Trace(spec) if trace else None)
+    check_counts(candidate.settings, spec.seeds)
     recipe, chosen = candidate.recipe, candidate.settings
-    check_counts(chosen, spec.seeds)
     if return_agent and engine == "auto":
         engine = "torch"
     taken = choose(engine, recipe, chosen, env, spec, late=late)
     player: Engine
+    made = None
     if recipe is not None and taken == "compiled":
         if return_agent:
             raise InputError("the compiled engine keeps no trained agent; use the torch engine")
         from neucb.engines.compiled import Compiled
 
-        player, made = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log), None
+        player = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log)
     else:
         made = candidate.make()
         player = Lockstep(_delayed(made, delay, batch), env, log)
@@ -353,32 +260,3 @@ def run(
     if job.log.trace is not None:
         results.append(job.log.trace.frame(job.log.round))
     return tuple(results) if len(results) > 1 else results[0]
-
-
-def _spec(env: AnyVectorEnv, seeds: tuple[int, ...], rounds: int | None, device: str, dtype: str) -> Spec:
-    """Read the shape of a run off its environment."""
-    if len(seeds) != env.num_envs:
-        raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
-    shape = env.single_observation_space.shape
-    arms = getattr(env.single_action_space, "n", None)
-    if arms is None or shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
-        raise InputError("the environment needs contexts [d] or [K, d] and a Discrete action space of K arms")
-    horizon = getattr(env, "horizon", None)
-    if rounds is None and horizon is None:
-        raise InputError("say how many rounds: this environment has no horizon")
-    if rounds is not None and horizon is not None and rounds > horizon:
-        raise InputError(f"the environment has {horizon} rounds, not {rounds}")
-    return Spec(
-        seeds, int(arms), int(shape[-1]), int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2
-    )
-
-
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    if device.split(":")[0] != "cuda":
-        raise InputError(f"device must be cpu or cuda, not {device}")
-    if not torch.cuda.is_available():
-        raise InputError("no CUDA device is available to torch; use the cpu")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
+
+if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,54 @@ class Spec:
     def blocks(self) -> int:
         """Parameter blocks of a model: one per arm under shared contexts, one for all under own ones."""
         return 1 if self.per_arm else self.arms
+
+
+def read_spec(
+    env: VectorEnv[Any, Any, Any],
+    seeds: tuple[int, ...],
+    rounds: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> Spec:
+    """Return the shape of a run on an environment, num_envs = R.
+
+    Args:
+        env: the environment.
+        seeds: one per sub-environment.
+        rounds: T; the environment's horizon by default.
+        device: see `Spec`.
+        dtype: see `Spec`.
+
+    Raises:
+        InputError: these do not fit the environment, or it is no contextual bandit.
+    """
+    if len(seeds) != env.num_envs:
+        raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
+    shape = env.single_observation_space.shape
+    arms = getattr(env.single_action_space, "n", None)
+    if arms is None or shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
+        raise InputError("the environment needs contexts [d] or [K, d] and a Discrete action space of K arms")
+    horizon = getattr(env, "horizon", None)
+    if rounds is None and horizon is None:
+        raise InputError("say how many rounds: this environment has no horizon")
+    if rounds is not None and horizon is not None and rounds > horizon:
+        raise InputError(f"the environment has {horizon} rounds, not {rounds}")
+    return Spec(
+        seeds, int(arms), int(shape[-1]), int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2
+    )
+
+
+def check_device(device: str) -> None:
+    """Check that torch can compute there.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    if device.split(":")[0] != "cuda":
+        raise InputError(f"device must be cpu or cuda, not {device}")
+    if not torch.cuda.is_available():
+        raise InputError("no CUDA device is available to torch; use the cpu")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neucb.runner import Run
+    from neucb.job import Run
 
 
 def summary(job: Run) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import pytest
 
 from neucb import results
 from neucb.cli import app, progress
-from neucb.runner import Run, prepare
+from neucb.job import Run
+from neucb.runner import prepare
 from tests.test_cli import RUN, neucb
 
 ROOT = Path(__file__).parent.parent

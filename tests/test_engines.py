@@ -21,7 +21,8 @@ from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Column, Table
 from neucb.errors import DivergedError, InputError
-from neucb.runner import Run, prepare
+from neucb.job import Run
+from neucb.runner import prepare
 from neucb.spec import Spec
 from tests.test_run import toy
 

@@ -30,8 +30,9 @@ from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.errors import DivergedError, InputError
 from neucb.foreseen import draw, takes_no_gradients
+from neucb.job import Run
 from neucb.loop import sample
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
 

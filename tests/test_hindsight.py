@@ -14,10 +14,11 @@ from neucb import cli
 from neucb.agents.recipes import find_recipe
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.errors import InputError
+from neucb.job import Run
 from neucb.plots import draw
 from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from neucb.theory import hindsight
 from neucb.theory.fitting import Training
 from neucb.theory.hindsight import check_hindsight, class_loss, class_regression_regret, fit_class

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
 from neucb.engines.kernels.logistic import PARTS, exponential, logistic, smoothed, widen
-from neucb.log import regression_losses
+from neucb.figures import regression_losses
 
 
 def tensor(*values: float) -> torch.Tensor:

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from neucb.errors import NeucbError
+from neucb.job import Run
 from neucb.plots import regret_figure
 from neucb.results import save, stem
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ import pytest
 
 import neucb
 from neucb.errors import InputError
+from neucb.job import Run
 from neucb.plots import draw
 from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import local
 from neucb.sweeps.hindsight import FOLDER

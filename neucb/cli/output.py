@@ -11,7 +11,7 @@ from neucb.cli.tables import print_summary, print_table
 from neucb.errors import NeucbError, StoppedError
 
 if TYPE_CHECKING:
-    from neucb.runner import Run
+    from neucb.job import Run
 
 
 class Output:

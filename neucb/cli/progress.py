@@ -11,8 +11,8 @@ from neucb.errors import NeucbError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from neucb.job import Run
     from neucb.loop import Progress
-    from neucb.runner import Run
 
 
 def play(job: Run, *, show: bool) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from neucb.agents.recipe import Recipe
-    from neucb.runner import Run
+    from neucb.job import Run
     from neucb.sweeps.plan import Batch
     from neucb.sweeps.play import Failure
     from neucb.sweeps.spec import AgentGrid, Experiment

@@ -13,8 +13,9 @@ import numpy as np
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
 from neucb.errors import InputError, NeucbError
+from neucb.job import Run
 from neucb.log import FIGURES
-from neucb.runner import Run, prepare
+from neucb.runner import prepare
 from neucb.summary import plain
 from neucb.sweeps.cost import memory
 from neucb.sweeps.plan import Batch, cell_id

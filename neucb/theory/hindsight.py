@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import Fixed
 from neucb.errors import InputError
-from neucb.log import log_spaced, regression_losses
+from neucb.figures import regression_losses
+from neucb.log import log_spaced
 from neucb.theory.fitting import Data, Fit, Model, Training, train
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
-    from neucb.runner import Run
+    from neucb.job import Run
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,69 @@
+"""Figures: what a log sums of an oracle's predictions for the played arms."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORACLE_SUMS = (
+    "regression_loss",
+    "regression_log_loss",
+    "squared_regression_regret",
+    "log_regression_regret",
+    "squared_error",
+    "triangular_error",
+)
+CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
+
+
+def oracle_figures(
+    predicted: NDArray[np.float64] | None, loss: NDArray[np.float64], h: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what the log sums of an oracle's predictions for the played arms, each of the shape of `loss`.
+
+    Args:
+        predicted: predicted losses, or None where the agent has none: all figures are NaN.
+        loss: realised losses y.
+        h: expected losses; NaN where the environment does not tell them.
+    """
+    if predicted is None:
+        return dict.fromkeys(ORACLE_SUMS, np.full(loss.shape, np.nan))
+    squared, log = regression_losses(predicted, loss)
+    raised = np.maximum(predicted, CLIP)
+    error = squared
+    if h is not loss or predicted.min() < 0.0 or predicted.max() > 1.0:
+        error = np.square(predicted - h)
+    regret = error if h is loss else np.square(predicted - loss) - np.square(h - loss)
+    return {
+        "regression_loss": squared,
+        "regression_log_loss": log,
+        "squared_regression_regret": regret,
+        "log_regression_regret": log - (_least_log_loss(loss) if h is loss else _log_loss(h, loss)),
+        "squared_error": error,
+        "triangular_error": np.square(raised - h) / (raised + h),
+    }
+
+
+def regression_losses(
+    predicted: NDArray[np.float64], loss: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return squared loss and KL(y || yhat) of predictions against losses in [0, 1], elementwise."""
+    return np.square(np.clip(predicted, 0.0, 1.0) - loss), _log_loss(predicted, loss)
+
+
+def _least_log_loss(loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `_log_loss` of losses against themselves, once for 0 and 1 where there are no others."""
+    sure = np.array([0.0, 1.0])
+    whole = loss.astype(np.intp)
+    return _log_loss(sure, sure).take(whole) if (whole == loss).all() else _log_loss(loss, loss)
+
+
+def _log_loss(predicted: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:
+    yhat = np.clip(predicted, CLIP, 1.0 - CLIP)
+    entropy: NDArray[np.float64] | float = 0.0
+    inner = (loss > 0.0) & (loss < 1.0)
+    if inner.any():
+        y = loss[inner]
+        entropy = np.zeros_like(loss)
+        entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
+    return entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)

@@ -1,0 +1,115 @@
+"""Run: an agent on an environment, R seeds, ready to be played, or played."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.initial import step_share
+from neucb.candidate import Candidate
+from neucb.engines.engine import Engine
+from neucb.errors import DivergedError
+from neucb.log import RunLog
+from neucb.loop import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from gymnasium.vector import VectorEnv
+    from numpy.typing import NDArray
+
+    from neucb.agents.agent import Agent
+    from neucb.trained import Trained
+
+    AnyVectorEnv = VectorEnv[Any, Any, Any]
+
+
+@dataclass
+class Run:
+    """One agent on one environment, R seeds: ready to be played, or played.
+
+    Attributes:
+        player: plays the rounds.
+        candidate: the agent, as it was named or given.
+        env: the environment, num_envs = R.
+        log: the figures; filled by `play`.
+        environment: what the result has to say of its data: data set, source, preprocessing, ...
+        engine: "compiled" or "torch", which plays the rounds.
+        agent: that plays, in the torch engine.
+        seconds: time that the rounds took, loading and compiling excluded.
+        extra: further columns of the frame, of as many values as its rows.
+    """
+
+    player: Engine
+    candidate: Candidate
+    env: AnyVectorEnv
+    log: RunLog
+    environment: dict[str, Any]
+    engine: str
+    agent: Agent | None = None
+    seconds: float = 0.0
+    extra: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def agent_name(self) -> str:
+        """The agent's name in the log."""
+        return self.candidate.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The agent's hyper-parameters, all of them."""
+        return self.candidate.settings
+
+    def trained(self) -> Trained:
+        """Return the agent as it is after the rounds played; for runs prepared with `return_agent`."""
+        assert self.agent is not None
+        log = self.log
+        return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
+
+    def load(self) -> None:
+        """Import or compile what playing needs; `play` does it where this was not called."""
+        self.player.load()
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; what has been played stays in `log` whatever happens."""
+        self.load()
+        started = time.perf_counter()
+        try:
+            self.player.play(progress)
+        except DivergedError as error:
+            raise self._named(error) from error
+        finally:
+            self.seconds = time.perf_counter() - started
+
+    def _named(self, error: DivergedError) -> DivergedError:
+        """Return the error with the agent's name and its step size."""
+        words, settings = f"{self.agent_name}, {error}", self.settings
+        if error.round is not None and error.replica is not None and "lr" in settings:
+            lr, power = (
+                value[error.replica] if isinstance(value, tuple) else value
+                for value in (settings["lr"], settings["lr_power"])
+            )
+            rate = f"lr = {lr:g}"
+            recipe = self.candidate.recipe
+            if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
+                share = step_share(settings["width"], settings["init"], settings["depth"])
+                rate += f", {share * lr / (error.round + 1) ** power:.3g} in this round"
+            words = words.replace("(lr)", f"({rate})")
+        return DivergedError(words, error.round, error.replica)
+
+    @property
+    def rounds_per_second(self) -> float:
+        """Rounds of all replicas together per second of playing."""
+        return self.log.round * self.log.spec.replicas / self.seconds
+
+    def frame(self) -> pd.DataFrame:
+        """Return the tidy log, one row per seed and kept round (see `RunLog`), hyper-parameters last.
+
+        `frame.attrs` holds the source of the data, the engine and the seconds played.
+        """
+        dataset = self.environment["dataset"]
+        frame = self.log.frame({"agent": self.agent_name, "dataset": dataset, **self.settings})
+        frame = frame.assign(**self.extra)
+        frame.attrs.update(self.environment, engine=self.engine, seconds=self.seconds)
+        return frame
