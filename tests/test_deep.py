@@ -18,6 +18,7 @@ from neucb.agents.recipes import RECIPES
 from neucb.errors import DivergedError, InputError
 from neucb.runner import prepare
 from neucb.spec import Spec
+from neucb.testing import check_agent
 from tests.test_environment import toy
 
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == "neural"]
@@ -49,6 +50,15 @@ def test_every_neural_recipe_takes_a_depth(name: str, tmp_path: Path) -> None:
     for one in (agent, again):
         one.update(context, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
     torch.testing.assert_close(again.distribution(context), agent.distribution(context), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("name", NEURAL)
+def test_deep_recipes_are_agents(name: str, depth: int) -> None:
+    """That they learn with the steps of their defaults: see above."""
+    replay = {"replay": 2} if RECIPES[name].settings({})["replay"] != 1 else {}  # 16 take long
+    settings = {"depth": depth, "width": 32, **replay}
+    check_agent(name, settings=settings, learns=False)
 
 
 def test_arms_share_what_is_above_the_first_layer() -> None:
