@@ -23,8 +23,8 @@ class Parameter:
         low: least value; `above_low` says that it is not itself allowed.
         high: greatest value.
         choices: the values of a parameter that is a word; empty for a number.
-        whole: a whole number; it changes the shape of the agent, so that it cannot differ between
-            replicas.
+        whole: a whole number; it changes the shape of the agent, so that an agent has one for all its
+            replicas. A run may have one per seed: several agents play it, see `neucb.engines.groups`.
         infinite: infinity is a value too.
     """
 
@@ -55,10 +55,8 @@ class Parameter:
             value = value.split(",")
         if isinstance(value, str | float | int):
             return self._number(value)
-        if isinstance(value, Sequence) and not self.whole and len(value):
+        if isinstance(value, Sequence) and len(value):
             return tuple(self._number(one) for one in value)
-        if self.whole and isinstance(value, Sequence):
-            raise InputError(f"{self.name} must be {self.range}, one for all seeds")
         raise InputError(f"{self.name} must be {self.range}, not {value!r}")
 
     def _number(self, value: object) -> float | int:
@@ -76,6 +74,15 @@ class Parameter:
         if number != int(number):
             raise InputError(f"{self.name} must be {self.range}, not {value}")
         return int(number)
+
+    def check_shared(self, value: Value) -> None:
+        """Check that a value of `check` is one for all replicas where it has to be in an agent.
+
+        Raises:
+            InputError: it is not.
+        """
+        if self.whole and isinstance(value, tuple):
+            raise InputError(f"{self.name} must be {self.range}, one for all replicas of an agent")
 
     @property
     def range(self) -> str:

@@ -106,8 +106,11 @@ class Recipe:
         """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.
 
         Raises:
-            InputError: an unknown name or a bad value.
+            InputError: an unknown name or a bad value; several values of a whole number.
         """
         from neucb.agents.build import build
 
-        return build(self, self.settings(given or {}))
+        chosen = self.settings(given or {})
+        for parameter in self.parameters:
+            parameter.check_shared(chosen[parameter.name])
+        return build(self, chosen)

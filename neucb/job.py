@@ -84,19 +84,19 @@ class Run:
 
     def _named(self, error: DivergedError) -> DivergedError:
         """Return the error with the agent's name and its step size."""
-        words, settings = f"{self.agent_name}, {error}", self.settings
-        if error.round is not None and error.replica is not None and "lr" in settings:
-            lr, power = (
-                value[error.replica] if isinstance(value, tuple) else value
-                for value in (settings["lr"], settings["lr_power"])
-            )
+        words, t, r = f"{self.agent_name}, {error}", error.round, error.replica
+        if t is not None and r is not None and "lr" in self.settings:
+            settings = {
+                name: value[r] if isinstance(value, tuple) else value for name, value in self.settings.items()
+            }
+            lr, power = settings["lr"], settings["lr_power"]
             rate = f"lr = {lr:g}"
             recipe = self.candidate.recipe
             if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
                 share = step_share(settings["width"], settings["init"], settings["depth"])
-                rate += f", {share * lr / (error.round + 1) ** power:.3g} in this round"
+                rate += f", {share * lr / (t + 1) ** power:.3g} in this round"
             words = words.replace("(lr)", f"({rate})")
-        return DivergedError(words, error.round, error.replica)
+        return DivergedError(words, t, r)
 
     @property
     def rounds_per_second(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,6 +184,24 @@ class RunLog:
         """Keep the last round that was played, also where a run ends early."""
         if self.round and (not self._kept or self._kept[-1][0][-1] != self.round):
             self._keep()
+
+    def gather(self, parts: Sequence[tuple[Sequence[int], RunLog]]) -> None:
+        """Take over what other logs have counted, all of the same rounds, as that of this run's replicas.
+
+        Args:
+            parts: the numbers of some replicas, and the log of a run of these; together they are all R.
+        """
+        first = parts[0][1]
+        place = np.argsort(np.concatenate([replicas for replicas, _ in parts]))
+        self.round = first.round
+        logs = [log for _, log in parts]
+        self.sums = {name: np.concatenate([log.sums[name] for log in logs])[place] for name in SUMS}
+        self.arm_losses = np.concatenate([log.arm_losses for log in logs])[place]
+        kept = {name: np.concatenate([log._figure(name) for log in logs])[place] for name in FIGURES}
+        self._kept = [(np.concatenate([numbers for numbers, _ in first._kept]), kept)]
+        for replicas, log in parts:
+            if self.trace is not None and log.trace is not None:
+                self.trace.take(replicas, log.trace)
 
     def _figure(self, name: str) -> NDArray[np.float64]:
         """Return a figure [R, n] at the kept rounds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from gymnasium.vector import VectorEnv
@@ -12,6 +13,8 @@ from neucb.agents.hyper import check_counts
 from neucb.candidate import find_candidate
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
+from neucb.engines.groups import Groups, Part, check_several, groups_of
+from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.agents.agent import Agent
-    from neucb.environments.classification import ClassificationVectorEnv
     from neucb.trained import Trained
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
@@ -63,6 +65,7 @@ def prepare(
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
+    given = dataset
     data = find_dataset(dataset) if isinstance(dataset, str) else None
     if seeds is None and not isinstance(dataset, VectorEnv):
         seeds = 5 if candidate.trained is None else candidate.trained.spec.seeds
@@ -90,13 +93,40 @@ def prepare(
     spec = read_spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, Trace(spec) if trace else None)
     check_counts(candidate.settings, spec.seeds)
+    groups = groups_of(candidate, spec.replicas)
+    if len(groups) == 1:
+        candidate = replace(candidate, settings=groups[0].settings)
     recipe, chosen = candidate.recipe, candidate.settings
     if return_agent and engine == "auto":
         engine = "torch"
     taken = choose(engine, recipe, chosen, env, spec, late=late)
     player: Engine
     made = None
-    if recipe is not None and taken == "compiled":
+    if len(groups) > 1:
+        check_several(candidate, return_agent=return_agent, own_environment=isinstance(given, VectorEnv))
+        if data is None and isinstance(env, ClassificationVectorEnv):
+            given = env.encoded  # read once for all groups
+        parts = []
+        for group in groups:
+            own = [numbers[r] for r in group.replicas]
+            part = prepare(
+                agent,
+                given,
+                spec.horizon,
+                own,
+                settings=group.settings,
+                delay=delay,
+                batch=batch,
+                engine=taken,
+                device=device,
+                dtype=dtype,
+                trace=trace,
+                notify=notify,
+                **environment,
+            )
+            parts.append(Part(group.replicas, part.player, part.log))
+        player = Groups(parts, log)
+    elif recipe is not None and taken == "compiled":
         if return_agent:
             raise InputError("the compiled engine keeps no trained agent; use the torch engine")
         from neucb.engines.compiled import Compiled
@@ -212,7 +242,9 @@ def run(
             function that returns one of the last three, or of a `VectorEnv` made from `num_envs`.
         rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
         seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
-        settings: hyper-parameters of a named agent; a number, or a list with one number per seed.
+        settings: hyper-parameters of a named agent; a number, or a list with one number per seed. Seeds of
+            the same whole numbers (width, replay, ...) are played together, the others in turn; if such a
+            run is interrupted, nothing of it is kept.
         delay: rounds by which the agent hears late of its losses, see `Delayed`.
         batch: rounds of which the agent hears together.
         engine: "compiled", "torch", or "auto": compiled where it covers the agent and the

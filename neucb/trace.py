@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,11 @@ class Trace:
         """Write figures [R, n] of the rounds from `start` (from 0) on; names as the columns."""
         for name, values in figures.items():
             self._figures[name][:, start : start + values.shape[1]] = values
+
+    def take(self, replicas: Sequence[int], other: Trace) -> None:
+        """Write all rounds of another trace, whose replicas have these numbers here."""
+        for name, values in other._figures.items():
+            self._figures[name][list(replicas)] = values
 
     def frame(self, rounds: int) -> pd.DataFrame:
         """Return the first `rounds` rounds, replicas one after the other."""

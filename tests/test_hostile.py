@@ -163,11 +163,11 @@ def test_a_diagnosis_of_a_handful_of_rows(
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
-        ("kl", "depth must be a whole number at least 1, one for all seeds"),
+        ("kl", "depth has 2 values (2, 3) for 5 seeds; give one value, or one per seed"),
         ("uniform", "uniform takes no settings, it has no 'depth'"),
     ],
 )
-def test_a_list_for_what_all_seeds_share(
+def test_a_list_that_does_not_fit(
     agent: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, *RUN[:3], "--agent", agent, "--set", "depth=2,3") == 2

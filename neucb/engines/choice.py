@@ -43,7 +43,7 @@ def refusal(
 
     Args:
         recipe: of the agent; None for an agent object.
-        settings: all hyper-parameters of the recipe.
+        settings: all hyper-parameters of the recipe; of a tuple, one per replica, every value counts.
         env: the environment.
         spec: the shape of the run.
         late: whether the agent hears late of its losses.
@@ -58,16 +58,20 @@ def refusal(
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
     if recipe.kind == "ensemble" and settings.get("features") == "fourier":
         return "it draws no Fourier features for every member"
-    if settings.get("schedule", "online") != "online" or settings.get("batch", 1) != 1:
+    if settings.get("schedule", "online") != "online" or set(_each(settings.get("batch", 1))) != {1}:
         return "it trains online, a sample at a time"
-    if settings.get("depth", 1) != 1:
+    if set(_each(settings.get("depth", 1))) != {1}:
         return "it knows one hidden layer"
     if settings.get("matrix") == "full":
         return "it keeps the diagonal of a gradient's matrix only"
-    if math.isfinite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
+    if _some_finite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
         return "it keeps no radius with finitely many perturbations"
     return None
 
 
 def _some_finite(value: Any) -> bool:
-    return any(math.isfinite(one) for one in (value if isinstance(value, tuple) else (value,)))
+    return any(math.isfinite(one) for one in _each(value))
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
