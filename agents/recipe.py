@@ -90,6 +90,8 @@ class Recipe:
             parts.insert(0, settings.COVARIANCE_FORMULA)
         if self.perturbed:
             parts.insert(0, settings.PERTURBED_FORMULA)
+        if self.oracle == "neural":
+            parts.insert(0, settings.DEPTH_FORMULA)
         if self.oracle != "none":
             parts.insert(0, settings.ORACLE_FORMULAS[self.oracle, self.loss])
         return "; ".join(parts)

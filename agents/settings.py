@@ -173,6 +173,9 @@ RULES = {
 }
 
 NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
+DEPTH_FORMULA = (
+    "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W1 (e_a (x) x)))), V_2 to V_L shared by the arms"
+)
 ORACLE_FORMULAS = {
     ("neural", "squared"): f"yhat_a = {NETWORK} on (f_a - y)^2 / 2",
     ("neural", "kl"): f"yhat_a = sigmoid(f_a), {NETWORK} on KL(y || yhat_a)",
@@ -185,8 +188,8 @@ WRAPPER_FORMULAS = {
     "epochs-passes": "it learns at rounds 2, 4, 8, ... what it has seen since",
     "gradient-norm": "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
     "arms played; a mean above the ceiling counts as the ceiling",
-    "last-layer": "yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a = relu(W1 (e_a (x) x)), "
-    "A = lambda I + sum of phi phi' over the arms played, mu = A^-1 sum of phi y",
+    "last-layer": "yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, "
+    "f_a = w2 . phi_a, A = lambda I + sum of phi phi' over the arms played, mu = A^-1 sum of phi y",
 }
 KIND_FORMULAS = {
     "uniform": "p_a = 1 / K",

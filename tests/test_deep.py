@@ -74,6 +74,11 @@ def test_arms_share_what_is_above_the_first_layer() -> None:
     assert not torch.equal(after.features()[:, 1], before.features()[:, 1])
 
 
+def test_the_formula_of_a_recipe_that_takes_a_depth_says_what_it_does() -> None:
+    for name, recipe in RECIPES.items():
+        assert ("with depth L > 1, f_a = " in recipe.formula) == (name in NEURAL)
+
+
 def test_the_compiled_engine_refuses_depth() -> None:
     settings = {"depth": 2, "width": 8}
     assert prepare("kl", toy(100), 60, 2, settings=settings).engine == "torch"
