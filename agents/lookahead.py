@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from neucb.agents.sparse import Entries
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,10 +30,12 @@ class Block:
     Attributes:
         x: [B, R, d] contexts, the intercept included.
         scale: [B, R, d] factors of the step sizes per input, or None for 1.
+        sparse: whether to multiply with the entries of the contexts that are not 0 alone.
     """
 
     x: Tensor
     scale: Tensor | None
+    sparse: bool = False
 
     @property
     def rounds(self) -> int:
@@ -43,11 +47,22 @@ class Block:
         """The contexts [B, R, d] times their step sizes."""
         return self.x if self.scale is None else self.x * self.scale
 
+    @cached_property
+    def rows(self) -> Tensor:
+        """The contexts replica by replica [R, B', d], with 0 from B on, see `by_replica`."""
+        return by_replica(self.x)
+
+    @cached_property
+    def _entries(self) -> Entries:
+        return Entries.of(self.rows)
+
     def through(self, first: Tensor) -> Tensor:
         """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m]."""
+        if self.sparse:
+            return self._entries.through(first)[:, :, : self.rounds]
         B, R, d = self.x.shape
         arms = len(first) // R
-        rows = self.x.transpose(0, 1).unsqueeze(1).expand(R, arms, B, d).reshape(R * arms, B, d)
+        rows = self.rows[:, :B].unsqueeze(1).expand(R, arms, B, d).reshape(R * arms, B, d)
         return torch.bmm(rows, first).view(R, arms, B, -1)
 
 
@@ -67,7 +82,10 @@ class Ahead:
         self._steps = steps
         self._rounds = self._settled = 0
         self._products = block.through(first)
-        self._shown = _products_of(block.x, steps)  # [R, B, B], in c what b's step shows
+        self._rows = by_replica(steps) if block.scale is not None else block.rows
+        self._shown = _products_of(
+            block.rows, self._rows, block.rounds
+        )  # [R, B, B], in c what b's step shows
         self._delta = first.new_zeros(R, block.rounds, width)
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
         self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
@@ -75,7 +93,7 @@ class Ahead:
     @cached_property
     def _again(self) -> Tensor:
         """Like `_shown` for the scaled contexts, [R, B, B]."""
-        return _products_of(self._steps, self._steps)
+        return _products_of(self._rows, self._rows, len(self._steps))
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
@@ -113,8 +131,7 @@ class Ahead:
         order = block.argsort(stable=True)
         count = torch.bincount(block, minlength=R * arms)
         taken = count.nonzero().flatten()
-        replica, round_ = order // (right - left), order % (right - left)
-        inputs = self._steps[left:right].flatten(0, 1).index_select(0, round_ * R + replica).t()
+        inputs = self._rows[:, left:right].flatten(0, 1).index_select(0, order).t()
         delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
         sizes = count[taken].tolist()
         parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
@@ -128,13 +145,18 @@ class Ahead:
         self._delta.mul_(each)
 
 
-def _products_of(x: Tensor, y: Tensor) -> Tensor:
-    """Return the products [R, B, B] of rows of x and y [B, R, d].
+def by_replica(x: Tensor) -> Tensor:
+    """Return contexts [B, R, d] replica by replica [R, B', d], with 0 from B to a multiple of 16.
 
-    Of copies in which every replica's rows start at a cache line: on some processors bits depend on that.
+    So every replica's start at a cache line: on some processors the bits of products depend on that.
     """
     rounds, replicas, d = x.shape
-    left, right = x.new_zeros(2, replicas, -(-rounds // LINE) * LINE, d)
-    left[:, :rounds] = x.transpose(0, 1)
-    right[:, :rounds] = y.transpose(0, 1)
-    return torch.bmm(left, right.transpose(1, 2))[:, :rounds, :rounds]
+    rows = x.new_empty(replicas, -(-rounds // LINE) * LINE, d)
+    rows[:, :rounds] = x.transpose(0, 1)
+    rows[:, rounds:] = 0.0
+    return rows
+
+
+def _products_of(x: Tensor, y: Tensor, rounds: int) -> Tensor:
+    """Return the products [R, B, B] of the first B contexts of `by_replica`, of x and of y."""
+    return torch.bmm(x, y.transpose(1, 2))[:, :rounds, :rounds]

@@ -15,6 +15,7 @@ from neucb.agents.normalize import InputScaling
 from neucb.agents.passes import Forward, Inputs
 from neucb.agents.prediction import Prediction
 from neucb.agents.replay import Memory
+from neucb.agents.sparse import pays
 from neucb.agents.training import (
     TrainingSchedule,
     full_steps,
@@ -156,7 +157,7 @@ class Neural:
         if B == 0:
             return
         x = torch.cat([contexts.to(self._dtype), self._constant.expand(B, *self._constant.shape)], -1)
-        self._block = Block(x, self._scaling.look_ahead(x))
+        self._block = Block(x, self._scaling.look_ahead(x), pays(self._spec))
         self.weights.look_ahead(self._block)
         self._place = 0
         self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)

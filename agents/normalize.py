@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,9 +52,15 @@ class InputScaling:
         self._ahead = None
         if self._off:
             return None
-        self._ahead = torch.cat([self._squares.unsqueeze(0), x.double().square()]).cumsum(0)
+        ahead = self._squares.new_empty(len(x) + 1, *x.shape[1:])
+        ahead[0] = self._squares
+        torch.mul(x, x.double(), out=ahead[1:])
+        sums = ahead.unbind()
+        for before, now in itertools.pairwise(sums):  # `cumsum` takes twice as long
+            now += before
+        self._ahead = ahead
         count = torch.arange(1, len(x) + 1, device=x.device).view(-1, 1, 1) + self._count
-        return self._factors(self._ahead[1:], count).to(x.dtype)
+        return self._factors(ahead[1:], count).to(x.dtype)
 
     def settle(self, rounds: int) -> None:
         """Count as many of the contexts that `look_ahead` was told of."""

@@ -32,6 +32,7 @@ class Saved:
 def configuration(job: Run) -> dict[str, Any]:
     """Return everything that decides a run's numbers, as JSON values."""
     spec = asdict(job.log.spec)
+    del spec["density"]  # follows from the environment
     spec["seeds"] = list(job.log.spec.seeds)
     return {
         "agent": job.agent_name,

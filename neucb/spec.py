@@ -25,6 +25,8 @@ class Spec:
         per_arm: whether contexts are [R, K, d], features of every arm, instead of [R, d], shared by
             the arms.
         dtype: "float32" or "float64", the precision of networks. Probabilities are always float64.
+        density: share of the contexts' entries that are not 0, where it is known beforehand. It is for
+            speed, and of the data set, the same for all replicas.
 
     Raises:
         InputError: a value is out of its range.
@@ -37,6 +39,7 @@ class Spec:
     device: str = "cpu"
     dtype: str = "float32"
     per_arm: bool = False
+    density: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.seeds or min(self.seeds) < 0:

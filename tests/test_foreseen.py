@@ -24,15 +24,18 @@ from neucb.agents.passes import _rows
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.recipes import RECIPES, find_recipe
 from neucb.agents.schedules import Power
+from neucb.agents.sparse import pays
 from neucb.agents.weights import PlainWeights
 from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.table import Table
 from neucb.errors import DivergedError, InputError
-from neucb.foreseen import draw, takes_no_gradients
+from neucb.foreseen import Foreseen, draw, takes_no_gradients
 from neucb.job import Run
 from neucb.loop import sample
 from neucb.runner import prepare
+from neucb.spec import Spec
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
 
@@ -88,9 +91,10 @@ def test_blocks_and_steps_agree_in_corners(
     pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
 
 
+@pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
 @pytest.mark.parametrize("name", ["kl", "sq", "kl-perturbed"])
-def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str) -> None:
-    together, alone = job(name, "float32", seeds="32"), job(name, "float32", seeds="17:18")
+def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str, data: Table) -> None:
+    together, alone = (job(name, "float32", seeds=seeds, data=data) for seeds in ("32", "17:18"))
     for run in (together, alone):
         run.play()
     frame = together.frame()
@@ -98,16 +102,49 @@ def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str) -> None:
     pd.testing.assert_frame_equal(mine, alone.frame(), check_exact=True)
 
 
+def test_entries_give_the_products_of_whole_rows() -> None:
+    draws = np.random.default_rng(0)
+    K, B, R, d, width = 3, 5, 4, 9, 20
+    x = draws.standard_normal((B, R, d)) * (draws.random((B, R, d)) < 0.3)
+    x[0, 1] = 0.0  # a context without entries; the others have different numbers of them
+    x[1, 2] = 1.0
+    first = torch.from_numpy(draws.standard_normal((R * K, d, width)))
+    expected = np.einsum("brd,rkdm->rkbm", x, first.view(R, K, d, width).numpy())
+    for sparse in (False, True):
+        given = Block(torch.from_numpy(x), None, sparse).through(first)
+        np.testing.assert_allclose(given.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    def never(spec: Spec) -> bool:
+        used.append(spec.density)
+        return False
+
+    monkeypatch.setattr("neucb.agents.neural.pays", never)
+    for data in (one_hot(), toy()):
+        job("kl", data=data).play()
+    sparse, dense = used[0], used[-1]
+    contexts = encode(one_hot()).contexts
+    assert sparse == pytest.approx(np.count_nonzero(contexts) / contexts.size, abs=0.02)
+    assert sparse < 0.4 < dense == 1.0
+    assert pays(Spec((0,), 2, 5, 10, density=sparse))
+    assert not pays(Spec((0,), 2, 5, 10, density=dense))
+    assert not pays(Spec((0,), 2, 5, 10, "cuda", density=sparse))
+
+
+@pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("width", [100, 400])
 def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
-    width: int,
+    width: int, sparse: bool
 ) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         draws = np.random.default_rng(0)
         K, B, R, d, mine = 4, 9, 32, 6, 17
-        x = torch.from_numpy(draws.standard_normal((B, R, d), np.float32))
+        x = torch.from_numpy(draws.standard_normal((B, R, d), np.float32) * (draws.random((B, R, d)) < 0.5))
         scale = torch.from_numpy(draws.random((B, R, d), np.float32))
         first = torch.from_numpy(draws.standard_normal((R, K, d, width), np.float32))
         delta = torch.from_numpy(draws.standard_normal((B, R, width), np.float32))
@@ -116,7 +153,7 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
         given = []
         for own in (slice(None), slice(mine, mine + 1)):
             layer = first[own].clone().flatten(0, 1)
-            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous()), layer)
+            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous(), sparse), layer)
             row = mine if own == slice(None) else 0
             told = []
             for b in range(B):
@@ -130,6 +167,20 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
             assert torch.equal(one, other)
     finally:
         torch.set_num_threads(threads)
+
+
+def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = job("kl")
+    run.log.keep([30, 100, 230])
+    ends = []
+
+    def pass_by(self: Foreseen, left: int, right: int, progress: object) -> None:
+        self.log.round = right
+        ends.append(right)
+
+    monkeypatch.setattr(Foreseen, "_block", pass_by)
+    run.play()
+    assert ends == [30, 78, 126, 174, 222, 270, 318, 330]
 
 
 def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
