@@ -8,6 +8,7 @@ written once in B rounds instead of in every one. The trajectory is the same up 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 
 
 LINE = 16  # numbers in a cache line
+
+
+class Room:
+    """Memory that one block of rounds leaves to the next.
+
+    Large pieces take longer to get from the operating system than to fill.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Return a tensor of a shape, its numbers undefined, in the place of what had this name before."""
+        count = math.prod(shape)
+        if name not in self._pieces or self._pieces[name].numel() < count:
+            self._pieces[name] = like.new_empty(count)
+        return self._pieces[name][:count].view(shape)
 
 
 @dataclass(frozen=True)
@@ -56,14 +74,16 @@ class Block:
     def _entries(self) -> Entries:
         return Entries.of(self.rows)
 
-    def through(self, first: Tensor) -> Tensor:
-        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m]."""
+    def through(self, first: Tensor, room: Room) -> Tensor:
+        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], kept in `room`."""
         if self.sparse:
             return self._entries.through(first)[:, :, : self.rounds]
         B, R, d = self.x.shape
         arms = len(first) // R
-        rows = self.rows[:, :B].unsqueeze(1).expand(R, arms, B, d).reshape(R * arms, B, d)
-        return torch.bmm(rows, first).view(R, arms, B, -1)
+        rows = room.take("rows", (R, arms, B, d), first)
+        rows[:] = self.rows[:, :B].unsqueeze(1)
+        products = room.take("products", (R * arms, B, first.shape[2]), first)
+        return torch.bmm(rows.view(R * arms, B, d), first, out=products).view(R, arms, B, -1)
 
 
 class Ahead:
@@ -72,16 +92,17 @@ class Ahead:
     Args:
         block: of rounds.
         first: [R K, d, m]; it has all steps after `settle`.
+        room: for the products.
     """
 
-    def __init__(self, block: Block, first: Tensor) -> None:
+    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
         R = block.x.shape[1]
         arms, width = len(first) // R, first.shape[2]
         steps = block.steps
         self._first = first
         self._steps = steps
         self._rounds = self._settled = 0
-        self._products = block.through(first)
+        self._products = block.through(first, room)
         self._rows = by_replica(steps) if block.scale is not None else block.rows
         self._shown = _products_of(
             block.rows, self._rows, block.rounds

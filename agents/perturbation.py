@@ -16,6 +16,7 @@ from neucb.agents.constants import FOLD_BELOW
 from neucb.agents.hyper import Number, each
 from neucb.agents.initial import check_expected, offset_scale
 from neucb.agents.layers import outputs
+from neucb.agents.lookahead import Room
 from neucb.agents.passes import Forward, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
 from neucb.agents.weights import Initial, PlainWeights, hidden_layer
@@ -43,6 +44,8 @@ class ExpectedPerturbation(PlainWeights):
         c_p: perturbation constant >= 0; one number or one per replica. lr c_p^2 / sqrt(m) < 2.
     """
 
+    _start_room: Room | None = None  # of the products with theta_0
+
     def __init__(self, c_p: Number) -> None:
         self.c_p = c_p
 
@@ -65,7 +68,8 @@ class ExpectedPerturbation(PlainWeights):
 
     def look_ahead(self, block: Block) -> None:
         """Make the products of the next rounds at once."""
-        self._started: Tensor | None = block.through(self._initial.first)
+        self._start_room = self._start_room or Room()
+        self._started: Tensor | None = block.through(self._initial.first, self._start_room)
         super().look_ahead(block)
 
     def settle(self) -> None:

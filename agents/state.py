@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from neucb.agents.lookahead import Room
 from neucb.agents.passes import Forward
 from neucb.agents.prediction import Prediction
 from neucb.errors import InputError
 
 Tensors = dict[str, torch.Tensor]
-CACHES = (Forward, Prediction)  # made anew whenever they are asked for
+CACHES = (Forward, Prediction, Room)  # made anew whenever they are asked for
 CODE = (type, torch.dtype, torch.device, FunctionType, BuiltinFunctionType, MethodType, partial)
 SEQUENCES = {"list": list, "tuple": tuple, "deque": deque}
 
@@ -160,8 +161,11 @@ def leave_inference(value: Any, seen: set[int] | None = None) -> Any:
     seen = set() if seen is None else seen
     if isinstance(value, torch.Tensor):
         return value.clone() if value.is_inference() else value
+    if isinstance(value, Room):
+        return None
     if isinstance(value, tuple):
-        return tuple(leave_inference(one, seen) for one in value)
+        left = (leave_inference(one, seen) for one in value)
+        return type(value)(*left) if hasattr(value, "_fields") else tuple(left)
     if id(value) in seen or isinstance(value, CODE):
         return value
     seen.add(id(value))

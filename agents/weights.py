@@ -10,7 +10,7 @@ import torch
 
 from neucb.agents.initial import Initialisation, draw_network, output_factor
 from neucb.agents.layers import outputs
-from neucb.agents.lookahead import Ahead, Block
+from neucb.agents.lookahead import Ahead, Block, Room
 from neucb.agents.passes import Forward, Gradient, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
 
@@ -134,6 +134,7 @@ class PlainWeights:
     takes_batches = True
     sees_ahead = True
     _ahead: Ahead | None = None  # the first layer, while rounds are foreseen
+    _room: Room | None = None  # of its products
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0."""
@@ -144,7 +145,8 @@ class PlainWeights:
 
     def look_ahead(self, block: Block) -> None:
         """Make the products of the next rounds at once."""
-        self._ahead = Ahead(block, self._first)
+        self._room = self._room or Room()
+        self._ahead = Ahead(block, self._first, self._room)
 
     def settle(self) -> None:
         """Bring the steps of the rounds foreseen into the first layer."""

@@ -16,7 +16,7 @@ import torch
 from neucb.agents.agent import Reduction
 from neucb.agents.exploration import InverseGap
 from neucb.agents.hyper import _tensor, per_replica
-from neucb.agents.lookahead import Ahead, Block
+from neucb.agents.lookahead import Ahead, Block, Room
 from neucb.agents.losses import KL
 from neucb.agents.module import Module, perceptron
 from neucb.agents.neural import Neural
@@ -111,8 +111,18 @@ def test_entries_give_the_products_of_whole_rows() -> None:
     first = torch.from_numpy(draws.standard_normal((R * K, d, width)))
     expected = np.einsum("brd,rkdm->rkbm", x, first.view(R, K, d, width).numpy())
     for sparse in (False, True):
-        given = Block(torch.from_numpy(x), None, sparse).through(first)
+        given = Block(torch.from_numpy(x), None, sparse).through(first, Room())
         np.testing.assert_allclose(given.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_room_gives_the_same_memory_again_where_it_is_enough() -> None:
+    room, like = Room(), torch.zeros(1, dtype=torch.float64)
+    piece = room.take("products", (3, 4), like)
+    assert piece.shape == (3, 4)
+    assert piece.dtype == torch.float64
+    assert room.take("products", (5, 2), like).data_ptr() == piece.data_ptr()
+    assert room.take("rows", (3, 4), like).data_ptr() != piece.data_ptr()
+    assert room.take("products", (4, 4), like).shape == (4, 4)
 
 
 def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +163,7 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
         given = []
         for own in (slice(None), slice(mine, mine + 1)):
             layer = first[own].clone().flatten(0, 1)
-            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous(), sparse), layer)
+            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous(), sparse), layer, Room())
             row = mine if own == slice(None) else 0
             told = []
             for b in range(B):
