@@ -62,7 +62,8 @@ class Neural:
     Args:
         loss: `Squared()` or `KL()`.
         weights: how theta is stored: `PlainWeights()` or one of the perturbed kinds.
-        width: m, hidden units.
+        width: m, hidden units. A replica's numbers are the same to the bit alone and in a batch where it is
+            a multiple of 4; of others, some processors round differently.
         depth: L >= 1, hidden layers.
         lr: step size > 0; one number or one per replica.
         lr_power: rho >= 0 of the step schedule; one number or one per replica.

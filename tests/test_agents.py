@@ -16,7 +16,8 @@ from neucb.testing import check_agent
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes(name: str) -> None:
+def test_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neucb.testing.agents.ROUNDING", 0.0)  # ours are the same to the bit
     recipe = RECIPES[name]
     replay = {"replay": 2} if recipe.settings({}).get("replay", 1) != 1 else {}  # 16 take long
     check_agent(name, learns=recipe.learns, settings=replay)
@@ -48,6 +49,12 @@ class Sociable(Leader):
         self.loss = self.loss.mean(0, keepdim=True).expand_as(self.loss).clone()
 
 
+class Rounded(Leader):
+    def distribution(self, context: Tensor) -> Tensor:
+        error = 1e-6 if len(context) > 1 else 0.0
+        return super().distribution(context).mul_(1.0 - error).add_(error / self.loss.shape[1])
+
+
 class Moody(Leader):
     def reset(self, spec: Spec) -> None:
         self.loss = torch.rand(spec.replicas, spec.arms)
@@ -67,6 +74,14 @@ class Blind(Leader):
 
 def test_an_agent_that_keeps_the_rules() -> None:
     check_agent(Leader, learns=False)
+
+
+def test_an_agent_that_rounds_differently_in_a_batch_keeps_them_too() -> None:
+    check_agent(Rounded, learns=False)
+
+
+def test_widths_that_are_rounded_differently_in_a_batch() -> None:
+    check_agent("kl", learns=False, settings={"depth": 3, "width": 30})
 
 
 @pytest.mark.parametrize(
