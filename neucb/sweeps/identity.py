@@ -17,8 +17,10 @@ from neucb.summary import plain
 PACKAGES = ("agents", "engines", "environments")
 MODULES = (
     "candidate.py",
+    "figures.py",
     "foreseen.py",
     "hindsight.py",
+    "job.py",
     "log.py",
     "loop.py",
     "runner.py",
@@ -31,6 +33,8 @@ MODULES = (
     "threads.py",
 )
 FITTING = (
+    "figures.py",
+    "job.py",
     "log.py",
     "runner.py",
     "spec.py",
