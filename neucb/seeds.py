@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from neucb.errors import InputError
@@ -22,7 +23,8 @@ def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
     if not numbers or min(numbers) < 0:
         raise InputError(f"no valid seeds in '{seeds}': {HELP}")
     if len(set(numbers)) < len(numbers):
-        raise InputError(f"a seed occurs twice in '{seeds}': its runs would be one and the same")
+        (twice, _), *_ = Counter(numbers).most_common(1)
+        raise InputError(f"seed {twice} occurs twice: its runs would be one and the same")
     return numbers
 
 

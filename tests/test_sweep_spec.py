@@ -95,7 +95,7 @@ def test_batches_are_cut_to_size() -> None:
         ("rounds = 500", "drift = [0]", 3, "drift must be a list of rounds, at least 1"),
         ('"100:102"', '"100:x"', 4, "no valid seeds"),
         ('"100:102"', "[3, 4]", 4, "seed 3 is a tuning seed and a reporting seed"),
-        ("[3, 5]", "[3, 3]", 5, "a seed occurs twice"),
+        ("[3, 5]", "[3, 3]", 5, "seed 3 occurs twice"),
         ("[3, 5]", "-1", 5, "no valid seeds"),
         ("width = 8", "widht = 8", 15, "unknown key 'widht': did you mean 'width'?"),
         ("width = 8", "width = 8.5", 15, "width must be a whole number"),
