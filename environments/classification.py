@@ -91,7 +91,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         dataset: a name of the catalogue, a `Table`, or an `Encoded` table.
         num_envs: R >= 1.
         horizon: rounds T of a run; 1..N, or more with `recycle`; all N rows by default.
-        preprocessing: "standard" or "paper", see `encode`.
+        preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K): the chance that a label is replaced by one of the other
             K - 1, uniformly.
         cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows); 0/1 by default.

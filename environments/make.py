@@ -30,7 +30,7 @@ class EnvironmentOptions(TypedDict, total=False):
     """What `neucb.run` takes besides agent and data set; all optional.
 
     Of classification tables:
-        preprocessing: "standard" or "paper", see `encode`.
+        preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
         cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows).
         order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.

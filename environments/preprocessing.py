@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, unknown_name
 
-Preprocessing = Literal["standard", "paper"]
+LARGEST = 1e30  # number, so that neither float32 nor the square of a row's norm overflows
+
+Preprocessing = Literal["standard", "zscore", "centered", "paper"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     each; a missing category is a category of its own; categories that never occur do not count;
     numbers are standardised over the whole table, missing ones imputed by the mean; constant
     columns are dropped.
+    zscore: as standard, and then the 0/1 columns are standardised as numbers are.
+    centered: as standard, but no column is divided by its deviation and all have mean 0, the 0/1 columns
+    too: for columns of one unit, such as pixels.
     paper: nominal columns as ordinal codes 0, 1, ... of their declared order, numbers as they are,
     everything missing as -1.
 
@@ -47,18 +52,18 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
         DataError: an infinite number in the table, or no column that varies.
     """
     contexts = encode_columns(table.columns, preprocessing, table.name)
-    return Encoded(contexts, table.labels, table, "standard" if preprocessing == "standard" else "paper")
+    return Encoded(contexts, table.labels, table, cast("Preprocessing", preprocessing))
 
 
 def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> NDArray[np.float32]:
     """Return the contexts [N, d] of at least one column, see `encode`; `name` is for messages."""
     if preprocessing not in get_args(Preprocessing):
         raise unknown_name("preprocessing", preprocessing, get_args(Preprocessing))
-    expand = _standard if preprocessing == "standard" else _paper
+    expand = EXPAND[cast("Preprocessing", preprocessing)]
     for column in columns:
         if column.levels is None and np.isinf(column.values).any():
             raise DataError(f"{name}: column '{column.name}' holds an infinite number; clean the table")
-    widths = [_width(column) if preprocessing == "standard" else 1 for column in columns]
+    widths = [1 if preprocessing == "paper" else _width(column) for column in columns]
     if sum(widths) == 0:
         raise DataError(f"{name}: no feature column varies, there is nothing to learn from")
     contexts = np.empty((len(columns[0].values), sum(widths)), dtype=np.float32)
@@ -78,7 +83,7 @@ def _levels(column: Column) -> NDArray[np.int64]:
 
 
 def _width(column: Column) -> int:
-    """Return how many context columns a column becomes under `standard`."""
+    """Return how many context columns a column becomes, but under `paper`."""
     if column.levels is None:
         return int(np.nanmax(column.values) > np.nanmin(column.values)) if _some(column.values) else 0
     levels = len(_levels(column))
@@ -91,22 +96,63 @@ def _some(values: NDArray[Any]) -> bool:
 
 def _standard(column: Column, out: NDArray[np.float32]) -> None:
     if column.levels is not None:
-        levels = _levels(column)
-        for j, code in enumerate(levels[-1:] if len(levels) == 2 else levels):
-            out[:, j] = column.values == code
-        return
-    values = column.values.astype(np.float64)
+        _indicate(column, out)
+    else:
+        out[:, 0] = _deviations(column.values, scaled=True)
+
+
+def _zscore(column: Column, out: NDArray[np.float32]) -> None:
+    _standard(column, out)
+    if column.levels is not None:
+        _centre(out)
+        out /= np.std(out, axis=0, dtype=np.float64)
+
+
+def _centered(column: Column, out: NDArray[np.float32]) -> None:
+    if column.levels is not None:
+        _indicate(column, out)
+        _centre(out)
+    else:
+        out[:, 0] = np.clip(_deviations(column.values, scaled=False), -LARGEST, LARGEST)
+
+
+def _indicate(column: Column, out: NDArray[np.float32]) -> None:
+    """Write a column of 0 and 1 for each category that occurs, or one where there are two."""
+    levels = _levels(column)
+    for j, code in enumerate(levels[-1:] if len(levels) == 2 else levels):
+        out[:, j] = column.values == code
+
+
+def _centre(out: NDArray[np.float32]) -> None:
+    out -= np.mean(out, axis=0, dtype=np.float64)
+
+
+def _deviations(values: NDArray[Any], *, scaled: bool) -> NDArray[np.float64]:
+    """Return numbers less their mean, missing ones as 0; divided by their deviation where `scaled`."""
+    values = values.astype(np.float64)
     # Scaled first, so that the square of a huge number does not overflow.
-    values = values / np.nanmax(np.abs(values))
-    out[:, 0] = np.nan_to_num((values - np.nanmean(values)) / np.nanstd(values))
+    largest = np.nanmax(np.abs(values))
+    values = values / largest
+    centred = values - np.nanmean(values)
+    deviations: NDArray[np.float64] = np.nan_to_num(
+        centred / np.nanstd(values) if scaled else centred * largest
+    )
+    return deviations
 
 
 def _paper(column: Column, out: NDArray[np.float32]) -> None:
     if column.levels is not None:
         out[:, 0] = column.values
     else:
-        # Clipped so that neither float32 nor the square of the norm overflows.
-        out[:, 0] = np.clip(np.where(np.isnan(column.values), -1.0, column.values), -1e30, 1e30)
+        out[:, 0] = np.clip(np.where(np.isnan(column.values), -1.0, column.values), -LARGEST, LARGEST)
+
+
+EXPAND: dict[Preprocessing, Callable[[Column, NDArray[np.float32]], None]] = {
+    "standard": _standard,
+    "zscore": _zscore,
+    "centered": _centered,
+    "paper": _paper,
+}
 
 
 def _normalise(contexts: NDArray[np.float32]) -> None:

@@ -17,9 +17,10 @@ and, where DEFAULTS is the folder of a sweep of the same agents with their defau
     sides.csv    mean regret in every world with the defaults and as tuned in SWEEP, side by side
     agents.csv   the same by agent: ranks, normalised regret, worlds in which tuning helped or harmed
 
-A world is a data set with its order and label noise; of several orders, ranks-ORDER.csv and
-winloss-ORDER.csv are over the worlds of one. `ratio` in cells.csv is the mean over the worlds of
-regret / least regret of the agent's cells there, by which a setting for all worlds together is chosen.
+A world is a data set with its encoding, order and label noise; of several orders or encodings,
+ranks-NAME.csv and winloss-NAME.csv are over the worlds of one of them. `ratio` in cells.csv is the mean
+over the worlds of regret / least regret of the agent's cells there, by which a setting for all worlds
+together is chosen.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from neucb.theory.hindsight import COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-WORLD = ["dataset", "order", "label_noise"]
+WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 NO_RIVALS = SKYLINES | {"uniform"}
 
 
@@ -59,8 +60,8 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
     reported = in_worlds(frame[frame["purpose"] == "reporting"])
-    orders = reported["order"].unique()
-    parts = {f"-{order}": reported[reported["order"] == order] for order in orders if len(orders) > 1}
+    several = [column for column in ("preprocessing", "order") if reported[column].nunique() > 1]
+    parts = {f"-{name}": part for column in several for name, part in reported.groupby(column, sort=False)}
     for suffix, part in ({"": reported} | parts).items():
         ranks_table(part).round(3).to_csv(out / f"ranks{suffix}.csv")
         scores = final_scores(part[~part["label"].isin(NO_RIVALS)])

@@ -60,6 +60,8 @@ def prepare(
     `notify` gets a line when something else is played than was asked for.
     """
     candidate = find_candidate(agent, settings)
+    for name in candidate.settings.keys() & environment.keys():
+        raise InputError(f"'{name}' is a hyper-parameter of {candidate.name}: settings={{'{name}': ...}}")
     late = delay != 0 or batch != 1
     check_device(device)
     if rounds is not None and rounds < 1:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from neucb.environments.bundled import covertype_sample
-from neucb.environments.preprocessing import encode
+from neucb.environments.preprocessing import Preprocessing, encode
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, InputError
 
@@ -46,6 +46,32 @@ def test_standard_by_hand() -> None:
     assert encoded.contexts.dtype == np.float32
 
 
+def test_zscore_by_hand() -> None:
+    """Every column has mean 0 and variance 1 before rows are brought to norm 1."""
+    z, third = np.sqrt(1.5), np.sqrt(3.0)  # a column of one 1 and three 0 has sd sqrt(3) / 4
+    encoded = encode(table(TWO, THREE, HOLES, NUMBER, CONSTANT, EMPTY, ALONE), "zscore")
+    rows = [
+        [-1, third, -1, -1 / third, -1 / third, -z],
+        [1, -1 / third, 1, -1 / third, third, 0],
+        [1, -1 / third, 1, -1 / third, -1 / third, 0],
+        [-1, -1 / third, -1, third, -1 / third, z],
+    ]
+    np.testing.assert_allclose(encoded.contexts, unit(rows), atol=1e-6)
+    assert encoded.preprocessing == "zscore"
+
+
+def test_centered_by_hand() -> None:
+    """Every column has mean 0 and keeps its scale."""
+    encoded = encode(table(TWO, THREE, HOLES, NUMBER, CONSTANT, EMPTY, ALONE), "centered")
+    rows = [
+        [-0.5, 0.75, -0.5, -0.25, -0.25, -2],
+        [0.5, -0.25, 0.5, -0.25, 0.75, 0],
+        [0.5, -0.25, 0.5, -0.25, -0.25, 0],
+        [-0.5, -0.25, -0.5, 0.75, -0.25, 2],
+    ]
+    np.testing.assert_allclose(encoded.contexts, unit(rows), atol=1e-6)
+
+
 def test_paper_by_hand() -> None:
     encoded = encode(table(TWO, THREE, HOLES, NUMBER), "paper")
     rows = [[0.0, 0, 1, 1], [1, 2, -1, 3], [1, 2, 1, -1], [0, 3, 1, 5]]
@@ -65,7 +91,7 @@ def test_rows_of_nought_stay() -> None:
 
 def test_huge_numbers_do_not_overflow() -> None:
     huge = Column("h", np.array([1e300, -1e300, 5e299, 0.0]))
-    for how in ("standard", "paper"):
+    for how in get_args(Preprocessing):
         contexts = encode(table(huge, TWO), how).contexts
         assert np.isfinite(contexts).all()
         np.testing.assert_allclose(np.linalg.norm(contexts, axis=1)[:3], 1.0, atol=1e-5)
@@ -77,7 +103,7 @@ def test_small_integers_do_not_overflow() -> None:
     assert np.abs(encoded.contexts).max() <= 1.0
 
 
-@pytest.mark.parametrize("how", ["standard", "paper"])
+@pytest.mark.parametrize("how", get_args(Preprocessing))
 def test_infinity_is_refused(how: str) -> None:
     with pytest.raises(DataError, match="infinite"):
         encode(table(Column("x", np.array([1.0, np.inf, 0.0, 2.0]))), how)

@@ -391,6 +391,7 @@ def test_torch_threads_are_given_back() -> None:
         ({"settings": {"width": "inf"}}, "width must be finite, a whole number at least 1, not inf"),
         ({"rounds": 0}, "rounds"),
         ({"preprocessing": "papr"}, "did you mean 'paper'"),
+        ({"lr": 0.1}, r"'lr' is a hyper-parameter of kl-perturbed: settings="),
         ({"label_noise": 0.9}, "label noise"),
         ({"device": "tpu"}, "device must be cpu or cuda"),
         ({"dtype": "float16"}, "dtype"),

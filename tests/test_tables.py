@@ -119,3 +119,19 @@ def test_of_several_orders_there_are_tables_of_each(tmp_path: Path) -> None:
         assert ranks[f"-{order}"]["kl"] == pytest.approx(own.rank(axis=1)["kl"].mean())
     chosen = pd.read_csv(tmp_path / "out" / "selection.csv")
     assert set(chosen["dataset"]) == {f"{name}, {order}" for name in ("iris", "wine") for order in ORDERS}
+
+
+def test_worlds_of_several_encodings(tmp_path: Path) -> None:
+    encodings = ("standard", "centered")
+    play(DEFAULTS.replace("rounds", f"preprocessing = {json.dumps(encodings)}\nrounds"), tmp_path / "sweep")
+    main(str(tmp_path / "sweep"), str(tmp_path / "out"))
+    regret = pd.read_csv(tmp_path / "out" / "regret.csv")
+    regret = regret[regret["label"].isin(["kl", "squarecb"])]
+    for encoding in encodings:
+        own = regret[regret["preprocessing"] == encoding]
+        own = own.pivot(index="dataset", columns="label", values="regret")
+        ranks = pd.read_csv(tmp_path / "out" / f"ranks-{encoding}.csv", index_col=0)["rank"]
+        assert ranks["kl"] == pytest.approx(own.rank(axis=1)["kl"].mean())
+        assert (tmp_path / "out" / f"winloss-{encoding}.csv").exists()
+    both = pd.read_csv(tmp_path / "out" / "ranks.csv", index_col=0)
+    assert set(both["datasets"]) == {4}

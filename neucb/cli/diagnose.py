@@ -28,7 +28,8 @@ def diagnose(
     init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
     intercept: Annotated[float, typer.Option(help="Constant input beside the context; 0 for none.")] = 0.1,
     preprocessing: Annotated[
-        str, typer.Option("--preprocess", help="Encoding of the features: standard or paper.")
+        str,
+        typer.Option("--preprocess", help="Encoding of the features: standard, zscore, centered or paper."),
     ] = "standard",
     label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
     target: Annotated[str | None, typer.Option(help="Column to predict, of a file.")] = None,

@@ -38,7 +38,8 @@ def peers(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds T, or the rows there are.")] = 10_000,
     seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "1",
     preprocessing: Annotated[
-        str, typer.Option("--preprocess", help="Encoding of the features: standard or paper.")
+        str,
+        typer.Option("--preprocess", help="Encoding of the features: standard, zscore, centered or paper."),
     ] = "standard",
     source: Annotated[str, typer.Option(help="Where the data come from: auto, openml or bundled.")] = "auto",
     openml_cache: Annotated[

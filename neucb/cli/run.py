@@ -51,7 +51,8 @@ def run(
     preprocessing: Annotated[
         str | None,
         typer.Option(
-            "--preprocess", help="Encoding of the features: standard or paper.  [default: standard]"
+            "--preprocess",
+            help="Encoding of the features: standard, zscore, centered or paper.  [default: standard]",
         ),
     ] = None,
     label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
