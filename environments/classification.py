@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neucb.environments.catalogue import load_table
 from neucb.environments.feedback import Feedback
 from neucb.environments.orders import Fixed, Order, make_order
-from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
 from neucb.environments.table import Table
 from neucb.errors import InputError
 from neucb.streams import stream
@@ -42,6 +42,7 @@ def load(
     """
     if isinstance(dataset, Encoded):
         return dataset
+    check_preprocessing(preprocessing)  # before anything is downloaded
     if isinstance(dataset, str):
         folder = None if cache is None else Path(cache)
         table = load_table(dataset, source=source, cache=folder, target=target, notify=notify)

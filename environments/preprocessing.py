@@ -34,6 +34,17 @@ class Encoded:
     preprocessing: Preprocessing
 
 
+def check_preprocessing(name: str) -> Preprocessing:
+    """Return the name of an encoding.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in get_args(Preprocessing):
+        raise unknown_name("preprocessing", name, get_args(Preprocessing))
+    return cast("Preprocessing", name)
+
+
 def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     """Encode the features of a table and bring every row to L2 norm 1.
 
@@ -52,14 +63,12 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
         DataError: an infinite number in the table, or no column that varies.
     """
     contexts = encode_columns(table.columns, preprocessing, table.name)
-    return Encoded(contexts, table.labels, table, cast("Preprocessing", preprocessing))
+    return Encoded(contexts, table.labels, table, check_preprocessing(preprocessing))
 
 
 def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> NDArray[np.float32]:
     """Return the contexts [N, d] of at least one column, see `encode`; `name` is for messages."""
-    if preprocessing not in get_args(Preprocessing):
-        raise unknown_name("preprocessing", preprocessing, get_args(Preprocessing))
-    expand = EXPAND[cast("Preprocessing", preprocessing)]
+    expand = EXPAND[check_preprocessing(preprocessing)]
     for column in columns:
         if column.levels is None and np.isinf(column.values).any():
             raise DataError(f"{name}: column '{column.name}' holds an infinite number; clean the table")

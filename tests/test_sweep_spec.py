@@ -144,7 +144,9 @@ def test_keys_in_comments_and_other_tables_are_not_mistaken() -> None:
     assert [find_line(text, "agents", number, "name") for number in (0, 1)] == [5, 7]
 
 
-@pytest.mark.parametrize("name", ["quick", "defaults", "paper", "ablation", "bakeoff", "tuned", "published"])
+@pytest.mark.parametrize(
+    "name", ["quick", "defaults", "paper", "ablation", "bakeoff", "encodings", "tuned", "published"]
+)
 def test_shipped_specs_are_right(name: str) -> None:
     assert read_spec(shipped_spec(name)).name == name
 
