@@ -113,14 +113,15 @@ def _standard(column: Column, out: NDArray[np.float32]) -> None:
 def _zscore(column: Column, out: NDArray[np.float32]) -> None:
     _standard(column, out)
     if column.levels is not None:
-        _centre(out)
-        out /= np.std(out, axis=0, dtype=np.float64)
+        share = np.mean(out, axis=0, dtype=np.float64)
+        out -= share
+        out /= np.sqrt(share * (1.0 - share))
 
 
 def _centered(column: Column, out: NDArray[np.float32]) -> None:
     if column.levels is not None:
         _indicate(column, out)
-        _centre(out)
+        out -= np.mean(out, axis=0, dtype=np.float64)
     else:
         out[:, 0] = np.clip(_deviations(column.values, scaled=False), -LARGEST, LARGEST)
 
@@ -130,10 +131,6 @@ def _indicate(column: Column, out: NDArray[np.float32]) -> None:
     levels = _levels(column)
     for j, code in enumerate(levels[-1:] if len(levels) == 2 else levels):
         out[:, j] = column.values == code
-
-
-def _centre(out: NDArray[np.float32]) -> None:
-    out -= np.mean(out, axis=0, dtype=np.float64)
 
 
 def _deviations(values: NDArray[Any], *, scaled: bool) -> NDArray[np.float64]:

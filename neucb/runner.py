@@ -60,7 +60,7 @@ def prepare(
     `notify` gets a line when something else is played than was asked for.
     """
     candidate = find_candidate(agent, settings)
-    for name in candidate.settings.keys() & environment.keys():
+    for name in (candidate.settings.keys() & environment.keys()) - EnvironmentOptions.__annotations__.keys():
         raise InputError(f"'{name}' is a hyper-parameter of {candidate.name}: settings={{'{name}': ...}}")
     late = delay != 0 or batch != 1
     check_device(device)
