@@ -1,8 +1,9 @@
-"""Side by side: the same agents with their defaults and with settings chosen for each world."""
+"""Side by side: the same agents with their defaults and tuned for each world, or in several encodings."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neucb.agents.recipes import find_recipe
@@ -70,10 +71,7 @@ def agents_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     worlds = worlds_table(defaults, tuned)
-    pairs = worlds.set_index(["agent", "dataset"])
-    ratio = (pairs["tuned"].clip(lower=1.0) / pairs["default"].clip(lower=1.0)).map(math.log)
-    clear = pairs["p"] < LEVEL
-    table = pd.DataFrame({"datasets": pairs.groupby("agent", sort=False).size()})
+    table = worlds.groupby("agent", sort=False).size().to_frame("datasets")
     for which in ("default", "tuned"):
         table[f"rank_{which}"] = rank(worlds.pivot(index="dataset", columns="agent", values=which)).average
     labels = list(table.index)
@@ -81,7 +79,40 @@ def agents_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     for which, frame in (("default", defaults), ("tuned", tuned)):
         own = frame[frame["label"].isin(set(labels) - set(skyline["label"]))]
         table[f"normalized_{which}"] = mean_table(normalized_regret(pd.concat([own, skyline]))).mean()
-    table["ratio"] = ratio.groupby("agent").mean().map(math.exp)
+    table = table.join(_summary(worlds))
+    return table.sort_values("rank_tuned", kind="stable").rename_axis("agent").reset_index()
+
+
+def encodings_table(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row per agent and encoding but the first, beside the first.
+
+    Columns: agent, encoding, datasets (in which runs differ at all), ratio, better and worse over these, see
+    `agents_table`.
+
+    Args:
+        runs: encoding -> reporting runs, a setting per agent; all of the same agents and worlds.
+    """
+    import pandas as pd
+
+    (_, first), *others = runs.items()
+    parts = []
+    for encoding, own in others:
+        worlds = worlds_table(first, own)
+        differ = worlds.loc[worlds["default"] != worlds["tuned"], "dataset"].unique()
+        worlds = worlds[worlds["dataset"].isin(differ)]
+        table = _summary(worlds).rename_axis("agent").reset_index()
+        table.insert(1, "encoding", encoding)
+        table.insert(2, "datasets", len(differ))
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _summary(worlds: pd.DataFrame) -> pd.DataFrame:
+    """Return ratio, better and worse of every agent of a `worlds_table`, see `agents_table`."""
+    pairs = worlds.set_index(["agent", "dataset"])
+    ratio = (pairs["tuned"].clip(lower=1.0) / pairs["default"].clip(lower=1.0)).map(math.log)
+    clear = pairs["p"] < LEVEL
+    table = ratio.groupby("agent", sort=False).mean().map(math.exp).to_frame("ratio")
     table["better"] = (clear & (pairs["difference"] < 0)).groupby("agent").sum()
     table["worse"] = (clear & (pairs["difference"] > 0)).groupby("agent").sum()
-    return table.sort_values("rank_tuned", kind="stable").rename_axis("agent").reset_index()
+    return table

@@ -10,6 +10,7 @@ SWEEP is the folder that `neucb sweep` printed, FOLDER takes
     cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
     selection.csv  of tuned agents: the cell that was played in every world
     times.csv    seconds of the processor per 10,000 rounds of a run of every agent
+    encodings.csv  of several encodings: each beside the first, by agent
     rows.json    number of rows and SHA-256 of the sweep's log, which is not committed; without hindsight
 
 and, where DEFAULTS is the folder of a sweep of the same agents with their defaults,
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes import find_recipe
-from neucb.experiments.sides import agents_table, worlds_table
+from neucb.experiments.sides import agents_table, encodings_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,
@@ -60,6 +61,10 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
     reported = in_worlds(frame[frame["purpose"] == "reporting"])
+    encodings = dict(list(frame[frame["purpose"] == "reporting"].groupby("preprocessing", sort=False)))
+    if len(encodings) > 1:
+        beside = encodings_table({str(name): in_worlds(runs) for name, runs in encodings.items()})
+        beside.round(3).to_csv(out / "encodings.csv", index=False)
     several = [column for column in ("preprocessing", "order") if reported[column].nunique() > 1]
     parts = {f"-{name}": part for column in several for name, part in reported.groupby(column, sort=False)}
     for suffix, part in ({"": reported} | parts).items():

@@ -128,10 +128,23 @@ def test_worlds_of_several_encodings(tmp_path: Path) -> None:
     regret = pd.read_csv(tmp_path / "out" / "regret.csv")
     regret = regret[regret["label"].isin(["kl", "squarecb"])]
     for encoding in encodings:
-        own = regret[regret["preprocessing"] == encoding]
-        own = own.pivot(index="dataset", columns="label", values="regret")
+        worlds = regret[regret["preprocessing"] == encoding]
+        worlds = worlds.pivot(index="dataset", columns="label", values="regret")
         ranks = pd.read_csv(tmp_path / "out" / f"ranks-{encoding}.csv", index_col=0)["rank"]
-        assert ranks["kl"] == pytest.approx(own.rank(axis=1)["kl"].mean())
+        assert ranks["kl"] == pytest.approx(worlds.rank(axis=1)["kl"].mean())
         assert (tmp_path / "out" / f"winloss-{encoding}.csv").exists()
     both = pd.read_csv(tmp_path / "out" / "ranks.csv", index_col=0)
     assert set(both["datasets"]) == {4}
+    frame = neucb.load_results(tmp_path / "sweep")
+    last = frame[frame["round"] == 140].set_index(["preprocessing", "dataset", "seed"])
+    beside = pd.read_csv(tmp_path / "out" / "encodings.csv").set_index("agent")
+    assert set(beside["encoding"]) == {"centered"}
+    assert set(beside["datasets"]) == {2}
+    for agent in ("kl", "squarecb"):
+        own = last.loc[last["label"] == agent, "regret"].sort_index()
+        means = [own[encoding].groupby("dataset", observed=True).mean() for encoding in encodings]
+        assert beside["ratio"][agent] == pytest.approx(geometric_mean(means[1] / means[0]), abs=1e-3)
+        tests = [ttest_rel(own["centered", name], own["standard", name]) for name in ("iris", "wine")]
+        sure = [found.statistic for found in tests if found.pvalue < 0.05]
+        assert beside["better"][agent] == sum(one < 0 for one in sure)
+        assert beside["worse"][agent] == sum(one > 0 for one in sure)
