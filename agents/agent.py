@@ -141,6 +141,11 @@ class Reduction(CountsPending):
         zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
         self._round = Round(1, zero, spec.horizon, Noise(spec))
 
+    def load(self, spec: Spec) -> None:
+        """Load what the oracle needs compiled, before anything is timed."""
+        if hasattr(self.oracle, "load"):
+            self.oracle.load(spec)
+
     def look_ahead(self, contexts: Tensor) -> None:
         """Tell the oracle the contexts [B, R, d] of the next B rounds, if it wants to know."""
         if hasattr(self.oracle, "look_ahead"):

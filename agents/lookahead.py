@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neucb.agents.sparse import Entries
+from neucb.agents.sparse import FEW, Entries
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,13 +71,19 @@ class Block:
         return by_replica(self.x)
 
     @cached_property
-    def _entries(self) -> Entries:
-        return Entries.of(self.rows)
+    def scaled(self) -> Tensor:
+        """The same times their step sizes."""
+        return self.rows if self.scale is None else by_replica(self.steps)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The contexts' entries that are not 0."""
+        return Entries.of(self.rows, self.scaled)
 
     def through(self, first: Tensor, room: Room) -> Tensor:
         """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], kept in `room`."""
         if self.sparse:
-            return self._entries.through(first)[:, :, : self.rounds]
+            return self.entries.through(first).transpose(1, 2)[:, :, : self.rounds]
         B, R, d = self.x.shape
         arms = len(first) // R
         rows = room.take("rows", (R, arms, B, d), first)
@@ -97,30 +103,30 @@ class Ahead:
 
     def __init__(self, block: Block, first: Tensor, room: Room) -> None:
         R = block.x.shape[1]
-        arms, width = len(first) // R, first.shape[2]
-        steps = block.steps
         self._first = first
-        self._steps = steps
+        self._block = block
         self._rounds = self._settled = 0
         self._products = block.through(first, room)
-        self._rows = by_replica(steps) if block.scale is not None else block.rows
-        self._shown = _products_of(
-            block.rows, self._rows, block.rounds
-        )  # [R, B, B], in c what b's step shows
-        self._delta = first.new_zeros(R, block.rounds, width)
+        self._shown = _products_of(block.rows, block.scaled)  # [R, B', B'], in c what b's step shows
+        self._delta = first.new_zeros(R, block.rounds, first.shape[2])
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
-        self._played = first.new_zeros(R, arms, block.rounds)  # one-hot
+
+    @cached_property
+    def _played(self) -> Tensor:
+        """The arms played, one-hot, [R, K, B]."""
+        replicas, rounds = self._arm.shape
+        return self._delta.new_zeros(replicas, len(self._first) // replicas, rounds)
 
     @cached_property
     def _again(self) -> Tensor:
-        """Like `_shown` for the scaled contexts, [R, B, B]."""
-        return _products_of(self._rows, self._rows, len(self._steps))
+        """Like `_shown` for the scaled contexts, [R, B', B']."""
+        return _products_of(self._block.scaled, self._block.scaled)
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
         products = self._products[:, :, place]
         if place == 0:
-            return products
+            return products.clone()
         n = max(place, 2)  # products over one step have other bits in a batch of one
         weight = self._played[:, :, :n] * self._shown[:, place : place + 1, :n]
         return torch.baddbmm(products, weight, self._delta[:, :n])
@@ -146,13 +152,14 @@ class Ahead:
         """Bring the steps into `first`: all that one arm's block takes in one product."""
         left, right = self._settled, self._rounds
         self._settled = right
-        R, arms, _ = self._played.shape
+        R = len(self._arm)
+        arms = len(self._first) // R
         owner = torch.arange(R, device=self._arm.device).unsqueeze(1)
         block = (self._arm[:, left:right] + arms * owner).flatten()  # [R n], among those of all replicas
         order = block.argsort(stable=True)
         count = torch.bincount(block, minlength=R * arms)
         taken = count.nonzero().flatten()
-        inputs = self._rows[:, left:right].flatten(0, 1).index_select(0, order).t()
+        inputs = self._block.scaled[:, left:right].flatten(0, 1).index_select(0, order).t()
         delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
         sizes = count[taken].tolist()
         parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
@@ -164,6 +171,45 @@ class Ahead:
         each = factor.view(-1, 1, 1)
         self._products.mul_(each.unsqueeze(3))
         self._delta.mul_(each)
+
+
+class AheadOnCPU(Ahead):
+    """The same by kernels: a step goes to the products of the arm played, not times 0 to all others'."""
+
+    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
+        super().__init__(block, first, room)
+        self._arms, self._moves = self._arm.numpy(), self._delta.numpy()
+        self._steps = self._arms, self._shown.numpy(), self._moves
+
+    def hidden(self, place: int) -> Tensor:
+        """Return the products [R, K, m] with the contexts of round `place`."""
+        from neucb.engines.kernels.lookahead import bring_all
+
+        products = self._products[:, :, place].clone(memory_format=torch.contiguous_format)
+        bring_all(products.numpy(), *self._steps, place)
+        return products
+
+    def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
+        """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
+        from neucb.engines.kernels.lookahead import bring_played
+
+        again = self._again.numpy()
+        bring_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._settled, place)
+        return stale
+
+    def add(self, place: int, arm: Tensor, delta: Tensor, scale: Tensor) -> None:
+        """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""
+        torch.mul(delta, scale.unsqueeze(1), out=self._delta[:, place])
+        self._arm[:, place] = arm
+        self._rounds = place + 1
+
+    def settle(self) -> None:
+        """Bring the steps into `first`."""
+        if not (self._block.sparse or self._first.shape[1] <= FEW):
+            super().settle()
+            return
+        self._block.entries.add(self._first, self._arms, self._delta, (self._settled, self._rounds))
+        self._settled = self._rounds
 
 
 def by_replica(x: Tensor) -> Tensor:
@@ -178,6 +224,6 @@ def by_replica(x: Tensor) -> Tensor:
     return rows
 
 
-def _products_of(x: Tensor, y: Tensor, rounds: int) -> Tensor:
-    """Return the products [R, B, B] of the first B contexts of `by_replica`, of x and of y."""
-    return torch.bmm(x, y.transpose(1, 2))[:, :rounds, :rounds]
+def _products_of(x: Tensor, y: Tensor) -> Tensor:
+    """Return the products [R, B', B'] of contexts [R, B', d], of x and of y."""
+    return torch.bmm(x, y.transpose(1, 2))

@@ -144,6 +144,14 @@ class Neural:
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1, self.depth)
         self.weights.reset(initial, rate, self.loss)
 
+    def load(self, spec: Spec) -> None:
+        """Load the kernels that `look_ahead` needs on a CPU, before anything is timed."""
+        foresees = self.weights.sees_ahead and self.replay == 1 and self.schedule == "online"
+        if foresees and spec.device == "cpu":
+            from neucb.engines.kernels.lookahead import load
+
+            load(spec.dtype)
+
     def look_ahead(self, contexts: Tensor) -> None:
         """Be told the contexts [B, R, d] of the next B rounds, which follow in this order.
 

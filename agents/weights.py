@@ -10,7 +10,7 @@ import torch
 
 from neucb.agents.initial import Initialisation, draw_network, output_factor
 from neucb.agents.layers import outputs
-from neucb.agents.lookahead import Ahead, Block, Room
+from neucb.agents.lookahead import Ahead, AheadOnCPU, Block, Room
 from neucb.agents.passes import Forward, Gradient, Inputs, pick
 from neucb.agents.training import Batch, batch_gradient
 
@@ -146,7 +146,8 @@ class PlainWeights:
     def look_ahead(self, block: Block) -> None:
         """Make the products of the next rounds at once."""
         self._room = self._room or Room()
-        self._ahead = Ahead(block, self._first, self._room)
+        kind = AheadOnCPU if self._first.is_cpu else Ahead
+        self._ahead = kind(block, self._first, self._room)
 
     def settle(self) -> None:
         """Bring the steps of the rounds foreseen into the first layer."""

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numba.core.dispatcher import Dispatcher
 
 from neucb.agents.agent import Reduction
 from neucb.agents.exploration import InverseGap
 from neucb.agents.hyper import _tensor, per_replica
-from neucb.agents.lookahead import Ahead, Block, Room
+from neucb.agents.lookahead import Ahead, AheadOnCPU, Block, Room
 from neucb.agents.losses import KL
 from neucb.agents.module import Module, perceptron
 from neucb.agents.neural import Neural
@@ -24,9 +25,10 @@ from neucb.agents.passes import _rows
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.recipes import RECIPES, find_recipe
 from neucb.agents.schedules import Power
-from neucb.agents.sparse import pays
+from neucb.agents.sparse import FEW, pays
 from neucb.agents.weights import PlainWeights
 from neucb.engines.engine import Lockstep
+from neucb.engines.kernels import lookahead
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
@@ -144,39 +146,90 @@ def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -
     assert not pays(Spec((0,), 2, 5, 10, "cuda", density=sparse))
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """What a first layer meets in a block: 9 rounds, 4 arms, 32 replicas."""
+
+    x: torch.Tensor
+    scale: torch.Tensor
+    first: torch.Tensor
+    delta: torch.Tensor
+    stale: torch.Tensor
+    arm: torch.Tensor
+
+    @staticmethod
+    def draw(d: int, width: int, dtype: str) -> Rounds:
+        draws = np.random.default_rng(0)
+        K, B, R = 4, 9, 32
+
+        def some(*shape: int) -> torch.Tensor:
+            return torch.from_numpy(draws.standard_normal(shape).astype(dtype))
+
+        x = some(B, R, d) * torch.from_numpy(draws.random((B, R, d)) < 0.5)
+        arm = torch.from_numpy(draws.integers(K, size=(B, R)))
+        delta, stale = some(B, R, width), some(B, R, width)
+        return Rounds(x, some(B, R, d).abs(), some(R, K, d, width), delta, stale, arm)
+
+    def play(self, kind: type[Ahead], sparse: bool, own: slice) -> list[torch.Tensor]:
+        """Return what is told of replicas, each [R, ...], and the layer at the end."""
+        arms, (B, R) = self.first.shape[1], self.x[:, own].shape[:2]
+        layer = self.first[own].clone().flatten(0, 1)
+        block = Block(self.x[:, own].contiguous(), self.scale[:, own].contiguous(), sparse)
+        ahead = kind(block, layer, Room())
+        told = []
+        for b in range(B):
+            arm = self.arm[b, own].contiguous()
+            told += [ahead.hidden(b), ahead.product(b, arm, self.stale[b, own].clone())]
+            ahead.hidden(b).relu_()  # which asking once more must not notice
+            told.append(ahead.hidden(b))
+            ahead.add(b, arm, self.delta[b, own], torch.linspace(0.1, 0.2, 32, dtype=layer.dtype)[own])
+            if b == 4:
+                ahead.multiply(torch.linspace(0.5, 1.0, 32, dtype=layer.dtype)[own])
+                layer.view(R, -1).mul_(torch.linspace(0.5, 1.0, 32, dtype=layer.dtype)[own].unsqueeze(1))
+            if b % 4 == 1:
+                ahead.settle()
+        ahead.settle()
+        return [*(one.clone() for one in told), layer.view(R, arms, *layer.shape[1:])]
+
+
+@pytest.mark.parametrize("kind", [Ahead, AheadOnCPU])
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("width", [100, 400])
 def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
-    width: int, sparse: bool
+    kind: type[Ahead], width: int, sparse: bool
 ) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        draws = np.random.default_rng(0)
-        K, B, R, d, mine = 4, 9, 32, 6, 17
-        x = torch.from_numpy(draws.standard_normal((B, R, d), np.float32) * (draws.random((B, R, d)) < 0.5))
-        scale = torch.from_numpy(draws.random((B, R, d), np.float32))
-        first = torch.from_numpy(draws.standard_normal((R, K, d, width), np.float32))
-        delta = torch.from_numpy(draws.standard_normal((B, R, width), np.float32))
-        stale = torch.from_numpy(draws.standard_normal((B, R, width), np.float32))
-        arm = torch.from_numpy(draws.integers(K, size=(B, R)))
-        given = []
-        for own in (slice(None), slice(mine, mine + 1)):
-            layer = first[own].clone().flatten(0, 1)
-            ahead = Ahead(Block(x[:, own].contiguous(), scale[:, own].contiguous(), sparse), layer, Room())
-            row = mine if own == slice(None) else 0
-            told = []
-            for b in range(B):
-                told += [ahead.hidden(b)[row], ahead.product(b, arm[b, own], stale[b, own])[row]]
-                ahead.add(b, arm[b, own], delta[b, own], torch.full((len(layer) // K,), 0.1))
-                if b % 4 == 1:
-                    ahead.settle()
-            ahead.settle()
-            given.append([*told, layer.view(-1, K, d, width)[row]])
-        for one, other in zip(*given, strict=True):
-            assert torch.equal(one, other)
+        rounds = Rounds.draw(6, width, "float32")
+        together, alone = (rounds.play(kind, sparse, own) for own in (slice(None), slice(17, 18)))
+        for one, other in zip(together, alone, strict=True):
+            assert torch.equal(one[17], other[0])
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("d", [6, FEW + 2])
+def test_kernels_give_what_torch_gives_of_a_block(d: int, sparse: bool) -> None:
+    rounds = Rounds.draw(d, 10, "float64")
+    plain, fast = (rounds.play(kind, sparse, slice(None)) for kind in (Ahead, AheadOnCPU))
+    for one, other in zip(plain, fast, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    assert not torch.equal(plain[0], plain[-2])
+    assert not torch.equal(plain[-1], rounds.first)
+
+
+@pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
+@pytest.mark.parametrize("name", ["kl", "kl-perturbed"])
+def test_nothing_is_compiled_once_a_run_is_loaded(name: str, data: Table) -> None:
+    run = job(name, "float32", data=data)
+    run.load()
+    kernels = [one for one in vars(lookahead).values() if isinstance(one, Dispatcher)]
+    before = [len(one.signatures) for one in kernels]
+    run.play()
+    assert [len(one.signatures) for one in kernels] == before
+    assert sum(before) >= 6
 
 
 def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: pytest.MonkeyPatch) -> None:

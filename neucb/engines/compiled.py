@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba.core import event
 
+from neucb.engines.compiling import announced
 from neucb.engines.experts import failed_expert
 from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 FIRST_ROUNDS = 8 * BLOCK  # of all replicas, which tell how many a second there are
 SECONDS = 0.1  # until the log and the progress hear of rounds played
 MOST_ROUNDS = 512 * BLOCK
-SAY_AFTER = 1.0  # seconds of compiling
 
 
 class Compiled:
@@ -68,13 +65,9 @@ class Compiled:
 
     def load(self) -> None:
         """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
-        listener = _Compiling()
-        try:
-            with event.install_listener("numba:compile", listener):
-                self._make(0).play(0, 0)
-                load_sums()
-        finally:
-            listener.done()
+        with announced():
+            self._make(0).play(0, 0)
+            load_sums()
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; the log is complete up to the last round counted if this call raises.
@@ -177,37 +170,6 @@ class Compiled:
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
         return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
-
-
-class _Compiling(event.Listener):
-    """Says when numba compiles, which takes a while and happens once, and how long it took."""
-
-    def __init__(self) -> None:
-        self._said = threading.Event()
-        self._timer: threading.Timer | None = None
-        self._started = 0.0
-
-    def on_start(self, event: object) -> None:
-        """Announce the first compilation, unless it is short."""
-        if self._timer is None:
-            self._started = time.perf_counter()
-            self._timer = threading.Timer(SAY_AFTER, self._say)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def on_end(self, event: object) -> None:
-        """Compilations are nested; `done` is told of the last one's end."""
-
-    def _say(self) -> None:
-        self._said.set()
-        print("neucb: compiling this agent's kernel, once; later runs load it", file=sys.stderr)
-
-    def done(self) -> None:
-        """Say how long it took."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._said.is_set():
-            print(f"neucb: compiled in {time.perf_counter() - self._started:.0f} s", file=sys.stderr)
 
 
 def _cores() -> int:

@@ -37,8 +37,16 @@ class Lockstep:
         self.log = log
 
     def load(self) -> None:
-        """Import torch."""
+        """Import torch; load what is compiled of the torch engine, or compile it and say so."""
         import torch  # noqa: F401
+
+        from neucb.engines.compiling import announced
+        from neucb.log import load_sums
+
+        with announced():
+            load_sums()
+            if hasattr(self.agent, "load"):
+                self.agent.load(self.log.spec)
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; errors and arguments as for `neucb.loop.play`."""
