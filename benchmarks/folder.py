@@ -94,6 +94,7 @@ def quote(found: dict[str, Any]) -> str:
     theirs, ours = peer(found, "vw-squarecb"), peer(found, "kl")
     aims = list(measured(found))
     missed = sum(not aim.met(value) for aim, value in aims)
+    met = f"{missed} of {len(aims)} of them missed" if missed else f"all {len(aims)} of them met"
     us = [significant(one["cpu_us"]) for one in (compiled, many, few, theirs, ours)]
     words = [
         f"On {own['cores']} cores of an {own['processor']}, by CPU time, a round of `kl` on covertype took",
@@ -102,7 +103,7 @@ def quote(found: dict[str, Any]) -> str:
         f"128 and 32 replicas ({many['ratio']:.0f} and {few['ratio']:.0f} times less). On the same",
         f"{theirs['rounds']:,} rows Vowpal Wabbit's linear SquareCB took {us[3]} and",
         f"made {theirs['mistakes']:,} mistakes, `kl` {us[4]} and {ours['mistakes']:,},",
-        f"one seed. All tables, and the aims, {missed} of {len(aims)} of them missed:",
+        f"one seed. All tables, and the aims, {met}:",
         "[results/benchmarks](results/benchmarks/README.md).",
     ]
     return textwrap.fill(" ".join(words), COLUMNS, break_long_words=False, break_on_hyphens=False)
