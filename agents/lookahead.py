@@ -110,6 +110,8 @@ class Ahead:
         self._shown = _products_of(block.rows, block.scaled)  # [R, B', B'], in c what b's step shows
         self._delta = first.new_zeros(R, block.rounds, first.shape[2])
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
+        self._shrunk: Tensor | None = None  # by what the products are to be multiplied [R]
+        self._owed: Tensor | None = None  # and `first`
 
     @cached_property
     def _played(self) -> Tensor:
@@ -124,18 +126,28 @@ class Ahead:
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
-        products = self._products[:, :, place]
+        products = self._before(place)
         if place == 0:
-            return products.clone()
+            return products
         n = max(place, 2)  # products over one step have other bits in a batch of one
         weight = self._played[:, :, :n] * self._shown[:, place : place + 1, :n]
         return torch.baddbmm(products, weight, self._delta[:, :n])
 
+    def _before(self, place: int) -> Tensor:
+        """Return a copy of the products [R, K, m] with the contexts of a round, without any step."""
+        products = self._products[:, :, place]
+        if self._shrunk is None:
+            return products.clone(memory_format=torch.contiguous_format)
+        return products * self._shrunk.view(-1, 1, 1)
+
     def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
         """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
+        stale = stale if self._owed is None else stale * self._owed.unsqueeze(1)
+        return stale if place == self._settled else self._with_steps(place, arm, stale)
+
+    def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
+        """Return `stale`, which it may change, with the steps that are not in `first`."""
         left = self._settled
-        if place == left:
-            return stale
         stop = max(place, left + 2)  # as in `hidden`
         same = self._played[:, :, left:stop].gather(1, arm.view(-1, 1, 1).expand(-1, 1, stop - left))
         weight = same * self._again[:, place : place + 1, left:stop]
@@ -145,32 +157,37 @@ class Ahead:
         """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""
         torch.mul(delta, scale.unsqueeze(1), out=self._delta[:, place])
         self._arm[:, place] = arm
-        self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
         self._rounds = place + 1
+        self._count(place, arm)
+
+    def _count(self, place: int, arm: Tensor) -> None:
+        self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
 
     def settle(self) -> None:
-        """Bring the steps into `first`: all that one arm's block takes in one product."""
+        """Bring the steps into `first`."""
         left, right = self._settled, self._rounds
         self._settled = right
-        R = len(self._arm)
-        arms = len(self._first) // R
-        owner = torch.arange(R, device=self._arm.device).unsqueeze(1)
-        block = (self._arm[:, left:right] + arms * owner).flatten()  # [R n], among those of all replicas
-        order = block.argsort(stable=True)
-        count = torch.bincount(block, minlength=R * arms)
-        taken = count.nonzero().flatten()
-        inputs = self._block.scaled[:, left:right].flatten(0, 1).index_select(0, order).t()
-        delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
-        sizes = count[taken].tolist()
-        parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
-        for i, x, moves in zip(taken.tolist(), *parts, strict=True):
-            self._first[i].addmm_(x, moves)
+        if self._owed is not None:
+            self._first.view(len(self._owed), -1).mul_(self._owed.unsqueeze(1))
+            self._owed = None
+        if left < right:
+            self._settle(left, right)
+
+    def _settle(self, left: int, right: int) -> None:
+        """Bring the steps of some rounds into `first`: for each arm all, times 0 those of others.
+
+        Which arms were played does not have to be known here, which a GPU would have to be waited for.
+        """
+        inputs = self._block.scaled[:, left:right].transpose(1, 2)
+        blocks = self._first.view(len(inputs), -1, *self._first.shape[1:]).unbind(1)
+        for block, own in zip(blocks, self._played[:, :, left:right].unbind(1), strict=True):
+            block.baddbmm_(inputs, own.unsqueeze(2) * self._delta[:, left:right])
 
     def multiply(self, factor: Tensor) -> None:
-        """Multiply the layer by factors [R], but for `first` itself."""
-        each = factor.view(-1, 1, 1)
-        self._products.mul_(each.unsqueeze(3))
-        self._delta.mul_(each)
+        """Multiply the layer by factors [R], which `first` and the products are left to be later."""
+        self._delta.mul_(factor.view(-1, 1, 1))
+        self._shrunk = factor if self._shrunk is None else self._shrunk * factor
+        self._owed = factor if self._owed is None else self._owed * factor
 
 
 class AheadOnCPU(Ahead):
@@ -185,31 +202,37 @@ class AheadOnCPU(Ahead):
         """Return the products [R, K, m] with the contexts of round `place`."""
         from neucb.engines.kernels.lookahead import bring_all
 
-        products = self._products[:, :, place].clone(memory_format=torch.contiguous_format)
+        products = self._before(place)
         bring_all(products.numpy(), *self._steps, place)
         return products
 
-    def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
-        """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
+    def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
         from neucb.engines.kernels.lookahead import bring_played
 
         again = self._again.numpy()
         bring_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._settled, place)
         return stale
 
-    def add(self, place: int, arm: Tensor, delta: Tensor, scale: Tensor) -> None:
-        """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""
-        torch.mul(delta, scale.unsqueeze(1), out=self._delta[:, place])
-        self._arm[:, place] = arm
-        self._rounds = place + 1
+    def _count(self, place: int, arm: Tensor) -> None:
+        """Nothing else is needed to be known of the arms."""
 
-    def settle(self) -> None:
-        """Bring the steps into `first`."""
-        if not (self._block.sparse or self._first.shape[1] <= FEW):
-            super().settle()
+    def _settle(self, left: int, right: int) -> None:
+        """Bring the steps of some rounds into `first`: one by one, or all of an arm's in one product."""
+        if self._block.sparse or self._first.shape[1] <= FEW:
+            self._block.entries.add(self._first, self._arms, self._delta, (left, right))
             return
-        self._block.entries.add(self._first, self._arms, self._delta, (self._settled, self._rounds))
-        self._settled = self._rounds
+        R = len(self._arm)
+        arms = len(self._first) // R
+        block = (self._arm[:, left:right] + arms * torch.arange(R).unsqueeze(1)).flatten()
+        order = block.argsort(stable=True)
+        count = torch.bincount(block, minlength=R * arms)
+        taken = count.nonzero().flatten()
+        inputs = self._block.scaled[:, left:right].flatten(0, 1).index_select(0, order).t()
+        delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
+        sizes = count[taken].tolist()
+        parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
+        for i, x, moves in zip(taken.tolist(), *parts, strict=True):
+            self._first[i].addmm_(x, moves)
 
 
 def by_replica(x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
@@ -96,8 +97,7 @@ class KL:
         only widens each part: E Phi(s (f + tau xi)) = Phi(s f / sqrt(1 + s^2 tau^2)). No
         quadrature in f or tau is left, so that the error does not grow with tau.
         """
-        weight = output.new_tensor(MIXTURE_WEIGHTS)
-        slope = output.new_tensor(MIXTURE_SLOPES)
+        weight, slope = _mixture(output.dtype, output.device)
         widened = slope / (1.0 + (slope * scale.unsqueeze(-1)).square()).sqrt()
         z = widened * output.unsqueeze(-1)
         mean = (weight * (0.5 * (1.0 + torch.erf(z * math.sqrt(0.5))))).sum(-1)
@@ -108,3 +108,11 @@ class KL:
         """Return sigmoid(f) (1 - sigmoid(f))."""
         mean = self.link(output)
         return mean * (1.0 - mean)
+
+
+@lru_cache(maxsize=64)
+def _mixture(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the weights and slopes [8] of the mixture; made once, since a GPU is waited for then."""
+    with torch.inference_mode(False):  # what is kept serves runs in any mode
+        weight, slope = (torch.tensor(one, dtype=dtype) for one in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
+        return weight.to(device), slope.to(device)

@@ -141,6 +141,8 @@ class Neural:
         kept = count > 0 or self.schedule != "online"
         self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
         self._block: Block | None = None
+        self._place = 0  # in it
+        self._rates_ahead: Tensor | None = None  # [B, R], of it
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1, self.depth)
         self.weights.reset(initial, rate, self.loss)
 
@@ -168,13 +170,13 @@ class Neural:
         x = torch.cat([contexts.to(self._dtype), self._constant.expand(B, *self._constant.shape)], -1)
         self._block = Block(x, self._scaling.look_ahead(x), pays(self._spec))
         self.weights.look_ahead(self._block)
-        self._place = 0
         self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
 
     def _settle(self) -> None:
         self.weights.settle()
         self._scaling.settle(self._place)
-        self._block = self._last = None
+        self._block = self._last = self._rates_ahead = None
+        self._place = 0
 
     def _inputs(self, context: Tensor) -> Inputs:
         if self._block is not None:
@@ -209,7 +211,7 @@ class Neural:
         self._round += 1
         forward, target = self.last(context), loss.to(self._dtype)
         self._last = None
-        if self._block is None:
+        if self._rates_ahead is None:
             rate = self._rates(self._round)
             self._scaling.add(forward.inputs.x)
         else:

@@ -151,16 +151,19 @@ class ExpectedPerturbation(PlainWeights):
     def _fold(self) -> None:
         """Multiply small scales into G, of the replicas concerned only (the others times 1).
 
-        And into what a block of rounds keeps of G.
+        And into what a block of rounds keeps of G. There it costs little, and is done without waiting for
+        a GPU to say whether it is needed.
         """
         small = self._scale.abs() < FOLD_BELOW
-        if bool(small.any()):
-            factor = torch.where(small, self._scale, 1.0)
+        if (self._ahead is None or small.is_cpu) and not bool(small.any()):
+            return
+        factor = torch.where(small, self._scale, 1.0)
+        if self._ahead is None:
             self._first.view(len(factor), -1).mul_(factor.unsqueeze(1))
-            self._head = self._head * factor.unsqueeze(1)
-            if self._ahead is not None:
-                self._ahead.multiply(factor)
-            self._scale = torch.where(small, 1.0, self._scale)
+        else:
+            self._ahead.multiply(factor)
+        self._head = self._head * factor.unsqueeze(1)
+        self._scale = torch.where(small, 1.0, self._scale)
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""

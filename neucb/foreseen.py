@@ -10,26 +10,27 @@ import numpy as np
 from neucb.agents.agent import is_foreign
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import REACTING
-from neucb.log import GAUGES
 from neucb.loop import (
     Progress,
     bad_context,
     distribution,
     diverged,
     gauges,
-    is_distribution,
     no_distribution,
 )
+from neucb.played import Played, Rows
+from neucb.recording import Repeating, make_graph
 from neucb.streams import stream
 from neucb.stuck import Floats, Watch, learns_at_once, stuck
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from neucb.agents.agent import Agent
     from neucb.log import RunLog
-    from neucb.spec import Spec
 
 SAMPLE = 1000  # rows, about, of which entries are counted
 BLOCK = 48  # rounds; of 32 to 64 networks are fastest with 48, by 3 to 5 %
@@ -76,6 +77,7 @@ class Foreseen:
         self.seen = np.stack([one.seen for one in scripts], 1)
         self.dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds], 1)
 
+        self._repeating: Repeating | None = None  # on a GPU
         self._watch = Watch(spec.replicas)
         self._last = np.full((1, spec.replicas), np.nan)  # predicted in the round before the block
 
@@ -89,7 +91,11 @@ class Foreseen:
 
         from neucb.agents.state import leave_inference
 
-        self.agent.reset(replace(self.log.spec, density=_density(self.env.encoded.contexts)))
+        spec = self.log.spec
+        self.agent.reset(replace(spec, density=_density(self.env.encoded.contexts)))
+        graph = None if is_foreign(self.agent) else make_graph(spec.device)
+        if graph is not None:
+            self._repeating = Repeating(self.agent, graph, self._play, spec)
         if not takes_no_gradients(self.agent):
             self._blocks(progress)
             return
@@ -124,18 +130,43 @@ class Foreseen:
 
     def _block(self, left: int, right: int, progress: Progress | None) -> None:
         """Play rounds left..right-1 and count them."""
+        rows = self._rows(left, right)
+        played = Played(right - left, self.log.spec)
+        due = self.log.due_until(right)
+        try:
+            if self._repeating is not None and right - left == BLOCK and not due:
+                self._repeating.play(rows, played)
+                if progress is not None:
+                    progress(right)
+            else:
+                self._play(rows, played, left, due, progress)
+        finally:
+            self._count(left, played)
+
+    def _rows(self, left: int, right: int) -> Rows:
+        """Return what rounds left..right-1 bring."""
         import torch
 
-        agent, spec = self.agent, self.log.spec
+        spec = self.log.spec
         to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
-        contexts = torch.as_tensor(self.env.encoded.contexts[self.rows[left:right]], **to)  # [B, R, d]
-        losses = torch.as_tensor(self.env.feedback.cost[self.seen[left:right]], **to)  # [B, R, K]
+        contexts = torch.as_tensor(self.env.encoded.contexts[self.rows[left:right]], **to)
+        losses = torch.as_tensor(self.env.feedback.cost[self.seen[left:right]], **to)
         dice = torch.as_tensor(self.dice[left:right], device=spec.device).unsqueeze(2)
+        return Rows(contexts, losses, dice)
+
+    def _play(
+        self,
+        rows: Rows,
+        played: Played,
+        left: int = 0,
+        due: Sequence[int] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        """Play the rounds after round `left`, and tell `played`."""
+        agent, spec = self.agent, self.log.spec
         if hasattr(agent, "look_ahead"):
-            agent.look_ahead(contexts)
-        due = self.log.due_until(right)
-        played = Played(right - left, spec)
-        rounds = zip(contexts.unbind(), losses.unbind(), dice.unbind(), strict=True)
+            agent.look_ahead(rows.contexts)
+        rounds = zip(*(one.unbind() for one in rows), strict=True)
         try:
             for t, (context, loss, die) in enumerate(rounds, left + 1):
                 p = distribution(agent.distribution(context), spec)
@@ -148,9 +179,8 @@ class Foreseen:
                 if progress is not None:
                     progress(t)
         finally:
-            if played.rounds < right - left and hasattr(agent, "look_ahead"):
-                agent.look_ahead(contexts[:0])
-            self._count(left, played)
+            if played.rounds < len(rows.contexts) and hasattr(agent, "look_ahead"):
+                agent.look_ahead(rows.contexts[:0])
 
     def _count(self, left: int, played: Played) -> None:
         """Bring the rounds of a block into the log, up to the first that went wrong."""
@@ -224,50 +254,3 @@ def draw(p: Tensor, dice: Tensor) -> Tensor:
     """
     end = p.cumsum(1)
     return (end <= dice).logical_and_(end < end[:, -1:]).sum(1, keepdim=True)
-
-
-class Played:
-    """What came of a block, on the device: p, mean [B, R, K], action [B, R, 1]; gauges [B, R] here.
-
-    `rounds` are complete, `asked` have a distribution.
-    """
-
-    def __init__(self, rounds: int, spec: Spec) -> None:
-        import torch
-
-        shape = rounds, spec.replicas, spec.arms
-        self.p = torch.empty(shape, dtype=torch.float64, device=spec.device)
-        self.mean = torch.zeros_like(self.p)
-        self.action = torch.empty(*shape[:2], 1, dtype=torch.int64, device=spec.device)
-        self.gauges = {name: np.full(shape[:2], np.nan) for name in GAUGES}
-        self.asked = 0
-        self.rounds = 0
-        self.predicts = True
-        self._kept = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
-
-    def add(self, p: Tensor, prediction: Any, action: Tensor) -> None:
-        """Keep what was asked in a round."""
-        own_p, own_mean, own_action = self._kept[self.asked]
-        own_p.copy_(p)
-        own_action.copy_(action)
-        if prediction is None:
-            self.predicts = False
-        else:
-            own_mean.copy_(prediction.mean.detach())
-        self.asked += 1
-
-    def tell(self, told: dict[str, NDArray[np.float64]]) -> None:
-        """Keep what the agent tells of its state [R] after a round."""
-        for name, kept in self.gauges.items():
-            kept[self.rounds] = told.get(name, np.nan)
-
-    def at_action(self, values: Tensor, n: int) -> NDArray[np.float64]:
-        """Return the entries [n, R] of values [B, R, K] that belong to the arms of the first n rounds."""
-        picked: NDArray[np.float64] = values[:n].gather(2, self.action[:n]).squeeze(2).cpu().numpy()
-        return picked
-
-    def good(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return whether predictions are finite, and whether p is a distribution, [asked, R] each."""
-        mean, p = self.mean[: self.asked], self.p[: self.asked]
-        finite = mean.isfinite().all(2)
-        return finite.cpu().numpy(), is_distribution(p).cpu().numpy()

@@ -23,6 +23,8 @@ MODULES = (
     "job.py",
     "log.py",
     "loop.py",
+    "played.py",
+    "recording.py",
     "runner.py",
     "spec.py",
     "streams.py",

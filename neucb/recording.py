@@ -1,0 +1,426 @@
+"""Recording: a block of rounds as a CUDA graph, which a GPU is told of once and not operator by operator.
+
+A graph repeats what was launched while it was recorded, on the same memory. What an agent is made of
+has therefore a home in memory for as long as its run lasts, to which the last operators of the graph copy
+what the block made of it. Numbers that count rounds on the host, which would stay as they were, are
+tensors while a block is recorded; an agent that has to look at them, or at any other tensor, to know what
+to do next cannot be recorded, and plays on as before.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from neucb.agents.lookahead import Room
+from neucb.agents.state import CODE
+from neucb.played import Played, Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.agent import Agent
+    from neucb.spec import Spec
+
+CLOSE = 1e-3  # relative, between a block repeated and the same one launched: other sums may round differently
+Play = Callable[[Rows, Played], None]
+
+
+class CannotRecord(Exception):  # noqa: N818  # no error: the agent plays on without a graph
+    """Raised where rounds cannot be repeated as they were recorded."""
+
+
+class Graph(Protocol):
+    """Operators that are launched at once."""
+
+    def record(self, work: Callable[[], None]) -> None:
+        """Record what `work` launches, without any of it being done; once."""
+
+    def replay(self) -> None:
+        """Do what was recorded."""
+
+
+class CudaGraph:
+    """A CUDA graph on one device; the only thing here that only a GPU can run."""
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._graph = torch.cuda.CUDAGraph()
+
+    def record(self, work: Callable[[], None]) -> None:
+        """Record what `work` launches."""
+        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        # Other threads, which may play other runs, are not kept from asking for memory meanwhile.
+        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+            work()
+
+    def replay(self) -> None:
+        """Do what was recorded."""
+        self._graph.replay()
+
+
+def make_graph(device: str) -> Graph | None:
+    """Return a graph to be recorded, or None for a device that has none."""
+    return CudaGraph(device) if torch.device(device).type == "cuda" else None
+
+
+class Part(NamedTuple):
+    """Where a value stands: `holder[key]`, in a dictionary, a list, a deque or a tuple."""
+
+    holder: Any
+    key: Any
+
+    @property
+    def value(self) -> Any:
+        """The value now."""
+        return self.holder[self.key]
+
+
+Parts = dict[str, Part]
+
+
+def parts_of(agent: object) -> Parts:
+    """Return all that an agent is made of and that holds no other parts, by a path of names."""
+    return {path: part for path, part, inner in _reach(agent) if inner is None}
+
+
+def _reach(agent: object) -> Iterator[tuple[str, Part, Any]]:
+    """Yield every part of an agent with its path and, where it holds others itself, what holds them.
+
+    Parts that are in two places are met twice, but in the second one are not entered again.
+    """
+    seen: set[int] = set()
+    left: list[tuple[str, Part]] = [(type(agent).__name__, Part({"": agent}, ""))]
+    while left:
+        path, part = left.pop()
+        inner = _holder(part.value)
+        if inner is not None and id(part.value) in seen:
+            continue
+        yield path, part, inner
+        if inner is not None:
+            seen.add(id(part.value))
+            keys = list(inner) if isinstance(inner, dict) else range(len(inner))
+            left.extend((f"{path}.{key}", Part(inner, key)) for key in keys)
+
+
+def _holder(value: Any) -> Any:
+    """Return the dictionary or sequence that holds a value's parts, or None where it has none."""
+    if isinstance(value, dict | list | deque | tuple):
+        return value
+    if isinstance(value, (torch.Tensor, np.ndarray, np.random.Generator, Room, *CODE)):
+        return None
+    return getattr(value, "__dict__", None)
+
+
+class Moment:
+    """An agent as it is now but for what its tensors on the device hold, which recording leaves alone."""
+
+    def __init__(self, agent: object, device: torch.device) -> None:
+        self._holders: list[tuple[Any, Any]] = []
+        self._host: list[tuple[str, Any, Any]] = []  # what is changed in place on the host
+        for path, part, inner in _reach(agent):
+            value = part.value
+            if inner is not None:
+                self._holders.append((inner, copy.copy(inner)))
+            elif isinstance(value, torch.Tensor) and value.device.type != device.type:
+                self._host.append((path, value, value.clone()))
+            elif isinstance(value, np.ndarray | np.random.Generator):
+                self._host.append((path, value, copy.deepcopy(value)))
+
+    def check(self) -> None:
+        """Raise CannotRecord where something on the host has changed since: a graph does not repeat that."""
+        for path, value, kept in self._host:
+            if not _is_same(value, kept):
+                raise CannotRecord(f"{path} changes on the host")
+
+    def restore(self) -> None:
+        """Make the agent what it was."""
+        for holder, kept in self._holders:
+            if isinstance(holder, tuple):
+                continue
+            holder.clear()
+            if isinstance(holder, dict):
+                holder.update(kept)
+            else:
+                holder.extend(kept)
+        for _, value, kept in self._host:
+            if isinstance(value, np.random.Generator):
+                value.bit_generator.state = kept.bit_generator.state
+            else:
+                value[...] = kept
+
+
+def _is_same(value: Any, kept: Any) -> bool:
+    if isinstance(value, np.random.Generator):
+        value, kept = (repr(one.bit_generator.state) for one in (value, kept))
+        return bool(value == kept)
+    return np.array_equal(np.asarray(value), np.asarray(kept), equal_nan=np.asarray(value).dtype.kind == "f")
+
+
+class _Holding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps alive what operators read that was there before: a graph would read its memory whoever has it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.held: list[Tensor] = []
+        self._known: set[int] = set()  # storages
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for one in tree_leaves((args, kwargs)):
+            if isinstance(one, torch.Tensor) and self._is_new(one):
+                self.held.append(one)
+        given = func(*args, **(kwargs or {}))
+        for one in tree_leaves(given):
+            if isinstance(one, torch.Tensor):
+                self._is_new(one)
+        return given
+
+    def _is_new(self, tensor: Tensor) -> bool:
+        storage = tensor.untyped_storage()._cdata
+        new = storage not in self._known
+        self._known.add(storage)
+        return new
+
+
+class Recording:
+    """A block of rounds that an agent plays by a graph.
+
+    Args:
+        agent: after a block; nothing of what it has learnt is changed.
+        graph: not recorded yet.
+        rows: of a block.
+        play: plays a block.
+        spec: the shape of the run.
+        steps: by how much numbers that count rounds grow in a block, by their paths.
+
+    Raises:
+        CannotRecord: what the agent does is not the same in every block, as far as a GPU is concerned.
+    """
+
+    def __init__(
+        self, agent: Agent, graph: Graph, rows: Rows, play: Play, spec: Spec, steps: dict[str, int]
+    ) -> None:
+        self._agent = agent
+        self._graph = graph
+        self._play_block = play
+        self._steps = steps
+        self._rows = Rows(*(one.clone() for one in rows))
+        self._played = Played(len(rows.contexts), spec)
+        moment = Moment(agent, rows.contexts.device)
+        parts = parts_of(agent)
+        self._homes = {
+            path: rows.dice.new_full((), part.value) if path in steps else part.value
+            for path, part in parts.items()
+            if path in steps or _is_on(part.value, rows.contexts.device)
+        }
+        self._rest = {path: part.value for path, part in parts.items() if path not in self._homes}
+        holding = _Holding()
+
+        def work() -> None:
+            with holding:
+                self._record()
+            moment.check()
+
+        try:
+            for path in steps:
+                parts[path].holder[parts[path].key] = self._homes[path]
+            graph.record(work)
+        except Exception as error:  # of whatever kind: torch has several for what a graph cannot hold
+            raise CannotRecord(_first_line(error)) from error
+        finally:
+            moment.restore()
+        self._held = holding.held
+
+    def _record(self) -> None:
+        self._play_block(self._rows, self._played)
+        parts = parts_of(self._agent)
+        self._check(parts)
+        self._bring_home(parts)
+
+    def _check(self, parts: Parts) -> None:
+        """Raise CannotRecord where the agent is made of other parts than when it was recorded."""
+        other = parts.keys() ^ (self._homes.keys() | self._rest.keys())
+        if other:
+            raise CannotRecord(f"{min(other)} is not there in every block")
+        for path, value in self._rest.items():
+            now = parts[path].value
+            known = isinstance(value, (int, float, str, *CODE)) and type(now) is type(value) and now == value
+            if now is not value and not known:
+                raise CannotRecord(f"{path} is another in every block")
+
+    def _bring_home(self, parts: Parts) -> None:
+        """Copy what is not where the graph has it to there."""
+        moved = [
+            (path, parts[path], home) for path, home in self._homes.items() if parts[path].value is not home
+        ]
+        if len({home.untyped_storage()._cdata for _, _, home in moved}) < len(moved):
+            raise CannotRecord("tensors that change share memory")
+        for path, part, home in moved:
+            if not isinstance(part.value, torch.Tensor) or _form(part.value) != _form(home):
+                raise CannotRecord(f"{path} changes its shape")
+            if isinstance(part.holder, tuple):
+                raise CannotRecord(f"{path} is in a tuple")
+        copies = [part.value.clone() for _, part, _ in moved]  # first: one may be in the place of another
+        for (_, _, home), now in zip(moved, copies, strict=True):
+            home.copy_(now)
+
+    def _enter(self) -> None:
+        """Bring the agent to where the graph has it."""
+        parts = parts_of(self._agent)
+        self._check(parts)
+        for path in self._steps:
+            part, home = parts[path], self._homes[path]
+            home.fill_(part.value)
+            parts[path] = Part({"": home}, "")
+        self._bring_home(parts)
+        for path, home in self._homes.items():
+            if path not in self._steps:
+                parts[path].holder[parts[path].key] = home
+
+    def _repeat(self, rows: Rows) -> None:
+        for own, given in zip(self._rows, rows, strict=True):
+            own.copy_(given)
+        self._graph.replay()
+        parts = parts_of(self._agent)
+        for path, step in self._steps.items():
+            parts[path].holder[parts[path].key] += step
+
+    def play(self, rows: Rows, played: Played) -> None:
+        """Play a block.
+
+        Raises:
+            CannotRecord: the agent is not what it was when it was recorded; nothing has been played.
+        """
+        self._enter()
+        self._repeat(rows)
+        played.take(self._played)
+
+    def rehearse(self, rows: Rows) -> dict[str, Tensor]:
+        """Play a block, take it back and return what came of it, for `differs`.
+
+        Raises:
+            CannotRecord: as `play`.
+        """
+        self._enter()
+        moment = Moment(self._agent, rows.contexts.device)
+        before = {path: home.clone() for path, home in self._homes.items()}
+        try:
+            self._repeat(rows)
+            return {path: one.clone() for path, one in (self._homes | self._played.tensors()).items()}
+        finally:
+            for path, home in self._homes.items():
+                home.copy_(before[path])
+            moment.restore()
+
+    def differs(self, rehearsed: dict[str, Tensor], played: Played) -> str | None:
+        """Return what, if anything, the block that has been launched since made otherwise than `rehearse`."""
+        now: dict[str, Any] = {path: part.value for path, part in parts_of(self._agent).items()}
+        now |= played.tensors()
+        for path, expected in rehearsed.items():
+            value = now[path]
+            if path in self._steps:
+                same = float(expected) == value
+            else:
+                same = torch.allclose(expected.double(), value.double(), **_close(value), equal_nan=True)
+            if not same:
+                return path
+        return None
+
+
+class Repeating:
+    """Plays whole blocks: launches the first, records the second, and repeats what it recorded from then on.
+
+    The second is launched too: what that gives counts, and has to be what the graph gives.
+
+    Args:
+        agent: that has been reset.
+        graph: not recorded yet.
+        play: plays a block by launching.
+        spec: the shape of the run.
+
+    Warns:
+        UserWarning: there will be no graph, and why.
+    """
+
+    def __init__(self, agent: Agent, graph: Graph, play: Play, spec: Spec) -> None:
+        self._agent = agent
+        self._graph: Graph | None = graph
+        self._launch = play
+        self._spec = spec
+        self._steps: dict[str, int] | None = None
+        self._recording: Recording | None = None
+
+    def play(self, rows: Rows, played: Played) -> None:
+        """Play a block; where this raises, `played` holds what was launched."""
+        if self._recording is not None:
+            try:
+                self._recording.play(rows, played)
+            except CannotRecord as reason:
+                self._give_up(reason)
+            else:
+                return
+        if self._graph is None:
+            self._launch(rows, played)
+        elif self._steps is None:
+            before = self._counts()
+            self._launch(rows, played)
+            now = self._counts()
+            self._steps = {path: now[path] - n for path, n in before.items() if now.get(path, n) != n}
+        else:
+            self._record(self._graph, self._steps, rows, played)
+
+    def _counts(self) -> dict[str, int]:
+        parts = parts_of(self._agent)
+        return {path: part.value for path, part in parts.items() if type(part.value) is int}
+
+    def _record(self, graph: Graph, steps: dict[str, int], rows: Rows, played: Played) -> None:
+        try:
+            recording = Recording(self._agent, graph, rows, self._launch, self._spec, steps)
+            rehearsed = recording.rehearse(rows)
+        except (CannotRecord, torch.OutOfMemoryError) as reason:
+            self._give_up(reason)
+            self._launch(rows, played)
+            return
+        self._launch(rows, played)
+        other = recording.differs(rehearsed, played)
+        if other is None:
+            self._recording = recording
+        else:
+            self._give_up(CannotRecord(f"{other} comes out otherwise"))
+
+    def _give_up(self, reason: Exception) -> None:
+        self._graph = self._recording = None
+        warnings.warn(
+            f"no CUDA graph: {_first_line(reason)}; operators are launched one by one, which takes longer",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _close(value: Tensor) -> dict[str, float]:
+    """Return how far from a tensor another may be."""
+    most = float(value.abs().max()) if value.is_floating_point() and value.numel() else 0.0
+    return {"rtol": 0.0, "atol": CLOSE * most}
+
+
+def _form(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.shape, tensor.dtype, tensor.device
+
+
+def _is_on(value: Any, device: torch.device) -> bool:
+    return isinstance(value, torch.Tensor) and value.device.type == device.type
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what the first of a chain of errors says: later ones say that recording was broken off."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).split("\n", 1)[0] or type(error).__name__

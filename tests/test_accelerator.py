@@ -1,0 +1,417 @@
+"""The torch engine on an accelerator: the same numbers as on the CPU, also where blocks are repeated.
+
+Most of it plays on a pretended device (tests/pretend.py); the last tests need a GPU.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+import neucb
+from neucb.agents.hyper import _tensor
+from neucb.agents.losses import _mixture
+from neucb.agents.recipes import RECIPES
+from neucb.agents.state import take_state
+from neucb.errors import DivergedError
+from neucb.job import Run
+from neucb.played import Played, Rows
+from neucb.recording import Repeating
+from neucb.runner import prepare
+from neucb.spec import Spec
+from tests import pretend
+from tests.test_engines import one_hot, several
+from tests.test_run import toy
+
+ROUNDS = 200
+KEPT = (100, ROUNDS)  # a block that is launched comes between those that are repeated
+SKYLINES = ("best-fixed", "supervised")  # play in steps
+
+LOOKS = "_local_scalar_dense"  # an agent that goes on one way or another
+DRAWS = "divmod"  # one that draws on the host, by the round's number
+WITHOUT = {
+    "kl-perturbed-replay": LOOKS,
+    "sq-perturbed-replay": LOOKS,
+    "neural-falcon": LOOKS,
+    "falcon": LOOKS,
+    "neural-bootstrap": LOOKS,
+    "bagging": LOOKS,
+    "exp4": LOOKS,
+    "neural-ts": DRAWS,
+    "neural-linear": DRAWS,
+    "lints": DRAWS,
+    "logistic-ts": DRAWS,
+}
+SMALL = {"width": 16, "replay": 3, "members": 3}
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Have a pretended device and graphs of it."""
+    monkeypatch.setattr("neucb.runner.check_device", lambda device: None)
+    monkeypatch.setattr(
+        "neucb.foreseen.make_graph",
+        lambda device: pretend.PretendedGraph() if device == pretend.NAME else None,
+    )
+    monkeypatch.setattr(pretend.PretendedGraph, "replays", 0)
+    with pretend.device() as name:
+        yield name
+
+
+def job(name: str, device: str, **arguments: Any) -> Run:
+    kept, rounds = arguments.pop("kept", KEPT), arguments.pop("rounds", ROUNDS)
+    data = arguments.pop("data", None) or one_hot()
+    arguments = {"dtype": "float64", "engine": "torch", "device": device, **arguments}
+    run = prepare(name, data, rounds, "3,8,5", **arguments)
+    run.log.keep(kept)
+    return run
+
+
+def assert_same(name: str, device: str, **arguments: Any) -> None:
+    """Play on the CPU and on the device."""
+    runs = [job(name, one, **arguments) for one in ("cpu", device)]
+    for run in runs:
+        run.play()
+    pd.testing.assert_frame_equal(runs[0].frame(), runs[1].frame(), check_exact=False, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES])
+def test_every_recipe_is_the_same_on_the_device(name: str, device: str) -> None:
+    """Other settings in every replica, noise and drift; and those of which no graph can be made say so."""
+    known = {one.name for one in RECIPES[name].parameters}
+    small = {
+        key: value for key, value in SMALL.items() if key in known and (key != "replay" or "replay" in name)
+    }
+    settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **small}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert_same(name, device, settings=settings, label_noise=0.1, drift=(100,))
+    said = [text for text in (str(one.message) for one in caught) if "no CUDA graph" in text]
+    if name in WITHOUT:
+        assert len(said) == 1
+        assert WITHOUT[name] in said[0]
+        assert pretend.PretendedGraph.replays == 0
+    else:
+        assert not said
+        assert pretend.PretendedGraph.replays == 2  # once to see whether it is right
+
+
+FOLDS = {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3], "gamma_power": [0.5, 0.3, 0.0], "width": 16}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl-perturbed", FOLDS),  # in most rounds
+        ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": [0.0, 0.3, 0.1], "width": 16}),
+        ("kl", {"depth": 2, "width": 8}),
+        ("kl", {"radius": [0.5, 2.0, float("inf")], "width": 8}),
+        ("kl-perturbed", {"perturbations": 3, "c_p": 0.05, "width": 8}),
+        ("neural-ucb", {"matrix": "full", "width": 4}),
+    ],
+)
+def test_blocks_are_repeated_between_blocks_of_all_lengths(
+    name: str, settings: dict[str, Any], device: str
+) -> None:
+    assert_same(name, device, settings=settings, rounds=430, kept=(100, 230, 231, 430))
+    assert pretend.PretendedGraph.replays == 6
+
+
+def test_rows_of_numbers_are_the_same_too(device: str) -> None:
+    assert_same("sq-perturbed", device, settings={"width": 16, "normalize": 0.5}, data=toy())
+    assert pretend.PretendedGraph.replays == 2
+
+
+def test_what_was_learnt_comes_out_of_repeated_blocks(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counters included; a trained agent goes on, with a recording of its own."""
+    monkeypatch.setattr("neucb.log.log_spaced", lambda rounds: np.array([rounds]))
+    kept = {}
+    for where in ("cpu", device):
+        arguments: dict[str, Any] = {"engine": "torch", "device": where, "dtype": "float64"}
+        _, trained = neucb.run(
+            "kl-perturbed", one_hot(), 192, "3,8", settings={"width": 8}, return_agent=True, **arguments
+        )
+        _, trained = neucb.run(trained, one_hot(), 250, return_agent=True, device=where, dtype="float64")
+        kept[where] = take_state(trained.agent)
+    assert pretend.PretendedGraph.replays >= 4
+    (ours, tensors), (theirs, others) = kept.values()
+    assert json.dumps(ours) == json.dumps(theirs).replace(device, "cpu")
+    assert tensors.keys() == others.keys()
+    for path, value in tensors.items():
+        torch.testing.assert_close(others[path], value, rtol=1e-7, atol=1e-12, msg=path)
+
+
+def test_what_a_graph_reads_is_kept(device: str) -> None:
+    """Hyper-parameters, which are in a cache for all runs, may leave it."""
+
+    def forget(rounds: int) -> None:
+        if rounds == 100:
+            _tensor.cache_clear()
+            _mixture.cache_clear()
+            gc.collect()
+
+    job("kl-perturbed", device, settings={"width": 8}).play(forget)
+    assert pretend.PretendedGraph.replays == 2
+
+
+@pytest.mark.parametrize("stop", [192, 196])
+def test_a_run_broken_off_keeps_its_rounds(stop: int, device: str) -> None:
+    def progress(rounds: int) -> None:
+        if rounds == stop:
+            raise KeyboardInterrupt
+
+    runs = [job("kl", one, settings={"width": 8}) for one in ("cpu", device)]
+    for run in runs:
+        with pytest.raises(KeyboardInterrupt):
+            run.play(progress)
+        assert run.log.round in (stop - 1, stop)
+    assert pretend.PretendedGraph.replays == 2
+
+
+def test_a_network_that_diverges_in_a_repeated_block_is_found_in_the_same_round(device: str) -> None:
+    settings = {"width": 8, "lr": 1.6, "lr_power": 0.0, "normalize": 0.0}  # in round 189
+    found = []
+    for where in ("cpu", device):
+        with pytest.raises(DivergedError) as error:
+            job("sq", where, settings=settings).play()
+        found.append(str(error.value))
+    assert found[0] == found[1]
+    assert pretend.PretendedGraph.replays == 2
+
+
+class Toy:
+    """What a block does, by hand; a graph has to repeat it."""
+
+    def __init__(self, device: str) -> None:
+        self.total = torch.zeros(2, dtype=torch.float64, device=device)
+        self.other = torch.ones(2, dtype=torch.float64, device=device)
+        self.rounds = 0
+        self.spec = Spec((0, 1), 3, 4, 1000, device, "float64")
+
+    def step(self) -> None:
+        """What is particular."""
+
+    def play(self, rows: Rows, played: Played) -> None:
+        self.step()
+        self.rounds += len(rows.contexts)
+        self.total = self.total + rows.losses.sum((0, 2)) * self.rounds
+        for p, mean, action in zip(rows.losses, rows.losses, rows.dice, strict=True):
+            played.add(p, None, (action * 3).long())
+            played.mean[played.rounds].copy_(mean)
+            played.rounds += 1
+
+    def blocks(self, graph: pretend.PretendedGraph, count: int = 5) -> list[float]:
+        """Play, and return what is known then."""
+        repeating = Repeating(self, graph, self.play, self.spec)  # type: ignore[arg-type]  # part of an agent
+        rng = np.random.default_rng(0)
+        sums = []
+        for _ in range(count):
+            drawn = (rng.random((4, 2, n)) for n in (4, 3, 1))
+            rows = Rows(*(torch.as_tensor(one, device=self.spec.device) for one in drawn))
+            played = Played(4, self.spec)
+            repeating.play(rows, played)
+            assert played.rounds == played.asked == 4
+            assert not played.predicts
+            sums += [float(played.p.sum()), float(played.action.sum()), float(self.total.sum()), self.rounds]
+            sums += [float(self.other.sum())]
+        return sums
+
+
+class Swaps(Toy):
+    def step(self) -> None:
+        self.total, self.other = self.other + 1.0, self.total
+
+
+class Deque(Toy):
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.last = deque([self.total, self.other + 3.0], maxlen=2)
+
+    def step(self) -> None:
+        self.last.append(self.last[0] + self.total)
+        self.other = self.last[0] * 2.0
+
+
+@pytest.mark.parametrize("kind", [Toy, Swaps, Deque])
+def test_a_block_is_repeated(kind: type[Toy], device: str) -> None:
+    ours = kind(device).blocks(pretend.PretendedGraph())
+    with pytest.warns(UserWarning, match="no such thing"):
+        theirs = kind("cpu").blocks(Never())
+    assert ours == pytest.approx(theirs)
+    assert pretend.PretendedGraph.replays == 4
+
+
+class Never(pretend.PretendedGraph):
+    """A graph that cannot be recorded."""
+
+    def record(self, work: Callable[[], None]) -> None:
+        try:
+            raise ValueError("no such thing")
+        except ValueError:
+            raise RuntimeError("recording was broken off") from None
+
+
+def test_the_first_error_is_told(device: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph: no such thing; operators are launched one by one"):
+        Toy(device).blocks(Never(), 2)
+
+
+class Grows(Toy):
+    """Keeps a history."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.past: list[Tensor] = []
+
+    def step(self) -> None:
+        self.past.append(self.total)
+        self.other = self.past[0] + len(self.past)
+
+
+class Counts(Toy):
+    """Counts in an array of the host."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.count = np.zeros(2)
+
+    def step(self) -> None:
+        self.count += 1
+        self.other = self.other * float(self.count[0])
+
+
+class Draws(Toy):
+    """Draws on the host."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.rng = np.random.default_rng(0)
+
+    def step(self) -> None:
+        self.other = self.other * float(self.rng.random())
+
+
+class HostTensor(Toy):
+    """Keeps a tensor on the host."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.here = torch.ones(1)
+
+    def step(self) -> None:
+        self.here += 1
+        self.other = self.other * self.here.numpy()[0]
+
+
+class Turns(Toy):
+    """Does one thing and another in turn."""
+
+    odd = False
+
+    def step(self) -> None:
+        self.odd = not self.odd
+        self.other = self.other + (1.0 if self.odd else 2.0)
+
+
+class Widens(Toy):
+    def step(self) -> None:
+        self.other = torch.cat([self.other, self.other[:1]])
+
+
+class Doubles(Toy):
+    """Looks at its number of rounds."""
+
+    def step(self) -> None:
+        if self.rounds > 8:
+            self.other = self.other * 2.0
+
+
+class Tuple(Toy):
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.pair = (self.total + 1.0, self.other)
+
+    def step(self) -> None:
+        self.pair = (self.pair[0] + 1.0, self.pair[1])
+        self.other = self.pair[0] * 2.0
+
+
+class Shares(Toy):
+    """Has two names of a tensor."""
+
+    def step(self) -> None:
+        self.one = self.two = self.other * 2.0
+        self.other = self.one + self.two
+
+
+class Loose(Toy):
+    """Has numbers from nowhere."""
+
+    def step(self) -> None:
+        self.other = self.other + float(np.random.default_rng().random())
+
+
+def test_a_graph_that_gives_other_numbers_is_not_used(device: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph: Loose.other comes out otherwise"):
+        Loose(device).blocks(pretend.PretendedGraph())
+    assert pretend.PretendedGraph.replays == 1
+
+
+REFUSED = {
+    Grows: "Grows.past.1 is not there in every block",
+    Counts: "Counts.count changes on the host",
+    Draws: "Draws.rng changes on the host",
+    HostTensor: "HostTensor.here changes on the host",
+    Turns: "Turns.odd is another in every block",
+    Widens: "Widens.other changes its shape",
+    Doubles: LOOKS,
+    Shares: "tensors that change share memory",
+    Tuple: "Tuple.pair.0 is in a tuple",
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_repeated_is_told_and_launched(kind: type[Toy], device: str) -> None:
+    """And nothing that recording did to the agent is left."""
+    with pytest.warns(UserWarning, match="no CUDA graph") as caught:
+        ours = kind(device).blocks(pretend.PretendedGraph())
+    assert REFUSED[kind] in str(caught[0].message)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="no such thing"):
+        theirs = kind("cpu").blocks(Never())
+    assert ours == pytest.approx(theirs)
+
+
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@cuda
+@pytest.mark.parametrize("name", [one for one in RECIPES if one not in (*SKYLINES, *WITHOUT)])
+def test_a_gpu_repeats_blocks_to_the_same_actions(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(name, "cuda", label_noise=0.1, rounds=600, kept=(100, 600))
+
+
+@cuda
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_gpu_launches_what_it_cannot_repeat(name: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph"):
+        assert_same(name, "cuda", settings={"replay": 3} if "replay" in name else {})
+
+
+@cuda
+def test_a_gpu_plays_on_after_a_recording_that_failed() -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph"):
+        assert_same("neural-ts", "cuda")
+    assert_same("kl-perturbed", "cuda")
