@@ -10,6 +10,7 @@ to do next cannot be recorded, and plays on as before.
 from __future__ import annotations
 
 import copy
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 CLOSE = 1e-3  # relative, between a block repeated and the same one launched: other sums may round differently
 Play = Callable[[Rows, Played], None]
+
+aten = torch.ops.aten
+LOOKS = (aten.item.default, aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default)
+_RECORDING = threading.Lock()  # CUDA records one graph at a time
 
 
 class CannotRecord(Exception):  # noqa: N818  # no error: the agent plays on without a graph
@@ -56,11 +61,13 @@ class CudaGraph:
         self._graph = torch.cuda.CUDAGraph()
 
     def record(self, work: Callable[[], None]) -> None:
-        """Record what `work` launches."""
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        # Other threads, which may play other runs, are not kept from asking for memory meanwhile.
-        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-            work()
+        """Record what `work` launches, while other threads may play, but not record."""
+        with _RECORDING, torch.cuda.device(self._device):
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            recorded = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
+            # A recording that fails would not come back to the stream there was; the outer context does.
+            with torch.cuda.stream(torch.cuda.current_stream()), recorded:
+                work()
 
     def replay(self) -> None:
         """Do what was recorded."""
@@ -165,23 +172,37 @@ def _is_same(value: Any, kept: Any) -> bool:
     return np.array_equal(np.asarray(value), np.asarray(kept), equal_nan=np.asarray(value).dtype.kind == "f")
 
 
-class _Holding(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps alive what operators read that was there before: a graph would read its memory whoever has it."""
+class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator that is recorded.
 
-    def __init__(self) -> None:
+    It refuses what CUDA would, which would break off the recording and say less of why; and it keeps alive
+    what operators read that was there before: a graph reads that memory whoever has it.
+    """
+
+    def __init__(self, device: torch.device) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.held: list[Tensor] = []
+        self.read: list[Tensor] = []
+        self._device = device
         self._known: set[int] = set()  # storages
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for one in tree_leaves((args, kwargs)):
-            if isinstance(one, torch.Tensor) and self._is_new(one):
-                self.held.append(one)
+        leaves = tree_leaves((args, kwargs))
+        tensors = [one for one in leaves if isinstance(one, torch.Tensor)]
+        self._refuse(func, tensors, [one for one in leaves if isinstance(one, torch.device)])
+        self.read.extend(one for one in tensors if self._is_new(one))
         given = func(*args, **(kwargs or {}))
         for one in tree_leaves(given):
             if isinstance(one, torch.Tensor):
                 self._is_new(one)
         return given
+
+    def _refuse(self, func: Any, tensors: list[Tensor], targets: list[torch.device]) -> None:
+        here = [_is_on(one, self._device) for one in tensors]
+        if func in LOOKS and any(here):
+            raise CannotRecord("it looks at numbers that the GPU has yet to compute")
+        ends = {*here, *(one.type == self._device.type for one in targets)}
+        if tensors and len(ends) == 2:
+            raise CannotRecord("it copies numbers between the host and the GPU")
 
     def _is_new(self, tensor: Tensor) -> bool:
         storage = tensor.untyped_storage()._cdata
@@ -222,10 +243,10 @@ class Recording:
             if path in steps or _is_on(part.value, rows.contexts.device)
         }
         self._rest = {path: part.value for path, part in parts.items() if path not in self._homes}
-        holding = _Holding()
+        operators = _Operators(rows.contexts.device)
 
         def work() -> None:
-            with holding:
+            with operators:
                 self._record()
             moment.check()
 
@@ -237,7 +258,7 @@ class Recording:
             raise CannotRecord(_first_line(error)) from error
         finally:
             moment.restore()
-        self._held = holding.held
+        self._read = operators.read
 
     def _record(self) -> None:
         self._play_block(self._rows, self._played)
