@@ -51,7 +51,7 @@ def test_equals_plain_torch(loss: Squared | KL, replay: int) -> None:
     oracle = Module(network, loss, adam, replay=replay)
     oracle.reset(SPEC)
     rng = np.random.default_rng(0)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(8, "init").integers(2**63)))
         alone = network(SPEC).double()
     steps, past = adam(alone.parameters()), []
