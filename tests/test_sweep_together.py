@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,6 +261,33 @@ def test_tables_of_killed_sweeps_are_removed(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("when", ["before the lock", "while the lock is waited for"])
+def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    removed: list[Path] = []
+
+    class Late(FileLock):
+        def acquire(self, *arguments: Any, **named: Any) -> Any:
+            folder = Path(self.lock_file).parent
+            if removed:
+                return super().acquire(*arguments, **named)
+            removed.append(folder)
+            if when == "before the lock":
+                shutil.rmtree(folder)
+                return super().acquire(*arguments, **named)
+            taken = super().acquire(*arguments, **named)
+            shutil.rmtree(folder)
+            return taken
+
+    monkeypatch.setattr("neucb.sweeps.shared.FileLock", Late)
+    with shared_folder() as mine:
+        assert mine != removed[0]
+        assert (mine / OWNER).is_file()
+    assert not mine.exists()
+
+
 def test_a_warning_is_said_once(
     jobs: int, tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,11 +19,23 @@ def shared_folder() -> Iterator[Path]:
     """Make a temporary folder that is gone afterwards; remove those whose process is no more."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         _remove_if_dead(left)
-    with (
-        tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
-        FileLock(Path(name) / OWNER),
-    ):
-        yield Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = _make(stack)
+        while folder is None:
+            folder = _make(stack)
+        yield folder
+
+
+def _make(stack: contextlib.ExitStack) -> Path | None:
+    """Return a folder whose lock is ours, or None: another sweep came before the lock and removed it."""
+    made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+    folder = Path(stack.enter_context(made))
+    try:
+        stack.enter_context(FileLock(folder / OWNER))
+    except OSError:
+        if folder.exists():
+            raise
+    return folder if (folder / OWNER).is_file() else None
 
 
 def _remove_if_dead(folder: Path) -> None:
