@@ -170,6 +170,7 @@ class Neural:
         x = torch.cat([contexts.to(self._dtype), self._constant.expand(B, *self._constant.shape)], -1)
         self._block = Block(x, self._scaling.look_ahead(x), pays(self._spec))
         self.weights.look_ahead(self._block)
+        self._place = 0
         self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
 
     def _settle(self) -> None:
@@ -211,10 +212,11 @@ class Neural:
         self._round += 1
         forward, target = self.last(context), loss.to(self._dtype)
         self._last = None
-        if self._rates_ahead is None:
+        if self._block is None:
             rate = self._rates(self._round)
             self._scaling.add(forward.inputs.x)
         else:
+            assert self._rates_ahead is not None
             rate = self._rates_ahead[self._place]
             self._place += 1
         weight = None if count is None else count.to(self._dtype)

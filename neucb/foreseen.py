@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +97,14 @@ class Foreseen:
         graph = None if is_foreign(self.agent) else make_graph(spec.device)
         if graph is not None:
             self._repeating = Repeating(self.agent, graph, self._play, spec)
-        if not takes_no_gradients(self.agent):
-            self._blocks(progress)
-            return
+        quick = takes_no_gradients(self.agent)
         try:
-            with torch.inference_mode():
+            with torch.inference_mode() if quick else nullcontext():
                 self._blocks(progress)
         finally:
-            leave_inference(self.agent)
+            self._repeating = None  # it is part of a cycle, and holds memory of the GPU
+            if quick:
+                leave_inference(self.agent)
 
     def _blocks(self, progress: Progress | None) -> None:
         spec = self.log.spec

@@ -47,7 +47,8 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
         agent: is reset with `log.spec`.
         env: num_envs = R; is reset with the seeds of `log.spec`.
         log: takes the figures; complete up to the last round played if this call raises.
-        progress: called after every round with the number of rounds played.
+        progress: called with the number of rounds played, after every round, or after blocks of 48 where a
+            GPU repeats them.
 
     Raises:
         DivergedError: predictions or probabilities that are not finite or not a distribution, or

@@ -14,6 +14,8 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -35,7 +37,19 @@ CLOSE = 1e-3  # relative, between a block repeated and the same one launched: ot
 Play = Callable[[Rows, Played], None]
 
 aten = torch.ops.aten
-LOOKS = (aten.item.default, aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default)
+LOOKS = (  # at numbers, or at how many there are
+    aten.item.default,
+    aten._local_scalar_dense.default,
+    aten.is_nonzero.default,
+    aten.equal.default,
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten.bincount.default,
+)
+INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
+OURS = ("neucb.", "torch", "numpy", "builtins")  # whose objects hold nothing that cannot be seen
+SEEN = (NoneType, bool, int, float, str, torch.Tensor, np.ndarray, np.random.Generator, Room)
+CONTAINERS = (dict, list, deque, tuple)
 _RECORDING = threading.Lock()  # CUDA records one graph at a time
 
 
@@ -120,11 +134,27 @@ def _reach(agent: object) -> Iterator[tuple[str, Part, Any]]:
 
 def _holder(value: Any) -> Any:
     """Return the dictionary or sequence that holds a value's parts, or None where it has none."""
-    if isinstance(value, dict | list | deque | tuple):
+    if isinstance(value, CONTAINERS):
         return value
-    if isinstance(value, (torch.Tensor, np.ndarray, np.random.Generator, Room, *CODE)):
+    if isinstance(value, (*SEEN, *CODE)):
         return None
     return getattr(value, "__dict__", None)
+
+
+def _check_seen(agent: object) -> None:
+    """Raise CannotRecord where a part may hold what `_reach` does not see, and a graph would not repeat."""
+    for path, part, inner in _reach(agent):
+        if not _is_seen(part.value, inner):
+            raise CannotRecord(f"{path}, of {type(part.value).__name__}, may hold what cannot be seen")
+
+
+def _is_seen(value: Any, inner: Any) -> bool:
+    if isinstance(value, CODE):
+        code = value.func if isinstance(value, partial) else value
+        return str(getattr(code, "__module__", None) or "builtins").startswith(OURS)
+    if inner is None:
+        return isinstance(value, SEEN)
+    return isinstance(value, CONTAINERS) or type(value).__module__.startswith(OURS)
 
 
 class Moment:
@@ -198,7 +228,8 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _refuse(self, func: Any, tensors: list[Tensor], targets: list[torch.device]) -> None:
         here = [_is_on(one, self._device) for one in tensors]
-        if func in LOOKS and any(here):
+        mask = func in INDEXING and any(one.dtype == torch.bool for one in tensors[1:])
+        if (func in LOOKS or mask) and any(here):
             raise CannotRecord("it looks at numbers that the GPU has yet to compute")
         ends = {*here, *(one.type == self._device.type for one in targets)}
         if tensors and len(ends) == 2:
@@ -229,6 +260,7 @@ class Recording:
     def __init__(
         self, agent: Agent, graph: Graph, rows: Rows, play: Play, spec: Spec, steps: dict[str, int]
     ) -> None:
+        _check_seen(agent)
         self._agent = agent
         self._graph = graph
         self._play_block = play
@@ -245,17 +277,23 @@ class Recording:
         self._rest = {path: part.value for path, part in parts.items() if path not in self._homes}
         operators = _Operators(rows.contexts.device)
 
+        reasons: list[Exception] = []  # the first: others say that recording was broken off
+
         def work() -> None:
-            with operators:
-                self._record()
-            moment.check()
+            try:
+                with operators:
+                    self._record()
+                moment.check()
+            except Exception as error:
+                reasons.append(error)
+                raise
 
         try:
             for path in steps:
                 parts[path].holder[parts[path].key] = self._homes[path]
             graph.record(work)
         except Exception as error:  # of whatever kind: torch has several for what a graph cannot hold
-            raise CannotRecord(_first_line(error)) from error
+            raise CannotRecord(_first_line([*reasons, error][0])) from error
         finally:
             moment.restore()
         self._read = operators.read
@@ -303,7 +341,7 @@ class Recording:
             parts[path] = Part({"": home}, "")
         self._bring_home(parts)
         for path, home in self._homes.items():
-            if path not in self._steps:
+            if parts[path].value is not home:
                 parts[path].holder[parts[path].key] = home
 
     def _repeat(self, rows: Rows) -> None:
@@ -324,7 +362,7 @@ class Recording:
         self._repeat(rows)
         played.take(self._played)
 
-    def rehearse(self, rows: Rows) -> dict[str, Tensor]:
+    def rehearse(self, rows: Rows) -> dict[str, Any]:
         """Play a block, take it back and return what came of it, for `differs`.
 
         Raises:
@@ -335,20 +373,27 @@ class Recording:
         before = {path: home.clone() for path, home in self._homes.items()}
         try:
             self._repeat(rows)
-            return {path: one.clone() for path, one in (self._homes | self._played.tensors()).items()}
+            outcome: dict[str, Any] = {path: one.clone() for path, one in self._outcome().items()}
+            parts = parts_of(self._agent)
+            return outcome | {
+                path: (parts[path].value, float(self._homes[path])) for path in self._steps
+            }  # on the host, and on the device
         finally:
             for path, home in self._homes.items():
                 home.copy_(before[path])
             moment.restore()
 
-    def differs(self, rehearsed: dict[str, Tensor], played: Played) -> str | None:
+    def _outcome(self) -> dict[str, Tensor]:
+        return self._homes | self._played.tensors()
+
+    def differs(self, rehearsed: dict[str, Any], played: Played) -> str | None:
         """Return what, if anything, the block that has been launched since made otherwise than `rehearse`."""
         now: dict[str, Any] = {path: part.value for path, part in parts_of(self._agent).items()}
         now |= played.tensors()
         for path, expected in rehearsed.items():
             value = now[path]
-            if path in self._steps:
-                same = float(expected) == value
+            if isinstance(expected, tuple):
+                same = all(one == value for one in expected)
             else:
                 same = torch.allclose(expected.double(), value.double(), **_close(value), equal_nan=True)
             if not same:
@@ -357,9 +402,10 @@ class Recording:
 
 
 class Repeating:
-    """Plays whole blocks: launches the first, records the second, and repeats what it recorded from then on.
+    """Plays whole blocks: launches the first three, and repeats from then on.
 
-    The second is launched too: what that gives counts, and has to be what the graph gives.
+    The second is recorded beside being launched; in the third, what launching gives has to be what the
+    graph gives.
 
     Args:
         agent: that has been reset.
@@ -378,49 +424,45 @@ class Repeating:
         self._spec = spec
         self._steps: dict[str, int] | None = None
         self._recording: Recording | None = None
+        self._is_right = False
 
     def play(self, rows: Rows, played: Played) -> None:
         """Play a block; where this raises, `played` holds what was launched."""
-        if self._recording is not None:
-            try:
+        try:
+            if self._is_right and self._recording is not None:
                 self._recording.play(rows, played)
-            except CannotRecord as reason:
-                self._give_up(reason)
-            else:
                 return
-        if self._graph is None:
-            self._launch(rows, played)
-        elif self._steps is None:
-            before = self._counts()
-            self._launch(rows, played)
+            rehearsed = self._prepare(rows)
+        except (CannotRecord, torch.OutOfMemoryError) as reason:
+            self._give_up(_first_line(reason))
+            rehearsed = None
+        before = self._counts()
+        self._launch(rows, played)
+        if self._steps is None:
             now = self._counts()
             self._steps = {path: now[path] - n for path, n in before.items() if now.get(path, n) != n}
-        else:
-            self._record(self._graph, self._steps, rows, played)
+        elif self._recording is not None and rehearsed is not None:
+            other = self._recording.differs(rehearsed, played)
+            self._is_right = other is None
+            if other is not None:
+                self._give_up(f"{other} comes out otherwise")
+
+    def _prepare(self, rows: Rows) -> dict[str, Any] | None:
+        """Record a block, or rehearse one where that has been done."""
+        if self._recording is not None:
+            return self._recording.rehearse(rows)
+        if self._graph is not None and self._steps is not None:
+            self._recording = Recording(self._agent, self._graph, rows, self._launch, self._spec, self._steps)
+        return None
 
     def _counts(self) -> dict[str, int]:
         parts = parts_of(self._agent)
         return {path: part.value for path, part in parts.items() if type(part.value) is int}
 
-    def _record(self, graph: Graph, steps: dict[str, int], rows: Rows, played: Played) -> None:
-        try:
-            recording = Recording(self._agent, graph, rows, self._launch, self._spec, steps)
-            rehearsed = recording.rehearse(rows)
-        except (CannotRecord, torch.OutOfMemoryError) as reason:
-            self._give_up(reason)
-            self._launch(rows, played)
-            return
-        self._launch(rows, played)
-        other = recording.differs(rehearsed, played)
-        if other is None:
-            self._recording = recording
-        else:
-            self._give_up(CannotRecord(f"{other} comes out otherwise"))
-
-    def _give_up(self, reason: Exception) -> None:
+    def _give_up(self, reason: str) -> None:
         self._graph = self._recording = None
         warnings.warn(
-            f"no CUDA graph: {_first_line(reason)}; operators are launched one by one, which takes longer",
+            f"no CUDA graph: {reason}; operators are launched one by one, which takes longer",
             UserWarning,
             stacklevel=2,
         )
@@ -428,7 +470,8 @@ class Repeating:
 
 def _close(value: Tensor) -> dict[str, float]:
     """Return how far from a tensor another may be."""
-    most = float(value.abs().max()) if value.is_floating_point() and value.numel() else 0.0
+    finite = value.double().nan_to_num(0.0, 0.0, 0.0).abs()
+    most = float(finite.max()) if value.is_floating_point() and value.numel() else 0.0
     return {"rtol": 0.0, "atol": CLOSE * most}
 
 
@@ -441,7 +484,4 @@ def _is_on(value: Any, device: torch.device) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return what the first of a chain of errors says: later ones say that recording was broken off."""
-    while error.__context__ is not None:
-        error = error.__context__
     return str(error).split("\n", 1)[0] or type(error).__name__

@@ -23,6 +23,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 NAME = "pretended"
 aten = torch.ops.aten
 TO_HOST = (aten._local_scalar_dense.default, aten.equal.default, aten.allclose.default)
+INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
 UNKNOWN_SIZE = (aten.nonzero.default, aten.bincount.default, aten.masked_select.default)
 
 _setup_privateuseone_for_python_backend(NAME)
@@ -47,6 +48,11 @@ class Pretended(Tensor):
         made.inner = inner
         own: Pretended = made
         return own
+
+    def untyped_storage(self) -> torch.UntypedStorage:
+        """Views share one, as they do on a device."""
+        storage: torch.UntypedStorage = self.inner.untyped_storage()
+        return storage
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]  # torch says otherwise of its own
@@ -91,7 +97,8 @@ def launch(func: Any, args: Any, kwargs: Any) -> Any:
     if crosses and func not in (aten._to_copy.default, aten.copy_.default):
         raise RuntimeError(f"{func}: expected all tensors to be on the same device")
     graph = PretendedGraph.open
-    if graph is not None and (crosses or hosts or func in TO_HOST or func in UNKNOWN_SIZE):
+    mask = func in INDEXING and any(one.dtype == torch.bool for one in ours[1:])
+    if graph is not None and (crosses or hosts or mask or func in TO_HOST or func in UNKNOWN_SIZE):
         raise ForbiddenError(f"{func} is not permitted while a graph is recorded")
     given = tree_map(lambda one: torch.device("cpu") if _on_device(one) else _inner(one), (args, kwargs))
     results = func(*given[0], **given[1]) if graph is None else graph.take(func, given[0], given[1], ours)

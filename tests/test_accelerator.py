@@ -33,8 +33,8 @@ from tests import pretend
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
 
-ROUNDS = 200
-KEPT = (100, ROUNDS)  # a block that is launched comes between those that are repeated
+ROUNDS = 250
+KEPT = (100, ROUNDS)  # a block that is launched comes between the one recorded and those repeated
 SKYLINES = ("best-fixed", "supervised")  # play in steps
 
 LOOKS = "it looks at numbers"  # an agent that goes on one way or another
@@ -123,8 +123,8 @@ FOLDS = {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3], "gamma_power": [0
 def test_blocks_are_repeated_between_blocks_of_all_lengths(
     name: str, settings: dict[str, Any], device: str
 ) -> None:
-    assert_same(name, device, settings=settings, rounds=430, kept=(100, 230, 231, 430))
-    assert pretend.PretendedGraph.replays == 6
+    assert_same(name, device, settings=settings, rounds=430, kept=(100, 280, 281, 430))
+    assert pretend.PretendedGraph.replays == 5
 
 
 def test_rows_of_numbers_are_the_same_too(device: str) -> None:
@@ -155,7 +155,7 @@ def test_what_a_graph_reads_is_kept(device: str) -> None:
     """Hyper-parameters, which are in a cache for all runs, may leave it."""
 
     def forget(rounds: int) -> None:
-        if rounds == 100:
+        if rounds == 144:
             _tensor.cache_clear()
             _mixture.cache_clear()
             gc.collect()
@@ -164,7 +164,7 @@ def test_what_a_graph_reads_is_kept(device: str) -> None:
     assert pretend.PretendedGraph.replays == 2
 
 
-@pytest.mark.parametrize("stop", [192, 196])
+@pytest.mark.parametrize("stop", [240, 244])
 def test_a_run_broken_off_keeps_its_rounds(stop: int, device: str) -> None:
     def progress(rounds: int) -> None:
         if rounds == stop:
@@ -183,7 +183,7 @@ def test_a_network_that_diverges_in_a_repeated_block_is_found_in_the_same_round(
     found = []
     for where in ("cpu", device):
         with pytest.raises(DivergedError) as error:
-            job("sq", where, settings=settings).play()
+            job("sq", where, settings=settings, kept=(ROUNDS,)).play()
         found.append(str(error.value))
     assert found[0] == found[1]
     assert pretend.PretendedGraph.replays == 2
@@ -191,6 +191,8 @@ def test_a_network_that_diverges_in_a_repeated_block_is_found_in_the_same_round(
 
 class Toy:
     """What a block does, by hand; a graph has to repeat it."""
+
+    __module__ = "neucb.toys"  # of other people's agents no graph is made
 
     def __init__(self, device: str) -> None:
         self.total = torch.zeros(2, dtype=torch.float64, device=device)
@@ -201,6 +203,9 @@ class Toy:
     def step(self) -> None:
         """What is particular."""
 
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = "neucb.toys"
+
     def play(self, rows: Rows, played: Played) -> None:
         self.step()
         self.rounds += len(rows.contexts)
@@ -210,16 +215,19 @@ class Toy:
             played.mean[played.rounds].copy_(mean)
             played.rounds += 1
 
-    def blocks(self, graph: pretend.PretendedGraph, count: int = 5) -> list[float]:
+    def draw(self, rng: np.random.Generator) -> Rows:
+        """Draw the rows of the next block."""
+        drawn = (rng.random((4, 2, n)) for n in (4, 3, 1))
+        return Rows(*(torch.as_tensor(one, device=self.spec.device) for one in drawn))
+
+    def blocks(self, graph: pretend.PretendedGraph, count: int = 6) -> list[float]:
         """Play, and return what is known then."""
         repeating = Repeating(self, graph, self.play, self.spec)  # type: ignore[arg-type]  # part of an agent
         rng = np.random.default_rng(0)
         sums = []
         for _ in range(count):
-            drawn = (rng.random((4, 2, n)) for n in (4, 3, 1))
-            rows = Rows(*(torch.as_tensor(one, device=self.spec.device) for one in drawn))
             played = Played(4, self.spec)
-            repeating.play(rows, played)
+            repeating.play(self.draw(rng), played)
             assert played.rounds == played.asked == 4
             assert not played.predicts
             sums += [float(played.p.sum()), float(played.action.sum()), float(self.total.sum()), self.rounds]
@@ -242,28 +250,67 @@ class Deque(Toy):
         self.other = self.last[0] * 2.0
 
 
-@pytest.mark.parametrize("kind", [Toy, Swaps, Deque])
-def test_a_block_is_repeated(kind: type[Toy], device: str) -> None:
-    ours = kind(device).blocks(pretend.PretendedGraph())
-    with pytest.warns(UserWarning, match="no such thing"):
-        theirs = kind("cpu").blocks(Never())
-    assert ours == pytest.approx(theirs)
-    assert pretend.PretendedGraph.replays == 4
-
-
 class Never(pretend.PretendedGraph):
     """A graph that cannot be recorded."""
 
     def record(self, work: Callable[[], None]) -> None:
+        raise RuntimeError("no such thing\nand more of it")
+
+
+def launched(kind: type[Toy]) -> list[float]:
+    """Play without a graph."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kind("cpu").blocks(Never())
+
+
+class Breaks(pretend.PretendedGraph):
+    """A graph that, as CUDA's, says of a recording that failed that it failed."""
+
+    def record(self, work: Callable[[], None]) -> None:
         try:
-            raise ValueError("no such thing")
-        except ValueError:
+            super().record(work)
+        except Exception:
             raise RuntimeError("recording was broken off") from None
 
 
+class Fills(pretend.PretendedGraph):
+    """A graph for which there is not enough memory."""
+
+    def replay(self) -> None:
+        super().replay()
+        raise torch.OutOfMemoryError("out of memory")
+
+
 def test_the_first_error_is_told(device: str) -> None:
-    with pytest.warns(UserWarning, match="no CUDA graph: no such thing; operators are launched one by one"):
-        Toy(device).blocks(Never(), 2)
+    match = "no CUDA graph: Widens.other changes its shape; operators are launched one by one, which takes"
+    try:
+        raise KeyError("something of the user's")
+    except KeyError:
+        with pytest.warns(UserWarning, match=match):
+            Widens(device).blocks(Breaks(), 2)
+
+
+def test_without_memory_for_a_graph_blocks_are_launched(device: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph: out of memory"):
+        ours = Toy(device).blocks(Fills())
+    assert ours == pytest.approx(launched(Toy))
+
+
+class Late(Toy):
+    """Is another from the fifth block on."""
+
+    def draw(self, rng: np.random.Generator) -> Rows:
+        if self.rounds == 16:
+            self.other = torch.cat([self.other, self.other])
+        return super().draw(rng)
+
+
+def test_an_agent_that_becomes_another_is_launched_again(device: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph: Late.other changes its shape"):
+        ours = Late(device).blocks(pretend.PretendedGraph())
+    assert pretend.PretendedGraph.replays == 2
+    assert ours == pytest.approx(launched(Late))
 
 
 class Grows(Toy):
@@ -354,6 +401,102 @@ class Shares(Toy):
         self.other = self.one + self.two
 
 
+class Reads(Toy):
+    """Reads a tuple that never changes."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.pair = (self.total + 1.0, 2.0)
+
+    def step(self) -> None:
+        self.other = self.other + self.pair[0] * self.pair[1]
+
+
+class Spoilt(Toy):
+    """Has numbers that are none."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.none = self.other * torch.nan
+        self.most = self.other * torch.inf
+
+    def step(self) -> None:
+        self.none, self.most = self.none + 1.0, self.most + 1.0
+
+
+class Clock:
+    __slots__ = ("n",)
+    __module__ = "neucb.toys"
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
+class Hides(Toy):
+    """Counts where nobody sees it."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.clock = Clock()
+
+    def step(self) -> None:
+        self.clock.n += 1
+        self.other = self.other + self.clock.n // 4
+
+
+class Foreign(Toy):
+    """Has a part of somebody else."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.part = SomebodyElses()
+
+    def step(self) -> None:
+        self.other = self.other + self.part.n
+
+
+class SomebodyElses:
+    n = 1.0
+
+
+class Doubling(Toy):
+    """Counts otherwise in every block."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.k = 1
+
+    def step(self) -> None:
+        self.k = 2 * self.k
+        self.other = self.other + self.k
+
+
+class Masks(Toy):
+    def step(self) -> None:
+        self.other = self.other + self.total[self.total >= 0.0].sum()
+
+
+class Views(Toy):
+    """Has a part of a tensor beside it; both are made anew."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.whole = torch.ones(4, dtype=torch.float64, device=device)
+        self.part = self.whole[:2]
+
+    def step(self) -> None:
+        self.whole = self.whole + 1.0
+        self.part = self.whole[:2]
+        self.other = self.other + self.part
+
+
+@pytest.mark.parametrize("kind", [Toy, Swaps, Deque, Reads, Spoilt])
+def test_a_block_is_repeated(kind: type[Toy], device: str) -> None:
+    ours = kind(device).blocks(pretend.PretendedGraph())
+    assert ours == pytest.approx(launched(kind), nan_ok=True)
+    assert pretend.PretendedGraph.replays == 4
+
+
 class Loose(Toy):
     """Has numbers from nowhere."""
 
@@ -375,6 +518,11 @@ REFUSED = {
     Turns: "Turns.odd is another in every block",
     Widens: "Widens.other changes its shape",
     Doubles: LOOKS,
+    Masks: LOOKS,
+    Hides: "Hides.clock, of Clock, may hold what cannot be seen",
+    Foreign: "Foreign.part, of SomebodyElses, may hold what cannot be seen",
+    Doubling: "Doubling.k comes out otherwise",
+    Views: "tensors that change share memory",
     Shares: "tensors that change share memory",
     Tuple: "Tuple.pair.0 is in a tuple",
 }
@@ -387,9 +535,7 @@ def test_what_cannot_be_repeated_is_told_and_launched(kind: type[Toy], device: s
         ours = kind(device).blocks(pretend.PretendedGraph())
     assert REFUSED[kind] in str(caught[0].message)
     assert len(caught) == 1
-    with pytest.warns(UserWarning, match="no such thing"):
-        theirs = kind("cpu").blocks(Never())
-    assert ours == pytest.approx(theirs)
+    assert ours == pytest.approx(launched(kind), nan_ok=True)
 
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -412,6 +558,8 @@ def test_a_gpu_launches_what_it_cannot_repeat(name: str) -> None:
 
 @cuda
 def test_a_gpu_plays_on_after_a_recording_that_failed() -> None:
-    with pytest.warns(UserWarning, match="no CUDA graph"):
-        assert_same("neural-ts", "cuda")
-    assert_same("kl-perturbed", "cuda")
+    with pytest.warns(UserWarning, match="it looks at numbers"):
+        assert_same("falcon", "cuda")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same("kl-perturbed", "cuda", rounds=600, kept=(100, 600))

@@ -260,7 +260,6 @@ def test_tables_of_killed_sweeps_are_removed(tmp_path: Path, monkeypatch: pytest
     assert not mine.exists()
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("when", ["before the lock", "while the lock is waited for"])
 def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
     when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -288,6 +287,7 @@ def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
     assert not mine.exists()
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_warning_is_said_once(
     jobs: int, tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

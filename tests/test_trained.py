@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -94,6 +96,21 @@ def test_run_returns_the_agent_and_goes_on_with_it(tmp_path: Path) -> None:
     assert early < 0.5 * late  # in the first 50 rounds it plays what it learnt
     _, longer = neucb.run(trained, toy(), 100, return_agent=True)
     assert longer.rounds == 600
+
+
+def test_what_earlier_versions_kept_of_a_block_that_is_over_does_no_harm(tmp_path: Path) -> None:
+    """Files of theirs hold a place in it, and its step sizes."""
+    _, trained = neucb.run("kl", toy(), 200, "3,7", return_agent=True, engine="torch")
+    old = copy.deepcopy(trained)
+    vars(old.agent.oracle).update(_place=42, _rates_ahead=torch.full((42, 2), 0.5))  # type: ignore[attr-defined]
+    old.save(tmp_path / "old.safetensors")
+    loaded = neucb.load_agent(tmp_path / "old.safetensors")
+    x = torch.eye(4)[:2]
+    for agent in (trained, loaded):
+        agent.update(x, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
+    assert torch.equal(trained.distribution(x), loaded.distribution(x))
+    frames = [neucb.run(one, toy(), 100) for one in (trained, loaded)]
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
 
 
 def test_replay_goes_on_beyond_its_first_horizon() -> None:
