@@ -275,7 +275,7 @@ def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
             removed.append(folder)
             if when == "before the lock":
                 shutil.rmtree(folder)
-                return super().acquire(*arguments, **named)
+                raise FileNotFoundError(errno.ENOENT, "No such file or directory")
             taken = super().acquire(*arguments, **named)
             shutil.rmtree(folder)
             return taken

@@ -110,7 +110,7 @@ def test_what_earlier_versions_kept_of_a_block_that_is_over_does_no_harm(tmp_pat
         agent.update(x, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
     assert torch.equal(trained.distribution(x), loaded.distribution(x))
     frames = [neucb.run(one, toy(), 100) for one in (trained, loaded)]
-    pd.testing.assert_frame_equal(*frames, check_exact=True)
+    pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
 
 
 def test_replay_goes_on_beyond_its_first_horizon() -> None:
