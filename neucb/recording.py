@@ -47,6 +47,7 @@ LOOKS = (  # at numbers, or at how many there are
     aten.bincount.default,
 )
 INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
+COUNTS = "it needs the number of the round on the host"
 OURS = ("neucb.", "torch", "numpy", "builtins")  # whose objects hold nothing that cannot be seen
 SEEN = (NoneType, bool, int, float, str, torch.Tensor, np.ndarray, np.random.Generator, Room)
 CONTAINERS = (dict, list, deque, tuple)
@@ -293,7 +294,9 @@ class Recording:
                 parts[path].holder[parts[path].key] = self._homes[path]
             graph.record(work)
         except Exception as error:  # of whatever kind: torch has several for what a graph cannot hold
-            raise CannotRecord(_first_line([*reasons, error][0])) from error
+            first = [*reasons, error][0]
+            counts = isinstance(first, TypeError)  # a tensor where the number of the round was
+            raise CannotRecord(COUNTS if counts else _first_line(first)) from error
         finally:
             moment.restore()
         self._read = operators.read

@@ -38,7 +38,7 @@ KEPT = (100, ROUNDS)  # a block that is launched comes between the one recorded 
 SKYLINES = ("best-fixed", "supervised")  # play in steps
 
 LOOKS = "it looks at numbers"  # an agent that goes on one way or another
-DRAWS = "divmod"  # one that draws on the host, by the round's number
+DRAWS = "it needs the number of the round"  # one that draws on the host, by the round's number
 WITHOUT = {
     "kl-perturbed-replay": LOOKS,
     "sq-perturbed-replay": LOOKS,
