@@ -297,8 +297,8 @@ def test_without_memory_for_a_graph_blocks_are_launched(device: str) -> None:
     assert ours == pytest.approx(launched(Toy))
 
 
-class Late(Toy):
-    """Is another from the fifth block on."""
+class Longer(Toy):
+    """Has more numbers from the fifth block on."""
 
     def draw(self, rng: np.random.Generator) -> Rows:
         if self.rounds == 16:
@@ -306,11 +306,30 @@ class Late(Toy):
         return super().draw(rng)
 
 
-def test_an_agent_that_becomes_another_is_launched_again(device: str) -> None:
-    with pytest.warns(UserWarning, match="no CUDA graph: Late.other changes its shape"):
-        ours = Late(device).blocks(pretend.PretendedGraph())
+class Faster(Toy):
+    """Takes other steps from the fifth block on."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.size = 1.0
+
+    def draw(self, rng: np.random.Generator) -> Rows:
+        self.size = 1.0 if self.rounds < 16 else 2.0
+        return super().draw(rng)
+
+    def step(self) -> None:
+        self.other = self.other + self.size
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(Longer, "Longer.other changes its shape"), (Faster, "Faster.size is another in every block")],
+)
+def test_an_agent_that_becomes_another_is_launched_again(kind: type[Toy], reason: str, device: str) -> None:
+    with pytest.warns(UserWarning, match=f"no CUDA graph: {reason}"):
+        ours = kind(device).blocks(pretend.PretendedGraph())
     assert pretend.PretendedGraph.replays == 2
-    assert ours == pytest.approx(launched(Late))
+    assert ours == pytest.approx(launched(kind))
 
 
 class Grows(Toy):
