@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import threading
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import NoneType
@@ -47,8 +47,7 @@ LOOKS = (  # at numbers, or at how many there are
     aten.bincount.default,
 )
 INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
-COUNTS = "it needs the number of the round on the host"
-OURS = ("neucb.", "torch", "numpy", "builtins")  # whose objects hold nothing that cannot be seen
+OURS = {"neucb", "torch", "numpy", "builtins"}  # whose objects hold nothing that cannot be seen
 SEEN = (NoneType, bool, int, float, str, torch.Tensor, np.ndarray, np.random.Generator, Room)
 CONTAINERS = (dict, list, deque, tuple)
 _RECORDING = threading.Lock()  # CUDA records one graph at a time
@@ -130,7 +129,12 @@ def _reach(agent: object) -> Iterator[tuple[str, Part, Any]]:
         if inner is not None:
             seen.add(id(part.value))
             keys = list(inner) if isinstance(inner, dict) else range(len(inner))
-            left.extend((f"{path}.{key}", Part(inner, key)) for key in keys)
+            left.extend((f"{path}.{_name(key, i)}", Part(inner, key)) for i, key in enumerate(keys))
+
+
+def _name(key: Any, place: int) -> Any:
+    """Return a name of a key; parameters, the keys of torch's optimisers, have none but their place."""
+    return place if isinstance(key, torch.Tensor) else key
 
 
 def _holder(value: Any) -> Any:
@@ -151,11 +155,15 @@ def _check_seen(agent: object) -> None:
 
 def _is_seen(value: Any, inner: Any) -> bool:
     if isinstance(value, CODE):
-        code = value.func if isinstance(value, partial) else value
-        return str(getattr(code, "__module__", None) or "builtins").startswith(OURS)
+        return _is_ours(value.func if isinstance(value, partial) else value)
     if inner is None:
         return isinstance(value, SEEN)
-    return isinstance(value, CONTAINERS) or type(value).__module__.startswith(OURS)
+    return isinstance(value, CONTAINERS) or _is_ours(type(value))
+
+
+def _is_ours(code: Any) -> bool:
+    module = getattr(code, "__module__", None) or "builtins"
+    return module.partition(".")[0] in OURS
 
 
 class Moment:
@@ -278,7 +286,7 @@ class Recording:
         self._rest = {path: part.value for path, part in parts.items() if path not in self._homes}
         operators = _Operators(rows.contexts.device)
 
-        reasons: list[Exception] = []  # the first: others say that recording was broken off
+        reasons: list[str] = []  # the first counts: others say that recording was broken off
 
         def work() -> None:
             try:
@@ -286,7 +294,7 @@ class Recording:
                     self._record()
                 moment.check()
             except Exception as error:
-                reasons.append(error)
+                reasons.append(_told(error))
                 raise
 
         try:
@@ -294,9 +302,7 @@ class Recording:
                 parts[path].holder[parts[path].key] = self._homes[path]
             graph.record(work)
         except Exception as error:  # of whatever kind: torch has several for what a graph cannot hold
-            first = [*reasons, error][0]
-            counts = isinstance(first, TypeError)  # a tensor where the number of the round was
-            raise CannotRecord(COUNTS if counts else _first_line(first)) from error
+            raise CannotRecord([*reasons, _told(error)][0]) from error
         finally:
             moment.restore()
         self._read = operators.read
@@ -323,10 +329,13 @@ class Recording:
         moved = [
             (path, parts[path], home) for path, home in self._homes.items() if parts[path].value is not home
         ]
-        if len({home.untyped_storage()._cdata for _, _, home in moved}) < len(moved):
-            raise CannotRecord("tensors that change share memory")
+        owners = Counter(home.untyped_storage()._cdata for home in self._homes.values())
         for path, part, home in moved:
-            if not isinstance(part.value, torch.Tensor) or _form(part.value) != _form(home):
+            if owners[home.untyped_storage()._cdata] > 1:
+                raise CannotRecord(f"{path} changes, and shares its memory")
+            if not isinstance(part.value, torch.Tensor):
+                raise CannotRecord(f"{path} is set on the host")
+            if _form(part.value) != _form(home):
                 raise CannotRecord(f"{path} changes its shape")
             if isinstance(part.holder, tuple):
                 raise CannotRecord(f"{path} is in a tuple")
@@ -436,15 +445,17 @@ class Repeating:
                 self._recording.play(rows, played)
                 return
             rehearsed = self._prepare(rows)
-        except (CannotRecord, torch.OutOfMemoryError) as reason:
-            self._give_up(_first_line(reason))
+        except (CannotRecord, torch.cuda.OutOfMemoryError) as reason:
+            self._give_up(_told(reason))
             rehearsed = None
-        before = self._counts()
-        self._launch(rows, played)
         if self._steps is None:
+            before = self._counts()
+            self._launch(rows, played)
             now = self._counts()
             self._steps = {path: now[path] - n for path, n in before.items() if now.get(path, n) != n}
-        elif self._recording is not None and rehearsed is not None:
+            return
+        self._launch(rows, played)
+        if self._recording is not None and rehearsed is not None:
             other = self._recording.differs(rehearsed, played)
             self._is_right = other is None
             if other is not None:
@@ -486,5 +497,8 @@ def _is_on(value: Any, device: torch.device) -> bool:
     return isinstance(value, torch.Tensor) and value.device.type == device.type
 
 
-def _first_line(error: BaseException) -> str:
+def _told(error: Exception) -> str:
+    """Return in a line why something cannot be recorded."""
+    if isinstance(error, TypeError):  # at a tensor where the number of the round was
+        return "it needs the number of the round on the host"
     return str(error).split("\n", 1)[0] or type(error).__name__
