@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -603,6 +603,27 @@ class Loose(Toy):
 def test_a_graph_that_gives_other_numbers_is_not_used(device: str) -> None:
     with pytest.warns(UserWarning, match="no CUDA graph: Loose.other comes out otherwise"):
         Loose(device).blocks(pretend.PretendedGraph())
+    assert pretend.PretendedGraph.replays == 1
+
+
+class Vanishes(Toy):
+    """Loses a part in the block in which what was recorded is compared."""
+
+    calls: ClassVar[list[int]] = []
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self.extra: Any = self.other * 3.0
+        self.calls.clear()
+
+    def step(self) -> None:
+        self.calls.append(1)
+        self.extra = 4.0 if len(self.calls) == 4 else self.extra * 1.0  # one of the calls is recorded
+
+
+def test_a_part_that_is_gone_is_told(device: str) -> None:
+    with pytest.warns(UserWarning, match="no CUDA graph: Vanishes.extra comes out otherwise"):
+        Vanishes(device).blocks(pretend.PretendedGraph())
     assert pretend.PretendedGraph.replays == 1
 
 
