@@ -19,7 +19,7 @@ from neucb.environments.catalogue import load_table
 from neucb.environments.feedback import Feedback
 from neucb.environments.orders import Fixed, Order, make_order
 from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
-from neucb.environments.table import Table
+from neucb.environments.table import Table, announce
 from neucb.errors import InputError
 from neucb.streams import stream
 
@@ -34,19 +34,21 @@ def load(
     source: str = "auto",
     cache: str | Path | None = None,
     target: str | None = None,
+    strict: bool = False,
     notify: Callable[[str], None] = warnings.warn,
 ) -> Encoded:
     """Return a data set ready to be played. Arguments and errors as for `ClassificationVectorEnv`.
 
-    `notify` gets a line when something else is played than was asked for.
+    `notify` gets a line when something else is played than was asked for, and each of `Table.notes`;
+    with `strict` the latter are errors.
     """
     if isinstance(dataset, Encoded):
         return dataset
     check_preprocessing(preprocessing)  # before anything is downloaded
     if isinstance(dataset, str):
         folder = None if cache is None else Path(cache)
-        table = load_table(dataset, source=source, cache=folder, target=target, notify=notify)
-        return encode(table, preprocessing)
+        dataset = load_table(dataset, source=source, cache=folder, target=target, notify=notify)
+    announce(dataset.name, dataset.notes, notify, strict=strict)
     return encode(dataset, preprocessing)
 
 
@@ -165,6 +167,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             "order": self.order,
             "drift": list(self.drift),
             "provenance": self.table.provenance,
+            "notes": list(self.table.notes),
         }
 
     def reset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ class Table:
         classes: the K class names that occur, in declared order.
         source: where the rows came from: "openml", "bundled", "scikit-learn", "file" or "memory".
         provenance: what a result has to say of its data: id, version, licence, checksum, ...
+        notes: one line per column, class or set of rows that was left out or read by a guess, with the
+            reason; shown once per data set and kept in manifest, `frame.attrs` and report.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -55,6 +58,7 @@ class Table:
     classes: tuple[str, ...]
     source: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -90,3 +94,21 @@ def labelled(codes: NDArray[Any], levels: tuple[str, ...]) -> tuple[NDArray[np.i
     number = np.zeros(len(levels), dtype=np.int64)
     number[occurring] = np.arange(len(occurring))
     return number[codes], tuple(levels[code] for code in occurring)
+
+
+def announce(name: str, notes: Sequence[str], notify: Callable[[str], None], *, strict: bool = False) -> None:
+    """Report the notes of a data set, one line each.
+
+    Args:
+        name: of the data set.
+        notes: see `Table.notes`.
+        notify: called once per note.
+        strict: raise the first note instead.
+
+    Raises:
+        DataError: there is a note and `strict` is set.
+    """
+    for note in notes:
+        if strict:
+            raise DataError(f"{name}: {note} (an error since --strict is set)")
+        notify(f"{name}: {note}")
