@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from neucb.environments.bundled import SCIKIT_LEARN, covertype_sample, scikit_learn_table
-from neucb.environments.files import SUFFIXES, read_file
+from neucb.environments.files import SUFFIXES, Reading, is_file_name, read_file
 from neucb.environments.openml_cache import data_file, read_set
 from neucb.environments.openml_config import OpenMLConfig, openml_config
 from neucb.environments.table import Table
@@ -115,7 +115,7 @@ def load_table(
     *,
     source: str = "auto",
     cache: Path | None = None,
-    target: str | None = None,
+    reading: Reading | None = None,
     notify: Notify = warnings.warn,
 ) -> Table:
     """Return the table of a name.
@@ -129,19 +129,22 @@ def load_table(
             path of a file, see `read_file`.
         source: "auto", "openml" or "bundled".
         cache: root folder of the OpenML cache; the client's own by default.
-        target: the column to predict, of a file.
+        reading: of a file, see `Reading`.
         notify: gets one line when something else is played than was asked for, or is downloaded.
 
     Raises:
-        InputError: an unknown name or source, or a target for what is no file.
+        InputError: an unknown name or source, or a `reading` for another source than a file.
         DataError: the set is damaged, or neither in the cache nor to be had from the server.
     """
     if source not in get_args(Source):
         raise unknown_name("source", source, get_args(Source))
-    if name not in _entries() and name.lower().endswith(SUFFIXES):
-        return read_file(Path(name), target)
-    if target is not None:
-        raise InputError(f"{name} has its own target; --target is for files")
+    if name not in _entries() and is_file_name(name):
+        return read_file(Path(name), reading)
+    if reading not in (None, Reading()):
+        raise InputError(
+            f"{name} has a target and types of its own; target, columns, header, decimal and separator "
+            "are for files"
+        )
     entry = _find(name, cache, notify)
     if entry.openml is None:
         if source == "openml":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from neucb.environments.catalogue import load_table
-from neucb.environments.feedback import Feedback
+from neucb.environments.feedback import Feedback, cost_matrix
+from neucb.environments.files import Reading
 from neucb.environments.orders import Fixed, Order, make_order
 from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
 from neucb.environments.table import Table, announce
@@ -33,7 +34,7 @@ def load(
     preprocessing: str = "standard",
     source: str = "auto",
     cache: str | Path | None = None,
-    target: str | None = None,
+    reading: Reading | None = None,
     strict: bool = False,
     notify: Callable[[str], None] = warnings.warn,
 ) -> Encoded:
@@ -42,12 +43,14 @@ def load(
     `notify` gets a line when something else is played than was asked for, and each of `Table.notes`;
     with `strict` the latter are errors.
     """
+    if not isinstance(dataset, str) and reading not in (None, Reading()):
+        raise InputError("target, columns, header, decimal and separator are for files and DataFrames")
     if isinstance(dataset, Encoded):
         return dataset
     check_preprocessing(preprocessing)  # before anything is downloaded
     if isinstance(dataset, str):
         folder = None if cache is None else Path(cache)
-        dataset = load_table(dataset, source=source, cache=folder, target=target, notify=notify)
+        dataset = load_table(dataset, source=source, cache=folder, reading=reading, notify=notify)
     announce(dataset.name, dataset.notes, notify, strict=strict)
     return encode(dataset, preprocessing)
 
@@ -97,14 +100,16 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K): the chance that a label is replaced by one of the other
             K - 1, uniformly.
-        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows); 0/1 by default.
+        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of
+            `table.classes` or with names, see `cost_matrix`; 0/1 by default.
         order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
         drift: rounds before which the labels are permuted anew, each time differently from before;
             in 1..T-1; () for none.
         recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
-        target: the column to predict, of a file.
+        target, columns, header, decimal, separator: how a file is read, see `Reading`.
+        strict: raise an error where rows or columns are left out, in place of a warning.
 
     Raises:
         InputError: a value out of its range; DataError: the data set cannot be had.
@@ -118,15 +123,23 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         horizon: int | None = None,
         preprocessing: str = "standard",
         label_noise: float = 0.0,
-        cost: NDArray[np.float64] | None = None,
+        cost: Any = None,
         order: str = "shuffled",
         drift: Sequence[int] = (),
         recycle: bool = False,
         source: str = "auto",
         cache: str | Path | None = None,
         target: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        header: bool | None = None,
+        decimal: str | None = None,
+        separator: str | None = None,
+        strict: bool = False,
     ) -> None:
-        self.encoded = load(dataset, preprocessing=preprocessing, source=source, cache=cache, target=target)
+        reading = Reading(target, columns or {}, header, decimal, separator)
+        self.encoded = load(
+            dataset, preprocessing=preprocessing, source=source, cache=cache, reading=reading, strict=strict
+        )
         self.table = self.encoded.table
         rows, features = self.encoded.contexts.shape
         arms = self.table.arms
@@ -142,7 +155,8 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             )
         if self.drift and not (self.drift[0] > 0 and self.drift[-1] < self.horizon):
             raise InputError(f"drift must name rounds in 1..{self.horizon - 1}, not {list(drift)}")
-        self.feedback = Feedback.make(arms, label_noise, cost)
+        matrix = None if cost is None else cost_matrix(cost, self.table.classes)
+        self.feedback = Feedback.make(arms, label_noise, matrix)
         self._graded = cost is not None
         make_order(order, self.encoded.labels, arms, self.horizon, 0)  # errors now, not at reset
         self.num_envs = num_envs

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from neucb.environments.preprocessing import encode
-from neucb.environments.table import Table
+from neucb.environments.table import Column, ColumnSummary, Table
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class TableSummary:
         numeric, nominal: columns of each kind, before encoding.
         features_standard, features_paper: context dimension d after each preprocessing.
         missing: missing values in all columns.
-        class_shares: share of the rows per class, largest first.
+        class_shares: share of the rows per class, in the order of the arms.
+        columns: of the source, those left out and the label included.
+        notes: see `Table.notes`.
         best_fixed_arm: share of rounds that the arm of the largest class loses.
     """
 
@@ -38,12 +40,13 @@ class TableSummary:
     class_shares: dict[str, float]
     best_fixed_arm: float
     provenance: dict[str, Any]
+    columns: tuple[ColumnSummary, ...]
+    notes: tuple[str, ...]
 
 
 def describe(table: Table) -> TableSummary:
     """Return the figures of a table."""
     counts = np.bincount(table.labels, minlength=table.arms)
-    order = np.argsort(-counts, kind="stable")
     nominal = sum(column.levels is not None for column in table.columns)
     return TableSummary(
         name=table.name,
@@ -55,7 +58,26 @@ def describe(table: Table) -> TableSummary:
         features_standard=encode(table, "standard").contexts.shape[1],
         features_paper=len(table.columns),
         missing=sum(column.missing for column in table.columns),
-        class_shares={table.classes[k]: float(counts[k]) / table.rows for k in order},
+        class_shares=dict(zip(table.classes, (counts / table.rows).tolist(), strict=True)),
         best_fixed_arm=1.0 - float(counts.max()) / table.rows,
         provenance=table.provenance,
+        columns=_summaries(table),
+        notes=table.notes,
     )
+
+
+def _summaries(table: Table) -> tuple[ColumnSummary, ...]:
+    """Return the summaries of all columns, the different values of features counted."""
+    distinct = {column.name: _distinct(column) for column in table.columns}
+    if table.summaries:
+        return tuple(replace(one, distinct=distinct.get(one.name, one.distinct)) for one in table.summaries)
+    kinds = {column.name: "number" if column.levels is None else "category" for column in table.columns}
+    return tuple(
+        ColumnSummary(column.name, kinds[column.name], column.missing, distinct[column.name])
+        for column in table.columns
+    )
+
+
+def _distinct(column: Column) -> int:
+    known = column.values >= 0 if column.levels is not None else ~np.isnan(column.values)
+    return len(np.unique(column.values[known]))

@@ -2,15 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError
+from neucb.errors import InputError, unknown_name
 
 Matrix = NDArray[np.float64]
+
+
+def cost_matrix(cost: Any, classes: Sequence[str]) -> Matrix:
+    """Return a cost matrix [K, K] in the order of the classes, labels down and arms across.
+
+    Args:
+        cost: numbers [K, K] in that order already; or with names, in any order: a DataFrame, or rows of
+            which the first holds an empty cell and the names of the arms, each further one the name of a
+            label and its costs.
+        classes: the K names.
+
+    Raises:
+        InputError: a name that is no class, or occurs twice, a class without costs, or no numbers.
+    """
+    named = named_costs(cost)
+    if named is None:
+        try:
+            return np.asarray(cost, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(
+                "the cost matrix must be numbers [K, K], or carry the names of the classes"
+            ) from None
+    labels, arms, values = named
+    orders = []
+    for names, side in ((labels, "rows"), (arms, "columns")):
+        for name in names:
+            if name not in classes:
+                raise unknown_name(f"class among the {side} of the cost matrix", name, classes)
+        if sorted(names) != sorted(classes):
+            missing = [one for one in classes if names.count(one) != 1]
+            raise InputError(f"the {side} of the cost matrix must name every class once: '{missing[0]}'")
+        orders.append([names.index(one) for one in classes])
+    return values[np.ix_(*orders)]
+
+
+def cost_order(cost: Any, classes: Sequence[str]) -> list[str]:
+    """Return a line on the order in which a cost matrix from a file is taken; none for one with names."""
+    if named_costs(cost) is not None:
+        return []
+    return [
+        f"rows and columns of the cost matrix are taken in the order of the classes: {', '.join(classes)}"
+    ]
+
+
+def named_costs(cost: Any) -> tuple[list[str], list[str], Matrix] | None:
+    """Return labels, arms and costs of a matrix with names, None for one without."""
+    if hasattr(cost, "iloc"):
+        labels, arms, values = cost.index, cost.columns, cost.to_numpy()
+    elif isinstance(cost, Sequence) and len(cost) > 1 and cost[0] and isinstance(cost[0][0], str):
+        labels, arms, values = [row[0] for row in cost[1:]], cost[0][1:], [row[1:] for row in cost[1:]]
+    else:
+        return None
+    try:
+        matrix = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "the cost matrix must be numbers, under and behind the names of the classes"
+        ) from None
+    return [str(one).strip() for one in labels], [str(one).strip() for one in arms], matrix
 
 
 @dataclass(frozen=True)

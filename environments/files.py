@@ -1,87 +1,183 @@
-"""Tables on disk and in memory: .csv .tsv .arff .parquet .feather .libsvm .svmlight .npz, DataFrames."""
+"""Tables on disk and in memory: files by their suffix, DataFrames, Arrow tables.
+
+Text is typed by the rules of `column_types`; types that a format declares are kept.
+"""
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.environments.column_types import KINDS, Decided, decide
+from neucb.environments.delimited import read_delimited
+from neucb.environments.labels import read_labels
+from neucb.environments.raw_table import RawTable, raw_series
 from neucb.environments.readers import sha256
-from neucb.environments.table import Column, Table, labelled
-from neucb.errors import DataError, unknown_name
+from neucb.environments.table import Column, Table
+from neucb.errors import DataError, InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-SUFFIXES = (".csv", ".tsv", ".arff", ".parquet", ".feather", ".libsvm", ".svmlight", ".npz")
+DELIMITED = (".csv", ".tsv")
+SUFFIXES = (
+    *(kind + packed for kind in (*DELIMITED, ".arff") for packed in ("", ".gz")),
+    ".parquet",
+    ".feather",
+    ".libsvm",
+    ".svmlight",
+    ".npz",
+)
 
 
-def read_file(path: Path, target: str | None = None) -> Table:
-    """Return the table of a file, by its suffix.
+@dataclass(frozen=True)
+class Reading:
+    """How a file or DataFrame is read, where the user says so.
 
-    Columns of numbers stay numbers; words, true/false and categories become nominal; words of which
-    hardly any occurs twice are text, left out and named in `provenance`. A .npz holds arrays `X`
-    [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
-
-    Args:
-        path: of the file.
-        target: the column to predict, the last one by default.
+    Attributes:
+        target: the column to predict; the last one, or the one of type "label", by default.
+        columns: name -> type of `KINDS`, in the place of the rules.
+        header: of delimited text: whether the first line names the columns; None: it does, and one that
+            looks like data is refused.
+        decimal: "." or ",", the decimal sign of all numbers in text; None to decide it.
+        separator: of delimited text, one character; None to decide it.
 
     Raises:
-        InputError: no column has the target's name.
-        DataError: the file is missing, damaged, or holds no classification table.
+        InputError: an unknown type, two labels, or another decimal sign.
     """
-    frame = read_frame(path)
-    return from_frame(frame, target, name=path.stem, source="file", provenance={"sha256": sha256(path)})
+
+    target: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    header: bool | None = None
+    decimal: str | None = None
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        for kind in self.columns.values():
+            if kind not in KINDS:
+                raise unknown_name("type of a column", str(kind), KINDS)
+        labels = {name for name, kind in self.columns.items() if kind == "label"}
+        labels |= set() if self.target is None else {self.target}
+        if len(labels) > 1:
+            raise InputError(f"a table has one label; given are {', '.join(sorted(labels))}")
+        if self.decimal not in (None, ".", ","):
+            raise InputError(f"the decimal sign must be '.' or ',', not '{self.decimal}'")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Reading:
+        """Return the reading that some options ask for; others are passed over."""
+        names = [one.name for one in fields(cls)]
+        return cls(**{name: options[name] for name in names if options.get(name) is not None})
+
+    @property
+    def label(self) -> str | None:
+        """The name of the target, None for the last column."""
+        return next((name for name, kind in self.columns.items() if kind == "label"), self.target)
+
+    @property
+    def features(self) -> dict[str, str]:
+        """The types of `columns` other than "label"."""
+        return {name: kind for name, kind in self.columns.items() if kind != "label"}
 
 
-def read_frame(path: Path, query: str | None = None) -> pd.DataFrame:
-    """Return the content of a file, its columns as they are.
+class ArrowStream(Protocol):
+    """A frame of any library that exports its columns by Arrow's PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return a capsule with an Arrow stream."""
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a data set's name is that of a file that `read_file` reads."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def is_frame(value: object) -> TypeGuard[pd.DataFrame | ArrowStream]:
+    """Return whether an object is a DataFrame: of pandas, or with Arrow's PyCapsule interface."""
+    return hasattr(value, "iloc") or hasattr(value, "__arrow_c_stream__")
+
+
+def read_file(path: Path, reading: Reading | None = None) -> Table:
+    """Return the table of a file, by its suffix.
+
+    A .npz holds arrays `X` [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
 
     Args:
         path: of the file.
+        reading: see `Reading`.
+
+    Raises:
+        InputError: no column has a name that `reading` gives.
+        DataError: the file is missing, damaged, or holds no classification table.
+    """
+    reading = reading or Reading()
+    return classification_table(read_raw(path, reading), reading, "file", {"sha256": sha256(path)})
+
+
+def read_raw(path: Path, reading: Reading, query: str | None = None) -> RawTable:
+    """Return the columns of a file, as text or as the format declares them.
+
+    Args:
+        path: of the file.
+        reading: see `Reading`.
         query: name of the column that takes the query numbers (qid) of a .libsvm or .svmlight file.
 
     Raises:
-        DataError: the file is missing or damaged, or of a kind that we do not read.
+        DataError: the file is missing or damaged, or of a kind that is not read.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    if not is_file_name(str(path)):
         raise DataError(f"{path}: a file must end in {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise DataError(f"{path} is a folder, not a file" if path.is_dir() else f"there is no file {path}")
+    for name in ("header", "separator"):
+        if getattr(reading, name) is not None and not path.name.lower().removesuffix(".gz").endswith(
+            DELIMITED
+        ):
+            raise InputError(f"{path.name}: {name} is for .csv and .tsv files")
     try:
-        return _read(path, query)
+        return _read(path, reading, query)
     except DataError:
         raise
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         text = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {text[:160]}") from error
 
 
-def _read(path: Path, query: str | None) -> pd.DataFrame:
-    import pandas as pd
-
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        return _read_text(path, "\t" if suffix == ".tsv" else ",")
+def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    suffix = suffixes[-2] if suffixes[-1] == ".gz" else suffixes[-1]
+    if suffix in DELIMITED:
+        return read_delimited(path, separator=reading.separator, header=reading.header)
     if suffix == ".parquet":
-        return pd.read_parquet(path)
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as file:
+            return raw_frame(path.stem, arrow_frame(file.read()))
     if suffix == ".feather":
-        return pd.read_feather(path)
+        from pyarrow import feather
+
+        return raw_frame(path.stem, arrow_frame(feather.read_table(path)))
     if suffix == ".arff":
-        return _read_arff(path)
+        return raw_frame(path.name.split(".")[0], _read_arff(path))
     if suffix == ".npz":
         if not is_zipfile(path):
             raise DataError(f"{path} is no .npz file")
         with np.load(path, allow_pickle=False) as arrays:
             if not {"X", "y"} <= set(arrays):
                 raise DataError(f"{path} must hold the arrays X [N, d] and y [N]")
-            return _from_arrays(arrays["X"], arrays["y"])
+            return raw_frame(path.stem, _from_arrays(arrays["X"], arrays["y"]))
+    return raw_frame(path.stem, _read_svmlight(path, query))
+
+
+def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
     from sklearn.datasets import load_svmlight_file
 
     try:
@@ -96,23 +192,12 @@ def _read(path: Path, query: str | None) -> pd.DataFrame:
     return frame
 
 
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    import pandas as pd
-
-    head = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].dropna()
-    twice = head[head.duplicated()]
-    if len(twice):  # pandas would rename the second
-        raise DataError(
-            f"{path}: two columns are called '{twice.iloc[0]}'; the first line must name the columns"
-        )
-    return pd.read_csv(path, sep=separator)
-
-
 def _read_arff(path: Path) -> pd.DataFrame:
     import arff
     import pandas as pd
 
-    with path.open(encoding="utf-8") as handle:
+    packed = path.suffix.lower() == ".gz"
+    with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as handle:
         loaded = arff.load(handle)
     frame = pd.DataFrame(loaded["data"], columns=[name for name, _ in loaded["attributes"]])
     for name, kind in loaded["attributes"]:
@@ -134,112 +219,142 @@ def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
     return frame.assign(label=y)
 
 
-def from_frame(
-    frame: pd.DataFrame,
-    target: str | None = None,
-    *,
-    name: str = "table",
-    source: str = "memory",
-    provenance: dict[str, Any] | None = None,
-) -> Table:
-    """Return the table of a pandas DataFrame.
+def arrow_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a DataFrame: decimals as floats, times of day as durations, integers exact."""
+    import pandas as pd
+    import pyarrow as pa
 
-    Rows without a label are left out and counted in `provenance`; dates and durations become numbers
-    (seconds); see `read_file` for text.
+    for j, column in enumerate(table.columns):
+        kind = column.type
+        if pa.types.is_dictionary(kind) and not _is_text(kind.value_type):
+            column, kind = column.cast(kind.value_type), kind.value_type
+        if pa.types.is_decimal(kind):
+            column = column.cast(pa.float64())
+        elif pa.types.is_date(kind):
+            column = column.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms"))
+        elif pa.types.is_time(kind):
+            count = (
+                column.cast(pa.int32()).cast(pa.int64()) if kind.bit_width == 32 else column.cast(pa.int64())
+            )
+            column = count.cast(pa.duration(kind.unit))
+        elif _is_text(kind) or pa.types.is_null(kind):
+            column = column.cast(pa.string())
+        table = table.set_column(j, table.field(j).name, column)
+    whole = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    nullable = {
+        kind: pd.api.types.pandas_dtype(str(kind).replace("int", "Int").replace("uI", "UI")) for kind in whole
+    }
+    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
+    return frame
 
-    Args:
-        frame: one row per example.
-        target: the column to predict, the last one by default.
-        name: of the table.
-        source: see `Table`.
-        provenance: see `Table`.
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def raw_frame(name: str, frame: Any) -> RawTable:
+    """Return the columns of a pandas DataFrame, an Arrow table, or a frame with Arrow's PyCapsule interface.
 
     Raises:
-        InputError: no column has the target's name.
-        DataError: no rows or columns, a single class, or a target of real numbers.
+        DataError: two columns of one name, or cells that are neither numbers nor text.
     """
+    if not hasattr(frame, "iloc"):
+        import pyarrow as pa
+
+        frame = arrow_frame(pa.table(frame))
     names = [str(column) for column in frame.columns]
     if len(set(names)) < len(names):
         raise DataError(f"{name}: two columns have the same name")
-    if len(names) < 2:
-        raise DataError(f"{name}: a table needs a target and at least one feature")
-    if target is not None and target not in names:
-        raise unknown_name(f"column of {name}", target, names)
-    position = len(names) - 1 if target is None else names.index(target)
-    label = _column(names[position], frame.iloc[:, position], nominal=True)
-    known = label.values >= 0
-    if not known.any():
-        raise DataError(f"{name}: no row has a label in column '{label.name}'")
-    assert label.levels is not None
-    labels, classes = labelled(label.values[known], label.levels)
-    if _is_text(len(classes), len(labels)):
-        raise DataError(
-            f"{name}: column '{label.name}' has {len(classes)} values in {len(labels)} rows and is no "
-            "class label; name the target with --target"
+    notes = []
+    index = [str(level) for level in frame.index.names if level is not None]
+    if index:
+        notes.append(
+            f"the index '{', '.join(index)}' is no column and is left out; reset_index() makes it one"
         )
-    features, text = feature_columns(frame.drop(columns=frame.columns[position]))
-    columns = [Column(one.name, one.values[known], one.levels) for one in features]
-    facts = {
-        "target": label.name,
-        "unlabelled_rows_left_out": int((~known).sum()),
-        **(provenance or {}),
-    }
-    if text:
-        facts["text_columns_left_out"] = text
-    return Table(name, tuple(columns), labels, classes, source, facts)
+    return RawTable(name, [raw_series(one, frame.iloc[:, j]) for j, one in enumerate(names)], notes)
 
 
-def feature_columns(frame: pd.DataFrame) -> tuple[list[Column], list[str]]:
-    """Return the columns of a DataFrame as features, and the names of those left out as text.
+def from_frame(
+    frame: Any, target: str | None = None, *, reading: Reading | None = None, name: str = "table"
+) -> Table:
+    """Return the table of a DataFrame.
+
+    Args:
+        frame: pandas, Arrow, or any frame with the PyCapsule interface; one row per example.
+        target: the column to predict, the last one by default.
+        reading: in the place of `target`, see `Reading`.
+        name: of the table.
 
     Raises:
-        DataError: a column that holds neither numbers nor words.
+        InputError: no column has such a name, or header and separator for what is no text.
+        DataError: no rows or columns, a single class, or a target of real numbers.
     """
-    columns, text = [], []
-    for j, name in enumerate(frame.columns):
-        column = _column(str(name), frame.iloc[:, j])
-        words = column.levels is not None and frame.dtypes.iloc[j] != "category"
-        if words and _is_text(len(column.levels or ()), len(frame)):
-            text.append(column.name)
-        else:
-            columns.append(column)
-    return columns, text
+    reading = reading or Reading(target)
+    if reading.header is not None or reading.separator is not None:
+        raise InputError("header and separator are for .csv and .tsv files")
+    return classification_table(raw_frame(name, frame), reading, "memory", {})
 
 
-def _is_text(values: int, rows: int) -> bool:
-    """Return whether so many different values in so many rows are no categories."""
-    return rows > 20 and values > rows // 2
+def classification_table(
+    raw: RawTable, reading: Reading, source: str, provenance: Mapping[str, Any]
+) -> Table:
+    """Return the table of columns, one of which is the target.
+
+    Rows without a label and columns that the rules leave out are in the table's notes.
+
+    Raises:
+        InputError: no column has a name that `reading` gives; DataError: see `read_labels` and `decide`.
+    """
+    name, names = raw.name, raw.names
+    if len(names) < 2:
+        raise DataError(f"{name}: a table needs a target and at least one feature")
+    for one in (reading.label, *reading.columns):
+        if one is not None and one not in names:
+            raise unknown_name(f"column of {name}", one, names)
+    if len(raw.columns[0]) == 0:
+        raise DataError(f"{name}: the table has no rows")
+    position = len(names) - 1 if reading.label is None else names.index(reading.label)
+    kinds = reading.features
+    kind = kinds.pop(names[position], "label")
+    if kind not in ("label", "category"):
+        raise InputError(
+            f"the target '{names[position]}' can be a label or category, no {kind}; name another target"
+        )
+    labels = read_labels(raw.columns[position], name, as_written=kind == "category")
+    others = [*raw.columns[:position], *raw.columns[position + 1 :]]
+    decided = decide(others, kinds, reading.decimal)
+    columns = features(decided, name)
+    if not labels.known.all():
+        columns = [Column(one.name, one.values[labels.known], one.levels) for one in columns]
+    summaries = [one.summary for one in decided]
+    facts = {
+        "target": names[position],
+        "unlabelled_rows_left_out": int((~labels.known).sum()),
+        **provenance,
+        **columns_left_out(decided),
+    }
+    if reading.columns:
+        facts["columns"] = dict(reading.columns)
+    notes = (*raw.notes, *labels.notes, *(note for one in decided for note in one.notes))
+    summaries.insert(position, labels.summary)
+    return Table(name, tuple(columns), labels.labels, labels.classes, source, facts, notes, tuple(summaries))
 
 
-def _column(name: str, series: pd.Series[Any], *, nominal: bool = False) -> Column:
-    """Return a column of numbers, or of codes into the sorted levels (categories keep their order)."""
-    import pandas as pd
+def features(decided: list[Decided], name: str) -> list[Column]:
+    """Return the feature columns.
 
-    kind = series.dtype
-    if isinstance(kind, pd.CategoricalDtype):
-        codes = series.cat.codes.to_numpy().astype(np.int64)
-        return Column(name, codes, tuple(str(level) for level in series.cat.categories))
-    if not nominal and pd.api.types.is_datetime64_any_dtype(kind):
-        series = series - pd.Timestamp(0, tz=getattr(kind, "tz", None))
-        kind = series.dtype
-    if not nominal and pd.api.types.is_timedelta64_dtype(kind):
-        series = series.dt.total_seconds()
-        kind = series.dtype
-    if pd.api.types.is_complex_dtype(kind):
-        raise DataError(f"column '{name}' holds complex numbers; take it out of the table")
-    if not nominal and pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
-        return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
-    if nominal and pd.api.types.is_float_dtype(kind):
-        values = series.dropna().to_numpy(dtype=np.float64)
-        if not (np.abs(values) < 2**53).all() or (values != np.round(values)).any():
-            raise DataError(
-                f"column '{name}' holds real numbers and is no class label; name the target with --target"
-            )
-        series = series.astype("Int64")
-    try:
-        codes, levels = pd.factorize(series, sort=True)
-    except TypeError:  # lists, dictionaries
-        raise DataError(
-            f"column '{name}' holds neither numbers nor words; take it out of the table"
-        ) from None
-    return Column(name, np.asarray(codes, dtype=np.int64), tuple(str(level) for level in levels))
+    Raises:
+        DataError: there is none.
+    """
+    columns = [one.column for one in decided if one.column is not None]
+    if not columns:
+        raise DataError(f"{name}: the table has no feature columns")
+    return columns
+
+
+def columns_left_out(decided: list[Decided]) -> dict[str, list[str]]:
+    """Return the names of the columns that are no features, for provenance; {} for none."""
+    names = [one.summary.name for one in decided if one.column is None]
+    return {"columns_left_out": names} if names else {}

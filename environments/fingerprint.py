@@ -11,7 +11,7 @@ from typing import Any
 
 from neucb.environments.bundled import SAMPLE
 from neucb.environments.catalogue import load_table, number_of
-from neucb.environments.files import SUFFIXES
+from neucb.environments.files import is_file_name
 from neucb.environments.openml_cache import data_file
 from neucb.environments.openml_config import openml_config
 from neucb.environments.readers import sha256
@@ -32,7 +32,7 @@ def fingerprint(
     The checksums of the files they are read from, the version of scikit-learn for its tables. A set
     that is not in the OpenML cache is downloaded. Arguments and errors as for `load_table`.
     """
-    if name.lower().endswith(SUFFIXES) and Path(name).is_file():
+    if is_file_name(name) and Path(name).is_file():
         return {"source": "file", "sha256": sha256(Path(name))}
     number = number_of(name, cache, notify)
     if number is None:

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from gymnasium.vector import VectorEnv
 
 from neucb.environments.classification import ClassificationVectorEnv, load
-from neucb.environments.files import SUFFIXES, from_frame
+from neucb.environments.files import ArrowStream, Reading, from_frame, is_file_name
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking, RankingVectorEnv, read_ranking
 from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv
-from neucb.environments.table import Table
+from neucb.environments.table import Table, announce
 from neucb.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 ROUNDS = 10_000
@@ -32,15 +31,24 @@ class EnvironmentOptions(TypedDict, total=False):
     Of classification tables:
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
-        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows).
+        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of the classes or,
+            as a DataFrame or rows with names, in any order; see `cost_matrix`.
         order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
         drift: rounds before which the labels are permuted anew.
         recycle: allow more rounds than rows, the rows being drawn again.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
-        target: the column to predict, of a file or DataFrame; the last one by default.
+    Of files and DataFrames:
+        target: the column to predict; the last one by default.
+        columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in the place of
+            the rules of `neucb.environments.column_types`.
+        header: False where the first line of delimited text is data; True where it names the columns though
+            it looks like data.
+        decimal: "." or ",", the decimal sign; decided by the rules by default.
+        separator: one character, of delimited text; decided by default.
+        strict: raise an error where rows or columns are left out, in place of a warning.
     Of ranking and regression tables (where `group` or `arms` is given; see `RankingVectorEnv`):
-        target, preprocessing, recycle: as above; the target is a number, greater is better.
+        preprocessing, recycle and the options of files: as above; the target is a number, greater is better.
         group: column of the query a row belongs to.
         arms: rows per round where there are no queries.
     Of synthetic worlds (see `SyntheticVectorEnv`):
@@ -49,26 +57,32 @@ class EnvironmentOptions(TypedDict, total=False):
 
     preprocessing: str
     label_noise: float
-    cost: NDArray[Any] | None
+    cost: Any
     order: str
     drift: Sequence[int]
     recycle: bool
     source: str
     cache: str | Path | None
     target: str | None
+    columns: Mapping[str, str] | None
+    header: bool | None
+    decimal: str | None
+    separator: str | None
+    strict: bool
     group: str | None
     arms: int | None
     features: int | None
 
 
 CLASSIFICATION = ("label_noise", "cost", "order", "drift", "recycle")
-LOADING = ("preprocessing", "source", "cache", "target")
-RANKING = ("target", "group", "arms", "preprocessing", "recycle")
+READING = ("target", "columns", "header", "decimal", "separator")
+LOADING = ("preprocessing", "source", "cache", *READING, "strict")
+RANKING = (*READING, "strict", "group", "arms", "preprocessing", "recycle")
 WORLD = ("arms", "features")
 
 
 def make_environment(
-    dataset: str | Table | Encoded | Ranking | pd.DataFrame,
+    dataset: str | Table | Encoded | Ranking | pd.DataFrame | ArrowStream,
     replicas: int,
     rounds: int | None,
     options: Mapping[str, Any],
@@ -99,10 +113,11 @@ def make_environment(
     if isinstance(dataset, Ranking) or "group" in given or "arms" in given:
         return _ranking(dataset, replicas, rounds, given, notify)
     _only(given, (*LOADING, *CLASSIFICATION), "a classification table")
+    reading = Reading.of({name: given.pop(name) for name in READING if name in given})
     if not isinstance(dataset, str | Table | Encoded):
-        dataset = from_frame(dataset, given.pop("target", None))
+        dataset, reading = from_frame(dataset, reading=reading), Reading()
     loading = {name: given.pop(name) for name in LOADING if name in given}
-    encoded = load(dataset, notify=notify, **loading)
+    encoded = load(dataset, reading=reading, notify=notify, **loading)
     rounds = _fit(encoded.table.name, encoded.table.rows, rounds, bool(given.get("recycle")), notify)
     return ClassificationVectorEnv(encoded, replicas, horizon=rounds, **given)
 
@@ -116,19 +131,20 @@ def _world(name: str, replicas: int, rounds: int | None, given: dict[str, Any]) 
 
 
 def _ranking(
-    dataset: str | Table | Encoded | Ranking | pd.DataFrame,
+    dataset: str | Table | Encoded | Ranking | pd.DataFrame | ArrowStream,
     replicas: int,
     rounds: int | None,
     given: dict[str, Any],
     notify: Callable[[str], None],
 ) -> AnyVectorEnv:
     _only(given, RANKING, "a ranking table")
-    if isinstance(dataset, Table | Encoded) or (
-        isinstance(dataset, str) and not dataset.lower().endswith(SUFFIXES)
-    ):
+    if isinstance(dataset, Table | Encoded) or (isinstance(dataset, str) and not is_file_name(dataset)):
         raise InputError("group and arms are for files and DataFrames with a row per arm")
-    reading = {name: given.pop(name) for name in ("target", "group", "preprocessing") if name in given}
-    ranking = dataset if isinstance(dataset, Ranking) else read_ranking(dataset, **reading)
+    reading = Reading.of({name: given.pop(name) for name in READING if name in given})
+    options = {name: given.pop(name) for name in ("group", "preprocessing") if name in given}
+    strict = given.pop("strict", False)
+    ranking = dataset if isinstance(dataset, Ranking) else read_ranking(dataset, reading, **options)
+    announce(ranking.name, ranking.notes, notify, strict=strict)
     available = RankingVectorEnv(ranking, 1, **given).horizon
     rounds = _fit(ranking.name, available, rounds, bool(given.get("recycle")), notify)
     return RankingVectorEnv(ranking, replicas, horizon=rounds, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from neucb.environments.cells import is_number, offending, readings
 from neucb.environments.classification import replica_seeds
-from neucb.environments.files import feature_columns, read_frame
+from neucb.environments.column_types import decide, declared_column
+from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, raw_frame, read_raw
 from neucb.environments.preprocessing import encode_columns
+from neucb.environments.raw_table import TextColumn
 from neucb.environments.readers import sha256
+from neucb.environments.table import announce
 from neucb.errors import DataError, InputError, unknown_name
 from neucb.streams import stream
 
@@ -36,6 +41,7 @@ class Ranking:
         losses: [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
         queries: the rows of each query, which are shown together; None where any rows may be.
         provenance: what a result has to say of its data: target, group, preprocessing, checksum.
+        notes: see `Table.notes`.
     """
 
     name: str
@@ -43,11 +49,12 @@ class Ranking:
     losses: NDArray[np.float64]
     queries: tuple[Ints, ...] | None
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_ranking(
-    dataset: str | Path | pd.DataFrame,
-    target: str | None = None,
+    dataset: str | Path | pd.DataFrame | ArrowStream,
+    reading: Reading | str | None = None,
     group: str | None = None,
     preprocessing: str = "standard",
 ) -> Ranking:
@@ -55,7 +62,8 @@ def read_ranking(
 
     Args:
         dataset: a file that `read_file` reads, or a DataFrame.
-        target: column of numbers, greater is better; the last one by default.
+        reading: see `Reading`, or the name of the target alone: the column of numbers, greater is better; the
+            last one by default.
         group: column that says which query a row belongs to ("qid" in .svmlight), no feature.
         preprocessing: see `encode`.
 
@@ -63,42 +71,93 @@ def read_ranking(
         InputError: an unknown column; DataError: an unreadable file, a target that is constant,
             missing or no number, or no features.
     """
+    reading = Reading(reading) if isinstance(reading, str) else reading or Reading()
     named = isinstance(dataset, str | Path)
-    frame = read_frame(Path(dataset), group) if isinstance(dataset, str | Path) else dataset
-    name = Path(str(dataset)).stem if named else "table"
-    names = [str(column) for column in frame.columns]
-    frame = frame.set_axis(names, axis=1)
-    target = names[-1] if target is None else target
-    for column in (target, group):
+    raw = (
+        read_raw(Path(dataset), reading, group)
+        if isinstance(dataset, str | Path)
+        else raw_frame("table", dataset)
+    )
+    name, names = raw.name, raw.names
+    target = reading.label or names[-1]
+    for column in (target, group, *reading.columns):
         if column is not None and column not in names:
             raise unknown_name(f"column of {name}", column, names)
-    features, _ = feature_columns(frame.drop(columns=[one for one in (target, group) if one is not None]))
-    if not features:
-        raise DataError(f"{name}: the table has no feature columns")
-    losses = _losses(frame[target], f"{name}: the target '{target}'")
-    queries = None
-    if group is not None:
-        if frame[group].isna().any():
-            raise DataError(f"{name}: the column '{group}' has missing values; every row needs its query")
-        grouped = frame.groupby(group, sort=False).indices.values()
-        queries = tuple(np.asarray(rows, dtype=np.int64) for rows in grouped)
-    provenance = {"target": target, "group": group, "preprocessing": preprocessing}
-    if isinstance(dataset, str | Path):
-        provenance["sha256"] = sha256(Path(dataset))
-    return Ranking(name, encode_columns(features, preprocessing, name), losses, queries, provenance)
+    own = {str(column.name): column for column in raw.columns}
+    decided = decide(
+        [own[one] for one in names if one not in (target, group)], reading.features, reading.decimal
+    )
+    losses = _losses(own[target], f"{name}: the target '{target}'", reading.decimal)
+    queries = None if group is None else _queries(own[group], name)
+    provenance = {
+        "target": target,
+        "group": group,
+        "preprocessing": preprocessing,
+        **columns_left_out(decided),
+    }
+    if named:
+        provenance["sha256"] = sha256(Path(str(dataset)))
+    contexts = encode_columns(features(decided, name), preprocessing, name)
+    notes = (*raw.notes, *(note for one in decided for note in one.notes))
+    return Ranking(name, contexts, losses, queries, provenance, notes)
 
 
-def _losses(series: pd.Series[Any], what: str) -> NDArray[np.float64]:
-    try:
-        reward = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
-        raise DataError(f"{what} holds words; a ranking needs numbers, greater for better") from None
-    if not np.isfinite(reward).all():
-        raise DataError(f"{what} has missing or infinite values; take those rows out")
+def _queries(column: TextColumn | pd.Series[Any], name: str) -> tuple[Ints, ...]:
+    """Return the rows of each query, in the order of their first rows."""
+    if isinstance(column, TextColumn):
+        codes, cells = column.encoded
+        missing = np.array([cell == "" for cell in cells])[codes]
+    else:
+        missing = column.isna().to_numpy()
+        codes = column.factorize()[0]
+    if missing.any():
+        row = int(missing.argmax()) + 1
+        raise DataError(
+            f"{name}: the column '{column.name}' has missing values (row {row}); every row needs its query"
+        )
+    order = np.argsort(codes, kind="stable")
+    return tuple(np.split(order, np.flatnonzero(np.diff(codes[order])) + 1))
+
+
+def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None) -> NDArray[np.float64]:
+    """Return the target of every row, scaled to [0, 1], 0 for the greatest."""
+    if isinstance(column, TextColumn):
+        codes, cells = column.encoded
+        found = list(readings(cells, decimal).values())
+        if not found:
+            row = column.row(offending(cells) or 0)
+            cell = column.cells[row - 1]
+            raise DataError(
+                f"{what} holds words (row {row}: '{cell}'); a ranking needs numbers, greater for better"
+            )
+        if any(not np.array_equal(one.values, found[0].values, equal_nan=True) for one in found):
+            raise DataError(
+                f"{what} could have a decimal or a thousands separator; say --decimal , or --decimal ."
+            )
+        reward = found[0].values[codes]
+    else:
+        values = declared_column(str(column.name), column)
+        if values.levels is not None and not _graded(values.levels):
+            raise DataError(f"{what} holds words; a ranking needs numbers, greater for better")
+        reward = (
+            values.values
+            if values.levels is None
+            else np.array([*map(float, values.levels), np.nan])[values.values]
+        )
+    bad = ~np.isfinite(reward)
+    if bad.any():
+        raise DataError(
+            f"{what} has missing or infinite values (row {int(bad.argmax()) + 1}); take those rows out"
+        )
     if len(reward) == 0 or reward.max() == reward.min():
         raise DataError(f"{what} has the same value in every row; there is nothing to learn")
     scaled: NDArray[np.float64] = (reward.max() - reward) / (reward.max() - reward.min())
     return scaled
+
+
+def _graded(levels: Sequence[str]) -> bool:
+    """Return whether categories are all numbers, such as relevance grades."""
+    return all(map(is_number, levels))
 
 
 class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
@@ -142,6 +201,8 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         self.ranking = (
             dataset if isinstance(dataset, Ranking) else read_ranking(dataset, target, group, preprocessing)
         )
+        if self.ranking is not dataset:
+            announce(self.ranking.name, self.ranking.notes, warnings.warn)
         queries = self.ranking.queries
         rows, features = self.ranking.contexts.shape
         self.arms = arms if queries is None else max(map(len, queries))
@@ -176,6 +237,7 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
             "features": int(self.ranking.contexts.shape[1]),
             "queries": None if self.ranking.queries is None else len(self.ranking.queries),
             "provenance": self.ranking.provenance,
+            "notes": list(self.ranking.notes),
         }
 
     def reset(

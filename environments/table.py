@@ -35,6 +35,28 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ColumnSummary:
+    """The type of a column and how it was found, for listings.
+
+    Attributes:
+        name: of the column.
+        kind: "number", "date" or "category" of features; "label"; "id", "text", "skip" or "empty" of
+            columns left out.
+        missing: number of missing values.
+        distinct: number of different values; None where it was not counted.
+        detail: the reading where it is not the usual one: unit, decimal sign, date format.
+        offending: the first cell that keeps a nearly numeric column from being one, with its row.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int | None = None
+    detail: str = ""
+    offending: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """A classification data set: columns of features and one label per row.
 
@@ -47,6 +69,8 @@ class Table:
         provenance: what a result has to say of its data: id, version, licence, checksum, ...
         notes: one line per column, class or set of rows that was left out or read by a guess, with the
             reason; shown once per data set and kept in manifest, `frame.attrs` and report.
+        summaries: of all columns of the source in its order, those left out and the label included; ()
+            where the source declares its types.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -59,6 +83,7 @@ class Table:
     source: str
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    summaries: tuple[ColumnSummary, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.columns:

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neucb.errors import DataError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
+def read_costs(path: Path) -> list[list[Any]]:
+    """Return the rows of a CSV file of costs, labels down and arms across.
 
-def read_costs(path: Path) -> NDArray[Any]:
-    """Return the cost matrix of a CSV file without a header.
+    The first row and the first cell of every row are names where the very first cell is no number, see
+    `neucb.environments.feedback.cost_matrix`.
 
     Raises:
-        DataError: the file is missing or holds something else than numbers.
+        DataError: the file is missing, or holds something else than numbers, or rows that differ in length.
     """
-    import numpy as np
-
     if not path.is_file():
         raise DataError(f"there is no file {path} with a cost matrix")
-    if not path.stat().st_size:
-        raise DataError(f"{path} is empty; the cost matrix must be numbers with commas between")
+    expected = "the cost matrix must be numbers with commas between, or these with the names of the classes"
     try:
-        return np.loadtxt(path, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise DataError(f"{path}: the cost matrix must be numbers with commas between: {error}") from None
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: {expected}: {error}") from None
+    if not rows:
+        raise DataError(f"{path} is empty; {expected}")
+    named = not _is_number(rows[0][0])
+    costs: list[list[Any]] = [["", *rows[0][1:]]] if named else []
+    for number, row in enumerate(rows[1:] if named else rows, 2 if named else 1):
+        if len(row) != len(rows[0]):
+            raise DataError(
+                f"{path}: row {number} has {len(row)} cells, the first row {len(rows[0])}; {expected}"
+            )
+        bad = next((cell for cell in row[named:] if not _is_number(cell)), None)
+        if bad is not None:
+            raise DataError(f"{path}: row {number} holds '{bad}'; {expected}")
+        costs.append([*row[:named], *map(float, row[named:])])
+    return costs
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.engines.groups import Groups, Part, check_several, groups_of
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.files import ArrowStream, is_frame
 from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from neucb.trained import Trained
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
-    Dataset = str | Table | Encoded | Ranking | pd.DataFrame | AnyVectorEnv
+    Dataset = str | Table | Encoded | Ranking | pd.DataFrame | ArrowStream | AnyVectorEnv
 
 
 def prepare(
@@ -80,7 +81,7 @@ def prepare(
             raise InputError(f"an environment has its own options; leave out {', '.join(environment)}")
         env = dataset
         numbers = parse_seeds(env.num_envs if seeds is None else seeds)
-    elif isinstance(dataset, str | Table | Encoded | Ranking) or hasattr(dataset, "iloc"):
+    elif isinstance(dataset, str | Table | Encoded | Ranking) or is_frame(dataset):
         numbers = parse_seeds(seeds or 0)
         env = make_environment(dataset, len(numbers), rounds, environment, notify)
         rounds = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neucb.environments.catalogue import catalogue, expand, load_table, number_of
+from neucb.environments.files import Reading
 from neucb.errors import DataError, InputError
 from tests.openml_server import FakeOpenML
 from tests.test_openml import LABEL, fill
@@ -67,8 +68,8 @@ def test_scikit_learns_tables(name: str) -> None:
 
 
 def test_a_target_is_for_files() -> None:
-    with pytest.raises(InputError, match="--target is for files"):
-        load_table("iris", target="x")
+    with pytest.raises(InputError, match="target, columns, header, decimal and separator are for files"):
+        load_table("iris", reading=Reading("x"))
 
 
 def test_openml_names(server: FakeOpenML, cache: Path) -> None:

@@ -109,10 +109,10 @@ def test_seeds_that_are_none(text: str) -> None:
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     """Pandas would call the second `label.1`, and the target would be the user's guess."""
     path = tmp_path / "twice.csv"
-    path.write_text("label,a,label\n" + "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
+    path.write_text("label,a,label\n" + "".join(f"{i % 4},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
     with pytest.raises(DataError, match="two columns are called 'label'"):
         read_file(path)
-    path.write_text(",,label\n" + "".join(f"{i},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
+    path.write_text(",,label\n" + "".join(f"{i % 4},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
     assert len(read_file(path).columns) == 2  # no names are no equal names
 
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neucb.cli.messages import note, print_rows
+from neucb.cli.options import (
+    Columns,
+    Decimal,
+    Header,
+    Separator,
+    Strict,
+    Target,
+    reading_options,
+)
 from neucb.errors import InputError, NeucbError
+
+if TYPE_CHECKING:
+    from neucb.environments.table import ColumnSummary
+
+LEFT_OUT = ("id", "text", "skip", "empty")
 
 datasets_app = typer.Typer(rich_markup_mode=None)
 
@@ -47,37 +61,58 @@ def datasets(
 @datasets_app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Name of the data set, or a file.")],
-    target: Annotated[str | None, typer.Option(help="Column to predict, of a file.")] = None,
+    target: Target = None,
+    columns: Columns = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    strict: Strict = False,
     source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show rows, classes, columns, missing values, licence and source of a data set."""
+    """Show classes, columns with their types, missing values, licence and source of a data set."""
     from dataclasses import asdict
 
     from neucb.environments.catalogue import load_table
     from neucb.environments.describe import describe
+    from neucb.environments.files import Reading
+    from neucb.environments.table import announce
 
-    table = load_table(name, source=source, cache=openml_cache, target=target, notify=note)
+    reading = Reading.of(reading_options(target, columns, header, decimal, separator))
+    table = load_table(name, source=source, cache=openml_cache, reading=reading, notify=note)
+    announce(table.name, table.notes, note, strict=strict)
     facts = describe(table)
     if as_json:
         print(json.dumps(asdict(facts)))
         return
-    shares = [f"{label} {share:.1%}" for label, share in facts.class_shares.items()]
-    more = f", and {len(shares) - 10} more" if len(shares) > 10 else ""
     rows = [
         ("name", facts.name),
         ("source", facts.source),
         ("rows", f"{facts.rows:,}"),
-        ("classes K", f"{facts.arms}: {', '.join(shares[:10])}{more}"),
+        ("classes K", f"{facts.arms}, arms in this order:"),
+        *[("", f"{label} {share:.1%}") for label, share in facts.class_shares.items()],
         ("columns", f"{facts.numeric} numeric, {facts.nominal} nominal"),
         ("features d", f"{facts.features_standard} (standard), {facts.features_paper} (paper)"),
         ("missing", f"{facts.missing:,} values"),
         ("best fixed arm", f"loses {facts.best_fixed_arm:.2%} of the rounds"),
     ]
-    print_rows(rows + [(key.replace("_", " "), str(value)) for key, value in facts.provenance.items()])
+    left = [(key.replace("_", " "), str(value)) for key, value in facts.provenance.items()]
+    print_rows(rows + left)
+    print()
+    print_rows([("column", "type"), *[(one.name, _type(one)) for one in facts.columns]])
+
+
+def _type(column: ColumnSummary) -> str:
+    """Return the type of a column in words."""
+    words = column.kind + (f" ({column.detail})" if column.detail else "")
+    if column.kind in LEFT_OUT:
+        words += ", left out"
+    words += "" if column.distinct is None else f", {column.distinct:,} values"
+    words += f", {column.missing:,} missing" if column.missing else ""
+    return words + (f"; {column.offending}" if column.offending else "")
 
 
 @datasets_app.command()

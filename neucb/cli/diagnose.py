@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note, print_rows
+from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
 from neucb.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def diagnose(
         typer.Option("--preprocess", help="Encoding of the features: standard, zscore, centered or paper."),
     ] = "standard",
     label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
-    target: Annotated[str | None, typer.Option(help="Column to predict, of a file.")] = None,
+    target: Target = None,
+    columns: Columns = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    strict: Strict = False,
     source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
@@ -48,6 +54,7 @@ def diagnose(
     """
     from neucb.agents.initial import INITIALISATIONS
     from neucb.environments.classification import load
+    from neucb.environments.files import Reading
     from neucb.theory.diagnose import Question
     from neucb.theory.diagnose import diagnose as find
 
@@ -56,7 +63,13 @@ def diagnose(
     ridges = parse_ridges(ridge)
     Question(rounds, seed, ridges)  # errors before anything is loaded
     encoded = load(
-        dataset, preprocessing=preprocessing, source=source, cache=openml_cache, target=target, notify=note
+        dataset,
+        preprocessing=preprocessing,
+        source=source,
+        cache=openml_cache,
+        reading=Reading.of(reading_options(target, columns, header, decimal, separator)),
+        strict=strict,
+        notify=note,
     )
     rows = encoded.table.rows
     if rounds > rows:

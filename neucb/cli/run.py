@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from neucb.cli.messages import note
+from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
 from neucb.cli.output import Output
 from neucb.errors import InputError, NeucbError, StoppedError
 
@@ -33,9 +34,12 @@ def run(
         ),
     ] = None,
     suite: Annotated[str | None, typer.Option(help="Play all sets of a suite: cc18 or bakeoff.")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")
-    ] = None,
+    target: Target = None,
+    columns: Columns = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    strict: Strict = False,
     rounds: Annotated[
         int | None, typer.Option(help="Rounds T.  [default: 10000, or the rows there are]")
     ] = None,
@@ -66,7 +70,10 @@ def run(
         bool, typer.Option("--recycle", help="Draw the rows again where rounds exceed them.")
     ] = False,
     cost: Annotated[
-        Path | None, typer.Option(help="CSV file of K x K losses in [0, 1], labels down, arms across.")
+        Path | None,
+        typer.Option(
+            help="CSV file of K x K losses in [0, 1], labels down, arms across, with names or without."
+        ),
     ] = None,
     group: Annotated[
         str | None, typer.Option(help="Column of a ranking file that names the query; its rows are the arms.")
@@ -116,6 +123,9 @@ def run(
     from neucb.costs import read_costs
     from neucb.disk import check_writable
     from neucb.environments.catalogue import expand
+    from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.environments.feedback import cost_order
+    from neucb.environments.table import announce
     from neucb.plugins import DATASETS, installed
     from neucb.runner import prepare
 
@@ -138,7 +148,8 @@ def run(
         "features": features,
         "source": source,
         "cache": openml_cache,
-        "target": target,
+        "strict": strict or None,
+        **reading_options(target, columns, header, decimal, separator),
     }
     given_options = {name: value for name, value in options.items() if value is not None}
     environment = cast("EnvironmentOptions", given_options)
@@ -161,6 +172,8 @@ def run(
                 notify=note,
                 **environment,
             )
+            if isinstance(job.env, ClassificationVectorEnv) and "cost" in given_options:
+                announce(name, cost_order(given_options["cost"], job.env.table.classes), note)
             output.play(job)
             if save_agent is not None:
                 job.trained().save(save_agent)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
+from neucb.cli.options import Strict
 from neucb.errors import InputError, NeucbError, StoppedError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def sweep(
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Take the settings an earlier sweep chose; do not tune.")
     ] = False,
+    strict: Strict = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder of the results only.")] = False,
 ) -> None:
     """Play agents x data sets x grids x seeds in parallel; what is there already is not played again.
@@ -56,6 +58,7 @@ def sweep(
                 cache=openml_cache,
                 notify=note,
                 report_only=report_only,
+                strict=strict,
                 progress=progress,
             )
     except KeyboardInterrupt:

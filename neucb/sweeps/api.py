@@ -29,6 +29,7 @@ def sweep(
     jobs: int | None = None,
     cache: str | Path | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
+    strict: bool = False,
 ) -> pd.DataFrame:
     """Play the experiment of a spec, as far as it is not played yet; return all its rows.
 
@@ -39,6 +40,7 @@ def sweep(
         cache: folder of the OpenML cache; the client's own by default.
         tables: DataFrames by the names that the spec has for them among its data sets; the target is
             the last column, or the spec's `target`.
+        strict: refuse a data set of which rows or columns are left out; True too where the spec says so.
 
     Returns:
         See `load_results`; `frame.attrs["failures"]` lists the runs that failed.
@@ -55,6 +57,7 @@ def sweep(
         lambda tasks: local(tasks, jobs or cores()),
         cache=None if cache is None else Path(cache),
         tables=given,
+        strict=strict,
     )
     return load_results(folder)
 
@@ -77,10 +80,11 @@ def play_experiment(
     tables: Mapping[str, pd.DataFrame] | None = None,
     notify: Callable[[str], None] = warnings.warn,
     report_only: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Play an experiment with its data; arguments and errors as for `neucb.sweeps.sweep.sweep`."""
     source = experiment.options.get("source", "auto")
     with shared_folder() as shared:
-        data = Data(source, cache, tables or {}, notify, shared)
+        data = Data(source, cache, tables or {}, notify, shared, strict or experiment.strict)
         return _sweep(experiment, folder, workers, data, report_only=report_only, progress=progress)

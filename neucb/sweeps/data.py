@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neucb.environments.catalogue import load_table
-from neucb.environments.files import SUFFIXES, from_frame
+from neucb.environments.feedback import cost_order
+from neucb.environments.files import Reading, from_frame, is_file_name, is_frame
 from neucb.environments.fingerprint import fingerprint, of_table
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded, encode
-from neucb.environments.table import Column, Table
+from neucb.environments.ranking import read_ranking
+from neucb.environments.table import Column, Table, announce
 from neucb.plugins import Plugin, find_dataset
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Data:
         notify: gets a line when something else is played than was asked for.
         shared: folder for encoded tables that all processes map into memory instead of copying them;
             None where there is one process only.
+        strict: raise an error where rows or columns are left out, in place of a line.
     """
 
     source: str = "auto"
@@ -44,7 +47,9 @@ class Data:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notify: Callable[[str], None] = print
     shared: Path | None = None
+    strict: bool = False
     _encoded: dict[tuple[str, str], Encoded] = field(default_factory=dict)
+    _announced: set[str] = field(default_factory=set)
 
     def fingerprint(self, dataset: Dataset) -> dict[str, Any]:
         """Return what identifies a data set's rows, see `neucb.environments.fingerprint`.
@@ -68,30 +73,44 @@ class Data:
             InputError, DataError: it cannot be had.
         """
         name, options = world.dataset.name, world.dataset.options
-        if name.startswith(SYNTHETIC) or {"group", "arms"} & set(options):
+        if name.startswith(SYNTHETIC):
+            return name
+        if {"group", "arms"} & set(options):
+            if name not in self._announced:
+                ranking = read_ranking(name, Reading.of(options), options.get("group"), world.preprocessing)
+                self._announce(name, ranking.notes)
             return name
         key = (name, world.preprocessing)
         if key not in self._encoded:
             table = self._table(world.dataset)
             if table is None:
                 return name
+            if name not in self._announced and "cost" in options:
+                announce(name, cost_order(options["cost"], table.classes), self.notify)
+            self._announce(name, table.notes)
             encoded = _slim(encode(table, world.preprocessing))
             if self.shared is not None and encoded.contexts.nbytes >= MAPPED:
                 encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
             self._encoded[key] = encoded
         return self._encoded[key]
 
+    def _announce(self, name: str, notes: Sequence[str]) -> None:
+        """Report the notes of a data set, once."""
+        if name not in self._announced:
+            announce(name, notes, self.notify, strict=self.strict)
+            self._announced.add(name)
+
     def _own(self, dataset: Dataset) -> Table | Plugin | None:
         """Return the table of a DataFrame in memory or of the user's code; the code where it gives none."""
-        name, target = dataset.name, dataset.options.get("target")
+        name, reading = dataset.name, Reading.of(dataset.options)
         if name in self.tables:
-            return from_frame(self.tables[name], target, name=name)
-        plugin = None if name.lower().endswith(SUFFIXES) else find_dataset(name)
+            return from_frame(self.tables[name], reading=reading, name=name)
+        plugin = None if is_file_name(name) else find_dataset(name)
         if plugin is None:
             return None
         made = plugin.call(num_envs=1)
-        if hasattr(made, "iloc"):
-            return from_frame(made, target, name=name)
+        if is_frame(made):
+            return from_frame(made, reading=reading, name=name)
         return made if isinstance(made, Table) else plugin
 
     def _table(self, dataset: Dataset) -> Table | None:
@@ -103,7 +122,7 @@ class Data:
             dataset.name,
             source=self._source(dataset),
             cache=self.cache,
-            target=dataset.options.get("target"),
+            reading=Reading.of(dataset.options),
             notify=self.notify,
         )
 
@@ -111,7 +130,7 @@ class Data:
         """Return where a set comes from; files and scikit-learn's tables have one source only."""
         from neucb.environments.bundled import SCIKIT_LEARN
 
-        only = dataset.name in SCIKIT_LEARN or dataset.name.lower().endswith(SUFFIXES)
+        only = dataset.name in SCIKIT_LEARN or is_file_name(dataset.name)
         return "auto" if only else self.source
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from neucb.costs import read_costs
 from neucb.environments.catalogue import expand
-from neucb.environments.files import SUFFIXES
-from neucb.environments.make import SYNTHETIC
+from neucb.environments.files import Reading, is_file_name
+from neucb.environments.make import READING, SYNTHETIC
 from neucb.environments.synthetic import WORLDS
 from neucb.errors import unknown_name
 from neucb.plugins import DATASETS, find_dataset, installed
@@ -19,7 +19,8 @@ from neucb.sweeps.spec import Dataset
 
 SUITE = "suite:"
 PATH = ("experiment", "datasets")
-OPTIONS = ("name", "target", "cost", "group", "arms", "features")
+IN_MEMORY = ("target", "columns", "decimal")  # of `READING`, for DataFrames
+OPTIONS = ("name", *READING, "cost", "group", "arms", "features")
 
 
 class DatasetReader:
@@ -63,7 +64,7 @@ class DatasetReader:
                 error = unknown_name("data set", entry, [SYNTHETIC + one for one in WORLDS])
                 raise self.places.fail(error, *PATH, value=entry)
             return [entry]
-        if entry.lower().endswith(SUFFIXES):
+        if is_file_name(entry):
             file = self.folder / entry
             if not file.is_file():
                 raise self.places.fail(f"there is no file {file}", *PATH, value=entry)
@@ -91,8 +92,14 @@ class DatasetReader:
                 )
             if key in ("arms", "features") and (type(value) is not int or value < 1):
                 raise self.places.fail(f"{key} must be a whole number, at least 1", *PATH, value=key)
-            if key in ("target", "group") and not isinstance(value, str):
-                raise self.places.fail(f"{key} must be the name of a column", *PATH, value=key)
+            if key in ("target", "group", "decimal", "separator") and not isinstance(value, str):
+                kind = "the name of a column" if key in ("target", "group") else "a text"
+                raise self.places.fail(f"{key} must be {kind}", *PATH, value=key)
+            if key == "header" and not isinstance(value, bool):
+                raise self.places.fail("header must be true or false", *PATH, value=key)
+            if key == "columns" and not isinstance(value, dict):
+                raise self.places.fail("columns must be a table of names and types", *PATH, value=key)
+        self.places.checked(lambda: Reading.of(given), *PATH)
         ranking = sorted({"group", "arms"} & set(given))
         if ranking and "cost" in given:
             raise self.places.fail(f"cost and {ranking[0]} do not go together", *PATH, value="cost")
@@ -102,29 +109,37 @@ class DatasetReader:
     def allowed(self, name: str) -> tuple[str, ...]:
         """Return the options that a data set may have."""
         if name in self.tables:
-            return ("target", "cost")
+            return (*IN_MEMORY, "cost")
         if name.startswith(SYNTHETIC):
             return ("arms", "features")
-        if name.lower().endswith(SUFFIXES):
-            return ("target", "cost", "group", "arms")
-        return ("cost",) if find_dataset(name) is None else ("target", "cost")
+        if is_file_name(name):
+            return (*READING, "cost", "group", "arms")
+        return ("cost",) if find_dataset(name) is None else (*IN_MEMORY, "cost")
 
-    def costs(self, value: object) -> list[list[float]]:
-        """Return the cost matrix of a CSV file beside the spec, or of a list of rows."""
+    def costs(self, value: object) -> list[list[Any]]:
+        """Return the cost matrix, of a CSV file or a list of rows, with names or without."""
         if isinstance(value, str):
-            read = self.places.checked(partial(read_costs, self.folder / value), *PATH, value=value)
-            value = read.tolist()
-        rows = value if isinstance(value, list) else []
+            value = self.places.checked(partial(read_costs, self.folder / value), *PATH, value=value)
+        whole = value if isinstance(value, list) else []
+        named = bool(whole) and isinstance(whole[0], list) and bool(whole[0]) and isinstance(whole[0][0], str)
+        if named and not all(isinstance(row, list) and row and all(map(str, row[:1])) for row in whole[1:]):
+            whole = []
+        rows = [row[1:] for row in whole[1:]] if named else whole
         square = bool(rows) and all(isinstance(row, list) and len(row) == len(rows) for row in rows)
         numbers = square and all(type(one) in (int, float) and 0 <= one <= 1 for row in rows for one in row)
         if not numbers:
             raise self.places.fail(
                 "cost must be a square matrix of numbers in [0, 1]: rows are labels, columns arms; "
-                "a list of rows, or a .csv file",
+                "a list of rows, with the names of the classes or without, or a .csv file",
                 *PATH,
                 value="cost",
             )
-        return [[float(one) for one in row] for row in rows]
+        numbers_only = [[float(one) for one in row] for row in rows]
+        if not named:
+            return numbers_only
+        names = [str(row[0]) for row in whole[1:]]
+        head = ["", *map(str, whole[0][1:])]
+        return [head, *([name, *row] for name, row in zip(names, numbers_only, strict=True))]
 
 
 def beside(folder: Path, reference: str) -> str:

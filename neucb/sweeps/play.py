@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
 from neucb.errors import InputError, NeucbError
@@ -179,7 +177,7 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
         elif world.preprocessing != "standard":
             raise InputError(f"{data} has no table to encode; leave preprocessing out")
     elif "cost" in given:
-        options["cost"] = np.array(given["cost"])
+        options["cost"] = given["cost"]
     if world.order != "shuffled":
         options["order"] = world.order
     if world.label_noise:

@@ -23,8 +23,9 @@ from neucb.sweeps.spec import AgentGrid, Experiment, Selection
 OPTIONS = ("recycle", "drift", "delay", "batch", "source")
 EXPERIMENT = (
     *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "orders", "label_noise"),
-    *("preprocessing", "select", "engine", "device", "dtype", *OPTIONS),
+    *("preprocessing", "select", "engine", "device", "dtype", "strict", *OPTIONS),
 )
+PLAIN = ("rounds", "select", "engine", "device", "dtype", "strict")
 AGENT = ("name", "label", "settings", "grid", "hindsight")
 
 
@@ -100,7 +101,7 @@ class _Reader(Places):
                     "experiment",
                     "tuning_seeds",
                 )
-        plain = {key: given[key] for key in ("rounds", "select", "engine", "device", "dtype") if key in given}
+        plain = {key: given[key] for key in PLAIN if key in given}
         self.one_of(given, "select", get_args(Selection))
         self.one_of(given, "engine", get_args(EngineName))
         self.one_of(given, "dtype", ("float32", "float64"))
@@ -108,8 +109,9 @@ class _Reader(Places):
         self.whole(given, "rounds", 1)
         self.whole(given, "delay", 0)
         self.whole(given, "batch", 1)
-        if type(given.get("recycle", False)) is not bool:
-            raise self.fail("recycle must be true or false", "experiment", "recycle")
+        for key in ("recycle", "strict"):
+            if type(given.get(key, False)) is not bool:
+                raise self.fail(f"{key} must be true or false", "experiment", key)
         drift = given.get("drift", [])
         if not isinstance(drift, list) or not all(type(one) is int and one > 0 for one in drift):
             raise self.fail("drift must be a list of rounds, at least 1", "experiment", "drift")

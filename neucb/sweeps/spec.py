@@ -72,6 +72,7 @@ class Experiment:
         select: the settings are those of least regret over all data sets, or of each one.
         options: recycle, drift, delay, batch and source, see `neucb.run`.
         engine, device, dtype: see `neucb.run`.
+        strict: refuse a data set of which rows or columns are left out.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Experiment:
     engine: str = "auto"
     device: str = "cpu"
     dtype: str = "float32"
+    strict: bool = False
 
     def tuned(self, agent: AgentGrid) -> bool:
         """Whether an agent's settings are chosen on the tuning seeds."""

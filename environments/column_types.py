@@ -1,0 +1,420 @@
+"""Column types: number, date, category, identifier or text, decided once over a whole column.
+
+The rules, in their order, for a feature column of text (`cells` says how cells are read):
+    1. A column without any value is left out.
+    2. Numbers: every cell is a number or a mark for a missing value.
+    3. Dates and times: every cell has one and the same format.
+    4. Booleans: true/false, yes/no, t/f or y/n in any case; a category of two.
+    5. Text and identifiers: more than half as many different values as rows (from 21 rows on); left out.
+    6. Categories: everything else; only empty cells and "?" are missing.
+Whole numbers that count 1, 2, 3, ... or are all different in a column without a name, or called index or
+id, are a running index and left out. Columns of a declared type go through this last rule only.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.environments.cells import MISSING, dates, grouped, is_missing, is_number, offending, readings
+from neucb.environments.raw_table import TextColumn
+from neucb.environments.table import Column, ColumnSummary
+from neucb.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("number", "date", "category", "id", "text", "skip", "label")
+LEFT_OUT = ("id", "text", "skip", "empty")
+INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|level_\d+", re.IGNORECASE)
+COUNTING_ROWS = 10  # fewer rows count up by chance
+EXACT = 2**53  # whole numbers beyond are rounded in float64
+BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
+SHOWN = 40  # characters of a cell in a message
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A column and its type.
+
+    Attributes:
+        column: the feature; None where it is left out.
+        summary: for listings.
+        notes: see `Table.notes`.
+    """
+
+    column: Column | None
+    summary: ColumnSummary
+    notes: tuple[str, ...] = ()
+
+
+def decide(
+    columns: Sequence[TextColumn | pd.Series[Any]],
+    given: Mapping[str, str] | None = None,
+    decimal: str | None = None,
+) -> list[Decided]:
+    """Return feature columns with their types.
+
+    Args:
+        columns: of one table.
+        given: name -> type of `KINDS` but "label", in the place of the rules.
+        decimal: decimal sign of all numbers in text, "." or ","; None to decide it column by column.
+
+    Raises:
+        DataError: a column of infinite numbers, or of neither numbers nor text.
+    """
+    given = given or {}
+    texts = [column for column in columns if isinstance(column, TextColumn)]
+    sign = decimal or _decimal_sign([column for column in texts if str(column.name) not in given])
+    found = []
+    for column in columns:
+        kind = given.get(str(column.name))
+        if isinstance(column, TextColumn):
+            found.append(_decide_text(column, kind, sign, certain=decimal is not None))
+        else:
+            found.append(_declared(column, kind))
+    return found
+
+
+def _decide_text(column: TextColumn, kind: str | None, decimal: str | None, *, certain: bool) -> Decided:
+    if kind in LEFT_OUT:
+        return _left_out(column, kind)
+    if kind == "date":
+        return _as_date(column)
+    if kind == "category":
+        return _as_category(column)
+    if kind == "number":
+        return _as_number(column, decimal if certain else None)
+    plain = None if certain and decimal == "," else column.numbers
+    if plain is not None and not (decimal == "," and grouped(column.encoded[1])):
+        return _number(column, plain)
+    codes, cells = column.encoded
+    if all(cell == "" for cell in cells):
+        return _left_out(column, "empty", f"column '{column.name}' is empty and is left out")
+    return _decide_cells(column, codes, cells, decimal, certain=certain)
+
+
+def _decide_cells(
+    column: TextColumn,
+    codes: NDArray[np.int64],
+    cells: tuple[str, ...],
+    decimal: str | None,
+    *,
+    certain: bool,
+) -> Decided:
+    """Decide over distinct cells that are not all plain numbers."""
+    found = readings(cells, decimal if certain else None)
+    doubtful = not certain and decimal == "," and "point" in found and grouped(cells)
+    if len({one.values.tobytes() for one in found.values()}) > 1:
+        found = readings(cells, decimal) if decimal else found
+    if doubtful or len({one.values.tobytes() for one in found.values()}) > 1:
+        return _ambiguous(column, "a decimal or a thousands separator", "say --decimal , or --decimal .")
+    if found:
+        best = next(iter(found.values()))
+        return _number(column, best.values[codes], best.reading)
+    times = dates(cells)
+    if len({one.tobytes() for one in times.values()}) > 1:
+        return _ambiguous(column, "the day or the month first", "write year-month-day")
+    if times:
+        name, seconds = next(iter(times.items()))
+        values = seconds[codes]
+        return Decided(Column(column.name, values), _summary(column, "date", values, name))
+    words = {cell.casefold() for cell in cells if not is_missing(cell)}
+    if words and any(words <= pair for pair in BOOLEANS):
+        return _boolean(column, sorted(next(pair for pair in BOOLEANS if words <= pair)))
+    return _category_or_text(column, decimal if certain else None)
+
+
+def _decimal_sign(columns: Sequence[TextColumn]) -> str | None:
+    """Return the decimal sign that the numbers of a file agree on, None where no column is certain."""
+    signs: set[str] = set()
+    for column in columns:
+        if column.numbers is not None:
+            continue
+        by_sign = {sign: readings(column.encoded[1], sign) for sign in ".,"}
+        fitting = {sign for sign, found in by_sign.items() if found}
+        if len(fitting) == 1 and any(
+            "," in cell or "." in cell for cell in column.encoded[1] if not is_missing(cell)
+        ):
+            signs |= fitting
+    if not signs:
+        return None
+    if signs == {","}:
+        pointed = (column for column in columns if column.numbers is not None)
+        signs |= {"." for column in pointed if _has_points(column)}
+    return signs.pop() if len(signs) == 1 else None
+
+
+def _has_points(column: TextColumn) -> bool:
+    """Return whether some cells of a number column have a point that is certainly decimal."""
+    cells = column.encoded[1]
+    return any("." in cell for cell in cells) and not grouped(cells)
+
+
+def _number(column: TextColumn, values: NDArray[np.float64], reading: str = "point") -> Decided:
+    detail = "" if reading == "point" else reading
+    largest = np.nanmax(np.abs(values))
+    if np.isinf(largest):
+        row = int(np.isinf(values).argmax())
+        raise DataError(
+            f"column '{column.name}' holds an infinite number (row {row + 1}: "
+            f"{_shown(column.cells[row].as_py())}); clean the table, or skip the column: "
+            f"{override(column.name, 'skip')}"
+        )
+    large = bool(largest > EXACT)
+    if large and reading == "point":
+        texts = column.encoded[1]
+        exact = [int(cell) for cell in texts if re.fullmatch(r"[+-]?\d+", cell)]
+        return _indexed(
+            column.name,
+            values,
+            _summary(column, "number", values, detail),
+            exact,
+            all_whole=len(exact) == len(texts),
+        )
+    return _indexed(column.name, values, _summary(column, "number", values, detail))
+
+
+def _indexed(
+    name: str,
+    values: NDArray[np.float64],
+    summary: ColumnSummary,
+    exact: Sequence[int] | None = None,
+    *,
+    all_whole: bool = False,
+) -> Decided:
+    """Return a number column, or leave it out where it is a running index.
+
+    `exact` holds the distinct whole numbers in the order of their rows where float64 rounds them.
+    """
+    rows = len(values)
+    if exact is None:
+        counts = rows > 1 and values[1] - values[0] == 1.0 and bool((np.diff(values) == 1.0).all())
+        whole = counts or (
+            bool(INDEX_NAME.fullmatch(name))
+            and bool((values == np.round(values)).all())
+            and len(np.unique(values)) == rows
+        )
+    else:
+        whole = all_whole and len(exact) == rows
+        counts = whole and all(b - a == 1 for a, b in pairwise(exact))
+    column = Column(name, values)
+    if whole and rows > 1 and INDEX_NAME.fullmatch(name):
+        called = f"column '{name}'" if name else "a column without a name"
+        how = "just counts the rows" if counts else "numbers the rows, each differently"
+        note = f"{called} {how} and is left out; {override(name, 'number')} keeps it"
+        return Decided(None, replace(summary, kind="id"), (note,))
+    notes = []
+    if counts and rows >= COUNTING_ROWS:
+        notes.append(
+            f"column '{name}' just counts the rows and is kept as a feature; "
+            f"{override(name, 'skip')} leaves it out"
+        )
+    if exact is not None and any(abs(value) > EXACT for value in exact):
+        notes.append(f"column '{name}' holds whole numbers beyond 2^53, which are rounded to 53 bits")
+    return Decided(column, summary, tuple(notes))
+
+
+def _boolean(column: TextColumn, words: Sequence[str]) -> Decided:
+    """Return a category of two from words in any case."""
+    codes, cells = column.encoded
+    number = {word: code for code, word in enumerate(words)}
+    table = np.array([number.get(cell.casefold(), -1) for cell in cells])
+    levels = ("False", "True") if words == ["false", "true"] else tuple(words)
+    values = table[codes]
+    return Decided(Column(column.name, values, levels), _summary(column, "category", values, "boolean"))
+
+
+def _as_category(column: TextColumn) -> Decided:
+    codes, cells = column.encoded
+    levels = sort_words([cell for cell in cells if cell not in ("", "?")])
+    number = {word: code for code, word in enumerate(levels)}
+    values = np.array([number.get(cell, -1) for cell in cells], dtype=np.int64)[codes]
+    return Decided(Column(column.name, values, levels), _summary(column, "category", values))
+
+
+def _category_or_text(column: TextColumn, decimal: str | None) -> Decided:
+    codes, cells = column.encoded
+    rows = len(codes)
+    filled = [cell for cell in cells if not is_missing(cell)]
+    numeric = sum(map(is_number, filled))
+    position = offending(cells, decimal)
+    assert position is not None
+    where = f"row {column.row(position)} holds {_shown(cells[position])}"
+    nearly = 2 * numeric >= len(filled)
+    cure = f"{override(column.name, 'number')} reads such cells as missing"
+    if is_text(len([cell for cell in cells if cell]), rows):
+        if nearly:
+            note = f"column '{column.name}' is left out: most of its values are numbers, but {where}; {cure}"
+            return _left_out(column, "text", note, where)
+        return _text(column)
+    decided = _as_category(column)
+    if not nearly:
+        return decided
+    levels = sum(1 for cell in cells if cell not in ("", "?"))
+    note = (
+        f"column '{column.name}' is read as a category of {levels} values: most of them are numbers, but "
+        f"{where}; {cure}"
+    )
+    return Decided(decided.column, replace(decided.summary, offending=where), (note,))
+
+
+def _text(column: TextColumn) -> Decided:
+    """Leave out a column of text or identifiers."""
+    codes, cells = column.encoded
+    filled = [cell for cell in cells if cell]
+    unique = len(filled) == int((codes != (cells.index("") if "" in cells else -1)).sum())
+    kind = "id" if unique and not any(" " in cell for cell in filled) else "text"
+    noun = "an identifier" if kind == "id" else "text"
+    example = f"row {column.row(cells.index(filled[0]))} holds {_shown(filled[0])}"
+    note = (
+        f"column '{column.name}' is {noun} ({len(filled):,} different values in {len(codes):,} rows; "
+        f"{example}) and is left out; {override(column.name, 'category')} keeps it"
+    )
+    return _left_out(column, kind, note)
+
+
+def _as_number(column: TextColumn, decimal: str | None) -> Decided:
+    """Read a column as numbers on the user's word; cells that are none are missing, which is noted.
+
+    The reading that fits most cells counts, the ordinary one where several do.
+    """
+    codes, cells = column.encoded
+    values = np.full(len(cells), np.nan)
+    for sign in [decimal] if decimal else [".", ","]:
+        alone = [readings([cell], sign) for cell in cells]
+        read = np.array([next(iter(one.values())).values[0] if one else np.nan for one in alone])
+        if (~np.isnan(read)).sum() > (~np.isnan(values)).sum():
+            values = read
+    bad = [j for j, cell in enumerate(cells) if np.isnan(values[j]) and not is_missing(cell)]
+    if np.isnan(values).all():
+        raise DataError(f"column '{column.name}' holds no number (row 1: {_shown(cells[codes[0]])})")
+    summary = _summary(column, "number", values[codes])
+    if not bad:
+        return Decided(Column(column.name, values[codes]), summary)
+    count = int(np.isin(codes, bad).sum())
+    where = f"row {column.row(bad[0])} holds {_shown(cells[bad[0]])}"
+    noun = "cells that are" if count > 1 else "cell that is"
+    note = f"column '{column.name}': {count} {noun} no number, read as missing ({where})"
+    return Decided(Column(column.name, values[codes]), replace(summary, offending=where), (note,))
+
+
+def _as_date(column: TextColumn) -> Decided:
+    codes, cells = column.encoded
+    found = dates(cells)
+    if len({one.tobytes() for one in found.values()}) != 1:
+        cell = _shown(cells[codes[0]])
+        reason = "does not say which is the day" if found else "is in no date format that all cells share"
+        raise DataError(f"column '{column.name}': row 1, {cell}, {reason}; write year-month-day")
+    name, seconds = next(iter(found.items()))
+    return Decided(Column(column.name, seconds[codes]), _summary(column, "date", seconds[codes], name))
+
+
+def _ambiguous(column: TextColumn, alternatives: str, cure: str) -> Decided:
+    """Leave out a column whose cells have two readings."""
+    cells = column.encoded[1]
+    position = next(j for j, cell in enumerate(cells) if not is_missing(cell) and not cell.isdecimal())
+    where = f"row {column.row(position)} holds {_shown(cells[position])}"
+    note = f"column '{column.name}' is left out: {where}, which could have {alternatives}; {cure}"
+    return _left_out(column, "text", note, where)
+
+
+def _left_out(column: TextColumn, kind: str, note: str = "", offending_cell: str = "") -> Decided:
+    values = np.array([-1 if cell == "" else 0 for cell in column.encoded[1]])[column.encoded[0]]
+    summary = replace(_summary(column, kind, values), offending=offending_cell)
+    return Decided(None, summary, (note,) if note else ())
+
+
+def _summary(column: TextColumn, kind: str, values: NDArray[Any], detail: str = "") -> ColumnSummary:
+    missing = int((values < 0).sum() if values.dtype.kind == "i" else np.isnan(values).sum())
+    distinct = sum(1 for cell in column.encoded[1] if cell) if kind in LEFT_OUT else None
+    return ColumnSummary(column.name, kind, missing, distinct, detail)
+
+
+def _declared(series: pd.Series[Any], kind: str | None) -> Decided:
+    """Return a column of a declared type."""
+    name = str(series.name)
+    if kind in LEFT_OUT:
+        return Decided(None, ColumnSummary(name, str(kind), int(series.isna().sum())))
+    column = declared_column(name, series if kind != "category" else series.astype("category"))
+    missing = column.missing
+    if column.levels is not None:
+        if kind in ("number", "date"):
+            raise DataError(f"column '{name}' is declared {series.dtype} and cannot be read as {kind}")
+        return Decided(column, ColumnSummary(name, "category", missing))
+    dated = series.dtype.kind in "mM"
+    summary = ColumnSummary(name, "date" if dated else "number", missing)
+    if kind == "number" or dated or missing == len(column.values):
+        return Decided(column, summary)
+    exact = None
+    if series.dtype.kind in "iu" and bool((np.abs(column.values[~np.isnan(column.values)]) > EXACT).any()):
+        exact = [int(value) for value in series.dropna()]
+    return _indexed(name, column.values, summary, exact, all_whole=missing == 0)
+
+
+def declared_column(name: str, series: pd.Series[Any]) -> Column:
+    """Return a column of a declared type: numbers, dates (seconds since 1970), or categories and booleans.
+
+    Raises:
+        DataError: a dtype that is none of these.
+    """
+    import pandas as pd
+
+    kind = series.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy().astype(np.int64)
+        return Column(name, codes, tuple(str(level) for level in series.cat.categories))
+    if isinstance(kind, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+        kind = series.dtype
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        series = series - pd.Timestamp(0, tz=getattr(kind, "tz", None))
+        kind = series.dtype
+    if pd.api.types.is_timedelta64_dtype(kind):
+        series = series.dt.total_seconds()
+        kind = series.dtype
+    if pd.api.types.is_bool_dtype(kind):
+        truth = series.astype("boolean").astype("Int64").fillna(-1)
+        return Column(name, truth.to_numpy(dtype=np.int64), ("False", "True"))
+    if pd.api.types.is_complex_dtype(kind) or not pd.api.types.is_numeric_dtype(kind):
+        held = f"values of type {kind}, neither numbers nor words"
+        if pd.api.types.is_complex_dtype(kind):
+            held = "complex numbers"
+        raise DataError(
+            f"column '{name}' holds {held}; take it out of the table, or {override(name, 'skip')}"
+        )
+    return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def override(name: str, kind: str) -> str:
+    """Return the option that gives a column a type, quoted for a shell."""
+    return f"--columns {shlex.quote(f'{name}={kind}')}"
+
+
+def is_text(values: int, rows: int) -> bool:
+    """Return whether so many different values in so many rows are no categories."""
+    return rows > 20 and values > rows // 2
+
+
+def sort_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Return words in order: by value where all are numbers, else by letters."""
+    if all(map(is_number, words)):
+        return tuple(sorted(words, key=lambda word: (float(word.replace("\u2212", "-")), word)))
+    return tuple(sorted(words))
+
+
+def marks(words: Sequence[str]) -> list[str]:
+    """Return those of some class names that are signs for a missing value, such as ?."""
+    return [word for word in words if word in MISSING and not any(map(str.isalpha, word))]
+
+
+def _shown(cell: str) -> str:
+    text = " ".join(cell.split())
+    return f"'{text}'" if len(text) <= SHOWN else f"'{text[: SHOWN - 3]}...'"

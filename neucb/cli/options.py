@@ -1,0 +1,83 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from neucb.errors import InputError
+
+Target = Annotated[str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME=TYPE,...",
+        help="Types of a file's columns in the place of the rules: number, date, category, id, text, skip "
+        "(the last three leave out) or label.",
+    ),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line of a .csv or .tsv file names the columns.  [default: it does, and one "
+        "that looks like data is refused]",
+        show_default=False,
+    ),
+]
+Decimal = Annotated[str | None, typer.Option(metavar="SIGN", help="Decimal sign of a file's numbers, . or ,")]
+Separator = Annotated[
+    str | None, typer.Option(metavar="SIGN", help="Separator of a .csv or .tsv file; \\t is a tab.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a data set of which rows or columns are left out.")
+]
+
+
+def reading_options(
+    target: str | None,
+    columns: Sequence[str] | None,
+    header: bool | None,
+    decimal: str | None,
+    separator: str | None,
+) -> dict[str, object]:
+    """Return the options of `neucb.environments.files.Reading` that were given.
+
+    Raises:
+        InputError: `columns` is not made of name=type.
+    """
+    options = {
+        "target": target,
+        "columns": parse_columns(columns or []) or None,
+        "header": header,
+        "decimal": decimal,
+        "separator": "\t" if separator == "\\t" else separator,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def parse_columns(texts: Sequence[str]) -> dict[str, str]:
+    """Return name -> type of "name=type,name=type"; names may hold commas and equals signs.
+
+    Raises:
+        InputError: a part without a type, or a name given twice.
+    """
+    from neucb.environments.column_types import KINDS
+
+    columns: dict[str, str] = {}
+    for text in texts:
+        parts = text.split(",")
+        while parts:
+            part = parts.pop(0)
+            while part.rpartition("=")[2] not in KINDS and parts:  # a comma of the name
+                part = f"{part},{parts.pop(0)}"
+            name, equals, kind = part.rpartition("=")
+            if not equals or kind not in KINDS:
+                raise InputError(f"--columns takes NAME=TYPE,... with types {', '.join(KINDS)}, not '{text}'")
+            if name in columns:
+                raise InputError(f"--columns gives '{name}' twice")
+            columns[name] = kind
+    return columns
