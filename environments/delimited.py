@@ -331,7 +331,8 @@ def _check_quotes(path: Path, body: _Body) -> None:
         DataError: there is one.
     """
     separator = re.escape(body.separator)
-    tidy = re.sub(rf"\"[ \t]+(?=\n|{separator}|$)", '"', body.text) if body.separator != "\t" else body.text
+    blank = " " if body.separator == "\t" else "[ \t]"
+    tidy = re.sub(rf"\"{blank}+(?=\n|{separator}|$)", '"', body.text)
     reader = _reader(tidy, body.separator, strict=True)
     started = 0
     try:
