@@ -9,6 +9,7 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.environments.arff import read_arff_frame
 from neucb.environments.readers import sha256
 from neucb.environments.table import Column, Table, labelled
 from neucb.errors import DataError, unknown_name
@@ -74,7 +75,7 @@ def _read(path: Path, query: str | None) -> pd.DataFrame:
     if suffix == ".feather":
         return pd.read_feather(path)
     if suffix == ".arff":
-        return _read_arff(path)
+        return read_arff_frame(path)
     if suffix == ".npz":
         if not is_zipfile(path):
             raise DataError(f"{path} is no .npz file")
@@ -106,23 +107,6 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
             f"{path}: two columns are called '{twice.iloc[0]}'; the first line must name the columns"
         )
     return pd.read_csv(path, sep=separator)
-
-
-def _read_arff(path: Path) -> pd.DataFrame:
-    import arff
-    import pandas as pd
-
-    with path.open(encoding="utf-8") as handle:
-        loaded = arff.load(handle)
-    frame = pd.DataFrame(loaded["data"], columns=[name for name, _ in loaded["attributes"]])
-    for name, kind in loaded["attributes"]:
-        if isinstance(kind, list):
-            # 0 is what a sparse row leaves out: the first category
-            cells = [kind[0] if cell == 0 else cell for cell in frame[name]]
-            frame[name] = pd.Categorical(cells, kind)
-        elif kind.upper() != "STRING":
-            frame[name] = frame[name].astype(np.float64)
-    return frame
 
 
 def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
