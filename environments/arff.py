@@ -36,7 +36,7 @@ from neucb.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 4096  # rows converted at once, so that few cells are Python objects
+BLOCK = 2**20  # cells converted at once, so that few are Python objects at a time
 GZIP = b"\x1f\x8b"
 
 
@@ -154,7 +154,7 @@ class _Reader:
 
     line: int = 0
     weights: int = 0  # number of the first line with one
-    declared: list[Declaration] = field(default_factory=list)
+    declared: dict[str, Declaration] = field(default_factory=dict)
     builders: list[Builder] = field(default_factory=list)
     in_data: bool = False
     pattern: re.Pattern[str] | None = None  # of the separators, from the first dense row on
@@ -178,13 +178,13 @@ class _Reader:
         if word == "@data" and REST.fullmatch(line, match.end()):
             if not self.declared:
                 raise ArffSyntaxError("no attribute is declared before @data")
-            self.builders = [Builder(one) for one in self.declared]
+            self.builders = [Builder(one) for one in self.declared.values()]
             self.in_data = True
         elif word.startswith("@attribute"):
             one = declaration(line)
-            if any(one.name == other.name for other in self.declared):
+            if one.name in self.declared:
                 raise ArffSyntaxError(f"a second attribute is called {shown(one.name)}")
-            self.declared.append(one)
+            self.declared[one.name] = one
         elif not word.startswith("@relation"):
             raise ArffSyntaxError(f"{shown(line)} is no declaration (@relation, @attribute, @data)")
 
@@ -196,7 +196,7 @@ class _Reader:
                 raise ArffSyntaxError(
                     f"there is no attribute of index {max(given)}; the last is {width - 1}"
                 )
-            values = [given[i] if i in given else one.left_out for i, one in enumerate(self.declared)]
+            values = [given[i] if i in given else one.left_out for i, one in enumerate(self.declared.values())]
         else:
             if self.pattern is None:
                 self.pattern = separators(line, width)
@@ -205,7 +205,7 @@ class _Reader:
             self.weights = self.line
         self.block.append(values)
         self.lines.append(self.line)
-        if len(self.block) == BLOCK:
+        if len(self.block) * width >= BLOCK:
             self._convert()
 
     def _convert(self) -> None:
@@ -229,6 +229,6 @@ class _Reader:
             self._convert()
         attributes = [
             Attribute(one.name, one.kind, builder.values(), one.levels, builder.note)
-            for one, builder in zip(self.declared, self.builders, strict=True)
+            for one, builder in zip(self.declared.values(), self.builders, strict=True)
         ]
         return attributes, self.rows

@@ -29,6 +29,7 @@ ENTRIES = re.compile(rf"{W}*(?:(?P<index>[0-9]{{1,9}}){W}+(?P<value>{QUOTED}|{WO
 REST = re.compile(rf"{W}*(?:%.*)?")
 WEIGHT = re.compile(rf"{W}*(?:,{W}*)?\{{(?P<weight>[^{{}}]*)\}}{W}*(?:%.*)?")
 NONTRIVIAL = re.compile(r"""['"{}%]""")
+MARKED = re.compile(r"[?\x00-\x20]")  # missing values and blanks
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-7]{1,3}|.)")
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
@@ -49,7 +50,7 @@ def split_row(line: str, width: int, pattern: re.Pattern[str]) -> tuple[list[str
     """
     weighted = False
     if pattern is COMMAS and not NONTRIVIAL.search(line):
-        values = [_plain(cell) for cell in line.split(",")]
+        values = _plain(line)
     else:
         values, position = _scan(line, pattern)
         weighted = _check_rest(line, position)
@@ -135,9 +136,12 @@ def _value(text: str | None) -> str | None:
     return None if text is None or text == "?" else unquote(text)
 
 
-def _plain(cell: str) -> str | None:
-    cell = cell.strip(WHITE)
-    return None if cell in ("", "?") else cell
+def _plain(line: str) -> list[str | None]:
+    cells = line.split(",")
+    if MARKED.search(line):
+        cells = [cell.strip(WHITE) for cell in cells]
+        return [None if cell in ("", "?") else cell for cell in cells]
+    return [cell or None for cell in cells] if "" in cells else [*cells]
 
 
 def _check_rest(line: str, position: int) -> bool:

@@ -25,17 +25,16 @@ def text_encoding(data: bytes) -> str:
     Raises:
         DataError: the bytes are no text in any of these.
     """
-    marked = next((name for mark, name in MARKS.items() if data.startswith(mark)), None)
-    candidates = [marked] if marked else [_without_mark(data), GUESSED]
-    for name in candidates:
+    expected = next((name for mark, name in MARKS.items() if data.startswith(mark)), _without_mark(data))
+    for name in (expected, GUESSED) if expected == "utf-8" else (expected,):
         try:
             data.decode(name)
         except UnicodeDecodeError:
             continue
         return name
-    if marked:
-        raise DataError(f"begins like {marked.upper().removesuffix('-SIG')} text and is damaged further on")
-    raise DataError("is no text in UTF-8, UTF-16 or Latin-1")
+    if expected == "utf-8":
+        raise DataError("is no text in UTF-8, UTF-16 or Latin-1")
+    raise DataError(f"begins like text in {expected.removesuffix("-sig").upper()} and is none further on")
 
 
 def _without_mark(data: bytes) -> str:

@@ -35,7 +35,7 @@ class DatePattern:
         epoch: the first second of 1970 in this pattern.
 
     Raises:
-        DataError: another letter, or a quote that is not closed.
+        DataError: another letter, a letter in two places, or a quote that is not closed.
     """
 
     def __init__(self, pattern: str = DEFAULT) -> None:
@@ -66,7 +66,8 @@ class DatePattern:
 
 def _formats(pattern: str) -> list[tuple[str, str]]:
     """Return each part of a pattern in strptime's notation: as it stands, and in its other length."""
-    parts, position = [], 0
+    parts: list[tuple[str, str]] = []
+    position = 0
     while position < len(pattern):
         token = TOKEN.match(pattern, position)
         if token is None:
@@ -76,7 +77,10 @@ def _formats(pattern: str) -> list[tuple[str, str]]:
             literal = (quoted.replace("''", "'") or "'") if other is None else other
             parts.append((literal.replace("%", "%%"),) * 2)
         else:
-            parts.append(_field(letter, len(run), pattern))
+            field = _field(letter, len(run), pattern)
+            if any(set(field) & set(part) for part in parts):
+                raise DataError(f"the date pattern {pattern} has the letter {letter} in two places")
+            parts.append(field)
         position = token.end()
     return parts
 
