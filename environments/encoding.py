@@ -34,7 +34,7 @@ def text_encoding(data: bytes) -> str:
         return name
     if expected == "utf-8":
         raise DataError("is no text in UTF-8, UTF-16 or Latin-1")
-    raise DataError(f"begins like text in {expected.removesuffix("-sig").upper()} and is none further on")
+    raise DataError(f"begins like text in {expected.removesuffix('-sig').upper()} and is none further on")
 
 
 def _without_mark(data: bytes) -> str:
