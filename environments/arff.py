@@ -130,7 +130,7 @@ def read_arff_frame(path: Path) -> pd.DataFrame:
     for one in relation.attributes:
         values: Any = one.values
         if one.levels is not None:
-            values = pd.Categorical.from_codes(values, list(one.levels))
+            values = pd.Categorical.from_codes(values, dtype=pd.CategoricalDtype(list(one.levels)))
         elif one.kind == "date":
             values = _datetimes(values)
         columns[one.name] = pd.Series(values, dtype=object if one.kind == "string" else None)
@@ -193,10 +193,8 @@ class _Reader:
         if line[0] == "{":
             given, weighted = split_sparse(line)
             if given and max(given) >= width:
-                raise ArffSyntaxError(
-                    f"there is no attribute of index {max(given)}; the last is {width - 1}"
-                )
-            values = [given[i] if i in given else one.left_out for i, one in enumerate(self.declared.values())]
+                raise ArffSyntaxError(f"there is no attribute of index {max(given)}; the last is {width - 1}")
+            values = [given.get(i, one.left_out) for i, one in enumerate(self.declared.values())]
         else:
             if self.pattern is None:
                 self.pattern = separators(line, width)

@@ -64,12 +64,13 @@ class Builder:
     def _numbers(self, cells: Cells) -> NDArray[np.float64]:
         import pyarrow as pa
 
+        numbers: NDArray[np.float64]
         try:  # ten times as fast as float()
             numbers = pa.array(cells, pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             numbers = np.array([self._number(cell) for cell in cells], dtype=np.float64)
         if not self.note:
-            suspects = [cells[i] or "" for i in np.flatnonzero(np.abs(numbers) >= WHOLE)]
+            suspects = [cells[i] or "" for i in np.flatnonzero(np.abs(numbers) >= WHOLE).tolist()]
             if any(LONG.fullmatch(cell) and int(cell) != float(cell) for cell in suspects):
                 self.note = ROUNDED
         return numbers

@@ -10,6 +10,7 @@ from neucb.environments.arff_values import (
     QUOTED,
     REST,
     WHITE,
+    WORD,
     ArffSyntaxError,
     W,
     shown,
@@ -21,7 +22,7 @@ from neucb.errors import DataError
 
 Kind = Literal["numeric", "nominal", "string", "date"]
 NUMERIC = ("numeric", "real", "integer")
-NAME = re.compile(rf"@attribute(?=[\x00-\x20'\"]){W}*({QUOTED}|[^%,{{}}\x00-\x20][^,{{}}\x00-\x20]*){W}*", re.I)
+NAME = re.compile(rf"@attribute(?=[\x00-\x20'\"]){W}*({QUOTED}|{WORD}){W}*", re.I)
 TYPE = re.compile(r"[A-Za-z]+")
 RANGE = re.compile(rf"{W}*(?:\[[^\]]*\]{W}*)?(?:%.*)?")  # integer [0, 10], which some tools write
 COMMENT = re.compile(rf"{W}%")

@@ -50,7 +50,9 @@ def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         advice = damaged or f"delete the folder {folder} and load it again"
         place = "" if isinstance(error, DamagedFileError) else f"{path.name}: "
-        raise DataError(f"{name}: OpenML set {number} is damaged ({place}{_one_line(error)}); {advice}") from error
+        raise DataError(
+            f"{name}: OpenML set {number} is damaged ({place}{_one_line(error)}); {advice}"
+        ) from error
     return _table(content, description, path, name)
 
 

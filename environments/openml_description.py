@@ -64,20 +64,21 @@ def describe(folder: Path) -> Description:
         for feature in features
         if "true" in (feature.get("is_row_identifier"), feature.get("is_ignore"))
     }
+    nominal = frozenset(
+        unquote(feature.get("name", "")) for feature in features if feature.get("data_type") == "nominal"
+    )
     number, targets = texts("id")[:1], texts("default_target_attribute")
     if not (number and number[0].isdecimal()):
         raise DamagedFileError("description.xml: the number of the set is missing")
     if len(targets) != 1:
-        raise DataError(
-            f"OpenML set {number[0]} has no single target column; it is no classification set"
-        )
+        raise DataError(f"OpenML set {number[0]} has no single target column; it is no classification set")
     first = {tag: (texts(tag) or ["unknown"])[0] for tag in ("name", "version", "licence")}
     return Description(
         int(number[0]),
         **first,
         target=targets[0],
         left_out=frozenset(texts("row_id_attribute")) | frozenset(texts("ignore_attribute")) | ignored,
-        nominal=frozenset(unquote(one.get("name", "")) for one in features if one.get("data_type") == "nominal"),
+        nominal=nominal,
         columns=len(features),
         rows=_rows(folder / "qualities.xml"),
         md5="".join(texts("md5_checksum")[:1]).lower(),
@@ -85,7 +86,7 @@ def describe(folder: Path) -> Description:
 
 
 def _rows(path: Path) -> int | None:
-    """Return the number of rows, which is written like "120.0"; where it is no such number, it is not stated."""
+    """Return the number of rows, written like "120.0", None where it is not stated as such a number."""
     for quality in map(_flags, _elements(path, "quality")):
         if quality.get("name") == "NumberOfInstances":
             try:

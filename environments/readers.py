@@ -80,7 +80,8 @@ def _codes(name: str, chunk: Any, nominal: bool) -> Raw | None:
         values = pc.unique(chunk).drop_null().sort()
         chunk = pa.DictionaryArray.from_arrays(pc.index_in(chunk, values), values)
     if pa.types.is_boolean(chunk.type):
-        return Raw(name, chunk.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False), ("False", "True"))
+        codes = chunk.cast(pa.int8()).fill_null(-1).to_numpy(zero_copy_only=False)
+        return Raw(name, codes, ("False", "True"))
     if not pa.types.is_dictionary(chunk.type):
         return None
     codes = pc.fill_null(chunk.indices.cast(pa.int32()), -1).to_numpy()
@@ -105,8 +106,10 @@ def _numbers(name: str, chunk: Any) -> Raw | None:
         return Raw(name, _seconds(chunk), None)
     else:
         return None
-    large = np.abs(numbers) >= WHOLE if not pa.types.is_floating(kind) else np.zeros(0, bool)
-    rounded = large.any() and any(value != float(value) for value in chunk.filter(pa.array(large)).to_pylist())
+    rounded = False
+    if kind.bit_width > 32 and not pa.types.is_floating(kind):
+        large = pa.array(np.abs(numbers) >= WHOLE)
+        rounded = any(value != float(value) for value in chunk.filter(large).to_pylist())
     return Raw(name, numbers, None, ROUNDED if rounded else "")
 
 
@@ -133,7 +136,7 @@ def _kind(chunk: Any) -> str:
         return "holds no values"
     if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
         return text(pc.count_distinct(chunk).as_py())
-    return f"holds values of the type {chunk.type}"
+    return f"holds values of the type {str(chunk.type).partition('<')[0]}"
 
 
 def text(values: int) -> str:

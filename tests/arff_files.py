@@ -11,7 +11,7 @@ import numpy as np
 from neucb.environments.arff import parse_arff
 from neucb.errors import DataError
 
-VALID = """% a comment
+VALID = b"""% a comment
 @RELATION "all kinds"
 @ATTRIBUTE size NUMERIC % in metres
 @attribute 'the colour' {red, "dark blue", 'o\\'clock' ,50%}
@@ -22,8 +22,17 @@ VALID = """% a comment
 ?,'dark blue',?,? % missing
 -2e3,50%,02.02.1970 12:30,plain text,{0.5}
 {0 3, 1 'o\\'clock', 3 last}
-""".encode()
-PIECES = [*b"@{}'\"%\\,? \t\r\n\0\xff", b"@data", b"date", b"relational", b"\xff\xfe", b"\\u00e9", b"1e999", b"9" * 20]
+"""
+PIECES = [
+    *b"@{}'\"%\\,? \t\r\n\0\xff",
+    b"@data",
+    b"date",
+    b"relational",
+    b"\xff\xfe",
+    b"\\u00e9",
+    b"1e999",
+    b"9" * 20,
+]
 
 
 def refused(data: bytes) -> str | None:

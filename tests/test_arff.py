@@ -70,7 +70,8 @@ def test_a_file_with_every_kind_of_column() -> None:
         ("a {'x y' \"z\"}", "a", "nominal", ("x y", "z")),
         ("a {New York, Paris}", "a", "nominal", ("New York", "Paris")),
         ("a {'x,y', \"}\", '%', '', ?, x, x, }", "a", "nominal", ("x,y", "}", "%", "", "x")),
-        (r"a {'it\'s', '\\', 'a\tb', '\u00e9', '\101', '\%'}", "a", "nominal", ("it's", "\\", "a\tb", "é", "A", "%")),
+        (r"a {'it\'s', '\\', 'a\tb', '\u00e9'}", "a", "nominal", ("it's", "\\", "a\tb", "é")),
+        (r"a {'\101', '\%', '\q'}", "a", "nominal", ("A", "%", "q")),
         ("a {>50K,<=50K}", "a", "nominal", (">50K", "<=50K")),
         ("a {}", "a", "nominal", ()),
         ("a date", "a", "date", None),
@@ -111,7 +112,8 @@ def test_rows(rows: str, expected: list[list[float]]) -> None:
 
 
 def test_integers_are_not_cut_and_large_ones_are_noted() -> None:
-    text = "@relation r\n@attribute a integer\n@attribute b integer\n@data\n1.5,9007199254740993\n2,9007199254740992\n"
+    head = "@relation r\n@attribute a integer\n@attribute b integer\n@data\n"
+    text = head + "1.5,9007199254740993\n2,9007199254740992\n"
     a, b = columns(text).values()
     assert list(a.values) == [1.5, 2]
     assert (a.note, b.note) == ("", "holds numbers beyond 2^53, which are rounded to 53 bits")
@@ -206,13 +208,14 @@ def test_encodings_and_line_ends(encoding: str, end: str) -> None:
         (HEAD.replace("numeric", "numeric 5"), "line 2: attribute 'a' has the unknown type 'numeric 5'"),
         (HEAD.replace("numeric", "relational"), "line 2: attribute 'a' is relational"),
         (HEAD.replace("numeric", "date kk:mm"), "line 2: the date pattern kk:mm has the letter k"),
-        (HEAD.replace("numeric", "date M LL"), "line 2: the date pattern M LL has the letter L in two places"),
+        (HEAD.replace("numeric", "date M LL"), "line 2: the date pattern M LL has the letter L in two"),
         (HEAD.replace("numeric", 'date "d\'"'), "line 2: the date pattern d' has a quote that is not closed"),
-        (HEAD.replace("numeric", "date yyyy") + "99,yes\n", "line 5: '99' does not follow the date pattern yyyy"),
-        (HEAD.replace("numeric", "date dd.MM.yyyy") + "30.02.2001,yes\n", "line 5: '30.02.2001' does not follow"),
+        (HEAD.replace("numeric", "date yyyy") + "99,yes\n", "line 5: '99' does not follow the date"),
+        (HEAD.replace("numeric", "date dd.MM.yyyy") + "30.02.2001,no\n", "line 5: '30.02.2001' does not"),
         (HEAD.replace("no,yes}", "no,yes"), "line 3: a brace is not closed"),
         (HEAD.replace("yes}", "yes} x"), "line 3: 'x' stands behind the values of 'y'"),
-        (HEAD.replace("@attribute y", "@attribute y,z"), "line 3: attribute 'y' has the unknown type ',z {no,yes}'"),
+        (HEAD.replace("@attribute y", "@attribute y,z"), "line 3: attribute 'y' has the unknown type ',z {n"),
+        (HEAD.replace("@attribute y", "@attribute 'y"), "line 3: \"@attribute 'y {no,yes}\" does not name"),
         (HEAD.replace("@attribute y", "@attribute ,"), "line 3: '@attribute , {no,yes}' does not name"),
         (HEAD.replace("@attribute y {no,yes}", "hello"), "line 3: 'hello' is no declaration"),
         ("@relation r\n@data\n1\n", "line 2: no attribute is declared before @data"),
@@ -236,7 +239,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str)
         (gzip.compress(VALID)[:-20], "the gzip file is damaged"),
         (gzip.compress(VALID)[:20] + b"nonsense" * 9, "the gzip file is damaged"),
         (b"\xff\xfe" + "é".encode("utf-16-be") + b"\0", "the file begins like text in UTF-16 and is none"),
-        ("a".encode("utf-16-be") + b"\0", "the file begins like text in UTF-16 and is none"),
+        ("a".encode("utf-16-be") + b"\0", "the file begins like text in UTF-16-BE and is none"),
         (b"\xef\xbb\xbf\xff", "the file begins like text in UTF-8 and is none"),
         (b"\x81\x8d\x8f", "the file is no text in UTF-8, UTF-16 or Latin-1"),
     ],
@@ -261,8 +264,8 @@ def test_a_file_as_a_dataframe(tmp_path: Path) -> None:
         assert frame["size"].dtype == np.float64
         assert list(frame["the colour"].cat.categories) == ["red", "dark blue", "o'clock", "50%"]
         assert list(frame["the colour"]) == ["red", "dark blue", "50%", "o'clock"]
-        expected = pd.to_datetime(["1970-02-01 00:00", None, "1970-02-02 12:30", "1970-01-01 00:00"])
-        assert list(frame["when"].dropna()) == list(expected.dropna())
+        expected = pd.to_datetime(["1970-02-01 00:00", "1970-02-02 12:30", "1970-01-01 00:00"])
+        assert list(frame["when"].dropna()) == list(expected)
         assert list(frame["when"].isna()) == [False, True, False, False]
         assert frame["note"].dtype == object
         assert list(frame["note"]) == ["a, b", None, "plain text", "last"]
@@ -271,7 +274,8 @@ def test_a_file_as_a_dataframe(tmp_path: Path) -> None:
 
 def test_a_file_that_is_played_has_its_declared_types(tmp_path: Path) -> None:
     text = (
-        "\ufeff@relation r\r\n@attribute\tcode {7, 8,9} % a code, no number\r\n@attribute day date dd.MM.yyyy\r\n"
+        "\ufeff@relation r\r\n@attribute\tcode {7, 8,9} % a code, no number\r\n"
+        "@attribute day date dd.MM.yyyy\r\n"
         "@attribute y {1,0}\r\n@data\r\n7,02.01.1970,0\r\n9,01.01.1970,1\r\n?,?,1"
     )
     table = load_table(str(save(tmp_path, text)))
@@ -330,16 +334,26 @@ LONG = 200_000
 
 
 @pytest.mark.parametrize(
-    "piece", [" ", "\t", ",", "'", '"', "\\", "{", "}", "%", "a ", "a,", "'a' ", "\\'", " %", "{1", "1 ,", "[", "\0"]
+    "piece", [*" \t,'\"\\{}%[\0", "a ", "a,", "'a' ", "\\'", " %", "{1", "1 ,"]
 )  # fmt: skip
 def test_a_long_line_takes_no_long_time(piece: str) -> None:
     run = piece * (LONG // len(piece))
     started = time.process_time()
-    for line in (run, f"1,{run}", f"{{{run}", f"{{0 1{run}", f"1,'{run}", f"{{}}{run}x", f"1,no {run}{{", "1,no" + run):
-        refused((HEAD + line).encode())
-    for kind in (run, f"{{{run}", f"{{a,{run}", f"date {run}x", f"date '{run}", f"real {run}x", f"'{run} real"):
-        refused(f"@attribute a {kind}\n@data\n".encode())
-        refused(f"@attribute{kind}\n@data\n".encode())
+    rows = (
+        ("", ""),
+        ("1,", ""),
+        ("{", ""),
+        ("{0 1", ""),
+        ("1,'", ""),
+        ("{}", "x"),
+        ("1,no ", "{"),
+        ("1,no", ""),
+    )
+    for start, end in rows:
+        refused(f"{HEAD}{start}{run}{end}".encode())
+    for start in ("", "{", "{a,", "date ", "date '", "real ", "'"):
+        for name in (" a ", ""):
+            refused(f"@attribute{name}{start}{run} x\n@data\n".encode())
     assert time.process_time() - started < 10
 
 
