@@ -7,10 +7,7 @@ passes over values it cannot convert, and takes exponential time for some lists 
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,14 +27,13 @@ from neucb.environments.arff_values import (
     split_row,
     split_sparse,
 )
-from neucb.environments.encoding import GUESSED, text_encoding
+from neucb.environments.encoding import decode_text
 from neucb.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BLOCK = 2**20  # cells converted at once, so that few are Python objects at a time
-GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,8 @@ class Relation:
 def parse_arff(data: bytes) -> Relation:
     """Return what an ARFF file holds.
 
-    The text may be UTF-8, UTF-16 or Latin-1, also packed by gzip. Weights of rows are left out, with a
-    note. What a sparse row leaves out is 0, the first level, or a missing string.
+    For encodings and gzip see `decode_text`. Weights of rows are left out, with a note. What a sparse row
+    leaves out is 0, the first level, or a missing string.
 
     Args:
         data: the file's bytes.
@@ -88,18 +84,14 @@ def parse_arff(data: bytes) -> Relation:
         ArffSyntaxError: a line is no ARFF; the message names it: "line 17: ...".
         DataError: a relational attribute or another date pattern than we read, likewise named.
     """
+    notes: list[str] = []
     try:
-        text = gzip.decompress(data) if data.startswith(GZIP) else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise ArffSyntaxError(f"the gzip file is damaged ({error})") from error
-    try:
-        encoding = text_encoding(text)
+        text = decode_text(data, notes)
     except DataError as error:
-        raise ArffSyntaxError(f"the file {error}") from None
-    notes = ["is not UTF-8 text and is read as Latin-1 (Windows-1252)"] if encoding == GUESSED else []
+        raise ArffSyntaxError(f"the file {error}") from error
     reader = _Reader()
     try:
-        for line in io.TextIOWrapper(io.BytesIO(text), encoding=encoding):
+        for line in text.removesuffix("\n").split("\n"):
             reader.line += 1
             reader.read(line.strip(WHITE))
         attributes, rows = reader.finish()

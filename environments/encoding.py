@@ -1,44 +1,63 @@
-"""The encoding of a text file, told from its bytes."""
+"""Text of unknown encoding, possibly packed by gzip, from the bytes of a file."""
 
 from __future__ import annotations
 
 import codecs
+import gzip
+import zlib
 
 from neucb.errors import DataError
 
-MARKS = {  # the longer mark first: that of UTF-32 begins with that of UTF-16
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-GUESSED = "cp1252"  # Latin-1 with printable characters where that has control codes
+GZIP = b"\x1f\x8b"
+MARKS = (  # the longer mark first: that of UTF-32 begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
-def text_encoding(data: bytes) -> str:
-    """Return the name of the encoding of a text, all of which can be decoded with it.
+def decode_text(raw: bytes, notes: list[str]) -> str:
+    """Return the text of a file, line ends as line feeds; a guess at the encoding is added to `notes`.
 
-    A byte order mark decides; without one, a zero among the first two bytes means UTF-16, anything that
-    is UTF-8 is UTF-8, and the rest is taken for `GUESSED`, which a caller has to report.
+    The text is UTF-8, UTF-16 or UTF-32 with their mark, UTF-16 without one, or Windows-1252 (Latin-1).
 
     Raises:
-        DataError: the bytes are no text in any of these.
+        DataError: a damaged gzip file, or no text; the name of the file is for the caller to add.
     """
-    expected = next((name for mark, name in MARKS.items() if data.startswith(mark)), _without_mark(data))
-    for name in (expected, GUESSED) if expected == "utf-8" else (expected,):
+    if raw.startswith(GZIP):
         try:
-            data.decode(name)
-        except UnicodeDecodeError:
-            continue
-        return name
-    if expected == "utf-8":
-        raise DataError("is no text in UTF-8, UTF-16 or Latin-1")
-    raise DataError(f"begins like text in {expected.removesuffix('-sig').upper()} and is none further on")
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"is a damaged gzip file: {error}") from error
+    text = _decoded(raw, notes)
+    if "\0" in text:
+        raise DataError("is not text: it holds NUL characters")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _without_mark(data: bytes) -> str:
-    """Return UTF-16 if the text begins with an ASCII character of two bytes, else UTF-8."""
-    if len(data) > 1 and (data[0] == 0) != (data[1] == 0):
-        return "utf-16-be" if data[0] == 0 else "utf-16-le"
-    return "utf-8"
+def _decoded(raw: bytes, notes: list[str]) -> str:
+    for mark, encoding in MARKS:
+        if raw.startswith(mark):
+            return _unless_damaged(raw[len(mark) :], encoding)
+    head = raw[:4000]
+    if len(head) > 3 and head.count(0) > len(head) // 4:  # every other byte of Latin letters
+        notes.append("the encoding is taken to be UTF-16")
+        return _unless_damaged(raw, "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len((raw[: error.start] + b".").splitlines())
+    notes.append(f"the encoding is taken to be Windows-1252, since line {line:,} is not UTF-8")
+    try:
+        return raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _unless_damaged(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"begins like {encoding.upper()} but is not: {error.reason}") from None

@@ -161,6 +161,12 @@ def test_declared_dates(declaration: str, cell: str) -> None:
     np.testing.assert_array_equal(values(text), [[86400, np.nan, 0], [1, 2, 3]])
 
 
+UTF16 = ("the encoding is taken to be UTF-16",)
+GUESSES = {
+    "utf-16-le": UTF16,
+    "utf-16-be": UTF16,
+    "latin-1": ("the encoding is taken to be Windows-1252, since line 3 is not UTF-8",),
+}
 LATIN = HEAD.replace("no", "né") + "1,né\n2,yes\n"
 
 
@@ -176,8 +182,7 @@ def test_encodings_and_line_ends(encoding: str, end: str) -> None:
         np.testing.assert_array_equal(a.values, [1, 2])
         np.testing.assert_array_equal(y.values, [0, 1])
         assert y.levels == ("né", "yes")
-        notes = ("is not UTF-8 text and is read as Latin-1 (Windows-1252)",) if encoding == "latin-1" else ()
-        assert parse_arff(packed).notes == notes
+        assert parse_arff(packed).notes == GUESSES.get(encoding, ())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +225,7 @@ def test_encodings_and_line_ends(encoding: str, end: str) -> None:
         (HEAD.replace("@attribute y {no,yes}", "hello"), "line 3: 'hello' is no declaration"),
         ("@relation r\n@data\n1\n", "line 2: no attribute is declared before @data"),
         ("@relation r\n@attribute a numeric\n", "line 2: the file ends before @data"),
-        ("", "line 0: the file ends before @data"),
+        ("", "line 1: the file ends before @data"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str) -> None:
@@ -236,12 +241,12 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str)
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (gzip.compress(VALID)[:-20], "the gzip file is damaged"),
-        (gzip.compress(VALID)[:20] + b"nonsense" * 9, "the gzip file is damaged"),
-        (b"\xff\xfe" + "é".encode("utf-16-be") + b"\0", "the file begins like text in UTF-16 and is none"),
-        ("a".encode("utf-16-be") + b"\0", "the file begins like text in UTF-16-BE and is none"),
-        (b"\xef\xbb\xbf\xff", "the file begins like text in UTF-8 and is none"),
-        (b"\x81\x8d\x8f", "the file is no text in UTF-8, UTF-16 or Latin-1"),
+        (gzip.compress(VALID)[:-20], "the file is a damaged gzip file"),
+        (gzip.compress(VALID)[:20] + b"nonsense" * 9, "the file is a damaged gzip file"),
+        (HEAD.encode("utf-16") + b"\0", "the file begins like UTF-16-LE but is not: truncated data"),
+        (HEAD.encode("utf-16-be") + b"\0", "the file begins like UTF-16-BE but is not: truncated data"),
+        (HEAD.encode("utf-8-sig") + b"\xff", "the file begins like UTF-8 but is not: invalid start byte"),
+        (HEAD.encode() + b"\0", "the file is not text: it holds NUL characters"),
     ],
 )
 def test_bytes_that_are_no_text(data: bytes, words: str) -> None:
@@ -323,7 +328,7 @@ def test_random_tables_come_back(
 @settings(max_examples=300, deadline=None)
 def test_damaged_files_are_read_or_refused(data: bytes) -> None:
     message = refused(data)
-    assert message is None or message.startswith(("line ", "the file ", "the gzip file "))
+    assert message is None or message.startswith(("line ", "the file "))
 
 
 def test_most_damaged_files_are_refused() -> None:
