@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import re
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.environments.cells import is_missing, is_number
+from neucb.environments.encoding import decode_text
 from neucb.environments.raw_table import RawTable, TextColumn, text_column
 from neucb.errors import DataError
 
@@ -25,13 +23,6 @@ if TYPE_CHECKING:
 SEPARATORS = (",", ";", "\t", "|")
 NAMELESS = "Unnamed: "  # and a number: the name that pandas gives
 HEAD = 200  # records that the separator is found from
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,10 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
             of one name, a first line that looks like data.
     """
     notes: list[str] = []
-    text = read_text(path, notes)
+    try:
+        text = decode_text(path.read_bytes(), notes)
+    except DataError as error:
+        raise DataError(f"{path} {error}") from None
     if text.startswith("sep=") and len(text) > 5 and text[5] == "\n":  # Excel's line
         separator = separator or text[4]
         text = text[6:]
@@ -103,50 +97,6 @@ def _suffix(path: Path) -> str:
 
 def _spelled(separator: str) -> str:
     return "\\t" if separator == "\t" else separator
-
-
-def read_text(path: Path, notes: list[str]) -> str:
-    """Return the text of a file, line ends as line feeds; a guess at the encoding is added to `notes`.
-
-    Raises:
-        DataError: a damaged .gz file, or no text.
-    """
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path} is a damaged .gz file: {error}") from error
-    text = _decoded(path, raw, notes)
-    if "\0" in text:
-        raise DataError(f"{path} is not text: it holds NUL characters")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _decoded(path: Path, raw: bytes, notes: list[str]) -> str:
-    for mark, encoding in MARKS:
-        if raw.startswith(mark):
-            try:
-                return raw[len(mark) :].decode(encoding)
-            except UnicodeDecodeError as error:
-                raise DataError(f"{path} begins like {encoding} but is not: {error.reason}") from None
-    head = raw[:4000]
-    if len(head) > 3 and head.count(0) > len(head) // 4:  # every other byte of Latin letters
-        try:
-            text = raw.decode("utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
-        except UnicodeDecodeError:
-            return "\0"
-        notes.append("the encoding is taken to be UTF-16")
-        return text
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-    notes.append(f"the encoding is taken to be Windows-1252, since line {line} is not UTF-8")
-    try:
-        return raw.decode("cp1252")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _separator(text: str, usual: str) -> str:

@@ -5,9 +5,8 @@ Text is typed by the rules of `column_types`; types that a format declares are k
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 from zipfile import is_zipfile
@@ -15,6 +14,7 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.environments.arff import read_arff_frame
 from neucb.environments.column_types import KINDS, Decided, decide
 from neucb.environments.delimited import read_delimited
 from neucb.environments.labels import read_labels
@@ -166,7 +166,9 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
 
         return raw_frame(path.stem, arrow_frame(feather.read_table(path)))
     if suffix == ".arff":
-        return raw_frame(path.name.split(".")[0], _read_arff(path))
+        frame = read_arff_frame(path)
+        raw = raw_frame(path.name.split(".")[0], frame)
+        return replace(raw, notes=[*frame.attrs["notes"], *raw.notes])
     if suffix == ".npz":
         if not is_zipfile(path):
             raise DataError(f"{path} is no .npz file")
@@ -189,24 +191,6 @@ def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
     frame = _from_arrays(X.toarray(), y)
     if query is not None and len(numbers):
         frame.insert(0, query, numbers)
-    return frame
-
-
-def _read_arff(path: Path) -> pd.DataFrame:
-    import arff
-    import pandas as pd
-
-    packed = path.suffix.lower() == ".gz"
-    with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as handle:
-        loaded = arff.load(handle)
-    frame = pd.DataFrame(loaded["data"], columns=[name for name, _ in loaded["attributes"]])
-    for name, kind in loaded["attributes"]:
-        if isinstance(kind, list):
-            # 0 is what a sparse row leaves out: the first category
-            cells = [kind[0] if cell == 0 else cell for cell in frame[name]]
-            frame[name] = pd.Categorical(cells, kind)
-        elif kind.upper() != "STRING":
-            frame[name] = frame[name].astype(np.float64)
     return frame
 
 

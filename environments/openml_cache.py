@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
-from xml.etree import ElementTree
 
+from neucb.environments.openml_description import DamagedFileError, Description, describe
 from neucb.environments.readers import Content, read_arff, read_parquet, sha256
 from neucb.environments.table import Column, Table, labelled
 from neucb.errors import DataError
-
-NAMESPACE = "{http://openml.org/openml}"
-
-
-@dataclass(frozen=True)
-class Description:
-    """What description.xml and features.xml say of a set.
-
-    Attributes:
-        number, name, version, licence: as OpenML has them.
-        target: the column to predict; this and all names are without percent-encoding, which the
-            files use or not.
-        left_out: row identifiers and ignored columns.
-        nominal: the columns declared nominal.
-    """
-
-    number: int
-    name: str
-    version: str
-    licence: str
-    target: str
-    left_out: frozenset[str]
-    nominal: frozenset[str]
 
 
 def data_file(folder: Path, number: int) -> Path | None:
@@ -47,8 +23,9 @@ def data_file(folder: Path, number: int) -> Path | None:
 def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
     """Return the table of a set in the cache.
 
-    Rows without a label are left out, and counted in `provenance`. So are columns of text and dates,
-    which are neither numbers nor categories, and named there.
+    The checksum, the number of rows and the number of columns are compared with those stated, if they
+    are. Rows without a label are left out, and so are columns of text, which are neither numbers nor
+    categories; `notes` and `provenance` say which.
 
     Args:
         folder: the set's folder in the cache.
@@ -63,56 +40,78 @@ def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
     if path is None:
         raise DataError(f"{name}: OpenML set {number} is not in the cache")
     try:
-        description = _describe(folder)
-        content = read_parquet(path, description.nominal) if path.suffix == ".pq" else read_arff(path)
+        description = describe(folder)
+        content = _content(path, description, name)
+        _compare(content, description, path)
     except DataError:
         raise
     except PermissionError as error:
         raise DataError(f"{name}: {error.filename or path} cannot be read: permission denied") from error
     except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
         advice = damaged or f"delete the folder {folder} and load it again"
+        place = "" if isinstance(error, DamagedFileError) else f"{path.name}: "
         raise DataError(
-            f"{name}: OpenML set {number} is damaged ({path.name}: {_one_line(error)}); {advice}"
+            f"{name}: OpenML set {number} is damaged ({place}{_one_line(error)}); {advice}"
         ) from error
     return _table(content, description, path, name)
 
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 120 else text[:117] + "..."
+    return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _describe(folder: Path) -> Description:
-    root = ElementTree.parse(folder / "description.xml").getroot()
+def _content(path: Path, description: Description, name: str) -> Content:
+    """Return the content of the data file; an ARFF file that is whole cannot be damaged."""
+    from neucb.environments.arff_values import ArffSyntaxError
 
-    def texts(tag: str) -> list[str]:
-        found = [element.text for element in root.iter(f"{NAMESPACE}{tag}") if element.text]
-        return [unquote(part.strip()) for text in found for part in text.split(",") if part.strip()]
+    if path.suffix == ".pq":
+        return read_parquet(path, description.nominal)
+    if description.md5 and not _has_md5(path, description.md5):
+        raise DamagedFileError(f"{path.name}: its MD5 checksum is not the one in description.xml")
+    try:
+        return read_arff(path)
+    except DataError as error:
+        if isinstance(error, ArffSyntaxError) and not description.md5:
+            raise DamagedFileError(f"{path.name}, {error}") from error
+        raise DataError(
+            f"{name}: OpenML set {description.number} cannot be read ({path.name}, {error})"
+        ) from error
 
-    targets = texts("default_target_attribute")
-    left_out = set(texts("row_id_attribute")) | set(texts("ignore_attribute"))
-    nominal = set()
-    features = folder / "features.xml"
-    if features.is_file():
-        for feature in ElementTree.parse(features).getroot().iter(f"{NAMESPACE}feature"):
-            flags = {child.tag.removeprefix(NAMESPACE): (child.text or "").strip() for child in feature}
-            if "true" in (flags.get("is_row_identifier"), flags.get("is_ignore")):
-                left_out.add(unquote(flags["name"]))
-            if flags.get("data_type") == "nominal":
-                nominal.add(unquote(flags["name"]))
-    number = int(texts("id")[0])
-    if len(targets) != 1:
-        raise DataError(f"OpenML set {number} has no single target column; it is no classification set")
-    first = {tag: (texts(tag) or ["unknown"])[0] for tag in ("name", "version", "licence")}
-    return Description(
-        number, **first, target=targets[0], left_out=frozenset(left_out), nominal=frozenset(nominal)
-    )
+
+def _has_md5(path: Path, md5: str) -> bool:
+    """Return whether a file has this checksum, as it is or as it was before Windows changed its line ends."""
+    content = path.read_bytes()
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
+        return True
+    before = content.replace(b"\r\n", b"\n")
+    return hashlib.md5(before, usedforsecurity=False).hexdigest() == md5
+
+
+def _compare(content: Content, description: Description, path: Path) -> None:
+    """Compare what was read with what is stated.
+
+    Fewer columns than are listed are lost columns; more are not a contradiction, since a Parquet file
+    may have an index that OpenML does not count.
+    """
+    if description.rows is not None and content.rows != description.rows:
+        raise DamagedFileError(
+            f"{path.name}: {content.rows:,} rows, where qualities.xml states {description.rows:,}"
+        )
+    columns = len(content.columns) + len(content.left_out)
+    if columns < description.columns:
+        raise DamagedFileError(
+            f"{path.name}: {columns:,} columns, where features.xml lists {description.columns:,}"
+        )
 
 
 def _table(content: Content, description: Description, path: Path, name: str) -> Table:
     targets = [column for column in content.columns if column.name == description.target]
+    if description.target in content.left_out:
+        reason = content.left_out[description.target]
+        raise DataError(f"{name}: the target '{description.target}' {reason}; this is no classification set")
     if not targets:
-        raise DataError(f"{name}: the data have no usable column '{description.target}', their target")
+        raise DataError(f"{name}: the data have no column '{description.target}', their target")
     target = targets[0]
     if target.levels is None:
         raise DataError(f"{name}: the target '{target.name}' is a number; this is no classification set")
@@ -121,21 +120,34 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
     if not known.any():
         raise DataError(f"{name}: no row has a label")
     labels, classes = labelled(target.values[keep], target.levels)
-    columns = tuple(
-        Column(column.name, column.values[keep], column.levels)
+    features = [
+        column
         for column in content.columns
         if column is not target and column.name not in description.left_out
-    )
+    ]
+    left_out = {key: why for key, why in content.left_out.items() if key not in description.left_out}
+    missing = int((~known).sum())
+    notes = list(content.notes)
+    if missing:
+        notes.append(unlabelled(missing, target.name))
+    notes += [f"column '{key}' {why} and is left out" for key, why in left_out.items()]
+    notes += [f"column '{column.name}' {column.note}" for column in features if column.note]
     provenance = {
         "openml_id": description.number,
         "openml_name": description.name,
         "openml_version": description.version,
         "licence": description.licence,
         "target": description.target,
-        "unlabelled_rows_left_out": int((~known).sum()),
+        "unlabelled_rows_left_out": missing,
         "sha256": sha256(path),
     }
-    text = [column for column in content.text if column not in description.left_out]
-    if text:
-        provenance["text_columns_left_out"] = text
-    return Table(name, columns, labels, classes, "openml", provenance)
+    if left_out:
+        provenance["columns_left_out"] = list(left_out)
+    columns = tuple(Column(one.name, one.values[keep], one.levels) for one in features)
+    return Table(name, columns, labels, classes, "openml", provenance, tuple(notes))
+
+
+def unlabelled(rows: int, target: str) -> str:
+    """Return the note on rows without a label."""
+    words = "1 row has no label" if rows == 1 else f"{rows:,} rows have no label"
+    return f"{words} in column '{target}' and {'is' if rows == 1 else 'are'} left out"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.etree import ElementTree
 
-from neucb.environments.openml_cache import NAMESPACE
 from neucb.environments.openml_config import OpenMLConfig
+from neucb.environments.openml_description import NAMESPACE
 from neucb.errors import DataError, InputError
 
 

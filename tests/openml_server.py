@@ -34,18 +34,20 @@ LABELS = ["yes", "no", "yes", "no", "yes", "no"]
 NUMBERS = [1.0, 2.0, 1.5, 2.5, 0.5, 3.0]
 
 
-def parquet() -> bytes:
+def parquet(rows: int = 6) -> bytes:
     """A table of six rows: an identifier, a number, and the label."""
     label = pa.DictionaryArray.from_arrays(
         pa.array([0, 1, 0, 1, 0, 1], pa.int8()), pa.array(["yes", "no", "never"])
     )
     sink = io.BytesIO()
-    pq.write_table(pa.table({"id": list(range(6)), "x%20y": NUMBERS, "class": label}), sink)
+    table = pa.table({"id": list(range(6)), "x%20y": NUMBERS, "class": label})
+    pq.write_table(table.slice(0, rows), sink)
     return sink.getvalue()
 
 
-def arff() -> bytes:
-    rows = "\n".join(f"{i},{x},{y}" for i, (x, y) in enumerate(zip(NUMBERS, LABELS, strict=True)))
+def arff(count: int = 6) -> bytes:
+    numbered = list(enumerate(zip(NUMBERS, LABELS, strict=True)))[:count]
+    rows = "\n".join(f"{i},{x},{y}" for i, (x, y) in numbered)
     head = "@RELATION t\n@ATTRIBUTE id NUMERIC\n@ATTRIBUTE 'x%20y' NUMERIC\n@ATTRIBUTE class {yes,no,never}\n"
     return f"{head}@DATA\n{rows}\n".encode()
 
@@ -76,13 +78,16 @@ class FakeOpenML:
     Attributes:
         sets: number -> "parquet" or "arff".
         broken: how data are served: "", "truncated", "html", "checksum", "slow" or "500"; "silent"
-            is slow to say anything at all; "maintenance" says the same page to everything, "features"
+            is slow to say anything at all; "fewer rows" serves whole files of four rows, and "no checksum"
+            those without stating a checksum; "maintenance" says the same page to everything, "features"
             breaks off in the list of features, "no qualities" has none, "missing" has lost the data.
+        arff: the ARFF files, whose checksum is stated.
         asked: the paths that were asked for.
     """
 
     sets: dict[int, str]
     broken: str = ""
+    arff: bytes = arff()
     port: int = 0
     asked: list[str] = field(default_factory=list)
 
@@ -92,7 +97,8 @@ class FakeOpenML:
 
     def description(self, number: int) -> str:
         base = f"http://127.0.0.1:{self.port}"
-        checksum = "0" * 32 if self.broken == "checksum" else hashlib.md5(arff()).hexdigest()
+        checksum = "0" * 32 if self.broken == "checksum" else hashlib.md5(self.arff).hexdigest()
+        stated = "" if self.broken == "no checksum" else f"<oml:md5_checksum>{checksum}</oml:md5_checksum>"
         where = (
             f"<oml:parquet_url>{base}/datasets/{number}/dataset_{number}.pq</oml:parquet_url>"
             if self.sets[number] == "parquet"
@@ -104,7 +110,7 @@ class FakeOpenML:
             "<oml:format>ARFF</oml:format>"
             f"<oml:licence>Public</oml:licence><oml:url>{base}/files/{number}.arff</oml:url>{where}"
             "<oml:default_target_attribute>class</oml:default_target_attribute>"
-            f"<oml:md5_checksum>{checksum}</oml:md5_checksum></oml:data_set_description>"
+            f"{stated}</oml:data_set_description>"
         )
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
@@ -132,7 +138,9 @@ class FakeOpenML:
                 text = text[: len(text) // 2]
             return 200, "application/xml", (text or self.description(number)).encode()
         if path.endswith(".pq") or path.endswith(".arff"):
-            return self._data(parquet() if path.endswith(".pq") else arff())
+            if self.broken in ("fewer rows", "no checksum"):
+                return self._data(parquet(4) if path.endswith(".pq") else arff(4))
+            return self._data(parquet() if path.endswith(".pq") else self.arff)
         return 404, "text/plain", b"no such page"
 
     def _data(self, body: bytes) -> tuple[int, str, bytes]:

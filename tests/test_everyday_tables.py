@@ -480,7 +480,7 @@ def test_no_text_and_damaged_archives(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not text"):
         table_of(path)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,y\n1,2\n" * 100)[:-20])
-    with pytest.raises(DataError, match=r"damaged \.gz"):
+    with pytest.raises(DataError, match=r"damaged gzip"):
         table_of(tmp_path / "t.csv.gz")
 
 

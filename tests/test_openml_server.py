@@ -64,6 +64,13 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
         ("truncated", 8, "could not be downloaded"),
         ("truncated", 7, "could not be downloaded"),
         ("checksum", 8, "hecksum"),
+        (
+            "fewer rows",
+            7,
+            r"is damaged \(dataset_7.pq: 4 rows, .* states 6\); try again later",
+        ),
+        ("fewer rows", 8, "hecksum"),
+        ("no checksum", 8, r"is damaged \(dataset.arff: 4 rows, .* states 6\); try again later"),
         ("html", 7, "is damaged.*; try again later"),
         ("html", 8, "hecksum"),
         ("slow", 7, "timed out"),
@@ -93,6 +100,28 @@ def test_a_failed_download_leaves_nothing_behind(
     name = str(folder.relative_to(cache))  # its time changes as a temporary folder comes and goes
     assert {k: v for k, v in after.items() if k != name} == {k: v for k, v in before.items() if k != name}
     assert load_table("openml:5", notify=quiet).rows == 4
+
+
+def test_an_arff_file_of_many_kinds_of_columns_is_downloaded(server: FakeOpenML, cache: Path) -> None:
+    """The client passes it on as it came; this one it could not read itself."""
+    server.arff = (
+        "% made by hand\n@RELATION t\n@attribute\tid numeric % a key\n@attribute 'x%20y' date dd.MM.yyyy\n"
+        "@attribute class {yes, no, never} % the label\n@data\n"
+        + "".join(f"{i},0{i + 1}.01.1970,{'no' if i % 2 else 'yes'} % row {i}\n" for i in range(6))
+    ).encode()
+    for _ in range(2):
+        loaded = load(cache, 8, notify=quiet)
+        np.testing.assert_array_equal(loaded.columns[0].values, [86400 * i for i in range(6)])
+        np.testing.assert_array_equal(loaded.labels, [0, 1, 0, 1, 0, 1])
+        assert loaded.notes == ()
+
+
+def test_an_arff_file_that_says_what_we_do_not_read(server: FakeOpenML, cache: Path) -> None:
+    """It arrived whole: trying again is no cure."""
+    server.arff = b"@relation t\n@attribute id numeric\n@attribute bag relational\n@data\n"
+    with pytest.raises(DataError, match=r"cannot be read \(dataset.arff, line 3: .* is relational") as caught:
+        load(cache, 8, notify=quiet)
+    assert "damaged" not in str(caught.value)
 
 
 def test_a_set_without_qualities_is_as_good(server: FakeOpenML, cache: Path) -> None:

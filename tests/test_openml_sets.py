@@ -40,6 +40,7 @@ def test_a_set_has_its_known_figures(known: dict[str, str]) -> None:
     assert table.provenance["openml_name"] == known["name"]
     assert table.provenance["openml_version"] == known["version"]
     assert table.provenance["unlabelled_rows_left_out"] == 0
+    assert table.notes == ()
     assert table.rows == int(known["rows"])
     assert (len(table.columns) - nominal, nominal) == (int(known["numeric"]), int(known["nominal"]))
     assert table.arms == int(known["classes"])
