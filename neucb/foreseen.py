@@ -11,9 +11,9 @@ import numpy as np
 from neucb.agents.agent import is_foreign
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import REACTING
+from neucb.episodes import bad_context
 from neucb.loop import (
     Progress,
-    bad_context,
     distribution,
     diverged,
     gauges,

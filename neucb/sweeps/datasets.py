@@ -12,6 +12,7 @@ from neucb.environments.catalogue import expand
 from neucb.environments.files import SUFFIXES
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.synthetic import WORLDS
+from neucb.episodes import check_reward_range
 from neucb.errors import unknown_name
 from neucb.plugins import DATASETS, find_dataset, installed
 from neucb.sweeps.places import Places
@@ -19,7 +20,7 @@ from neucb.sweeps.spec import Dataset
 
 SUITE = "suite:"
 PATH = ("experiment", "datasets")
-OPTIONS = ("name", "target", "cost", "group", "arms", "features")
+OPTIONS = ("name", "target", "cost", "group", "arms", "features", "reward_range")
 
 
 class DatasetReader:
@@ -97,7 +98,11 @@ class DatasetReader:
         if ranking and "cost" in given:
             raise self.places.fail(f"cost and {ranking[0]} do not go together", *PATH, value="cost")
         costs = {"cost": self.costs(given["cost"])} if "cost" in given else {}
-        return {**given, **costs}
+        rewards = {}
+        if "reward_range" in given:
+            read = partial(check_reward_range, given["reward_range"])
+            rewards = {"reward_range": list(self.places.checked(read, *PATH, value="reward_range"))}
+        return {**given, **costs, **rewards}
 
     def allowed(self, name: str) -> tuple[str, ...]:
         """Return the options that a data set may have."""
@@ -107,7 +112,7 @@ class DatasetReader:
             return ("arms", "features")
         if name.lower().endswith(SUFFIXES):
             return ("target", "cost", "group", "arms")
-        return ("cost",) if find_dataset(name) is None else ("target", "cost")
+        return ("cost",) if find_dataset(name) is None else ("target", "cost", "reward_range")
 
     def costs(self, value: object) -> list[list[float]]:
         """Return the cost matrix of a CSV file beside the spec, or of a list of rows."""
