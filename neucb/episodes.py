@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +9,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from neucb.errors import InputError
-from neucb.step_info import bad_mask, clipped, read_figures, read_mask, read_step
+from neucb.rewards import UNIT, losses_of
+from neucb.step_info import bad_mask, read_figures, read_mask, read_step
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -21,23 +20,7 @@ if TYPE_CHECKING:
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
 
-UNIT = (0.0, 1.0)
 CURE = "let sub-environments start anew in the step that ends an episode: autoreset_mode SAME_STEP"
-
-
-def check_reward_range(given: Sequence[float]) -> tuple[float, float]:
-    """Return the range (low, high) of an environment's rewards.
-
-    Raises:
-        InputError: it is not two finite numbers, the lower one first.
-    """
-    try:
-        low, high = (math.nan, math.nan) if isinstance(given, str) else (float(one) for one in given)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(f"reward_range must be two finite numbers, low < high, not {given!r}")
-    return low, high
 
 
 class Episodes:
@@ -53,8 +36,11 @@ class Episodes:
         NEXT_STEP: the same, of Gymnasium's own vectors of single environments; of other environments one
             step, whose arms they ignore, for which all episodes must have ended in the same round.
 
-    The arm a is sent as the action start + a of `Discrete(K, start=start)`; rewards become losses,
-    (high - reward) / (high - low), here and nowhere else.
+    The arm a is sent as the action start + a of `Discrete(K, start=start)`.
+
+    Attributes:
+        trusted: whether rewards and figures are taken as they are: those of neucb's own environments, which
+            `check_environment` checks in its tests.
 
     Args:
         env: num_envs = R.
@@ -71,7 +57,7 @@ class Episodes:
         self.reward_range = reward_range
         self._mode = autoreset_mode(env)
         self._start = int(env.single_action_space.start)  # type: ignore[attr-defined]  # it is Discrete
-        self._own = type(env).__module__.startswith("neucb.")  # whose figures are tested
+        self.trusted = type(env).__module__.startswith("neucb.")
         self._shape = (spec.replicas, *env.single_observation_space.shape)  # type: ignore[misc]  # it has one
         base, next_step = env.unwrapped, self._mode is AutoresetMode.NEXT_STEP
         gymnasiums = isinstance(base, SyncVectorEnv | AsyncVectorEnv)
@@ -92,7 +78,8 @@ class Episodes:
     def _take(self, observation: Any, info: Any) -> None:
         if not isinstance(info, dict):
             raise InputError(
-                f"the environment's info must be a dict, not a {type(info).__name__}; leave DictInfoToList out"
+                f"the environment's info must be a dict, not a {type(info).__name__}: leave DictInfoToList "
+                "out"
             )
         self._observation = np.array(observation)  # a copy: the environment may use its memory again
         self._info = info
@@ -130,19 +117,18 @@ class Episodes:
             InputError: a reward outside its range or not finite, or a figure that is no loss.
         """
         observation, reward, terminated, truncated, info = self.env.step(action + self._start)
-        if self._own:
+        if self.trusted:
             loss, ended = 1.0 - np.asarray(reward, np.float64), np.asarray(truncated)
         else:
-            loss, ended = self._losses(reward), np.asarray(terminated) | np.asarray(truncated)
+            loss = losses_of(reward, self.reward_range, self.spec, self._round)
+            ended = np.asarray(terminated) | np.asarray(truncated)
         over = np.broadcast_to(ended, len(loss)).copy() if ended.any() else None
         same_step = self._mode is AutoresetMode.SAME_STEP
         self._take(observation, info)
         self._reset_in_step = over if same_step else None
         figures = info
-        if not self._own:
-            figures = read_figures(
-                info, self.spec, self._reset_in_step, action, self._available, self._round
-            )
+        if not self.trusted:
+            figures = read_figures(info, self.spec, self._reset_in_step, action, self._available, self._round)
         self._ended = None if same_step else over
         self._round += 1
         return loss, figures
@@ -159,36 +145,6 @@ class Episodes:
         found = read_step(self._info, "label", (self.spec.replicas,), self._reset_in_step)
         return None if found is None else np.where(found[1], found[0], -1).astype(np.int64)
 
-    def _losses(self, reward: Any) -> Floats:
-        low, high = self.reward_range
-        raw = np.asarray(reward)
-        if raw.shape != (self.spec.replicas,) or raw.dtype.kind not in "biuf":
-            raise InputError(
-                f"round {self._round + 1}: rewards must be numbers [R], one for each of "
-                f"{self.spec.replicas} sub-environments; they are {raw.dtype} of shape {raw.shape}"
-            )
-        given = raw.astype(np.float64)
-        scaled = given if self.reward_range == UNIT else (given - low) / (high - low)
-        inside = clipped(scaled)
-        if inside is not scaled and raw.dtype in (np.float16, np.float32):
-            inside = clipped(scaled, 4.0 * float(np.finfo(raw.dtype).eps))
-        if inside is not scaled and np.isnan(inside).any():
-            r = int(np.isnan(inside).argmax())
-            raise self._bad_reward(r, float(given[r]))
-        return 1.0 - inside
-
-    def _bad_reward(self, r: int, reward: float) -> InputError:
-        low, high = self.reward_range
-        where = f"round {self._round + 1}, seed {self.spec.seeds[r]}: the reward is {reward!r}"
-        if not math.isfinite(reward):
-            return InputError(f"{where}; it must be a finite number")
-        if self.reward_range != UNIT:
-            return InputError(f"{where}, outside of reward_range, {low:g} to {high:g}; state a wider one")
-        return InputError(
-            f"{where}, outside [0, 1]; reward_range=(low, high) (--reward-range LOW,HIGH) rescales rewards "
-            "between these values"
-        )
-
     def _restart(self, ended: Bools, available: Bools | None) -> Bools | None:
         """Start the next episodes of the sub-environments in `ended` [R]; return the arms available."""
         spec, t = self.spec, self._round
@@ -203,12 +159,7 @@ class Episodes:
                 f"and play the others; {CURE}"
             )
         before = self._observation
-        if self._masked:
-            again = self.env.reset(options={"reset_mask": ended.copy()})
-        else:
-            observation, _, _, _, info = self.env.step(np.full(spec.replicas, self._start))
-            again = observation, info
-        self._take(*again)
+        self._take(*self._next_episodes(ended))
         if ended.all():
             return read_mask(self._info, spec, t)
         kept, others = before[~ended], self._observation[~ended]
@@ -221,12 +172,26 @@ class Episodes:
         self._observation[~ended] = kept
         return self._merged(ended, available, read_mask(self._info, spec, t))
 
+    def _next_episodes(self, ended: Bools) -> tuple[Any, Any]:
+        """Reset the sub-environments in `ended` [R]; return observations and info."""
+        if not self._masked:
+            observation, _, _, _, info = self.env.step(np.full(self.spec.replicas, self._start))
+            return observation, info
+        try:
+            return self.env.reset(options={"reset_mask": ended.copy()})
+        except ValueError as error:  # of wrappers that reset all or none
+            raise InputError(
+                f"episodes ended in round {self._round}, and the environment does not reset these alone: "
+                f"{' '.join(str(error).split())}"
+            ) from error
+
     def _merged(self, ended: Bools, before: Bools | None, after: Bools | None) -> Bools | None:
         """Return the arms available [R, K], those after a reset for the sub-environments in `ended` [R]."""
         if before is None and after is None:
             return None
         every = np.ones((self.spec.replicas, self.spec.arms), np.bool_)
-        return np.where(ended[:, None], every if after is None else after, every if before is None else before)
+        before, after = (every if one is None else one for one in (before, after))
+        return np.where(ended[:, None], after, before)
 
 
 def autoreset_mode(env: AnyVectorEnv) -> AutoresetMode | None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.agent import ask, gauges_of, is_foreign
-from neucb.episodes import UNIT, Episodes
+from neucb.episodes import Episodes
 from neucb.errors import DivergedError, InputError
 from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
+from neucb.rewards import UNIT
 from neucb.spec import Spec
 from neucb.streams import stream
 from neucb.stuck import Watch, learns_at_once, stuck

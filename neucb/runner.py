@@ -20,12 +20,12 @@ from neucb.environments.make import EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
-from neucb.episodes import UNIT, check_reward_range
 from neucb.errors import InputError
 from neucb.job import Run
 from neucb.log import RunLog
 from neucb.loop import Progress
 from neucb.plugins import find_dataset
+from neucb.rewards import UNIT, check_reward_range
 from neucb.seeds import parse_seeds
 from neucb.spec import attribute, check_device, read_spec
 from neucb.trace import Trace

@@ -100,7 +100,7 @@ def read_spec(
 
 
 def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
-    """Return an attribute of an environment or of the outermost one below its wrappers that has it, or None."""
+    """Return an attribute of an environment or of the outermost one it wraps that has it, or None."""
     while not hasattr(env, name):
         if env is env.unwrapped:
             return None
@@ -111,7 +111,7 @@ def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
 def _arms(env: VectorEnv[Any, Any, Any]) -> int:
     space = env.single_action_space
     if not isinstance(space, Discrete):
-        raise InputError(f"the environment's actions must be Discrete(K), a number per arm, not {_short(space)}")
+        raise InputError(f"the environment's actions must be Discrete(K), one per arm, not {_short(space)}")
     return int(space.n)
 
 

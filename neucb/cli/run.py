@@ -203,7 +203,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     Raises:
         InputError: something else than two finite numbers, the lower one first.
     """
-    from neucb.episodes import check_reward_range
+    from neucb.rewards import check_reward_range
 
     if text is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from neucb.episodes import UNIT
+from neucb.rewards import UNIT
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv

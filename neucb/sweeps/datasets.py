@@ -12,9 +12,9 @@ from neucb.environments.catalogue import expand
 from neucb.environments.files import SUFFIXES
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.synthetic import WORLDS
-from neucb.episodes import check_reward_range
 from neucb.errors import unknown_name
 from neucb.plugins import DATASETS, find_dataset, installed
+from neucb.rewards import check_reward_range
 from neucb.sweeps.places import Places
 from neucb.sweeps.spec import Dataset
 
