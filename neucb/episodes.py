@@ -116,7 +116,8 @@ class Episodes:
         Raises:
             InputError: a reward outside its range or not finite, or a figure that is no loss.
         """
-        observation, reward, terminated, truncated, info = self.env.step(action + self._start)
+        sent = action + self._start if self._start else action
+        observation, reward, terminated, truncated, info = self.env.step(sent)
         if self.trusted:
             loss, ended = 1.0 - np.asarray(reward, np.float64), np.asarray(truncated)
         else:
@@ -143,7 +144,7 @@ class Episodes:
     def labels(self) -> NDArray[np.int64] | None:
         """Return the clean labels [R] of the round just played, -1 where there are none; None without any."""
         found = read_step(self._info, "label", (self.spec.replicas,), self._reset_in_step)
-        return None if found is None else np.where(found[1], found[0], -1).astype(np.int64)
+        return None if found is None else np.where(np.isnan(found[0]), -1, found[0]).astype(np.int64)
 
     def _restart(self, ended: Bools, available: Bools | None) -> Bools | None:
         """Start the next episodes of the sub-environments in `ended` [R]; return the arms available."""

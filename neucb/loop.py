@@ -114,7 +114,7 @@ def _rounds(agent: Agent, episodes: Episodes, log: RunLog, progress: Progress | 
             )
         if log.trace is not None:
             known = {"context": shown, "label": episodes.labels()}
-            figures = {name: value for name, value in known.items() if value is not None}
+            figures: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
             figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
             log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
         told = gauges(agent) if log.due else None

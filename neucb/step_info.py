@@ -23,16 +23,17 @@ TOLERANCE = 1e-9  # of rounding, by which a figure may lie outside [0, 1]
 
 def clipped(values: Floats, tolerance: float = TOLERANCE) -> Floats:
     """Return values clipped to [0, 1]; NaN where they lie further outside than the tolerance."""
-    if values.size and values.min() >= 0.0 and values.max() <= 1.0:  # the usual case; not of NaN
+    least, most = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
+    if least >= 0.0 and most <= 1.0:  # the usual case; not of NaN
         return values
     inside = np.abs(values - 0.5) <= 0.5 + tolerance
     return np.where(inside, np.clip(values, 0.0, 1.0), np.nan)
 
 
-def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, Bools] | None:
+def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, Bools | None] | None:
     """Return an entry of an info [R, ...], NaN where a sub-environment lacks it, and which have it [R].
 
-    Gymnasium's vectors say in `_name` which have it, and fill up with 0.
+    Gymnasium's vectors say in `_name` which have it, and fill up with 0. None stands for all of them.
 
     Raises:
         InputError: it holds no numbers, or has another shape.
@@ -41,16 +42,19 @@ def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, B
     if given is None:
         return None
     values = np.asarray(given)
-    mask = info.get("_" + name)
-    known = np.ones(shape[0], np.bool_) if mask is None else np.asarray(mask, np.bool_)
-    if values.shape == shape and values.dtype == np.float64 and (mask is None or known.all()):
-        return values, known
+    known = info.get("_" + name)
+    if known is not None:
+        known = np.asarray(known, np.bool_)
+        known = None if known.all() else known
+    if known is None and values.shape == shape and values.dtype == np.float64:
+        return values, None
     filled = np.full(shape, np.nan)
+    some = slice(None) if known is None else known
     try:
         if values.dtype == object:  # sub-environments that give lists
-            filled[known] = np.array(list(values[known]), np.float64)
+            filled[some] = np.array(list(values[some]), np.float64)
         else:
-            filled[known] = np.broadcast_to(values, shape)[known]
+            filled[some] = np.broadcast_to(values, shape)[some]
     except (TypeError, ValueError):
         dimensions = "[R]" if len(shape) == 1 else "[R, K]"
         raise InputError(f"the environment's {name} must be numbers {dimensions}") from None
@@ -59,7 +63,7 @@ def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, B
 
 def read_step(
     info: Info, name: str, shape: tuple[int, ...], ended: Bools | None
-) -> tuple[Floats, Bools] | None:
+) -> tuple[Floats, Bools | None] | None:
     """Return an entry of the round just played, see `read_entry`.
 
     Args:
@@ -76,8 +80,8 @@ def read_step(
     values, known = read_entry(info, name, shape) or missing
     final, final_known = read_entry(last, name, shape) or missing
     own = ended.reshape(-1, *[1] * (len(shape) - 1))
-    known = np.where(ended, final_known, known)
-    return (np.where(own, final, values), known) if known.any() else None
+    merged = np.where(ended, True if final_known is None else final_known, True if known is None else known)
+    return (np.where(own, final, values), merged) if merged.any() else None
 
 
 def read_figures(
@@ -108,7 +112,8 @@ def read_figures(
         values, known = found
         figures[name] = clipped(values)
         if figures[name] is not values:
-            bad = known & np.isnan(figures[name]).reshape(R, -1).any(axis=1)
+            bad = np.isnan(figures[name]).reshape(R, -1).any(axis=1)
+            bad &= True if known is None else known
             if bad.any():
                 r = int(bad.argmax())
                 raise InputError(
