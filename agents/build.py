@@ -27,12 +27,22 @@ from neucb.agents.schedules import (
     Schedule,
     SquareTheory,
 )
-from neucb.agents.settings import GRADIENT, LAST_LAYER, LINEAR, NEURAL
+from neucb.agents.settings import (
+    GRADIENT,
+    KINDS,
+    LAST_LAYER,
+    LINEAR,
+    NEURAL,
+    ORACLES,
+    RULES,
+    WRAPPERS,
+)
 from neucb.agents.signs import SignPerturbation
 from neucb.agents.skylines import BestFixed, Supervised
 from neucb.agents.uncertain import LowerConfidence, Thompson
 from neucb.agents.uniform import Uniform
 from neucb.agents.weights import PlainWeights, Weights
+from neucb.errors import unknown_name
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
@@ -56,8 +66,10 @@ def build(recipe: Recipe, settings: Settings) -> Agent:
         case "exp4":
             experts = [RECIPES[name].build() for name in EXPERTS]
             return Exp4(experts, eta=settings["eta"], mixing=settings["mixing"], names=EXPERTS)
-        case _:
+        case "reduction":
             return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
+        case _:
+            raise unknown_name("kind of agent", recipe.kind, KINDS)
 
 
 def _repeated(settings: Settings, members: int) -> Settings:
@@ -81,7 +93,9 @@ def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
     oracle = make_oracle(recipe, settings)
     if recipe.wrapper == "none":
         return oracle
-    return Epochs(oracle, passes=settings.get("passes", 1))
+    if recipe.wrapper in ("epochs", "epochs-passes"):
+        return Epochs(oracle, passes=settings.get("passes", 1))
+    raise unknown_name("wrapper", recipe.wrapper, WRAPPERS)
 
 
 def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
@@ -90,7 +104,9 @@ def make_oracle(recipe: Recipe, settings: Settings) -> CountingOracle:
         options = {parameter.name: settings[parameter.name] for parameter in LINEAR}
         linear = Linear(_loss(recipe), uncertainty=recipe.uncertain, **options)
         return _mapped(linear, settings)
-    return make_network(recipe, settings)
+    if recipe.oracle == "neural":
+        return make_network(recipe, settings)
+    raise unknown_name("oracle", recipe.oracle, ORACLES)
 
 
 def _mapped(oracle: CountingOracle, settings: Settings) -> CountingOracle:
@@ -99,8 +115,10 @@ def _mapped(oracle: CountingOracle, settings: Settings) -> CountingOracle:
             return Mapped(oracle, Quadratic())
         case "fourier":
             return Mapped(oracle, Fourier(settings["columns"], settings["bandwidth"]))
-        case _:
+        case "linear":
             return oracle
+        case unknown:
+            raise unknown_name("features", unknown, ("linear", "quadratic", "fourier"))
 
 
 def make_network(recipe: Recipe, settings: Settings) -> Neural:
@@ -110,7 +128,13 @@ def make_network(recipe: Recipe, settings: Settings) -> Neural:
 
 
 def _loss(recipe: Recipe) -> Loss:
-    return KL() if recipe.loss == "kl" else Squared()
+    match recipe.loss:
+        case "kl":
+            return KL()
+        case "squared":
+            return Squared()
+        case _:
+            raise unknown_name("loss", recipe.loss, ("kl", "squared"))
 
 
 def _weights(recipe: Recipe, settings: Settings) -> Weights:
@@ -122,7 +146,11 @@ def _weights(recipe: Recipe, settings: Settings) -> Weights:
 
 
 def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
-    """Return the recipe's exploration rule."""
+    """Return the recipe's exploration rule.
+
+    Raises:
+        InputError: there is no such rule.
+    """
     match recipe.rule:
         case "epsilon-greedy":
             return EpsilonGreedy(settings["epsilon"], settings["epsilon_power"])
@@ -139,8 +167,10 @@ def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
             return LowerConfidence(settings["nu"])
         case "thompson":
             return Thompson(settings["nu"])
-        case _:
+        case "greedy":
             return EpsilonGreedy(0.0)
+        case _:
+            raise unknown_name("rule", recipe.rule, RULES)
 
 
 def _gamma(settings: Settings, theory: Schedule | None = None) -> Schedule:
@@ -152,5 +182,7 @@ def _gamma(settings: Settings, theory: Schedule | None = None) -> Schedule:
         case "theory":
             assert theory is not None
             return theory
-        case _:
+        case "time":
             return Power(settings["gamma"], settings["gamma_power"])
+        case unknown:
+            raise unknown_name("gamma_schedule", unknown, ("time", "loss", "epochs", "theory"))

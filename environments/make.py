@@ -53,6 +53,9 @@ class EnvironmentOptions(TypedDict, total=False):
         arms: rows per round where there are no queries.
     Of synthetic worlds (see `SyntheticVectorEnv`):
         arms, features: K and d.
+    Of environments of the user's own:
+        reward_range: (low, high), finite numbers; rewards between them are mapped to [0, 1]. Without it
+            rewards must lie in [0, 1].
     """
 
     preprocessing: str
@@ -72,6 +75,7 @@ class EnvironmentOptions(TypedDict, total=False):
     group: str | None
     arms: int | None
     features: int | None
+    reward_range: Sequence[float] | None
 
 
 CLASSIFICATION = ("label_noise", "cost", "order", "drift", "recycle")
@@ -108,6 +112,8 @@ def make_environment(
         if name not in EnvironmentOptions.__annotations__:
             raise unknown_name("option", name, EnvironmentOptions.__annotations__)
     given = {name: value for name, value in options.items() if value is not None}
+    if "reward_range" in given:
+        raise InputError("reward_range is for environments of your own; all others have rewards in [0, 1]")
     if isinstance(dataset, str) and dataset.startswith(SYNTHETIC):
         return _world(dataset, replicas, rounds, given)
     if isinstance(dataset, Ranking) or "group" in given or "arms" in given:

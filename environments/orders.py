@@ -5,7 +5,9 @@ Everything random comes from the replica's own stream "order", whatever its neig
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,9 @@ from numpy.typing import NDArray
 from neucb.errors import InputError, unknown_name
 from neucb.streams import stream
 
-OrderName = Literal["shuffled", "stored", "sorted", "weakest-class"]
+Kernel = Literal["fixed", "weakest-class"]
 Rows = NDArray[np.int64]
 
-REACTING = ("weakest-class",)  # orders whose rows depend on what the agent plays
 REACT_AFTER = 500  # rounds of `weakest-class` that are merely shuffled
 REACT_SHARE = 0.5  # the chance that a later round shows a row of the weakest class
 
@@ -100,6 +101,70 @@ class WeakestClass:
         self._count[label] += 1
 
 
+def _shuffled(labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> Order:
+    drawn = [rng.permutation(len(labels)) for _ in range(_passes(labels, horizon))]
+    return Fixed((drawn[0] if len(drawn) == 1 else np.concatenate(drawn))[:horizon])
+
+
+def _stored(labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> Order:
+    return Fixed(np.tile(np.arange(len(labels)), _passes(labels, horizon))[:horizon])
+
+
+def _sorted(labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> Order:
+    return Fixed(np.tile(np.argsort(labels, kind="stable"), _passes(labels, horizon))[:horizon])
+
+
+def _weakest_class(labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> Order:
+    rows = len(labels)
+    if horizon > rows:
+        raise InputError(f"the order weakest-class shows no row twice: rounds must be at most {rows}")
+    return WeakestClass(rng.permutation(rows), labels, rng.random(horizon), arms)
+
+
+def _passes(labels: Rows, horizon: int) -> int:
+    return -(-horizon // len(labels))
+
+
+@dataclass(frozen=True)
+class OrderKind:
+    """A named order.
+
+    Attributes:
+        make: from labels [N], K, T and a generator to the order of one replica.
+        kernel: "fixed" where `make` gives a `Fixed` order; of an order that reacts to the agent its
+            compiled form, see neucb/engines/kernels/orders.py, or None where it has none: the torch
+            engine then plays it, step by step.
+    """
+
+    make: Callable[[Rows, int, int, np.random.Generator], Order]
+    kernel: Kernel | None = None
+
+    @property
+    def reacts(self) -> bool:
+        """Whether rows depend on what the agent plays."""
+        return self.kernel != "fixed"
+
+
+KERNELS: dict[Kernel, type[Order]] = {"fixed": Fixed, "weakest-class": WeakestClass}
+ORDERS = {
+    "shuffled": OrderKind(_shuffled, "fixed"),
+    "stored": OrderKind(_stored, "fixed"),
+    "sorted": OrderKind(_sorted, "fixed"),
+    "weakest-class": OrderKind(_weakest_class, "weakest-class"),
+}
+
+
+def find_order(name: str) -> OrderKind:
+    """Return the order of a name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in ORDERS:
+        raise unknown_name("order", name, ORDERS)
+    return ORDERS[name]
+
+
 def make_order(name: str, labels: Rows, arms: int, horizon: int, seed: int) -> Order:
     """Return the order of one replica.
 
@@ -117,17 +182,8 @@ def make_order(name: str, labels: Rows, arms: int, horizon: int, seed: int) -> O
     Raises:
         InputError: an unknown name, or `weakest-class` over more rounds than rows.
     """
-    if name not in get_args(OrderName):
-        raise unknown_name("order", name, get_args(OrderName))
-    rows = len(labels)
-    rng = stream(seed, "order")
-    if name == "weakest-class":
-        if horizon > rows:
-            raise InputError(f"the order weakest-class shows no row twice: rounds must be at most {rows}")
-        return WeakestClass(rng.permutation(rows), labels, rng.random(horizon), arms)
-    passes = -(-horizon // rows)
-    if name == "shuffled":
-        drawn = [rng.permutation(rows) for _ in range(passes)]
-        return Fixed((drawn[0] if passes == 1 else np.concatenate(drawn))[:horizon])
-    once = np.arange(rows) if name == "stored" else np.argsort(labels, kind="stable")
-    return Fixed(np.tile(once, passes)[:horizon])
+    kind = find_order(name)
+    order = kind.make(labels, arms, horizon, stream(seed, "order"))
+    if kind.kernel is not None and not isinstance(order, KERNELS[kind.kernel]):
+        raise TypeError(f"the kernel '{kind.kernel}' does not play {type(order).__name__}, the order {name}")
+    return order

@@ -10,10 +10,10 @@ import numpy as np
 
 from neucb.agents.agent import is_foreign
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import REACTING
+from neucb.environments.orders import find_order
+from neucb.episodes import bad_context
 from neucb.loop import (
     Progress,
-    bad_context,
     distribution,
     diverged,
     gauges,
@@ -40,7 +40,8 @@ BLOCK = 48  # rounds; of 32 to 64 networks are fastest with 48, by 3 to 5 %
 def foreseeable(agent: Agent, env: object) -> bool:
     """Return whether `Foreseen` can play: skylines need what only stepping the environment tells."""
     skyline = hasattr(agent, "foresee") or hasattr(agent, "learn_all")
-    return type(env) is ClassificationVectorEnv and env.order not in REACTING and not skyline
+    known = type(env) is ClassificationVectorEnv and not find_order(env.order).reacts
+    return known and not skyline
 
 
 def takes_no_gradients(agent: Agent) -> bool:

@@ -10,36 +10,32 @@ from numpy.typing import NDArray
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
-    from gymnasium.vector import VectorEnv
-
-    from neucb.spec import Spec
-
-    AnyVectorEnv = VectorEnv[Any, Any, Any]
+    from neucb.episodes import Episodes
 
 
 def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
-    """Return the expected losses [R, K] of all arms in a step's info.
+    """Return the expected losses [R, K] of all arms in the figures of a round.
 
     Raises:
         InputError: the environment does not tell them.
     """
-    if "expected_losses" not in info:
+    losses: NDArray[np.float64] = np.asarray(info.get("expected_losses", np.nan), dtype=np.float64)
+    if np.isnan(losses).any():
         raise InputError("this agent needs an environment that tells the expected losses of all arms")
-    losses: NDArray[np.float64] = np.asarray(info["expected_losses"], dtype=np.float64)
     return losses
 
 
-def arm_losses(env: AnyVectorEnv, spec: Spec) -> NDArray[np.float64]:
+def arm_losses(episodes: Episodes) -> NDArray[np.float64]:
     """Play a run, in each round the first arm available: return every arm's expected losses, summed [R, K].
 
     Raises:
-        InputError: the environment does not tell them.
+        InputError: the environment does not tell them, or as `Episodes`.
     """
+    spec = episodes.spec
     total = np.zeros((spec.replicas, spec.arms))
-    _, info = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
+    episodes.reset()
     for _ in range(spec.horizon):
-        mask = info.get("action_mask")
-        action = np.zeros(spec.replicas, dtype=np.int64) if mask is None else np.asarray(mask).argmax(1)
-        info = env.step(action)[4]
-        total += expected_losses(info)
+        available = episodes.look()[1]
+        first = np.zeros(spec.replicas, dtype=np.int64) if available is None else available.argmax(1)
+        total += expected_losses(episodes.step(first)[1])
     return total

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neucb.agents.agent import Agent
+    from neucb.plugins import Plugin
     from neucb.trained import Trained
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
@@ -37,6 +38,7 @@ class Run:
         environment: what the result has to say of its data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
         agent: that plays, in the torch engine.
+        data: code of the user's own that the environment is from.
         seconds: time that the rounds took, loading and compiling excluded.
         extra: further columns of the frame, of as many values as its rows.
     """
@@ -48,6 +50,7 @@ class Run:
     environment: dict[str, Any]
     engine: str
     agent: Agent | None = None
+    data: Plugin | None = None
     seconds: float = 0.0
     extra: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 

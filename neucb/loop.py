@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.agent import ask, gauges_of, is_foreign
+from neucb.episodes import Episodes
 from neucb.errors import DivergedError, InputError
 from neucb.hindsight import arm_losses, expected_losses
 from neucb.log import RunLog
+from neucb.rewards import UNIT
 from neucb.spec import Spec
 from neucb.streams import stream
 from neucb.stuck import Watch, learns_at_once, stuck
@@ -29,12 +31,18 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 
-def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None = None) -> None:
+def play(
+    agent: Agent,
+    env: AnyVectorEnv,
+    log: RunLog,
+    progress: Progress | None = None,
+    reward_range: tuple[float, float] = UNIT,
+) -> None:
     """Play `log.spec.horizon` rounds and count them in `log`.
 
     The agent gives a distribution, the loop samples the arm with the replica's own dice, one
-    float64 uniform a round from the stream "action": the same for every agent. Rewards become
-    losses here (loss = 1 - reward) and nowhere else.
+    float64 uniform a round from the stream "action": the same for every agent. `Episodes` makes losses
+    of rewards and goes on where episodes end.
 
     Two methods that no bandit may have make skylines (agents/skylines.py): `foresee(losses)` gets
     every arm's cumulative expected loss [R, K] before the first round, from a play of the same rounds;
@@ -49,11 +57,13 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
         log: takes the figures; complete up to the last round played if this call raises.
         progress: called with the number of rounds played, after every round, or after blocks of 48 where a
             GPU repeats them.
+        reward_range: (low, high), between which the environment's rewards lie.
 
     Raises:
         DivergedError: predictions or probabilities that are not finite or not a distribution, or
             predictions that no longer change, see `neucb.stuck`.
-        InputError: the environment ended before the horizon, or gave contexts that are not finite.
+        InputError: the environment gave contexts that are not finite or rewards outside their range, or
+            cannot go on after the end of an episode.
     """
     import torch
 
@@ -64,13 +74,13 @@ def play(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None
             if foreseeable(agent, env):
                 Foreseen(agent, cast("ClassificationVectorEnv", env), log).play(progress)
             else:
-                _rounds(agent, env, log, progress)
+                _rounds(agent, Episodes(env, log.spec, reward_range), log, progress)
     finally:
         log.close()
     assert log.round == log.spec.horizon
 
 
-def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | None) -> None:
+def _rounds(agent: Agent, episodes: Episodes, log: RunLog, progress: Progress | None) -> None:
     import torch
 
     spec = log.spec
@@ -80,22 +90,20 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
     watch = Watch(spec.replicas) if learns_at_once(agent) else None
     agent.reset(spec)
     if hasattr(agent, "foresee"):
-        agent.foresee(torch.as_tensor(arm_losses(env, spec), device=spec.device))
+        agent.foresee(torch.as_tensor(arm_losses(episodes), device=spec.device))
     learn_all = getattr(agent, "learn_all", None)
-    observation, info = env.reset(seed=list(spec.seeds))  # type: ignore[arg-type]  # Gymnasium takes lists too
+    episodes.reset()
     for t in range(spec.horizon):
-        _check_context(observation, spec, t)
-        context = torch.as_tensor(observation, dtype=dtype, device=spec.device)
-        available = _available(info, spec, t)
+        seen, available = episodes.look()
+        context = torch.as_tensor(seen, dtype=dtype, device=spec.device)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
         given = distribution(ask(agent, context, mask), spec).cpu()
         probability: NDArray[np.float64] = given.numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         _check_distribution(agent, probability, available, spec, t)
         action = sample(probability, dice[:, t])
-        shown, seen = getattr(env, "rows", None), np.array(observation)
-        observation, reward, _, truncated, info = env.step(action)
-        loss = 1.0 - np.asarray(reward, dtype=np.float64)
+        shown = None if log.trace is None else episodes.rows()
+        loss, info = episodes.step(action)
         if learn_all is not None:
             learn_all(context, torch.as_tensor(expected_losses(info), dtype=dtype, device=spec.device), mask)
         else:
@@ -105,8 +113,8 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
                 torch.as_tensor(loss, dtype=dtype, device=spec.device),
             )
         if log.trace is not None:
-            known = {"context": shown, "label": info.get("label")}
-            figures = {name: value for name, value in known.items() if value is not None}
+            known = {"context": shown, "label": episodes.labels()}
+            figures: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
             figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
             log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
         told = gauges(agent) if log.due else None
@@ -117,8 +125,6 @@ def _rounds(agent: Agent, env: AnyVectorEnv, log: RunLog, progress: Progress | N
             raise stuck(t, dead, spec.seeds[dead], mean[dead])
         if progress is not None:
             progress(t + 1)
-        if bool(np.any(truncated)) and t + 1 < spec.horizon:
-            raise InputError(f"the environment ended after {t + 1} of {spec.horizon} rounds; ask for fewer")
 
 
 def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -134,11 +140,6 @@ def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArr
     if action.max() == arms:  # the sum is below 1 and the dice
         action = np.minimum(action, arms - 1 - (probability[:, ::-1] > 0.0).argmax(1))
     return action
-
-
-def bad_context(t: int, seed: int) -> InputError:
-    """Return the error for a context that is not finite; t counts from 0."""
-    return InputError(f"round {t + 1}, seed {seed}: the context holds NaN or infinity; clean the data")
 
 
 def diverged(t: int, replica: int, seed: int) -> DivergedError:
@@ -165,27 +166,6 @@ def no_distribution(
         f"round {t + 1}, seed {seed}: the agent's probabilities are not a distribution{over}: "
         f"{np.array2string(p, precision=3)}"
     )
-
-
-def _seed(bad: NDArray[np.bool_], spec: Spec) -> int:
-    return spec.seeds[int(np.flatnonzero(bad)[0])]
-
-
-def _check_context(observation: Any, spec: Spec, t: int) -> None:
-    if not np.isfinite(observation).all():
-        bad = np.asarray(~np.isfinite(observation).reshape(spec.replicas, -1).all(axis=1))
-        raise bad_context(t, _seed(bad, spec))
-
-
-def _available(info: dict[str, Any], spec: Spec, t: int) -> NDArray[np.bool_] | None:
-    """Return which arms the environment lets us play [R, K], or None for all."""
-    mask = info.get("action_mask")
-    if mask is None:
-        return None
-    available = np.asarray(mask, dtype=np.bool_)
-    if available.shape != (spec.replicas, spec.arms) or not available.any(axis=1).all():
-        raise InputError(f"round {t + 1}: action_mask must be [R, K] with an available arm in every row")
-    return available
 
 
 def distribution(given: Any, spec: Spec) -> torch.Tensor:

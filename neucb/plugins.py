@@ -102,6 +102,12 @@ class Plugin:
         with _Explained(self.reference, _file_of(self.value)):
             return self.value(**{name: arguments[name] for name in needed})
 
+    def led_to(self, error: Exception) -> bool:
+        """Return whether a line of its file led to an error."""
+        file = os.path.realpath(_file_of(self.value) or "")
+        frames = traceback.extract_tb(error.__traceback__)
+        return any(os.path.realpath(one.filename) == file for one in frames)
+
     def explain(self, error: Exception) -> NeucbError:
         """Return one line for what its code raised while it was played."""
         return NeucbError(_what(self.reference, _file_of(self.value), error))

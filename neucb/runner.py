@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
+from gymnasium import Env
 from gymnasium.vector import VectorEnv
 
 from neucb.agents.hyper import check_counts
@@ -25,8 +26,9 @@ from neucb.job import Run
 from neucb.log import RunLog
 from neucb.loop import Progress
 from neucb.plugins import find_dataset
+from neucb.rewards import UNIT, check_reward_range
 from neucb.seeds import parse_seeds
-from neucb.spec import check_device, read_spec
+from neucb.spec import attribute, check_device, read_spec
 from neucb.trace import Trace
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def prepare(
     if rounds is not None and rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     env: AnyVectorEnv
+    rewards = UNIT
     given = dataset
     data = find_dataset(dataset) if isinstance(dataset, str) else None
     if seeds is None and not isinstance(dataset, VectorEnv):
@@ -77,18 +80,22 @@ def prepare(
         if isinstance(dataset, str):
             raise InputError(f"{data.reference} gives text; it must give a table, a DataFrame or a VectorEnv")
     if isinstance(dataset, VectorEnv):
-        if environment:
-            raise InputError(f"an environment has its own options; leave out {', '.join(environment)}")
-        env = dataset
+        env, rewards = dataset, _reward_range(dataset, environment)
         numbers = parse_seeds(env.num_envs if seeds is None else seeds)
     elif isinstance(dataset, str | Table | Encoded | Ranking) or is_frame(dataset):
         numbers = parse_seeds(seeds or 0)
         env = make_environment(dataset, len(numbers), rounds, environment, notify)
         rounds = None
+    elif isinstance(dataset, Env):
+        raise InputError(
+            f"a {type(dataset.unwrapped).__name__} is one replica, and a run has one for each seed; give "
+            "gymnasium.vector.SyncVectorEnv([make] * 5) of a function make() that returns a new one"
+        )
     else:
         raise InputError("the data set must be a name, a table, a DataFrame or a gymnasium VectorEnv")
-    unnamed = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
-    about = env.describe() if hasattr(env, "describe") else unnamed
+    about = _describe(env)
+    if rewards != UNIT:
+        about |= {"reward_range": list(rewards)}
     if data is not None:
         about |= {"dataset": data.name, "code": data.origin}
     if late:
@@ -137,8 +144,29 @@ def prepare(
         player = Compiled(recipe, chosen, cast("ClassificationVectorEnv", env), log)
     else:
         made = candidate.make()
-        player = Lockstep(_delayed(made, delay, batch), env, log)
-    return Run(player, candidate, env, log, about, taken, made)
+        player = Lockstep(_delayed(made, delay, batch), env, log, rewards)
+    return Run(player, candidate, env, log, about, taken, made, data)
+
+
+def _reward_range(env: AnyVectorEnv, options: Mapping[str, Any]) -> tuple[float, float]:
+    """Return between which values the rewards of an environment object lie, its only option."""
+    given = {name: value for name, value in options.items() if value is not None}
+    rewards = given.pop("reward_range", UNIT)
+    if given:
+        raise InputError(f"an environment has its own options; leave out {', '.join(given)}")
+    if rewards is not UNIT and type(env).__module__.startswith("neucb."):
+        raise InputError(f"leave out reward_range: {type(env).__name__} has rewards in [0, 1]")
+    return check_reward_range(rewards)
+
+
+def _describe(env: AnyVectorEnv) -> dict[str, Any]:
+    """Return what a result has to say of its environment, at least `dataset`, its name, and `source`."""
+    describe = attribute(env, "describe")
+    about = describe() if callable(describe) else {}
+    if not isinstance(about, dict):
+        raise InputError(f"{type(env).__name__}.describe() must return a dict, not a {type(about).__name__}")
+    name = type(env.unwrapped).__name__ if env.spec is None else env.spec.id
+    return {"dataset": name, "source": "environment", **about}
 
 
 def _delayed(agent: Agent, delay: int, batch: int) -> Agent:
@@ -240,8 +268,9 @@ def run(
             needs no arguments), the name of an installed one, any object with the `Agent` contract, or
             a `Trained` agent or the file of one: a copy of it goes on where it was.
         dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
-            DataFrame, a `Table`, or any `VectorEnv` with R sub-environments whose step info carries
-            what `ClassificationVectorEnv` documents; or "file.py:name" or "package.module:name" of a
+            DataFrame, a `Table`, or any `VectorEnv` with R sub-environments, of which episodes may end, see
+            `Episodes`, and whose step info may carry what `ClassificationVectorEnv` documents, losses in
+            [0, 1] whatever the range of rewards; or "file.py:name" or "package.module:name" of a
             function that returns one of the last three, or of a `VectorEnv` made from `num_envs`.
         rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
         seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
@@ -259,7 +288,8 @@ def run(
         return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
             `frame.attrs["engine"]` says.
         trace: return every round too, see `Trace`.
-        environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
+        environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`; reward_range
+            of environments of your own.
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
+
+SPACE = 80  # characters of a space in a message
 
 
 @dataclass(frozen=True)
@@ -83,18 +88,47 @@ def read_spec(
     """
     if len(seeds) != env.num_envs:
         raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
-    shape = env.single_observation_space.shape
-    arms = getattr(env.single_action_space, "n", None)
-    if arms is None or shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
-        raise InputError("the environment needs contexts [d] or [K, d] and a Discrete action space of K arms")
-    horizon = getattr(env, "horizon", None)
+    arms, shape = _arms(env), _context_shape(env)
+    horizon = attribute(env, "horizon")
+    if not isinstance(horizon, int | np.integer):
+        horizon = None
     if rounds is None and horizon is None:
         raise InputError("say how many rounds: this environment has no horizon")
     if rounds is not None and horizon is not None and rounds > horizon:
         raise InputError(f"the environment has {horizon} rounds, not {rounds}")
-    return Spec(
-        seeds, int(arms), int(shape[-1]), int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2
-    )
+    return Spec(seeds, arms, shape[-1], int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2)
+
+
+def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
+    """Return an attribute of an environment or of the outermost one it wraps that has it, or None."""
+    while not hasattr(env, name):
+        if env is env.unwrapped:
+            return None
+        env = env.env  # type: ignore[attr-defined]  # of a wrapper
+    return getattr(env, name)
+
+
+def _arms(env: VectorEnv[Any, Any, Any]) -> int:
+    space = env.single_action_space
+    if not isinstance(space, Discrete):
+        raise InputError(f"the environment's actions must be Discrete(K), one per arm, not {_short(space)}")
+    return int(space.n)
+
+
+def _context_shape(env: VectorEnv[Any, Any, Any]) -> tuple[int, ...]:
+    space, arms = env.single_observation_space, _arms(env)
+    shape = space.shape if isinstance(space, Box | MultiBinary | MultiDiscrete) else None
+    if shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
+        raise InputError(
+            f"the environment's observations must be contexts, [d], or [{arms}, d] with a row per arm, not "
+            f"{_short(space)}; gymnasium.wrappers.FlattenObservation makes them [d]"
+        )
+    return shape
+
+
+def _short(space: object) -> str:
+    words = " ".join(str(space).split())
+    return words if len(words) <= SPACE else words[: SPACE - 3] + "..."
 
 
 def check_device(device: str) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def summary(job: Run) -> dict[str, Any]:
     """Return the figures of a played run, ready for JSON.
 
-    regret, best_fixed_arm and L_star are cumulative over the rounds played; ci95 is Student's t
+    regret, mean_loss, best_fixed_arm and L_star are cumulative over the rounds played; of environments that
+    give no expected losses only mean_loss is known, the others are NaN; ci95 is Student's t
     interval of the mean regret over seeds, None for one seed; best_fixed_arm is the regret of the
     arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them;
     not_compiled says why the torch engine played, None where it was asked for or did not.
@@ -36,6 +37,7 @@ def summary(job: Run) -> dict[str, Any]:
         "settings": job.settings,
         "regret": [round(float(value), 6) for value in regret],
         "mean_regret": float(regret.mean()),
+        "mean_loss": float(last["loss"].mean()),
         "ci95": confidence_interval(regret),
         "best_fixed_arm": {"per_seed": [float(value) for value in fixed], "mean": float(fixed.mean())},
         "uniform": float((job.log.arm_losses.mean(1) - last["L_star"].to_numpy()).mean()),

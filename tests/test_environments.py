@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,9 +12,10 @@ import pytest
 
 import neucb
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import OrderName
+from neucb.environments.orders import ORDERS
 from neucb.environments.registration import ENVIRONMENTS
 from neucb.environments.synthetic import WORLDS
+from neucb.errors import InputError
 from neucb.testing import check_environment
 from tests.test_environment import toy
 
@@ -77,13 +78,14 @@ class Wrong(ClassificationVectorEnv):
         contexts, reward, terminated, truncated, info = super().step(actions)
         if self.fault == "reward":
             reward = -info["loss"]
-        if self.fault == "late":
-            truncated = truncated & False
         if self.fault == "best":
             info["best_loss"] = info["best_loss"] + 0.5
+        if self.fault == "played":
+            info["expected_loss"] = info["best_loss"]
+        if self.fault == "figure":
+            info["expected_losses"] = -info["expected_losses"]
         if self.fault == "neighbours":
-            info["loss"] = np.full_like(info["loss"], info["loss"].mean())
-            reward = 1.0 - info["loss"]
+            reward = np.full_like(reward, reward.mean())
         if self.fault == "dtype":
             contexts = contexts.astype(np.float64)
         return contexts, reward, terminated, truncated, info
@@ -95,9 +97,10 @@ class Wrong(ClassificationVectorEnv):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("reward", "reward must be 1 - loss"),
-        ("late", "truncated must be True"),
+        ("reward", r"round \d+, seed 1\d: the reward is -1.0, outside \[0, 1\]; reward_range="),
         ("best", "best_loss must be the least"),
+        ("played", "expected_loss must be that of the arm played"),
+        ("figure", r"the environment's expected_losses is .*; it must be a loss, a number in \[0, 1\]"),
         ("neighbours", "neighbours"),
         ("dtype", "float32"),
         ("seed", "the same seeds"),
@@ -109,7 +112,24 @@ def test_the_checker_finds_faults(fault: str, message: str) -> None:
         check_environment(make)
 
 
-@pytest.mark.parametrize("order", get_args(OrderName))
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_our_own_end_at_the_horizon_and_say_losses_that_are_one_minus_the_reward(
+    name: str, options: dict[str, Any]
+) -> None:
+    env: Any = gymnasium.make_vec(name, num_envs=2, **options)
+    _, info = env.reset(seed=[3, 8])
+    for t in range(env.horizon):
+        mask = info.get("action_mask", np.ones((2, env.single_action_space.n)))
+        _, reward, terminated, truncated, info = env.step(np.asarray(mask).argmax(1))
+        assert not terminated.any()
+        assert (truncated == (t + 1 == env.horizon)).all()
+        np.testing.assert_array_equal(reward, 1.0 - info["loss"])
+        assert ((info["best_realised_loss"] >= 0.0) & (info["best_realised_loss"] <= 1.0)).all()
+    with pytest.raises(InputError, match="reset"):
+        env.step(np.zeros(2, np.int64))
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_every_order_plays(order: str) -> None:
     frame = neucb.run("uniform", toy(), seeds=2, order=order)
     assert frame["round"].max() == 60

@@ -82,6 +82,12 @@ def run(
         int | None, typer.Option(help="Arms of a synthetic world; rows per round of a regression file.")
     ] = None,
     features: Annotated[int | None, typer.Option(help="Context dimension of a synthetic world.")] = None,
+    reward_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH", help="Map the rewards of an environment of yours from these to [0, 1]."
+        ),
+    ] = None,
     delay: Annotated[int, typer.Option(help="Rounds by which the agent hears late of its losses.")] = 0,
     batch: Annotated[int, typer.Option(help="Rounds of whose losses the agent hears together.")] = 1,
     source: Annotated[
@@ -146,6 +152,7 @@ def run(
         "group": group,
         "arms": arms,
         "features": features,
+        "reward_range": parse_range(reward_range),
         "source": source,
         "cache": openml_cache,
         "strict": strict or None,
@@ -201,6 +208,22 @@ def parse_rounds(text: str | None) -> tuple[int, ...] | None:
     if not all(part.strip().isdecimal() for part in text.split(",")):
         raise InputError(f"--drift takes rounds with commas between, like 1000,2000, not '{text}'")
     return tuple(int(part) for part in text.split(","))
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Return the numbers of "-3,7".
+
+    Raises:
+        InputError: something else than two finite numbers, the lower one first.
+    """
+    from neucb.rewards import check_reward_range
+
+    if text is None:
+        return None
+    try:
+        return check_reward_range([float(part) for part in text.split(",")])
+    except (InputError, ValueError):
+        raise InputError(f"--reward-range takes LOW,HIGH, like -3,7, not '{text}'") from None
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,11 @@ def print_summary(figures: dict[str, Any]) -> None:
         f"L* = {figures['L_star']:,.1f}, {figures['rounds_per_second']:,.0f} rounds/s of all seeds "
         f"together ({figures['engine']} engine, {figures['device']}, {figures['seconds']:.1f} s)"
     )
+    if math.isnan(figures["mean_regret"]):
+        print(
+            "regret is unknown, since the environment's info holds no expected_losses; the mean loss is "
+            f"{figures['mean_loss']:,.1f}"
+        )
     if figures["not_compiled"]:
         print(f"not the compiled engine: {figures['not_compiled']}")
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from neucb.engines.stage import missing_part
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.orders import find_order
 from neucb.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -56,6 +58,10 @@ def refusal(
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
+    if find_order(env.order).kernel is None:
+        return f"it has no kernel for the order {env.order}"
+    if (missing := missing_part(recipe)) is not None:
+        return f"it has {missing}"
     if recipe.kind == "ensemble" and settings.get("features") == "fourier":
         return "it draws no Fourier features for every member"
     if settings.get("schedule", "online") != "online" or set(_each(settings.get("batch", 1))) != {1}:

@@ -14,8 +14,9 @@ from neucb.engines.compiling import announced
 from neucb.engines.experts import failed_expert
 from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
+from neucb.episodes import bad_context
 from neucb.log import load_sums
-from neucb.loop import bad_context, diverged, no_distribution
+from neucb.loop import diverged, no_distribution
 from neucb.stuck import first_stuck, long_runs, stuck
 
 if TYPE_CHECKING:

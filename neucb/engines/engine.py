@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from neucb.rewards import UNIT
+
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
@@ -29,12 +31,20 @@ class Lockstep:
         agent: the agent.
         env: the environment, num_envs = R.
         log: of the run, empty.
+        reward_range: (low, high), between which the environment's rewards lie.
     """
 
-    def __init__(self, agent: Agent, env: VectorEnv[Any, Any, Any], log: RunLog) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        env: VectorEnv[Any, Any, Any],
+        log: RunLog,
+        reward_range: tuple[float, float] = UNIT,
+    ) -> None:
         self.agent = agent
         self.env = env
         self.log = log
+        self.reward_range = reward_range
 
     def load(self) -> None:
         """Import torch; load what is compiled of the torch engine, or compile it and say so."""
@@ -52,4 +62,4 @@ class Lockstep:
         """Play all rounds; errors and arguments as for `neucb.loop.play`."""
         from neucb.loop import play
 
-        play(self.agent, self.env, self.log, progress)
+        play(self.agent, self.env, self.log, progress, self.reward_range)

@@ -13,8 +13,9 @@ from neucb.engines.experts import check_experts, play_experts
 from neucb.engines.kernels.linear import fixed
 from neucb.engines.models import check_models, play_models
 from neucb.engines.networks import check_network, play_ensemble, play_network
-from neucb.engines.stage import Play, Settings, Stage, make_stage
+from neucb.engines.stage import PLAYERS, Play, Settings, Stage, make_stage, missing_part
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.errors import InputError
 from neucb.spec import Spec
 
 
@@ -40,18 +41,21 @@ def make_replica(
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
     stage = make_stage(env, spec, seed)
-    if recipe.kind == "uniform":
-        play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
-    elif recipe.kind == "best-fixed":
-        play = _fixed(_best_arm(make_stage(env, spec, seed)), stage)
-    elif recipe.kind == "exp4":
-        play = play_experts(own, spec, seed, stage)
-    elif recipe.oracle == "linear":
-        play = play_models(recipe, own, spec, seed, stage)
-    elif recipe.kind == "ensemble":
-        play = play_ensemble(recipe, own, spec, seed, stage)
-    else:
-        play = play_network(recipe, own, spec, seed, stage)
+    match PLAYERS.get((recipe.kind, recipe.oracle)):
+        case "fixed" if recipe.kind == "uniform":
+            play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
+        case "fixed":
+            play = _fixed(_best_arm(make_stage(env, spec, seed)), stage)
+        case "exp4":
+            play = play_experts(own, spec, seed, stage)
+        case "linear":
+            play = play_models(recipe, own, spec, seed, stage)
+        case "bootstrap":
+            play = play_ensemble(recipe, own, spec, seed, stage)
+        case "neural":
+            play = play_network(recipe, own, spec, seed, stage)
+        case _:
+            raise InputError(f"the compiled engine has {missing_part(recipe)}")
     return Replica(stage, play, predicts=recipe.oracle != "none")
 
 

@@ -16,17 +16,38 @@ from neucb.agents.recipe import Recipe
 from neucb.agents.schedules import DELTA
 from neucb.engines.kernels import types
 from neucb.environments.classification import ClassificationVectorEnv, Script
-from neucb.environments.orders import WeakestClass
+from neucb.environments.orders import Fixed, WeakestClass
+from neucb.errors import InputError, unknown_name
 from neucb.spec import Spec
 from neucb.streams import stream
 
+PLAYERS = {  # kind of the agent and its oracle -> the kernel
+    ("uniform", "none"): "fixed",
+    ("best-fixed", "none"): "fixed",
+    ("exp4", "none"): "exp4",
+    ("reduction", "linear"): "linear",
+    ("ensemble", "linear"): "linear",
+    ("reduction", "neural"): "neural",
+    ("supervised", "neural"): "neural",
+    ("ensemble", "neural"): "bootstrap",
+}
 LOSSES = {"squared": types.SQUARED, "kl": types.KL}
 RULES = {
+    "greedy": types.EPSILON_GREEDY,
+    "epsilon-greedy": types.EPSILON_GREEDY,
+    "falcon": types.INVERSE_GAP,
     "inverse-gap": types.INVERSE_GAP,
     "fast-inverse-gap": types.FAST_INVERSE_GAP,
     "softmax": types.SOFTMAX,
     "lower-confidence": types.LOWER_CONFIDENCE,
     "thompson": types.THOMPSON,
+}
+TIMINGS = {
+    "none": types.EVERY_ROUND,
+    "gradient-norm": types.EVERY_ROUND,
+    "last-layer": types.EVERY_ROUND,
+    "epochs": types.EPOCHS,
+    "epochs-passes": types.EPOCHS,
 }
 SCHEDULES = {"time": types.TIME, "loss": types.LOSS, "epochs": types.DOUBLING, "theory": types.TIME}
 
@@ -101,10 +122,16 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:
 
 
 def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types.Reaction | None:
-    """Return an order that depends on the arms played as the kernels take it; None for the others."""
+    """Return an order that depends on the arms played as the kernels take it; None for a fixed one.
+
+    Raises:
+        InputError: the order has no kernel.
+    """
     order = script.order
-    if not isinstance(order, WeakestClass):
+    if isinstance(order, Fixed):
         return None
+    if not isinstance(order, WeakestClass):
+        raise InputError(f"the compiled engine has no kernel for the order {type(order).__name__}")
     ranked = labels[order.rows]
     counts = np.bincount(ranked, minlength=arms)
     last = np.cumsum(counts)
@@ -126,14 +153,29 @@ def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types
     )
 
 
+def missing_part(recipe: Recipe) -> str | None:
+    """Return what of a recipe the kernels do not know, None where they know all its parts."""
+    if (recipe.kind, recipe.oracle) not in PLAYERS:
+        return f"no agent of kind '{recipe.kind}' with the oracle '{recipe.oracle}'"
+    if recipe.rule not in RULES and (recipe.rule != "none" or recipe.kind == "reduction"):
+        return f"no rule '{recipe.rule}'"
+    if recipe.wrapper not in TIMINGS:
+        return f"no wrapper '{recipe.wrapper}'"
+    return None if recipe.loss in LOSSES else f"no loss '{recipe.loss}'"
+
+
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
-    """Return the recipe's exploration rule."""
+    """Return the recipe's exploration rule; greedy where the agent's kind says how it plays.
+
+    Raises:
+        InputError: the kernels do not know it.
+    """
     match recipe.rule:
         case "epsilon-greedy":
             epsilon, power = float(own["epsilon"]), float(own["epsilon_power"])
-            return types.Rule(types.EPSILON_GREEDY, types.DECAY, epsilon, power)
+            return types.Rule(RULES[recipe.rule], types.DECAY, epsilon, power)
         case "falcon":
-            return types.Rule(types.INVERSE_GAP, types.DOUBLING, float(own["gamma"]), 0.0)
+            return types.Rule(RULES[recipe.rule], types.DOUBLING, float(own["gamma"]), 0.0)
         case "inverse-gap" | "fast-inverse-gap" | "softmax":
             schedule = SCHEDULES[own["gamma_schedule"]]
             if own["gamma_schedule"] == "theory":
@@ -142,8 +184,12 @@ def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
         case "lower-confidence" | "thompson":
             code = types.JOINT if recipe.wrapper == "last-layer" else RULES[recipe.rule]
             return types.Rule(code, types.TIME, float(own["nu"]), 0.0)
+        case "greedy":
+            return types.Rule(RULES[recipe.rule], types.DECAY, 0.0, 0.0)
+        case "none" if recipe.kind != "reduction":
+            return types.Rule(RULES["greedy"], types.DECAY, 0.0, 0.0)
         case _:
-            return types.Rule(types.EPSILON_GREEDY, types.DECAY, 0.0, 0.0)
+            raise unknown_name("rule", recipe.rule, RULES)
 
 
 def _theory(recipe: Recipe, own: Settings, spec: Spec) -> float:
@@ -155,12 +201,16 @@ def _theory(recipe: Recipe, own: Settings, spec: Spec) -> float:
 
 
 def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
-    """Return when the recipe's oracle learns."""
+    """Return when the recipe's oracle learns.
+
+    Raises:
+        InputError: the kernels do not know what stands round it.
+    """
     if recipe.kind == "supervised":
         return types.Timing(types.ALL_ARMS, 1)
-    if recipe.wrapper in ("epochs", "epochs-passes"):
-        return types.Timing(types.EPOCHS, int(own.get("passes", 1)))
-    return types.Timing(types.EVERY_ROUND, 1)
+    if recipe.wrapper not in TIMINGS:
+        raise unknown_name("wrapper", recipe.wrapper, TIMINGS)
+    return types.Timing(TIMINGS[recipe.wrapper], int(own.get("passes", 1)))
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:

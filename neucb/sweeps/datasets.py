@@ -14,13 +14,14 @@ from neucb.environments.make import READING, SYNTHETIC
 from neucb.environments.synthetic import WORLDS
 from neucb.errors import unknown_name
 from neucb.plugins import DATASETS, find_dataset, installed
+from neucb.rewards import check_reward_range
 from neucb.sweeps.places import Places
 from neucb.sweeps.spec import Dataset
 
 SUITE = "suite:"
 PATH = ("experiment", "datasets")
 IN_MEMORY = ("target", "columns", "decimal")  # of `READING`, for DataFrames
-OPTIONS = ("name", *READING, "cost", "group", "arms", "features")
+OPTIONS = ("name", *READING, "cost", "group", "arms", "features", "reward_range")
 
 
 class DatasetReader:
@@ -104,7 +105,11 @@ class DatasetReader:
         if ranking and "cost" in given:
             raise self.places.fail(f"cost and {ranking[0]} do not go together", *PATH, value="cost")
         costs = {"cost": self.costs(given["cost"])} if "cost" in given else {}
-        return {**given, **costs}
+        rewards = {}
+        if "reward_range" in given:
+            read = partial(check_reward_range, given["reward_range"])
+            rewards = {"reward_range": list(self.places.checked(read, *PATH, value="reward_range"))}
+        return {**given, **costs, **rewards}
 
     def allowed(self, name: str) -> tuple[str, ...]:
         """Return the options that a data set may have."""
@@ -114,7 +119,7 @@ class DatasetReader:
             return ("arms", "features")
         if is_file_name(name):
             return (*READING, "cost", "group", "arms")
-        return ("cost",) if find_dataset(name) is None else (*IN_MEMORY, "cost")
+        return ("cost",) if find_dataset(name) is None else (*IN_MEMORY, "cost", "reward_range")
 
     def costs(self, value: object) -> list[list[Any]]:
         """Return the cost matrix, of a CSV file or a list of rows, with names or without."""

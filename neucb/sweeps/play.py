@@ -176,8 +176,10 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
             options["preprocessing"] = world.preprocessing
         elif world.preprocessing != "standard":
             raise InputError(f"{data} has no table to encode; leave preprocessing out")
-    elif "cost" in given:
-        options["cost"] = given["cost"]
+    else:
+        options |= {key: value for key, value in given.items() if key == "reward_range"}  # refused
+        if "cost" in given:
+            options["cost"] = given["cost"]
     if world.order != "shuffled":
         options["order"] = world.order
     if world.label_noise:

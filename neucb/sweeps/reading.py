@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from neucb.engines.choice import EngineName
-from neucb.environments.orders import OrderName
+from neucb.environments.orders import ORDERS
 from neucb.environments.preprocessing import Preprocessing
 from neucb.errors import InputError, unknown_name
 from neucb.plugins import Plugin, find_agent
@@ -121,7 +121,7 @@ class _Reader(Places):
             datasets=DatasetReader(self, self.folder, self.tables).read(given["datasets"]),
             reporting_seeds=reporting,
             tuning_seeds=tuning,
-            orders=self.axis(given, "orders", "shuffled", get_args(OrderName)),
+            orders=self.axis(given, "orders", "shuffled", tuple(ORDERS)),
             preprocessing=self.axis(given, "preprocessing", "standard", get_args(Preprocessing)),
             label_noise=self.noise(given),
             options={key: given[key] for key in OPTIONS if key in given},

@@ -47,6 +47,6 @@ def note(reaction: Reaction | None, world: World, t: int, arm: int) -> None:
     """Count the expected loss of the class just played."""
     if reaction is None:
         return
-    label = world.label[t]
-    reaction.loss[label] += world.expected[label, arm]
+    label = reaction.labels[world.rows[t]]  # of the table, whatever drift makes of it
+    reaction.loss[label] += world.expected[world.label[t], arm]
     reaction.met[label] += 1.0
