@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import XScale, curves_of, draw_panels
+from neucb.plots.drawing import drawing
 from neucb.plots.style import styles
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ NOTES = {
 }
 
 
+@drawing()
 def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
     """Draw a gauge of the runs with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
 

@@ -10,6 +10,7 @@ import numpy as np
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import Curve, XScale, curves_of, draw_panels
+from neucb.plots.drawing import drawing
 from neucb.plots.regret import FITTED, arms_of, fitted_shapes
 from neucb.plots.style import styles
 
@@ -24,6 +25,7 @@ OF_CLASS = (
 )
 
 
+@drawing()
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret against mean L*, round by round; where L* = 0 there is nothing to draw.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import Curve, XScale, curves_of, draw_panels, line
+from neucb.plots.drawing import drawing
 from neucb.plots.style import styles
 from neucb.statistics.scores import SKYLINES
 from neucb.theory.bounds import Bounded, fit_shape
@@ -37,6 +38,7 @@ GUARANTEED = (
 )
 
 
+@drawing()
 def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
@@ -131,6 +133,7 @@ def _words(bounded: Bounded, best: float) -> str:
     return "√(K L* log t) + K log t" if best > 0.0 else "K log t (L* = 0)"
 
 
+@drawing()
 def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = False) -> Figure:
     """Draw what the oracles lost more than the true h on the arms played, with 95 % bands.
 

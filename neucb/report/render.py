@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from neucb.errors import InputError
+from neucb.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
@@ -107,13 +107,13 @@ def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> P
 def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
         return page.make(draw(frame, kind, **options), title)
-    except InputError as error:
-        return f"Not shown: {error}."
+    except (NeucbError, OSError) as error:
+        return f"Not shown: {in_one_line(error)}."
 
 
 def _curves(page: Drawings, frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
     parts: list[Part] = []
     for name, rows in frame.groupby("dataset", sort=False):
         progress()
-        parts.append(page.make(draw(rows, "regret", bounds=True), f"Regret on {name}"))
+        parts.append(_figure(page, rows, "regret", f"Regret on {name}", bounds=True))
     return parts
