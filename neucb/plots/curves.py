@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ from neucb.plots.drawing import SMALL
 from neucb.plots.labels import LEADER, LINE, End, end_label, label_ends
 from neucb.plots.panels import EDGE, Panels, make_panels, seeds_in_words, set_title
 from neucb.plots.style import GREY, Style
-from neucb.plots.text import text_width
+from neucb.plots.text import one_line, text_width
 from neucb.statistics.intervals import t_half_width
 
 if TYPE_CHECKING:
@@ -92,6 +92,18 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
     if not panels:
         raise InputError(f"no run here has logged '{column}'; draw another --kind, or play the runs again")
     return panels
+
+
+def absent(frame: pd.DataFrame, drawn: Iterable[str], reason: str) -> list[str]:
+    """Return the sentence of a caption on data sets without a panel; none where there is no such set.
+
+    Args:
+        frame: logs.
+        drawn: the data sets that have a panel.
+        reason: why the others have none.
+    """
+    lacking = [name for name in dict.fromkeys(map(str, frame["dataset"])) if name not in set(drawn)]
+    return [f"Left out, as {reason}: {', '.join(map(one_line, lacking))}."] if lacking else []
 
 
 def draw_panels(

@@ -62,6 +62,18 @@ def provenance_table(manifests: Manifests) -> Table:
     return Table("The data sets. Features are counted after the encoding.", columns, rows)
 
 
+def notes_table(manifests: Manifests) -> Table | None:
+    """Return what was left out of every data set or guessed on reading it; None where nothing was."""
+    notes: dict[tuple[str, str], None] = {}
+    for about in map(environment_of, manifests):
+        notes |= dict.fromkeys(
+            (str(about.get("dataset", "")), str(note)) for note in about.get("notes") or ()
+        )
+    rows = [[words(dataset), words(note)] for dataset, note in notes]
+    caption = "What of the data was left out or read by a guess."
+    return Table(caption, ["data set", "left out or guessed"], rows) if rows else None
+
+
 def versions_table(manifests: Manifests) -> Table:
     """Return the different versions, commits, machines and engines that runs were played with."""
     counts: dict[tuple[str, str, str, str], int] = {}

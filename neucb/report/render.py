@@ -10,7 +10,14 @@ from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
 from neucb.report.figures import Drawing, Drawings
-from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
+from neucb.report.origin import (
+    Manifests,
+    failures,
+    notes_table,
+    provenance_table,
+    settings_table,
+    versions_table,
+)
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
 from neucb.report.table import Table
 from neucb.report.theory import ablation_table, growth_table
@@ -92,7 +99,7 @@ def _sections(
         ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
         ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),
-        ("Data", [provenance_table(manifests)]),
+        ("Data", [table for table in (provenance_table(manifests), notes_table(manifests)) if table]),
         ("Versions", [versions_table(manifests)]),
     ]
 
