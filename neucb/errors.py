@@ -15,6 +15,9 @@ class NeucbError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # names from users may have line breaks
+
 
 class InputError(NeucbError, ValueError):
     """What the user asked for cannot be done: unknown name, bad value, unusable table."""

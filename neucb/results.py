@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.disk import explained, write_whole
-from neucb.errors import NeucbError, in_one_line
+from neucb.errors import InputError, NeucbError, in_one_line
+from neucb.formats import read_log
 from neucb.provenance import provenance
 from neucb.summary import plain, summary
 
@@ -105,11 +106,9 @@ def _plotted(job: Run, path: Path, notify: Callable[[str], object]) -> Path | No
 
 def _with_what_was_known(frame: pd.DataFrame, log: Path) -> pd.DataFrame:
     """Return a log with the further columns that an earlier one of the very same rows has."""
-    import pandas as pd
-
     try:
-        before = pd.read_parquet(log)
-    except (OSError, ValueError):  # there is none, or it cannot be read
+        before: pd.DataFrame = read_log(log).to_pandas()
+    except InputError:  # there is none, or it cannot be read
         return frame
     if not set(frame) < set(before) or not before[[*frame]].equals(frame):
         return frame

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neucb.reading import environment_of, in_words
-from neucb.report.table import Table, number, words
+from neucb.report.table import Cell, Table, number, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,15 +51,18 @@ def provenance_table(manifests: Manifests) -> Table:
             [
                 words(about.get("dataset", "")),
                 words(about.get("source", "")),
-                number(about.get("rows") or float("nan"), ",d"),
-                number(about.get("arms") or float("nan"), ",d"),
-                number(about.get("features") or float("nan"), ",d"),
+                *(_count(about.get(name)) for name in ("rows", "arms", "features")),
                 words(about.get("preprocessing", "")),
                 words(", ".join(f"{name}: {value}" for name, value in origin.items())),
             ]
         )
     columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
     return Table("The data sets. Features are counted after the encoding.", columns, rows)
+
+
+def _count(value: object) -> Cell:
+    """Return a cell of a number; as text where an environment of the user's has another value."""
+    return number(value, ",d") if type(value) is int else words("" if value is None else value)
 
 
 def notes_table(manifests: Manifests) -> Table | None:
