@@ -81,4 +81,5 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
         case "numbers or nothing":
             return number or types.is_null(kind)
         case _:
-            return not types.is_nested(kind)
+            binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+            return not (types.is_nested(kind) or any(one(kind) for one in binary))

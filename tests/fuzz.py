@@ -78,7 +78,13 @@ SPEC: dict[str, Any] = {
     ],
 }
 TINY = {
-    "experiment": {"name": "tiny", "rounds": 4, "reporting_seeds": 2, "datasets": ["iris"]},
+    "experiment": {
+        "name": "tiny",
+        "rounds": 4,
+        "reporting_seeds": 2,
+        "tuning_seeds": "10:11",
+        "datasets": ["iris"],
+    },
     "agents": SPEC["agents"],
 }
 
@@ -140,18 +146,20 @@ def run(command: str, *arguments: object) -> bool:
 
 
 def look_at(folder: Path, rng: random.Random) -> bool:
-    """Draw, report or tabulate a folder, or refuse to; return whether it was done. Leave nothing half written."""
+    """Draw, report or tabulate a folder, or refuse to; return whether it was done."""
     out = folder / "out"
-    match rng.randrange(12):
-        case 0:
+    way = rng.choices(("read", "results", "plot", "report"), weights=(30, 12, 7, 1))[0]  # slow ones seldom
+    more: tuple[str, ...] = ()
+    match way:
+        case "report":
             target = out / "page.html"
             done = run("report", folder, "-o", target)
-        case 1 | 2 | 3:
+        case "plot":
             target = out / f"figure.{rng.choice(('png', 'pdf', 'svg'))}"
             kind = rng.choice(sorted(KINDS))
             more = ("--bounds",) if kind in ("regret", "lstar") and rng.random() < 0.5 else ()
             done = run("plot", folder, "--kind", kind, "-o", target, *more)
-        case 4 | 5 | 6:
+        case "results":
             target = out / f"table.{rng.choice(('csv', 'tex'))}"
             more = ("--times",) if rng.random() < 0.3 else ()
             done = run("results", folder, "--export", target, *more)
@@ -226,10 +234,11 @@ def fuzz_results(sources: Sources, folder: Path, rng: random.Random) -> bool:
         if rng.random() < 0.7:
             beside.write_text(json.dumps(content))
     done = look_at(copy, rng)
-    if rng.random() < 0.1:
+    if rng.random() < 0.1 or path.stem == "_selection":
         spec = folder / "tiny.toml"
         spec.write_bytes(as_toml(TINY))
-        play_experiment(read_spec(spec), copy, here, notify=lambda line: None)
+        report_only = path.stem == "_selection"
+        play_experiment(read_spec(spec), copy, here, notify=lambda line: None, report_only=report_only)
     return done
 
 
@@ -259,33 +268,36 @@ def _damage_log(path: Path, rng: random.Random) -> None:
 
 @dataclass
 class Tally:
-    """Counts by target, and the faults: number of the input and what was raised."""
+    """What became of the inputs.
+
+    Attributes:
+        counts: by target and end: done, refused in one line, or fault.
+        faults: target, number of the input, and what went wrong.
+    """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    faults: list[tuple[int, str, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
 
 def try_input(number: int, sources: Sources, tally: Tally) -> None:
     """Try one input, made of its number; count how it ended."""
     rng = random.Random(number)
     (target,) = rng.choices(list(TARGETS), weights=list(TARGETS.values()))
-    ended = "fault"
+    wrong = ""
     with tempfile.TemporaryDirectory() as name:
         try:
             with _limited():
                 ended = "done" if target(sources, Path(name), rng) else "refused"
         except NeucbError as error:
-            if "\n" in str(error) or not str(error):
-                tally.faults.append((number, target.__name__, f"not one line: {error!r}"))
-            else:
-                ended = "refused"
+            ended = "refused"
+            wrong = "" if len(str(error).splitlines()) == 1 else f"not one line: {error!r}"
         except (Exception, Hang):
-            tally.faults.append((number, target.__name__, traceback.format_exc()))
-        left = [
-            path for path in Path(name).rglob(f"{TEMPORARY}*") if path.is_file() and path.suffix != ".lock"
-        ]
-        if left:
-            tally.faults.append((number, target.__name__, f"half written: {left}"))
+            wrong = traceback.format_exc()
+        if any(Path(name).rglob(f"{TEMPORARY}*")):
+            wrong += "half a file is left"
+    if wrong:
+        ended = "fault"
+        tally.faults.append(f"{target.__name__}, input {number}: {wrong}")
     tally.counts[target.__name__, ended] += 1
 
 
@@ -324,7 +336,10 @@ def main() -> int:
         sources = Sources.make(Path(folder))
         _limit_memory()
         for done in range(given.inputs):
+            before = len(tally.faults)
             try_input(given.first + done, sources, tally)
+            for text in tally.faults[before:]:
+                print(text, flush=True)
             now = time.monotonic()
             if now - shown > 10.0:
                 shown = now
@@ -335,8 +350,6 @@ def main() -> int:
                     f"{done + 1:,} of {given.inputs:,}, {rate:.0f}/s, {left:,.0f} s left, {faults} faults",
                     flush=True,
                 )
-    for number, name, text in tally.faults:
-        print(f"--- input {number}, {name}\n{text}")
     for (name, ended), count in sorted(tally.counts.items()):
         print(f"{name:15} {ended:8} {count:6,}")
     print(f"{given.inputs:,} inputs, {len(tally.faults)} faults, {time.monotonic() - started:,.0f} s")

@@ -86,7 +86,7 @@ def mutated_value(content: Any, rng: random.Random) -> Any:
             case 3 if isinstance(holder, dict):
                 holder[f"{key}{rng.choice(('s', '_', ' ', 'é'))}"] = holder.pop(key)
             case 3:
-                holder.insert(0, copy.deepcopy(holder[key]))
+                holder.insert(0, holder[key])
             case _:
                 holder[key] = [holder[key]]
     return changed
@@ -165,9 +165,11 @@ def _retyped(column: pd.Series[Any], rng: random.Random) -> Any:
     return rng.choice(made)
 
 
-def as_toml(content: dict[str, Any]) -> bytes:
+def as_toml(content: Any) -> bytes:
     """Return a spec as TOML: tables of the first level in sections, all below in lines."""
-    lines = []
+    if not isinstance(content, dict):
+        return _toml(content).encode("utf-8", "surrogatepass")
+    lines: list[str] = []
     for name, value in content.items():
         if isinstance(value, dict):
             lines += [f"[{_key(name)}]", *_lines(value)]

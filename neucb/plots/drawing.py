@@ -32,14 +32,16 @@ NO_GLYPH = re.compile(r"Glyph (\d+) .*missing from")
 
 
 @contextmanager
-def drawing(settings: Any = None) -> Iterator[None]:
+def drawing(settings: Any = None, *, writing: bool = False) -> Iterator[None]:
     """Draw under matplotlib's default settings and ours, whatever the user's matplotlibrc says.
 
     Args:
         settings: further ones.
+        writing: a file is written, so that an OSError says more than that the figure cannot be drawn.
 
     Raises:
-        NeucbError: the figure cannot be drawn, in the place of any error but an OSError.
+        NeucbError: the figure cannot be drawn, in the place of any other error, but for the OSError of
+            a file that is written.
 
     Warns:
         UserWarning: the font lacks characters of a name.
@@ -53,9 +55,9 @@ def drawing(settings: Any = None) -> Iterator[None]:
         try:
             with rc_context({**usual, **SETTINGS, **(settings or {})}):
                 yield
-        except (NeucbError, OSError):
-            raise
         except Exception as error:  # of whatever kind: a figure never costs results
+            if isinstance(error, NeucbError) or (writing and isinstance(error, OSError)):
+                raise
             raise NeucbError(f"the figure cannot be drawn: {in_one_line(error)}") from error
     _repeat([one.message for one in caught])
 

@@ -45,7 +45,7 @@ def styles(labels: Iterable[str]) -> dict[str, Style]:
     }
 
 
-@drawing()
+@drawing(writing=True)
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PDF, PNG or SVG, by the path's suffix; the same figure gives the same bytes.
 
@@ -61,7 +61,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     figure.savefig(path, format=suffix[1:], dpi=dpi, metadata=undated)
 
 
-@drawing({"svg.hashsalt": "neucb"})
+@drawing({"svg.hashsalt": "neucb"}, writing=True)
 def write_svg(figure: Figure, target: Path | IO[bytes]) -> None:
     """Write a figure as SVG into a file or stream; errors as `save_figure`."""
     figure.savefig(target, format="svg", metadata={"Date": None})

@@ -114,7 +114,7 @@ def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> P
 def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
         return page.make(draw(frame, kind, **options), title)
-    except (NeucbError, OSError) as error:
+    except NeucbError as error:
         return f"Not shown: {in_one_line(error)}."
 
 

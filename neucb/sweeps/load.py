@@ -135,14 +135,14 @@ def _plan(store: Store) -> dict[str, Any]:
         below = sorted(one.parent.name for one in store.folder.glob(f"*/{PLAN}"))
         hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
         raise InputError(f"{store.folder} is no folder of a sweep{hint}")
-    if not _is_plan(plan):
+    if not is_plan(plan):
         raise InputError(
             f"{store.folder / PLAN} is no plan of a sweep; run the sweep again, which writes one"
         )
     return plan
 
 
-def _is_plan(plan: Mapping[str, Any]) -> bool:
+def is_plan(plan: Mapping[str, Any]) -> bool:
     """Return whether JSON has what is read of a plan."""
     batches, unplayed, fits = plan.get("batches"), plan.get("unplayed", []), plan.get("hindsight", [])
     if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):
