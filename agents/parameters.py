@@ -62,7 +62,7 @@ class Parameter:
     def _number(self, value: object) -> float | int:
         try:
             number = float(value)  # type: ignore[arg-type]  # the exceptions are the check
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{self.name} must be {self.range}, not {value!r}") from None
         below = number <= self.low if self.above_low else number < self.low
         if math.isnan(number) or below or number > self.high:

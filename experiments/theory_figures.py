@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import encode
 from neucb.plots import save_figure
-from neucb.plots.style import COLORS, GREY, SETTINGS
+from neucb.plots.drawing import drawing
+from neucb.plots.style import COLORS, GREY
+from neucb.plots.text import one_line
 from neucb.theory.diagnose import Question, diagnose
 from neucb.theory.diagnosis import Diagnosis
 
@@ -39,17 +41,16 @@ FILLS: dict[float, Any] = {0.03: "full", 0.1: "left", 0.3: "none"}  # markers by
 def main(cache: str, folder: str) -> None:
     """Write both figures."""
     import pandas as pd
-    from matplotlib import rc_context
 
     out = Path(folder)
     names = ("ablation", "curvature", "slice", "convergence")
     encoded = encode(load_table("magic", source="openml", cache=Path(cache)))
-    with rc_context(SETTINGS):
-        tables = (pd.read_csv(out / f"{name}.csv") for name in names)
-        save_figure(perturbation_figure(*tables), out / "perturbation.png")
-        save_figure(bound_figure(diagnose(encoded, Question(2000))), out / "bound.png")
+    tables = [pd.read_csv(out / f"{name}.csv") for name in names]
+    save_figure(perturbation_figure(*tables), out / "perturbation.png")
+    save_figure(bound_figure(diagnose(encoded, Question(2000))), out / "bound.png")
 
 
+@drawing()
 def perturbation_figure(
     ablation: pd.DataFrame, curvature: pd.DataFrame, slices: pd.DataFrame, convergence: pd.DataFrame
 ) -> Figure:
@@ -134,6 +135,7 @@ def _convergence(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_title(r"thin: $\sqrt{p / S}$")
 
 
+@drawing()
 def bound_figure(found: Diagnosis) -> Figure:
     """Draw NeuralUCB's bound for every lambda beside T and the regret measured on the same rows."""
     from matplotlib.figure import Figure
@@ -150,7 +152,8 @@ def bound_figure(found: Diagnosis) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("round $t$")
     axes.set_ylabel("regret")
-    axes.set_title(f"{found.dataset}, seed {found.question.seed}: NeuralUCB's bound")
+    title = f"{one_line(found.dataset)}, seed {found.question.seed}: NeuralUCB's bound"
+    axes.set_title(title, parse_math=False)
     axes.legend(frameon=False)
     return figure
 

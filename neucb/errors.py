@@ -15,6 +15,9 @@ class NeucbError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # names from users may have line breaks
+
 
 class InputError(NeucbError, ValueError):
     """What the user asked for cannot be done: unknown name, bad value, unusable table."""
@@ -60,3 +63,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
     others = f"see `{listing}`" if listing else f"known: {', '.join(names)}"
     hint = f"did you mean '{near[0]}'?" if near else others
     return InputError(f"unknown {kind} '{name}': {hint}")
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return the message of an error in one line, after its kind where it is not an error of neucb."""
+    words = " ".join(str(error).split())
+    if isinstance(error, NeucbError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
+from neucb.formats import MEND, read_json, read_log
 from neucb.sweeps.store import PLAN
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CONDITIONS: dict[str, Any] = {
     "batch": 1,
 }
 PARTS = {"environment": dict, "versions": dict, "machine": dict, "failures": list}
-MEND = "play the run again, or remove the file"
+OF_DATA = {"provenance": dict, "notes": list}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _sweep(
     if frame.empty:
         raise InputError(f"{folder} has no reporting runs yet; run the sweep again to play them")
     abouts = [environment_of(manifest) for manifest in manifests]
-    arms = {about["dataset"]: about["arms"] for about in abouts if "arms" in about}
+    arms = {str(about.get("dataset")): arms_of(about) for about in abouts}
     shared = {name: about[name] for about in abouts for name in ("drift", "delay", "batch") if name in about}
     keys = ["preprocessing", "label_noise", "order"]
     worlds = {key: conditions(shared | dict(zip(keys, key, strict=True))) for key, _ in frame.groupby(keys)}
@@ -116,14 +116,11 @@ def _logs(path: Path) -> list[Path]:
 
 
 def _read(log: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(log)
-    except (OSError, ValueError) as error:  # pyarrow's errors are among these
-        raise InputError(f"{log} cannot be read: {str(error).splitlines()[0]}") from None
-    if not {"agent", "dataset", "seed", "round", "regret"} <= set(frame.columns):
-        raise InputError(f"{log} is not the log of a run")
+    frame: pd.DataFrame = read_log(log).to_pandas()
+    if len(frame) == 0 or frame["round"].min() < 1:
+        raise InputError(
+            f"{log} is not the log of a run: rounds are counted from 1, and there is at least one"
+        )
     return frame
 
 
@@ -131,7 +128,7 @@ def _manifest(log: Path) -> dict[str, Any]:
     """Return the manifest beside a log, empty where there is none."""
     for path in (log.with_suffix(".json"), log.with_name(f"_{log.stem}.json")):
         try:
-            content = json.loads(path.read_bytes())
+            content = read_json(path)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
@@ -147,9 +144,15 @@ def _is_manifest(content: object) -> bool:
     if not isinstance(content, dict):
         return False
     about = (content.get("configuration") or {}, content)
-    return all(isinstance(part, dict) for part in about) and all(
-        isinstance(part.get(name) or kind(), kind) for part in about for name, kind in PARTS.items()
-    )
+    if not all(isinstance(part, dict) and _has_kinds(part, PARTS) for part in about):
+        return False
+    data = [part.get("environment") or {} for part in about]
+    failures = [one for part in about for one in part.get("failures") or ()]
+    return all(_has_kinds(part, OF_DATA) for part in data) and all(isinstance(one, dict) for one in failures)
+
+
+def _has_kinds(part: dict[str, Any], kinds: dict[str, type]) -> bool:
+    return all(isinstance(part.get(name) or kind(), kind) for name, kind in kinds.items())
 
 
 def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -161,10 +164,16 @@ def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
 def _with_world(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:
     """Add to the rows of a run: arms, horizon, and `world`, its unusual conditions in words."""
     return frame.assign(
-        arms=environment.get("arms", float("nan")),
+        arms=arms_of(environment),
         world=conditions(environment),
         horizon=frame["round"].max(),
     )
+
+
+def arms_of(environment: dict[str, Any]) -> float:
+    """Return K, NaN where a manifest does not say it."""
+    arms = environment.get("arms")
+    return arms if type(arms) is int else float("nan")
 
 
 def conditions(environment: dict[str, Any]) -> str:

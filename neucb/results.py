@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.disk import explained, write_whole
+from neucb.errors import InputError, NeucbError, in_one_line
+from neucb.formats import read_log
 from neucb.provenance import provenance
 from neucb.summary import plain, summary
 
@@ -21,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved:
-    """Paths of what a run left on disk; `trace` is None where none was asked for."""
+    """Paths of a run's files; `trace` is None where none was asked for, `plot` where none could be drawn."""
 
     log: Path
     manifest: Path
-    plot: Path
+    plot: Path | None
     trace: Path | None = None
 
 
@@ -53,43 +58,57 @@ def stem(job: Run) -> str:
     return f"{job.agent_name}_{dataset}_{digest}{partial}"
 
 
-def save(job: Run, folder: Path) -> Saved:
+def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn) -> Saved:
     """Write log, trace, manifest and plot of a run into `folder`; each file appears whole or not at all.
 
-    Where the same run was saved before, what was found of it in hindsight stays in its log.
+    Where the same run was saved before, what was found of it in hindsight stays in its log. The plot comes
+    last, and a failure of it costs nothing else.
+
+    Args:
+        job: the run.
+        folder: made if need be.
+        notify: gets a line where the plot cannot be drawn or written.
 
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
     """
-    from neucb.plots import regret_figure
-
     name = stem(job)
     trace = None if job.log.trace is None else job.log.trace.frame(job.log.round)
     beside = None if trace is None else folder / f"{name}_trace.parquet"
     log, described, plot = (folder / f"{name}{suffix}" for suffix in (".parquet", ".json", ".png"))
-    saved = Saved(log, described, plot, beside)
     frame = job.frame()
     frame.attrs.clear()  # they are in the manifest
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        frame = _with_what_was_known(frame, saved.log)
-        write_whole(saved.log, lambda path: frame.to_parquet(path, index=False))
+        frame = _with_what_was_known(frame, log)
+        write_whole(log, lambda path: frame.to_parquet(path, index=False))
         if trace is not None and beside is not None:
             write_whole(beside, lambda path: trace.to_parquet(path, index=False))
         text = json.dumps(plain(manifest(job)), indent=2, default=str)
-        write_whole(saved.manifest, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        write_whole(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    return Saved(log, described, _plotted(job, plot, notify), beside)
+
+
+def _plotted(job: Run, path: Path, notify: Callable[[str], object]) -> Path | None:
+    """Draw the regret of a run into a file; None, and a line, where that fails."""
+    from neucb.plots import regret_figure, save_figure
+
+    try:
         figure = regret_figure(job.frame())
-        write_whole(saved.plot, lambda path: figure.savefig(path, format="png", dpi=200))
-    return saved
+        write_whole(path, lambda temporary: save_figure(figure, temporary))
+    except (NeucbError, OSError) as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # of an earlier run, which may have been another
+        notify(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
+        return None
+    return path
 
 
 def _with_what_was_known(frame: pd.DataFrame, log: Path) -> pd.DataFrame:
     """Return a log with the further columns that an earlier one of the very same rows has."""
-    import pandas as pd
-
     try:
-        before = pd.read_parquet(log)
-    except (OSError, ValueError):  # there is none, or it cannot be read
+        before: pd.DataFrame = read_log(log).to_pandas()
+    except InputError:  # there is none, or it cannot be read
         return frame
     if not set(frame) < set(before) or not before[[*frame]].equals(frame):
         return frame

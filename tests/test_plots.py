@@ -18,8 +18,9 @@ from matplotlib.testing.compare import compare_images
 
 from neucb.errors import InputError
 from neucb.plots import KINDS, draw, save_figure
+from neucb.plots.drawing import SETTINGS
 from neucb.plots.labels import spread
-from neucb.plots.style import SETTINGS, styles
+from neucb.plots.style import styles
 from neucb.report.bounds import bounds_table
 from neucb.runner import prepare
 from neucb.statistics import compare_over_seeds, final_scores, win_loss

@@ -116,7 +116,7 @@ def test_what_is_no_log_is_said_in_one_line(tmp_path: Path) -> None:
     broken.write_bytes(b"PAR1 and no more")
     assert "broken.parquet cannot be read" in reading(broken)
     pd.DataFrame({"a": [1]}).to_parquet(broken)
-    assert reading(broken) == f"{broken} is not the log of a run"
+    assert reading(broken) == f"{broken} is not the log of a run: it has no column 'agent'"
 
 
 SWEEP = """

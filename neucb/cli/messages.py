@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def fail(message: str, code: int) -> int:
@@ -27,3 +31,10 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, summary in rows:
         print(f"{name:{width}}  {summary}")
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """Return the console for tables and bars, which prints names as they are: no [markup], no :emoji:."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, stderr=stderr)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.cli.messages import note
 from neucb.cli.progress import play
 from neucb.cli.tables import print_summary, print_table
 from neucb.errors import NeucbError, StoppedError
@@ -59,7 +60,7 @@ class Output:
             raise KeyboardInterrupt
         left_out = _look_back(job) if self.hindsight and not interrupted else None
         try:
-            saved = save(job, self.folder)
+            saved = save(job, self.folder, note)
         finally:
             self._show(job)
         if not self.as_json and (self.quiet or not self.several):
@@ -78,7 +79,7 @@ class Output:
         if job.log.round == 0:
             return error
         try:
-            saved = save(job, self.folder)
+            saved = save(job, self.folder, note)
         except NeucbError:
             return error
         before = "the round before is" if job.log.round == 1 else f"the {job.log.round} rounds before are"
@@ -110,7 +111,6 @@ class Output:
 
 def _look_back(job: Run) -> NeucbError | None:
     """Fit the best policy of the agent's class; return what has ended that early."""
-    from neucb.cli.messages import note
     from neucb.theory.hindsight import add_hindsight
 
     note("fitting the best policy of the agent's class; Ctrl-C leaves it out")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neucb.cli.messages import note
+from neucb.cli.messages import note, terminal
 from neucb.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
@@ -128,7 +128,6 @@ def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
 
 def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
     """Print who ranks where, and every peer against every agent of ours."""
-    from rich.console import Console
     from rich.table import Table
 
     from neucb.benchmarks.page import times
@@ -136,7 +135,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
 
     if frame["label"].nunique() < 2:
         return
-    console = Console()
+    console = terminal()
     standing = ranks(frame, log)
     sets, seeds = standing["datasets"].iloc[0], frame["seed"].nunique()
     grid = Table(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from neucb.cli.messages import terminal
 from neucb.errors import NeucbError
 
 if TYPE_CHECKING:
@@ -44,18 +45,17 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
         return
     import time
 
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     spec = job.log.spec
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} rounds"),
         TextColumn("{task.fields[rate]:,.0f} rounds/s"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         words = f"{job.agent_name} on {job.environment['dataset']}, {spec.replicas} seeds"
         task = bar.add_task(words, total=spec.horizon, rate=0.0)
@@ -74,11 +74,15 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
 @contextmanager
 def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     """Show a bar of steps on stderr: yield what takes their number, and what is told of each one."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console = terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(words, total=None)
         yield (

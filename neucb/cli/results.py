@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neucb.cli.messages import note
+from neucb.cli.messages import note, terminal
 from neucb.errors import InputError, NeucbError
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ def _write(option: str, path: Path, text: str) -> None:
 
 
 def _print(table: pd.DataFrame, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     words = {"data set", "agent", "order", "engine"}
@@ -71,4 +70,4 @@ def _print(table: pd.DataFrame, title: str) -> None:
         grid.add_column(name, justify="left" if name in words else "right")
     for row in table.itertuples(index=False):
         grid.add_row(*(str(value) for value in row))
-    Console().print(grid)
+    terminal().print(grid)

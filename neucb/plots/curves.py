@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
+from neucb.plots.drawing import SMALL
 from neucb.plots.labels import LEADER, LINE, End, end_label, label_ends
 from neucb.plots.panels import EDGE, Panels, make_panels, seeds_in_words, set_title
-from neucb.plots.style import GREY, SETTINGS, SMALL, Style, text_width
+from neucb.plots.style import GREY, Style
+from neucb.plots.text import one_line, text_width
 from neucb.statistics.intervals import t_half_width
 
 if TYPE_CHECKING:
@@ -92,6 +94,18 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
     return panels
 
 
+def absent(frame: pd.DataFrame, drawn: Iterable[str], reason: str) -> list[str]:
+    """Return the sentence of a caption on data sets without a panel; none where there is no such set.
+
+    Args:
+        frame: logs.
+        drawn: the data sets that have a panel.
+        reason: why the others have none.
+    """
+    lacking = [name for name in dict.fromkeys(map(str, frame["dataset"])) if name not in set(drawn)]
+    return [f"Left out, as {reason}: {', '.join(map(one_line, lacking))}."] if lacking else []
+
+
 def draw_panels(
     panels: Sequence[tuple[str, Sequence[Curve]]],
     looks: Mapping[str, Style],
@@ -111,21 +125,18 @@ def draw_panels(
         note: further sentences of the caption.
         against: the horizontal axis in words.
     """
-    from matplotlib import rc_context
-
     played = [curve for _, curves in panels for curve in curves if curve.seeds]
     most = max(len(curves) for _, curves in panels)
-    with rc_context(SETTINGS):
-        words = [end_label(c.label, c.y[-1], c.y[-1] > top(curves)) for _, curves in panels for c in curves]
-        right = LEADER + EDGE + max(text_width(one, SMALL) for one in words)
-        made = make_panels(
-            len(panels), caption(title, played, note), height=max(2.0, most * LINE + 0.1), right=right
-        )
-        for axes, (name, curves) in zip(made.axes, panels, strict=True):
-            _draw(axes, curves, looks, x, made)
-            set_title(axes, name)
-            axes.set_xlabel(against)
-        made.axes[0].set_ylabel(title)
+    words = [end_label(c.label, c.y[-1], c.y[-1] > top(curves)) for _, curves in panels for c in curves]
+    right = LEADER + EDGE + max(text_width(one, SMALL) for one in words)
+    made = make_panels(
+        len(panels), caption(title, played, note), height=max(2.0, most * LINE + 0.1), right=right
+    )
+    for axes, (name, curves) in zip(made.axes, panels, strict=True):
+        _draw(axes, curves, looks, x, made)
+        set_title(axes, name)
+        axes.set_xlabel(against)
+    made.axes[0].set_ylabel(title)
     return made.figure
 
 

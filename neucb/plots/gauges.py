@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
-from neucb.plots.curves import XScale, curves_of, draw_panels
+from neucb.plots.curves import XScale, absent, curves_of, draw_panels
+from neucb.plots.drawing import drawing
 from neucb.plots.style import styles
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ NOTES = {
 }
 
 
+@drawing()
 def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
     """Draw a gauge of the runs with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
 
@@ -47,4 +49,5 @@ def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
     if not panels:
         raise InputError(f"'{gauge}' is 0 in all these runs")
     looks = styles(with_labels(frame)["label"])
-    return draw_panels(panels, looks, title=TITLES[gauge], x=x, note=NOTES[gauge])
+    left_out = absent(frame, [name for name, _ in panels], "it is 0 there or was not logged")
+    return draw_panels(panels, looks, title=TITLES[gauge], x=x, note=" ".join([NOTES[gauge], *left_out]))

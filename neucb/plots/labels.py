@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.plots.style import SMALL
+from neucb.plots.drawing import SMALL
+from neucb.plots.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,8 @@ class End:
 def end_label(label: str, y: float, off: bool) -> str:
     """Return what is written beside a curve's end; off: above the axis."""
     shown = f"{y:,.0f}" if y >= 10.0 else f"{y:.2g}"
-    return f"{label} \N{UPWARDS ARROW} {shown}" if off else label
+    name = one_line(label)
+    return f"{name} \N{UPWARDS ARROW} {shown}" if off else name
 
 
 def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray[np.float64]:

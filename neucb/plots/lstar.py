@@ -9,7 +9,8 @@ import numpy as np
 
 from neucb.errors import InputError
 from neucb.plots.competitors import with_labels
-from neucb.plots.curves import Curve, XScale, curves_of, draw_panels
+from neucb.plots.curves import Curve, XScale, absent, curves_of, draw_panels
+from neucb.plots.drawing import drawing
 from neucb.plots.regret import FITTED, arms_of, fitted_shapes
 from neucb.plots.style import styles
 
@@ -24,6 +25,7 @@ OF_CLASS = (
 )
 
 
+@drawing()
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret against mean L*, round by round; where L* = 0 there is nothing to draw.
 
@@ -51,6 +53,7 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
         )
     looks = styles(with_labels(frame)["label"])
     notes = [OF_CLASS] if any(name.endswith(CLASS) for name, _ in panels) else []
+    notes += absent(frame, [name.removesuffix(CLASS) for name, _ in panels], "L* is 0 there or not known")
     notes += [FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else []
     return draw_panels(panels, looks, title="cumulative regret", x=x, note=" ".join(notes), against="L*(t)")
 

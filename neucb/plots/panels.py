@@ -6,7 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neucb.plots.style import NORMAL, SMALL, text_width
+from neucb.plots.drawing import NORMAL, SMALL
+from neucb.plots.text import one_line, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +83,8 @@ def make_panels(
 
 
 def set_title(axes: Axes, title: str) -> None:
-    """Write a panel's title, left-aligned; text is not taken for mathematics."""
-    axes.set_title(title, loc="left", fontsize=NORMAL, parse_math=False)
+    """Write a panel's title, left-aligned."""
+    axes.set_title(one_line(title), loc="left", fontsize=NORMAL, parse_math=False)
 
 
 def seeds_in_words(least: int, most: int) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neucb.plots.competitors import learners, with_labels
+from neucb.plots.drawing import SMALL, drawing
 from neucb.plots.labels import LINE
 from neucb.plots.panels import make_panels
-from neucb.plots.style import SETTINGS, SMALL, Style, styles, text_width
+from neucb.plots.style import Style, styles
+from neucb.plots.text import one_line, text_width
 from neucb.statistics.ranks import Ranking, cliques, rank
 from neucb.statistics.scores import final_scores, mean_table
 
@@ -29,6 +31,7 @@ def rank_table(frame: pd.DataFrame) -> Ranking:
     return rank(mean_table(final_scores(learners(frame))))
 
 
+@drawing()
 def rank_figure(frame: pd.DataFrame) -> Figure:
     """Draw average ranks over data sets; bars join competitors that Nemenyi's test does not tell apart.
 
@@ -38,27 +41,24 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
     Raises:
         InputError: as `rank_table`.
     """
-    from matplotlib import rc_context
-
     ranking = rank_table(frame)
     average = ranking.average
     groups = cliques(list(average), ranking.critical_difference)
     half = -(-len(average) // 2)
     bars = ROW * 0.6 * len(groups)
     height = 0.75 + bars + ROW * half
-    with rc_context(SETTINGS):
-        side = max(text_width(f"{label}  9.99", SMALL) for label in average.index) + 0.35
-        made = make_panels(1, in_words(ranking), width=3.4, height=height, side=side, right=side, foot=0.05)
-        axes = made.axes[0]
-        axes.set_axis_off()
-        axes.set_xlim(1, len(average))
-        axes.set_ylim(-height + 0.45, 0.45)  # inches below the scale
-        _draw_scale(axes, ranking)
-        for level, (first, last) in enumerate(groups):
-            y = -0.12 - 0.6 * ROW * level
-            ends = [average.iloc[first] - 0.04, average.iloc[last] + 0.04]
-            axes.plot(ends, [y, y], color="black", linewidth=2.6, solid_capstyle="butt", clip_on=False)
-        _draw_names(axes, average, styles(with_labels(frame)["label"]), half, 0.12 + bars, made.width)
+    side = max(text_width(f"{one_line(label)}  9.99", SMALL) for label in average.index) + 0.35
+    made = make_panels(1, in_words(ranking), width=3.4, height=height, side=side, right=side, foot=0.05)
+    axes = made.axes[0]
+    axes.set_axis_off()
+    axes.set_xlim(1, len(average))
+    axes.set_ylim(-height + 0.45, 0.45)  # inches below the scale
+    _draw_scale(axes, ranking)
+    for level, (first, last) in enumerate(groups):
+        y = -0.12 - 0.6 * ROW * level
+        ends = [average.iloc[first] - 0.04, average.iloc[last] + 0.04]
+        axes.plot(ends, [y, y], color="black", linewidth=2.6, solid_capstyle="butt", clip_on=False)
+    _draw_names(axes, average, styles(with_labels(frame)["label"]), half, 0.12 + bars, made.width)
     return made.figure
 
 
@@ -73,7 +73,7 @@ def in_words(ranking: Ranking) -> str:
         f"CD = {ranking.critical_difference:.2f} at level {ranking.level:g}."
     )
     if ranking.left_out:
-        words += f" Left out, as not all agents played them: {', '.join(ranking.left_out)}."
+        words += f" Left out, as not all agents played them: {', '.join(map(one_line, ranking.left_out))}."
     return words
 
 
@@ -96,6 +96,7 @@ def _draw_names(
     last = len(average)
     margin = 0.12 * (last - 1) / width  # 0.12 inches in ranks
     for i, (label, value) in enumerate(average.items()):
+        name = one_line(label)
         left = i < half
         y = -below - ROW * (0.6 + (i if left else last - 1 - i))
         edge = 1 - margin if left else last + margin
@@ -105,7 +106,7 @@ def _draw_names(
         axes.text(
             edge - margin / 2 if left else edge + margin / 2,
             y,
-            f"{label}  {value:.2f}" if left else f"{value:.2f}  {label}",
+            f"{name}  {value:.2f}" if left else f"{value:.2f}  {name}",
             color=looks[str(label)].ink,
             fontsize=SMALL,
             horizontalalignment="right" if left else "left",

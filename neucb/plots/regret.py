@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neucb.plots.competitors import with_labels
-from neucb.plots.curves import Curve, XScale, curves_of, draw_panels, line
+from neucb.plots.curves import Curve, XScale, absent, curves_of, draw_panels, line
+from neucb.plots.drawing import drawing
 from neucb.plots.style import styles
 from neucb.statistics.scores import SKYLINES
 from neucb.theory.bounds import Bounded, fit_shape
@@ -37,6 +38,7 @@ GUARANTEED = (
 )
 
 
+@drawing()
 def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
@@ -61,6 +63,7 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
     notes = [dotted] if ":" in used else []
     notes += [FITTED] if used & set(DASHES.values()) else []
     notes += [GUARANTEED] if str(SURE) in used else []
+    notes += absent(frame, [name for name, _ in panels], f"their {figure} is not known")
     looks = styles(with_labels(frame)["label"])
     return draw_panels(panels, looks, title=f"cumulative {figure}", x=x, note=" ".join(notes))
 
@@ -131,6 +134,7 @@ def _words(bounded: Bounded, best: float) -> str:
     return "√(K L* log t) + K log t" if best > 0.0 else "K log t (L* = 0)"
 
 
+@drawing()
 def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = False) -> Figure:
     """Draw what the oracles lost more than the true h on the arms played, with 95 % bands.
 
@@ -155,5 +159,6 @@ def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = 
         ]
         panels.append((name, [*curves, *lines]))
     notes = [note, FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else [note]
+    notes += absent(frame, [name for name, _ in panels], f"their {title} is not known")
     looks = styles(with_labels(frame)["label"])
     return draw_panels(panels, looks, title=f"cumulative {title}", x=x, note=" ".join(notes))

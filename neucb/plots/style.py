@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from neucb.plots.drawing import drawing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,23 +18,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56
 DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (2, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
 FORMATS = (".pdf", ".png", ".svg")
-SMALL, NORMAL = 7.0, 8.0  # font sizes in points
-
-SETTINGS: Any = {  # for rc_context, whose annotation wants every key as a literal
-    "pdf.fonttype": 42,  # fonts are embedded as TrueType, so that text stays text
-    "ps.fonttype": 42,
-    "svg.fonttype": "path",  # a reader without our font sees the same figure
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": NORMAL,
-    "axes.titlesize": NORMAL,
-    "axes.labelsize": NORMAL,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-}
+DPI, PIXELS = 200.0, 60_000  # resolution of a PNG, and the most pixels that one may have across or down
 
 
 @dataclass(frozen=True)
@@ -59,33 +45,23 @@ def styles(labels: Iterable[str]) -> dict[str, Style]:
     }
 
 
-def text_width(text: str, size: float) -> float:
-    """Return the width of a line of text in inches."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    if not text.strip():
-        return 0.0
-    font = FontProperties(family="DejaVu Sans")
-    return float(TextPath((0.0, 0.0), text, size=size, prop=font).get_extents().width) / 72.0
-
-
+@drawing(writing=True)
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PDF, PNG or SVG, by the path's suffix; the same figure gives the same bytes."""
-    from matplotlib import rc_context
+    """Write a figure as PDF, PNG or SVG, by the path's suffix; the same figure gives the same bytes.
 
+    Raises:
+        NeucbError: it cannot be drawn; OSError: it cannot be written.
+    """
     suffix = path.suffix.lower()
     if suffix == ".svg":
         write_svg(figure, path)
         return
     undated = {"CreationDate": None} if suffix == ".pdf" else None
-    with rc_context(SETTINGS):
-        figure.savefig(path, format=suffix[1:], dpi=200, metadata=undated)
+    dpi = min(DPI, PIXELS / max(figure.get_size_inches()))
+    figure.savefig(path, format=suffix[1:], dpi=dpi, metadata=undated)
 
 
+@drawing({"svg.hashsalt": "neucb"}, writing=True)
 def write_svg(figure: Figure, target: Path | IO[bytes]) -> None:
-    """Write a figure as SVG into a file or stream."""
-    from matplotlib import rc_context
-
-    with rc_context({**SETTINGS, "svg.hashsalt": "neucb"}):
-        figure.savefig(target, format="svg", metadata={"Date": None})
+    """Write a figure as SVG into a file or stream; errors as `save_figure`."""
+    figure.savefig(target, format="svg", metadata={"Date": None})

@@ -8,9 +8,10 @@ import numpy as np
 
 from neucb.errors import InputError
 from neucb.plots.competitors import learners
+from neucb.plots.drawing import SMALL, drawing
 from neucb.plots.labels import LINE
 from neucb.plots.panels import make_panels, seeds_in_words
-from neucb.plots.style import SETTINGS, SMALL, text_width
+from neucb.plots.text import one_line, text_width
 from neucb.statistics.comparisons import LEVEL, compare_over_seeds, win_loss
 from neucb.statistics.scores import final_scores
 
@@ -43,6 +44,7 @@ def win_loss_table(frame: pd.DataFrame) -> pd.DataFrame:
     return matrix.loc[order, order]
 
 
+@drawing()
 def win_loss_figure(frame: pd.DataFrame) -> Figure:
     """Draw the matrix of wins minus losses, with its numbers.
 
@@ -52,35 +54,30 @@ def win_loss_figure(frame: pd.DataFrame) -> Figure:
     Raises:
         InputError: as `win_loss_table`.
     """
-    from matplotlib import rc_context
-
     matrix = win_loss_table(frame)
-    names, values = list(matrix.index), matrix.to_numpy()
+    names, values = [one_line(name) for name in matrix.index], matrix.to_numpy()
     seeds = frame.groupby("dataset")["seed"].nunique()
     count = len(seeds)
     text = CAPTION.format(
         seeds=seeds_in_words(int(seeds.min()), int(seeds.max())), count=count, plural="s" * (count != 1)
     )
-    with rc_context(SETTINGS):
-        longest = max(text_width(name, SMALL) for name in names)
-        size = CELL * len(names)
-        made = make_panels(
-            1, text, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2, foot=0.05
-        )
-        axes = made.axes[0]
-        bound = max(abs(values).max(), 1)
-        colors = {"cmap": "PuOr_r", "vmin": -1.6 * bound, "vmax": 1.6 * bound}
-        places = np.arange(len(names) + 1) - 0.5
-        axes.pcolormesh(places, places, values, edgecolors="white", linewidth=0.5, **colors)
-        axes.invert_yaxis()
-        axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
-        axes.set_yticks(range(len(names)), names, parse_math=False)
-        axes.tick_params(length=0, labeltop=True, labelbottom=False)
-        axes.spines[:].set_visible(False)
-        for i, row in enumerate(values):
-            for j, value in enumerate(row):
-                words = "" if i == j else f"{value:+d}" if value else "0"
-                axes.text(
-                    j, i, words, fontsize=SMALL, horizontalalignment="center", verticalalignment="center"
-                )
+    longest = max(text_width(name, SMALL) for name in names)
+    size = CELL * len(names)
+    made = make_panels(
+        1, text, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2, foot=0.05
+    )
+    axes = made.axes[0]
+    bound = max(abs(values).max(), 1)
+    colors = {"cmap": "PuOr_r", "vmin": -1.6 * bound, "vmax": 1.6 * bound}
+    places = np.arange(len(names) + 1) - 0.5
+    axes.pcolormesh(places, places, values, edgecolors="white", linewidth=0.5, **colors)
+    axes.invert_yaxis()
+    axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    for i, row in enumerate(values):
+        for j, value in enumerate(row):
+            words = "" if i == j else f"{value:+d}" if value else "0"
+            axes.text(j, i, words, fontsize=SMALL, horizontalalignment="center", verticalalignment="center")
     return made.figure

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neucb.plots.drawing import drawing
 from neucb.plots.style import write_svg
 from neucb.report.compact import Shared, compact
 
@@ -33,9 +35,16 @@ class Drawings:
         self._count = 0
         self._shared = Shared()
 
+    @drawing()
     def make(self, figure: Figure, title: str) -> Drawing:
-        """Return a figure as SVG; `title` says in words what it shows."""
+        """Return a figure as SVG; `title` says in words what it shows.
+
+        Raises:
+            NeucbError: it cannot be drawn; the page has then nothing of it.
+        """
         stream = io.BytesIO()
         write_svg(figure, stream)
-        self._count += 1
-        return Drawing(title, compact(stream.getvalue().decode("utf-8"), f"f{self._count}", self._shared))
+        shared = deepcopy(self._shared)
+        svg = compact(stream.getvalue().decode("utf-8"), f"f{self._count + 1}", shared)
+        self._shared, self._count = shared, self._count + 1
+        return Drawing(title, svg)

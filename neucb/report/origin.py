@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neucb.reading import environment_of, in_words
-from neucb.report.table import Table, number, words
+from neucb.report.table import Cell, Table, number, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,15 +51,30 @@ def provenance_table(manifests: Manifests) -> Table:
             [
                 words(about.get("dataset", "")),
                 words(about.get("source", "")),
-                number(about.get("rows") or float("nan"), ",d"),
-                number(about.get("arms") or float("nan"), ",d"),
-                number(about.get("features") or float("nan"), ",d"),
+                *(_count(about.get(name)) for name in ("rows", "arms", "features")),
                 words(about.get("preprocessing", "")),
                 words(", ".join(f"{name}: {value}" for name, value in origin.items())),
             ]
         )
     columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
     return Table("The data sets. Features are counted after the encoding.", columns, rows)
+
+
+def _count(value: object) -> Cell:
+    """Return a cell of a number; as text where an environment of the user's has another value."""
+    return number(value, ",d") if type(value) is int else words("" if value is None else value)
+
+
+def notes_table(manifests: Manifests) -> Table | None:
+    """Return what was left out of every data set or guessed on reading it; None where nothing was."""
+    notes: dict[tuple[str, str], None] = {}
+    for about in map(environment_of, manifests):
+        notes |= dict.fromkeys(
+            (str(about.get("dataset", "")), str(note)) for note in about.get("notes") or ()
+        )
+    rows = [[words(dataset), words(note)] for dataset, note in notes]
+    caption = "What of the data was left out or read by a guess."
+    return Table(caption, ["data set", "left out or guessed"], rows) if rows else None
 
 
 def versions_table(manifests: Manifests) -> Table:

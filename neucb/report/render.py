@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from neucb.errors import InputError
+from neucb.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
 from neucb.report.figures import Drawing, Drawings
-from neucb.report.origin import Manifests, failures, provenance_table, settings_table, versions_table
+from neucb.report.origin import (
+    Manifests,
+    failures,
+    notes_table,
+    provenance_table,
+    settings_table,
+    versions_table,
+)
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
 from neucb.report.table import Table
 from neucb.report.theory import ablation_table, growth_table
@@ -92,7 +99,7 @@ def _sections(
         ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
         ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),
-        ("Data", [provenance_table(manifests)]),
+        ("Data", [table for table in (provenance_table(manifests), notes_table(manifests)) if table]),
         ("Versions", [versions_table(manifests)]),
     ]
 
@@ -107,13 +114,13 @@ def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> P
 def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
         return page.make(draw(frame, kind, **options), title)
-    except InputError as error:
-        return f"Not shown: {error}."
+    except NeucbError as error:
+        return f"Not shown: {in_one_line(error)}."
 
 
 def _curves(page: Drawings, frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
     parts: list[Part] = []
     for name, rows in frame.groupby("dataset", sort=False):
         progress()
-        parts.append(page.make(draw(rows, "regret", bounds=True), f"Regret on {name}"))
+        parts.append(_figure(page, rows, "regret", f"Regret on {name}", bounds=True))
     return parts

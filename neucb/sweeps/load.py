@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
-from neucb.sweeps.hindsight import FOLDER, class_schema, with_classes
+from neucb.sweeps.hindsight import FOLDER, RUN, class_schema, with_classes
 from neucb.sweeps.play import hyper_parameters
 from neucb.sweeps.store import PLAN, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MEND = "remove it and run the sweep again, which plays what is missing"
+UNPLAYED = ("agent", "dataset", "seed", "reason")
 TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
@@ -56,7 +59,8 @@ def load_results(path: str | Path) -> pd.DataFrame:
     there = [record for record in records.values() if record is not None]
     rows: pd.DataFrame = store.table([record.name for record in there]).to_pandas()
     expected = sum(record.rows for record in there)
-    assert len(rows) == expected, f"{len(rows)} rows instead of {expected}"
+    if len(rows) != expected:
+        raise InputError(f"{folder} holds {len(rows):,} rows, its manifests say {expected:,}; {MEND}")
     fits = Store(folder / FOLDER, class_schema)
     frame, absent, unfitted = with_classes(rows, fits, plan.get("hindsight", ()))
     if absent:
@@ -99,11 +103,26 @@ def load_times(path: str | Path) -> pd.DataFrame:
     for name in _plan(store)["batches"]:
         content = store.read_json(store.manifest(name).name) or {}
         if content.get("rounds_played") and "playing" in content:  # former versions kept no times
-            wanted = content["configuration"]
-            row = {key: wanted[key] for key in ("label", "agent", "purpose")}
-            row |= {"dataset": wanted["world"]["dataset"]["name"], "engine": content["engine"]}
-            rows.append({**row, "rounds": content["rounds_played"], **content["playing"]})
+            try:
+                rows.append(_times_of(content))
+            except (KeyError, TypeError, ValueError, OverflowError):
+                raise InputError(f"{store.manifest(name)} is no manifest of a batch; {MEND}") from None
     return pd.DataFrame(rows, columns=TIMES)
+
+
+def _times_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a batch in `load_times`, of a manifest that may have been damaged."""
+    wanted, playing = content["configuration"], content["playing"]
+    row = {key: str(wanted[key]) for key in ("label", "agent", "purpose")}
+    return {
+        **row,
+        "dataset": str(wanted["world"]["dataset"]["name"]),
+        "engine": str(content["engine"]),
+        "rounds": int(content["rounds_played"]),
+        "seconds": float(playing["seconds"]),
+        "cpu_seconds": float(playing["cpu_seconds"]),
+        "threads": int(playing["threads"]),
+    }
 
 
 def _plan(store: Store) -> dict[str, Any]:
@@ -116,8 +135,20 @@ def _plan(store: Store) -> dict[str, Any]:
         below = sorted(one.parent.name for one in store.folder.glob(f"*/{PLAN}"))
         hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
         raise InputError(f"{store.folder} is no folder of a sweep{hint}")
-    if not isinstance(plan.get("batches"), list) or "complete" not in plan:
+    if not is_plan(plan):
         raise InputError(
             f"{store.folder / PLAN} is no plan of a sweep; run the sweep again, which writes one"
         )
     return plan
+
+
+def is_plan(plan: Mapping[str, Any]) -> bool:
+    """Return whether JSON has what is read of a plan."""
+    batches, unplayed, fits = plan.get("batches"), plan.get("unplayed", []), plan.get("hindsight", [])
+    if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):
+        return False
+    return all(isinstance(one, str) for one in batches) and all(
+        isinstance(one, dict) and {*keys} <= {*one}
+        for rows, keys in ((unplayed, UNPLAYED), (fits, (*RUN, "fit")))
+        for one in rows
+    )

@@ -66,6 +66,8 @@ def parse_spec(
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: {error}") from None
+    except RecursionError:
+        raise InputError(f"{name}: its values are nested too deeply") from None
     return _Reader(text, name, folder, tables).experiment(content)
 
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.disk import TEMPORARY, explained, write_whole
 from neucb.environments.readers import sha256
+from neucb.errors import InputError
+from neucb.formats import LOG, read_json, read_log
 from neucb.provenance import provenance
 from neucb.summary import plain
-from neucb.sweeps.play import Failure, Outcome, schema
+from neucb.sweeps.play import WORDS, Failure, Outcome, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 PLAN = "_plan.json"
 SELECTION = "_selection.json"
 ASIDE = "_aside"
+COLUMNS = LOG | dict.fromkeys(WORDS, "text") | {"label_noise": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ class Store:
     def find(self, name: str) -> Record | None:
         """Return the record of a batch, None where it is not there or not whole."""
         try:
-            content = json.loads(self.manifest(name).read_bytes())
+            content = read_json(self.manifest(name))
             if sha256(self.log(name)) != content["sha256"]:
                 return None
             failures = tuple(Failure(**one) for one in content["failures"])
             return Record(name, int(content["rows"]), failures, bool(content.get("passing")))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
 
     def restore(self, name: str) -> None:
@@ -153,15 +156,23 @@ class Store:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return a JSON file of this folder, None where there is none or it is damaged."""
         try:
-            content = json.loads((self.folder / name).read_bytes())
+            content = read_json(self.folder / name)
         except (OSError, ValueError):
             return None
         return content if isinstance(content, dict) else None
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Return the rows of batches that are there, one after the other."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        """Return the rows of batches that are there, one after the other.
 
-        tables = [pq.read_table(self.log(name)) for name in names]
-        return pa.concat_tables([self.columns().empty_table(), *tables], promote_options="default")
+        Raises:
+            InputError: a file is none that `write` has written.
+        """
+        import pyarrow as pa
+
+        wanted = self.columns()
+        needed = {name: kind for name, kind in COLUMNS.items() if name in wanted.names}
+        tables = [read_log(self.log(name), needed, ()) for name in names]
+        try:
+            return pa.concat_tables([wanted.empty_table(), *tables], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise InputError(f"{self.folder}: its logs do not fit together: {error}") from None

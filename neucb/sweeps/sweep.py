@@ -15,6 +15,7 @@ from neucb.sweeps.batches import Batches
 from neucb.sweeps.claims import Claims
 from neucb.sweeps.hindsight import FOLDER, class_batches, class_schema
 from neucb.sweeps.identity import code_version
+from neucb.sweeps.load import is_plan
 from neucb.sweeps.plan import reporting_batches, runs, tuning_batches, worlds
 from neucb.sweeps.progress import Report
 from neucb.sweeps.selection import Chosen, from_json, select, to_json
@@ -130,7 +131,12 @@ class _Sweep:
         stored = self.store.read_json(SELECTION)
         if stored is None:
             raise InputError(f"{self.store.folder} holds no choice of settings; run the sweep with tuning")
-        return from_json(stored, self.experiment.agents)
+        try:
+            return from_json(stored, self.experiment.agents)
+        except (KeyError, TypeError, AttributeError):
+            raise InputError(
+                f"{self.store.folder / SELECTION} is no choice of settings; run the sweep with tuning"
+            ) from None
 
     def _choose(self, tuning: Sequence[Batch]) -> Chosen:
         if not tuning:
@@ -158,7 +164,9 @@ class _Sweep:
     def _goes_further(self, plan: Mapping[str, Any]) -> bool:
         """Return whether a plan that is there is complete, and this one is a part of it so far."""
         same = (plan.get("experiment"), plan.get("code")) == (self.experiment.name, code_version())
-        return same and bool(plan.get("complete")) and set(self.runs.names) <= set(plan.get("batches", ()))
+        return (
+            same and is_plan(plan) and bool(plan["complete"]) and set(self.runs.names) <= set(plan["batches"])
+        )
 
     def _show(self) -> None:
         if self.progress is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from neucb.summary import confidence_interval
@@ -11,6 +14,12 @@ if TYPE_CHECKING:
 
 PER_ROUNDS = 10_000
 WORLD = ["dataset", "preprocessing", "order", "label_noise"]
+SPECIAL = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+    | {"[": "{[}", "*": "{*}"}  # options of the row's end before them
+)
 
 
 def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +81,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
     half = (table["high"] - table["low"]) / 2
     columns = {
-        "data set": table["dataset"].map(lambda name: name.rsplit("/", 1)[-1]),
+        "data set": table["dataset"].map(short_names(table["dataset"])),
         "preprocessing": table["preprocessing"],
         "order": table["order"],
         "noise": table["label_noise"],
@@ -123,6 +132,7 @@ def to_latex(table: pd.DataFrame) -> str:
     Where an agent was played with several settings in a world, its least regret is shown and its name
     gets a star: best of the grid on the reported stream.
     """
+    short = short_names(table["dataset"])
     worlds = table[WORLD].drop_duplicates().itertuples(index=False)
     agents = list(dict.fromkeys(table["label"]))
     starred = set(table.loc[table.duplicated([*WORLD, "label"]), "label"])
@@ -136,7 +146,7 @@ def to_latex(table: pd.DataFrame) -> str:
         r"\hline",
     ]
     for world in worlds:
-        key = dict(zip(WORLD, world, strict=True))
+        key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[world.dataset]}
         mine = table[(table[WORLD] == list(world)).all(axis=1)]
         best = mine.groupby("label")["regret"].idxmin()
         least = mine["regret"].min()
@@ -152,5 +162,14 @@ def _cell(row: pd.Series[Any], least: float) -> str:
     return f"$\\mathbf{{{value}}}{interval}$" if row["regret"] == least else f"${value}{interval}$"
 
 
+def short_names(datasets: Iterable[str]) -> dict[str, str]:
+    """Return for every data set the last part of its path, or all of it where several end alike."""
+    last = {name: name.rsplit("/", 1)[-1] or name for name in datasets}
+    counts = Counter(last.values())
+    return {name: short if counts[short] == 1 else name for name, short in last.items()}
+
+
 def _escape(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in "&%$#_{}" else sign for sign in text.rsplit("/", 1)[-1])
+    """Return text as LaTeX prints it, on one line; letters beyond ASCII stay, LaTeX reads UTF-8."""
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return re.sub("-(?=-)", "-{}", words.translate(SPECIAL))  # two would be joined to a dash
