@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neucb.environments.cells import DASHES, is_number
 from neucb.environments.column_types import declared_column, is_text, marks, override
 from neucb.environments.raw_table import TextColumn, text_column
-from neucb.environments.table import ColumnSummary, labelled
+from neucb.environments.table import ColumnSummary, labelled, unlabelled
 from neucb.errors import DataError
 
 if TYPE_CHECKING:
@@ -129,10 +129,7 @@ def _real(name: str) -> DataError:
 def _notes(name: str, classes: tuple[str, ...], rows: int, missing: int, *, numeric: bool) -> list[str]:
     notes = []
     if missing:
-        noun = "row has" if missing == 1 else "rows have"
-        notes.append(
-            f"{missing:,} {noun} no label in column '{name}' and {'is' if missing == 1 else 'are'} left out"
-        )
+        notes.append(unlabelled(missing, name))
     if numeric and len(classes) > MANY:
         notes.append(
             f"the target '{name}' is a whole number with {len(classes):,} values in {rows:,} rows, each "

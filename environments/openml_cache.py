@@ -8,7 +8,7 @@ from typing import Any
 
 from neucb.environments.openml_description import DamagedFileError, Description, describe
 from neucb.environments.readers import Content, read_arff, read_parquet, sha256
-from neucb.environments.table import Column, Table, labelled
+from neucb.environments.table import Column, Table, labelled, unlabelled
 from neucb.errors import DataError
 
 
@@ -145,9 +145,3 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         provenance["columns_left_out"] = list(left_out)
     columns = tuple(Column(one.name, one.values[keep], one.levels) for one in features)
     return Table(name, columns, labels, classes, "openml", provenance, tuple(notes))
-
-
-def unlabelled(rows: int, target: str) -> str:
-    """Return the note on rows without a label."""
-    words = "1 row has no label" if rows == 1 else f"{rows:,} rows have no label"
-    return f"{words} in column '{target}' and {'is' if rows == 1 else 'are'} left out"

@@ -137,3 +137,9 @@ def announce(name: str, notes: Sequence[str], notify: Callable[[str], None], *, 
         if strict:
             raise DataError(f"{name}: {note} (an error since --strict is set)")
         notify(f"{name}: {note}")
+
+
+def unlabelled(rows: int, target: str) -> str:
+    """Return the note on rows without a label."""
+    words = "1 row has no label" if rows == 1 else f"{rows:,} rows have no label"
+    return f"{words} in column '{target}' and {'is' if rows == 1 else 'are'} left out"

@@ -32,6 +32,15 @@ def test_python_runs_as_written(block: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def tables(folder: Path) -> None:
+    """Write the tables of one's own that the README names."""
+    rows = [(i % 7 + 10115, f"note {i}", i % 13 / 4, "ab"[i % 2]) for i in range(1300)]
+    lines = [f"{zip_code},{comment},{amount},{label}" for zip_code, comment, amount, label in rows]
+    (folder / "my_table.csv").write_text("zip,comment,amount,outcome\n" + "\n".join(lines))
+    lines = [f"{str(amount).replace('.', ',')};{label}" for _, _, amount, label in rows]
+    (folder / "their_table.csv").write_text("\n".join(lines))
+
+
 TOML = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = re.findall(r"^    (neucb .*)$", README, flags=re.MULTILINE)
 
@@ -42,6 +51,7 @@ def test_commands_run_as_written(
 ) -> None:
     """With fewer rounds and seeds, and a cache that is empty."""
     (tmp_path / "my_agent.py").write_text(agent_block())
+    tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command, comments=True)[1:]
     (spec,) = TOML
