@@ -26,7 +26,7 @@ def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
         raise _no_seeds(seeds)
     # No len() of a range: it fails from 2^63 on.
     if isinstance(numbers, range) and numbers[-1] - numbers[0] >= MOST:
-        raise InputError(f"{seeds} are more than {MOST:,} seeds")
+        raise InputError(f"no valid seeds in '{seeds}': there may be {MOST:,} at most")
     numbers = tuple(numbers)
     if min(numbers) < 0 or max(numbers) > LARGEST:
         raise _no_seeds(seeds)

@@ -98,7 +98,7 @@ def test_json_and_toml_that_are_nested_too_deeply(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seeds", [MOST + 1, 2**70, f"0:{MOST + 1}", "7:99999999999999999999", "3000000000"])
 def test_more_seeds_than_anybody_has_memory_for(seeds: int | str) -> None:
-    with pytest.raises(InputError, match=f"{seeds} are more than 1,000,000 seeds"):
+    with pytest.raises(InputError, match=f"no valid seeds in '{seeds}': there may be 1,000,000 at most"):
         parse_seeds(seeds)
 
 
@@ -183,16 +183,13 @@ def test_data_sets_are_named_by_the_end_of_their_path_where_it_tells_them_apart(
     }
 
 
-def test_a_table_in_the_terminal_and_its_exports_have_names_as_they_are(
-    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_exports_and_reports_have_names_as_they_are(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
     label = r"[red]x[/red] :smile: $a$ \b^~ c/d"
     for suffix in ("tex", "csv"):
         target = tmp_path / f"table.{suffix}"
         assert neucb(monkeypatch, "results", str(swept), "--export", str(target)) == 0
-    printed = capsys.readouterr().out
-    assert label in printed
     assert label in set(pd.read_csv(tmp_path / "table.csv")["label"])
     latex = (tmp_path / "table.tex").read_text(encoding="utf-8")
     assert r"{[}red]x{[}/red] :smile: \$a\$ \textbackslash{}b\textasciicircum{}\textasciitilde{} c/d" in latex
@@ -229,6 +226,17 @@ def test_what_was_left_out_of_the_data_is_told_by_run_and_report(
     assert "left out or guessed" in text
     assert "column &#39;id&#39; is a running number: left out" in text
     assert "&lt;b&gt;left out&lt;/b&gt;" in text
+
+
+def test_half_a_character_in_a_manifest_is_written_as_its_escape(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(swept, tmp_path / "copy"))
+    for path in copy.glob("_*reporting*.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"commit": "c\ud800"}))
+    assert neucb(monkeypatch, "report", str(copy), "-o", str(tmp_path / "page.html")) == 0
+    assert "<td>c\\ud800</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_data_of_former_versions_have_no_notes() -> None:

@@ -41,5 +41,5 @@ def report(
         page = render_report(results, name, lines, lambda: bar.advance(task))
     with explained(out.parent, "-o"):
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, lambda path: path.write_text(page, encoding="utf-8"))
+        write_whole(out, lambda path: path.write_text(page, "utf-8", "backslashreplace"))
     print(out)

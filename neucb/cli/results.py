@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neucb.cli.messages import note, terminal
+from neucb.cli.messages import note
 from neucb.errors import InputError, NeucbError
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ def _write(option: str, path: Path, text: str) -> None:
 
     with explained(path.parent, option):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        write_whole(path, lambda temporary: temporary.write_text(text, "utf-8", "backslashreplace"))
     print(f"written: {path}")
 
 
 def _print(table: pd.DataFrame, title: str) -> None:
+    from rich.console import Console
     from rich.table import Table
 
     words = {"data set", "agent", "order", "engine"}
@@ -70,4 +71,4 @@ def _print(table: pd.DataFrame, title: str) -> None:
         grid.add_column(name, justify="left" if name in words else "right")
     for row in table.itertuples(index=False):
         grid.add_row(*(str(value) for value in row))
-    terminal().print(grid)
+    Console().print(grid)

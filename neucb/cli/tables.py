@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from neucb.cli.messages import terminal
-
 
 def print_summary(figures: dict[str, Any]) -> None:
     """Print the figures of one run, see `neucb.summary.summary`."""
+    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"cumulative regret after {figures['rounds']:,} rounds", title_justify="left")
@@ -22,7 +21,7 @@ def print_summary(figures: dict[str, Any]) -> None:
     table.add_row(figures["agent"], f"{figures['mean_regret']:,.1f}", shown)
     table.add_row("best fixed arm", f"{figures['best_fixed_arm']['mean']:,.1f}", "")
     table.add_row("uniform", f"{figures['uniform']:,.1f}", "")
-    console = terminal()
+    console = Console()
     console.print(table)
     print(
         f"{figures['dataset']} (source: {figures['source']}), {len(figures['seeds'])} seeds, "
@@ -40,6 +39,7 @@ def print_summary(figures: dict[str, Any]) -> None:
 
 def print_table(figures: Sequence[dict[str, Any]]) -> None:
     """Print the figures of several runs, a row each."""
+    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{figures[0]['agent']}: cumulative regret", title_justify="left")
@@ -56,4 +56,4 @@ def print_table(figures: Sequence[dict[str, Any]]) -> None:
             f"{one['best_fixed_arm']['mean']:,.1f}",
             f"{one['uniform']:,.1f}",
         )
-    terminal().print(table)
+    Console().print(table)

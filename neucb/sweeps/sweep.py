@@ -132,11 +132,14 @@ class _Sweep:
         if stored is None:
             raise InputError(f"{self.store.folder} holds no choice of settings; run the sweep with tuning")
         try:
-            return from_json(stored, self.experiment.agents)
+            chosen = from_json(stored, self.experiment.agents)
         except (KeyError, TypeError, AttributeError):
+            chosen = None
+        if chosen is None or any(isinstance(one, tuple) for cell in chosen.values() for one in cell.values()):
             raise InputError(
                 f"{self.store.folder / SELECTION} is no choice of settings; run the sweep with tuning"
-            ) from None
+            )
+        return chosen
 
     def _choose(self, tuning: Sequence[Batch]) -> Chosen:
         if not tuning:
