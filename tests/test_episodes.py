@@ -446,3 +446,49 @@ def test_our_single_forms_in_gymnasiums_vector_start_anew() -> None:
 def test_a_single_environment_is_refused_with_what_to_write() -> None:
     with pytest.raises(InputError, match=r"a Bandit is one replica.*SyncVectorEnv\(\[make\] \* 5\)"):
         neucb.run("uniform", Bandit())  # type: ignore[call-overload]
+
+
+class Masked(Bandit):
+    """Tells lists, and a mask of the space's dtype for the round to come: arm `played` is missing."""
+
+    def _mask(self) -> Any:
+        return (np.arange(3) != self.played).astype(np.int8)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = super().reset(seed=seed)
+        return observation, info | {"action_mask": self._mask()}
+
+    def step(self, action: Any) -> Any:
+        assert self._mask()[int(action) - self.start], "an arm that is not available"
+        *rest, info = super().step(action)
+        if "expected_losses" in info:
+            info["expected_losses"] = info["expected_losses"].tolist()
+        return *rest, info | {"action_mask": self._mask()}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sub_environments_that_give_masks_and_lists_and_some_that_give_nothing(mode: AutoresetMode) -> None:
+    """Of the first two, one tells no losses and the other lists; the third has all arms in every round."""
+    made = [lambda: Masked(3), lambda: Masked(2, tells=True), lambda: Bandit(4, tells=True)]
+    frame, trace = neucb.run("uniform", SyncVectorEnv(made, autoreset_mode=mode), ROUNDS, SEEDS, trace=True)
+    last = frame[frame["round"] == ROUNDS].reset_index(drop=True)
+    assert np.isnan(last["regret"][0])
+    assert np.isnan(last["L_star"][0])
+    # Best of episodes of two rounds: arm 2, as arms 0 and 1 are missing in turn; so is it of all others.
+    np.testing.assert_allclose(last["L_star"][1:], 0.2 * ROUNDS)
+    for seed, length, missing in zip(SEEDS, (3, 2, 4), (True, True, False), strict=True):
+        arms = trace[trace["seed"] == seed]["action"].to_numpy()
+        first = arms[::length]
+        assert set(first) == ({1, 2} if missing else {0, 1, 2})
+    regret = (0.8 - MEANS[trace[trace["seed"] == SEEDS[1]]["action"]]).sum()
+    assert last["regret"][1] == pytest.approx(regret)
+
+
+def test_an_environment_that_describes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Own, "describe", lambda self: {"dataset": "lists", "price": 3}, raising=False)
+    frame = neucb.run("uniform", Own((9,)), 5)
+    assert set(frame["dataset"]) == {"lists"}
+    assert (frame.attrs["source"], frame.attrs["price"]) == ("environment", 3)
+    monkeypatch.setattr(Own, "describe", lambda self: "lists")
+    with pytest.raises(InputError, match=r"Own.describe\(\) must return a dict, not a str"):
+        neucb.run("uniform", Own((9,)), 5)
