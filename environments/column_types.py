@@ -210,7 +210,7 @@ def _indexed(
         called = f"column '{name}'" if name else "a column without a name"
         how = "just counts the rows" if counts else "numbers the rows, each differently"
         note = f"{called} {how} and is left out; {override(name, 'number')} keeps it"
-        return Decided(None, replace(summary, kind="id"), (note,))
+        return Decided(None, replace(summary, kind="id", distinct=rows), (note,))
     notes = []
     if counts and rows >= COUNTING_ROWS:
         notes.append(
