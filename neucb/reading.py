@@ -157,8 +157,8 @@ def _has_kinds(part: Mapping[str, Any], kinds: Mapping[str, type]) -> bool:
 
 def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of its data, empty where it says nothing."""
-    found = manifest.get("environment") or manifest.get("configuration", {}).get("environment", {})
-    return dict(found)
+    configuration = manifest.get("configuration") or {}
+    return dict(manifest.get("environment") or configuration.get("environment") or {})
 
 
 def _with_world(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:

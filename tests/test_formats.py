@@ -242,6 +242,14 @@ def test_half_a_character_in_a_manifest_is_written_as_its_escape(
     assert "iris, drift x\\udfff" in page
 
 
+def test_a_manifest_of_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("configuration", "environment", "versions", "machine", "failures", "engine", "commit", "summary")
+    log_with(tmp_path / "a.parquet")
+    for nothing in (None, "", 0, [], {}):
+        (tmp_path / "a.json").write_text(json.dumps(dict.fromkeys(parts, nothing)))
+        assert neucb(monkeypatch, "report", str(tmp_path), "-o", str(tmp_path / "page.html")) == 0
+
+
 def test_data_of_former_versions_have_no_notes() -> None:
     about: dict[str, Any] = {"dataset": "d", "rows": "many", "arms": 3, "features": None}
     assert notes_table([{"environment": about}]) is None
