@@ -70,16 +70,16 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
 
     kind = column.type
     whole = types.is_integer(kind) and kind != "uint64"  # which numbers of rounds do not need
-    number = whole or types.is_floating(kind)
+    number = bool(whole or types.is_floating(kind))
     match wanted:
         case "text":
-            return (types.is_string(kind) or types.is_large_string(kind)) and not column.null_count
+            return bool(types.is_string(kind) or types.is_large_string(kind)) and not column.null_count
         case "whole numbers":
-            return whole and not column.null_count
+            return bool(whole) and not column.null_count
         case "numbers":
             return number and not column.null_count
         case "numbers or nothing":
-            return number or types.is_null(kind)
+            return number or bool(types.is_null(kind))
         case _:
             binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
             return not (types.is_nested(kind) or any(one(kind) for one in binary))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,14 +151,14 @@ def _is_manifest(content: object) -> bool:
     return all(_has_kinds(part, OF_DATA) for part in data) and all(isinstance(one, dict) for one in failures)
 
 
-def _has_kinds(part: dict[str, Any], kinds: dict[str, type]) -> bool:
+def _has_kinds(part: Mapping[str, Any], kinds: Mapping[str, type]) -> bool:
     return all(isinstance(part.get(name) or kind(), kind) for name, kind in kinds.items())
 
 
 def environment_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of its data, empty where it says nothing."""
-    found = manifest.get("environment") or manifest.get("configuration", {}).get("environment", {})
-    return dict(found)
+    configuration = manifest.get("configuration") or {}
+    return dict(manifest.get("environment") or configuration.get("environment") or {})
 
 
 def _with_world(frame: pd.DataFrame, environment: dict[str, Any]) -> pd.DataFrame:
@@ -179,11 +179,12 @@ def arms_of(environment: dict[str, Any]) -> float:
 def conditions(environment: dict[str, Any]) -> str:
     """Return the unusual conditions of a run in words, like "label noise 0.1, order sorted"."""
     told = {name: environment.get(name, usual) for name, usual in CONDITIONS.items()}
-    return ", ".join(
+    words = ", ".join(
         f"{name.replace('_', ' ')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
         for name, value in told.items()
         if value != CONDITIONS[name] and value is not None
     )
+    return words.encode("utf-8", "backslashreplace").decode()  # frames take no half characters
 
 
 def _with_labels(frame: pd.DataFrame) -> pd.DataFrame:

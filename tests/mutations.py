@@ -29,7 +29,7 @@ TEXTS = (
     "/",
 )
 NUMBERS = (0, 1, -1, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, 5e-324, math.inf, -math.inf, math.nan)
-OTHERS = (None, True, False, [], {}, [[]], [None], {"": {}}, [1, "a"], {"a": [1, {"b": 2}]})
+OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [None], {"": {}}, [1, "a"], {"a": [1, {"b": 2}]})
 DEPTH = 3000
 
 

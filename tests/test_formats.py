@@ -234,9 +234,20 @@ def test_half_a_character_in_a_manifest_is_written_as_its_escape(
     copy = Path(shutil.copytree(swept, tmp_path / "copy"))
     for path in copy.glob("_*reporting*.json"):
         content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"commit": "c\ud800"}))
+        about = content["environment"] | {"drift": ["x\udfff"]}
+        path.write_text(json.dumps(content | {"commit": "c\ud800", "environment": about}))
     assert neucb(monkeypatch, "report", str(copy), "-o", str(tmp_path / "page.html")) == 0
-    assert "<td>c\\ud800</td>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<td>c\\ud800</td>" in page
+    assert "iris, drift x\\udfff" in page
+
+
+def test_a_manifest_of_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("configuration", "environment", "versions", "machine", "failures", "engine", "commit", "summary")
+    log_with(tmp_path / "a.parquet")
+    for nothing in (None, "", 0, [], {}):
+        (tmp_path / "a.json").write_text(json.dumps(dict.fromkeys(parts, nothing)))
+        assert neucb(monkeypatch, "report", str(tmp_path), "-o", str(tmp_path / "page.html")) == 0
 
 
 def test_data_of_former_versions_have_no_notes() -> None:

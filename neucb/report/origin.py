@@ -85,7 +85,7 @@ def versions_table(manifests: Manifests) -> Table:
         machine = one.get("machine") or {}
         where = ", ".join(str(machine[name]) for name in ("platform", "processor") if machine.get(name))
         where += f", {machine['cores']} cores" if machine.get("cores") else ""
-        engine = one.get("engine") or one.get("configuration", {}).get("engine") or ""
+        engine = one.get("engine") or (one.get("configuration") or {}).get("engine") or ""
         key = versions, str(one.get("commit") or "installed"), where, str(engine)
         counts[key] = counts.get(key, 0) + 1
     rows = [[*map(words, key), number(count, ",d")] for key, count in counts.items()]
@@ -97,5 +97,5 @@ def failures(manifests: Manifests) -> list[str]:
     return [
         ", ".join(f"{name}: {value}" for name, value in one.items())
         for manifest in manifests
-        for one in manifest.get("failures", ())
+        for one in manifest.get("failures") or ()
     ]

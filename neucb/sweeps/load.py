@@ -144,7 +144,8 @@ def _plan(store: Store) -> dict[str, Any]:
 
 def is_plan(plan: Mapping[str, Any]) -> bool:
     """Return whether JSON has what is read of a plan."""
-    batches, unplayed, fits = plan.get("batches"), plan.get("unplayed", []), plan.get("hindsight", [])
+    batches: Any = plan.get("batches")
+    unplayed, fits = plan.get("unplayed", []), plan.get("hindsight", [])
     if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):
         return False
     return all(isinstance(one, str) for one in batches) and all(

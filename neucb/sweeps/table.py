@@ -146,7 +146,7 @@ def to_latex(table: pd.DataFrame) -> str:
         r"\hline",
     ]
     for world in worlds:
-        key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[world.dataset]}
+        key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[str(world.dataset)]}
         mine = table[(table[WORLD] == list(world)).all(axis=1)]
         best = mine.groupby("label")["regret"].idxmin()
         least = mine["regret"].min()
