@@ -96,7 +96,7 @@ def _decide_text(column: TextColumn, kind: str | None, decimal: str | None, *, c
     if plain is not None and not (decimal == "," and grouped(column.encoded[1])):
         return _number(column, plain)
     codes, cells = column.encoded
-    if all(cell == "" for cell in cells):
+    if all(map(is_missing, cells)) and sum(1 for cell in cells if cell) <= 1:  # "NA" and "None" are words
         return _left_out(column, "empty", f"column '{column.name}' is empty and is left out")
     return _decide_cells(column, codes, cells, decimal, certain=certain)
 
@@ -246,7 +246,8 @@ def _category_or_text(column: TextColumn, decimal: str | None) -> Decided:
     filled = [cell for cell in cells if not is_missing(cell)]
     numeric = sum(map(is_number, filled))
     position = offending(cells, decimal)
-    assert position is not None
+    if position is None:
+        return _as_category(column)
     where = f"row {column.row(position)} holds {_shown(cells[position])}"
     nearly = 2 * numeric >= len(filled)
     cure = f"{override(column.name, 'number')} reads such cells as missing"

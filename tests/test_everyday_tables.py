@@ -171,6 +171,18 @@ def test_few_numbers_and_a_word_are_a_category_and_that_is_said(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("cell", ["", "NA", "?"])
+def test_a_column_without_values_is_left_out(tmp_path: Path, cell: str) -> None:
+    table = table_of(write(tmp_path / "t.csv", [cell] * N))
+    assert table.notes == ("column 'a' is empty and is left out",)
+    assert table.summaries[0].kind == "empty"
+
+
+def test_marks_that_differ_are_words(tmp_path: Path) -> None:
+    table = table_of(write(tmp_path / "t.csv", [("NA", "None")[i % 2] for i in range(N)]))
+    assert table.columns[0].levels == ("NA", "None")
+
+
 def test_types_are_decided_over_the_whole_column(tmp_path: Path) -> None:
     """A word in the last row of a large file makes its column, the label's too, words from the start."""
     rows, width = 1200, 784
