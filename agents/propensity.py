@@ -99,6 +99,11 @@ def least_chances(mean: Floats, sd: Floats, available: NDArray[np.bool_] | None 
     return np.minimum(p, 1.0, out=p)
 
 
+def load_chances() -> None:
+    """Compile what `least_chances` integrates with, or load it from numba's cache."""
+    least_chances(np.zeros((0, 2)), np.zeros((0, 2)))
+
+
 def estimated_chances(
     mean: Floats,
     factor: Floats,

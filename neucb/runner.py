@@ -26,7 +26,7 @@ from neucb.loop import Progress
 from neucb.plugins import find_dataset
 from neucb.seeds import parse_seeds
 from neucb.spec import check_device, read_spec
-from neucb.trace import Trace
+from neucb.trace import Wanted, make_trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ def prepare(
     device: str = "cpu",
     dtype: str = "float32",
     return_agent: bool = False,
-    trace: bool = False,
+    trace: Wanted = False,
     notify: Callable[[str], None] = warnings.warn,
     **environment: Unpack[EnvironmentOptions],
 ) -> Run:
@@ -93,7 +93,7 @@ def prepare(
     if late:
         about |= {"delay": delay, "batch": batch}
     spec = read_spec(env, numbers, rounds, device, dtype)
-    log = RunLog(spec, Trace(spec) if trace else None)
+    log = RunLog(spec, make_trace(spec, trace, about.get("classes", ())))
     check_counts(candidate.settings, spec.seeds)
     groups = groups_of(candidate, spec.replicas)
     if len(groups) == 1:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.propensity import KINDS, Kinds, kind_codes
+from neucb.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,3 +134,15 @@ class Trace:
         if name not in ("action", "label") or len(set(self.classes)) < self.spec.arms:
             return {}
         return {f"{name}_class": pd.Categorical.from_codes(arms, list(self.classes))}
+
+
+def make_trace(spec: Spec, wanted: Wanted, classes: Sequence[str] = ()) -> Trace | None:
+    """Return a trace as it is wanted, or None.
+
+    Raises:
+        InputError: it is neither True, False nor "full".
+    """
+    if wanted not in (True, False, "full"):
+        raise InputError(f"trace must be True, False or 'full', not {wanted!r}")
+    named = tuple(str(one) for one in classes) if len(classes) == spec.arms else ()
+    return Trace(spec, full=wanted == "full", classes=named) if wanted else None
