@@ -197,7 +197,7 @@ def run(
     seeds: Seeds = ...,
     *,
     return_agent: Literal[False] = ...,
-    trace: Literal[True],
+    trace: Literal[True, "full"],
     **options: Unpack[RunOptions],
 ) -> tuple[pd.DataFrame, pd.DataFrame]: ...
 
@@ -210,7 +210,7 @@ def run(
     seeds: Seeds = ...,
     *,
     return_agent: Literal[True],
-    trace: Literal[True],
+    trace: Literal[True, "full"],
     **options: Unpack[RunOptions],
 ) -> tuple[pd.DataFrame, Trained, pd.DataFrame]: ...
 
@@ -229,7 +229,7 @@ def run(
     dtype: str = "float32",
     progress: Progress | None = None,
     return_agent: bool = False,
-    trace: bool = False,
+    trace: Wanted = False,
     **environment: Unpack[EnvironmentOptions],
 ) -> Any:
     """Play R replicas of an agent, one per seed, and return their cumulative figures.
@@ -257,7 +257,8 @@ def run(
             repeats them) or every tenth of a second (compiled).
         return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
             `frame.attrs["engine"]` says.
-        trace: return every round too, see `Trace`.
+        trace: return every round too, see `Trace`; "full": with the probabilities and predicted losses of
+            all arms.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`.
 
     Returns:
