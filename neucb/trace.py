@@ -93,7 +93,9 @@ class Trace:
             assert p is not None
             given["propensity"] = np.take_along_axis(p, action[:, :, None], 2)[:, :, 0]
         if self.full:
-            given |= {name: value for name, value in (("p", p), ("predicted", predicted)) if value is not None}
+            given |= {
+                name: value for name, value in (("p", p), ("predicted", predicted)) if value is not None
+            }
         for name, values in given.items():
             self._figures[name][:, start : start + values.shape[1]] = values
 
@@ -114,7 +116,7 @@ class Trace:
             played = values[:, :rounds]
             flat = played.reshape(-1, *played.shape[2:])
             if name == "propensity_kind":
-                columns[name] = pd.Categorical.from_codes(flat, list(KINDS))
+                columns[name] = pd.Categorical.from_codes(flat, pd.Index(KINDS))
             elif name == "p":
                 columns |= {f"p_{a}": flat[:, a] for a in range(self.spec.arms)}
             elif name == "predicted":
@@ -133,7 +135,7 @@ class Trace:
 
         if name not in ("action", "label") or len(set(self.classes)) < self.spec.arms:
             return {}
-        return {f"{name}_class": pd.Categorical.from_codes(arms, list(self.classes))}
+        return {f"{name}_class": pd.Categorical.from_codes(arms, pd.Index(self.classes))}
 
 
 def make_trace(spec: Spec, wanted: Wanted, classes: Sequence[str] = ()) -> Trace | None:

@@ -155,8 +155,8 @@ class Compiled:
         spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
         if self._tracer is not None:
             rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
-            known = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
-            self._tracer.write(replicas, over, start, stop, **known)
+            told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
+            self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
         gauges = {"distance": distance, "spread": spread}
         self.log.extend(label, feedback.expected, figures, known, propensity, gauges)

@@ -79,9 +79,7 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
         return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
 
 
-def make_stage(
-    env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0
-) -> Stage:
+def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
     """Draw what the replica of this seed meets.
 
     Args:

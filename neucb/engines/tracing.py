@@ -68,7 +68,8 @@ class Tracer:
         Args:
             replicas: that have played them, not more than `KEPT` after them.
             over: maps a function over replicas.
-            start, stop: rounds, from 0.
+            start: the first of the rounds, from 0.
+            stop: the round after the last.
             figures: [R, n] each, see `Trace.write`.
         """
         first = replicas[0]

@@ -85,10 +85,8 @@ def end_of_piece(x: float, step: float, some: Array, n: int) -> float:
 
 
 @exact
-def integrate(
-    x: float, step: float, some: Array, n: int, nodes: Array, weights: Array, p: Array
-) -> float:
-    """Add to p the integrals from x to 0 of each arm's density where all others exceed it; return their sum."""
+def integrate(x: float, step: float, some: Array, n: int, nodes: Array, weights: Array, p: Array) -> float:
+    """Add to p the integrals from x to 0 of all arms' densities where the others exceed them; return the sum."""
     total = 0.0
     while x < 0.0 and survive(x, some, n) > NEGLIGIBLE:
         end = end_of_piece(x, step, some, n)
@@ -119,7 +117,8 @@ def least_draw(
         mean: [n, K].
         sd: [n, K] >= 0; where several arms have no deviation the first of the least mean counts.
         available: [n, K] bool; the others have no chance.
-        nodes, weights: of a Gauss-Legendre rule on [-1, 1].
+        nodes: of a Gauss-Legendre rule on [-1, 1].
+        weights: of the same.
         some: [5, K] working memory.
         p: a row becomes NaN where its numbers are not finite.
     """
