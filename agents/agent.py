@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from neucb.agents.prediction import Prediction, Round
+from neucb.agents.propensity import Kinds, Propensities, kind_of
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Agent(Protocol):
 
     Contexts are [R, d], or [R, K, d] where `spec.per_arm`. An agent for environments in which only
     some arms are available takes them as a second argument, `distribution(context, available)`,
-    bool [R, K], and gives the others probability 0.
+    bool [R, K], and gives the others probability 0. An agent that plays one arm for certain, or that
+    draws itself and returns the distribution given its draws, says so: see `neucb.agents.propensity`.
     """
 
     def reset(self, spec: Spec) -> None:
@@ -89,7 +91,10 @@ class CountingOracle(Protocol):
 
 
 class ExplorationRule(Protocol):
-    """A frozen value that turns predictions into a policy."""
+    """A frozen value that turns predictions into a policy.
+
+    One that plays an arm for certain, or draws, says so: see `neucb.agents.propensity`.
+    """
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K], float64."""
@@ -157,6 +162,21 @@ class Reduction(CountsPending):
         if available is not None:
             self.prediction = replace(self.prediction, available=available)
         return self.rule(self.prediction, self.now)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the rule draws, see `neucb.agents.propensity`."""
+        return hasattr(self.rule, "propensities")
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """What the rule says of its distribution, if it does not draw."""
+        return kind_of(self.rule)
+
+    def propensities(self, given: Tensor) -> Propensities:
+        """Return the probabilities [R, K] of the arms of the last prediction before the rule's draw."""
+        told: Propensities = self.rule.propensities(self.prediction, self.now)  # type: ignore[attr-defined]
+        return told
 
     @property
     def now(self) -> Round:

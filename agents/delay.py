@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from neucb.agents.agent import CountsPending, ask, gauges_of
+from neucb.agents.propensity import Kinds, Propensities, draws, kind_of, propensities_of
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +60,20 @@ class Delayed:
         if isinstance(self.agent, CountsPending):
             self.agent.pending = self._lost + len(self._waiting)
         return ask(self.agent, context, available)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the agent draws, see `neucb.agents.propensity`."""
+        return draws(self.agent)
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """What the agent says of its distribution."""
+        return kind_of(self.agent)
+
+    def propensities(self, given: Tensor) -> Propensities:
+        """Return the agent's propensities [R, K]."""
+        return propensities_of(self.agent, given)
 
     def gauges(self) -> dict[str, Tensor]:
         """Return what the agent tells the log of its state."""

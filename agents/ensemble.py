@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.agent import CountingOracle
+    from neucb.agents.propensity import Kinds
     from neucb.spec import Spec
 
 
@@ -49,6 +50,11 @@ class Ensemble:
         self._repeated: tuple[Tensor, Tensor] | None = None
         self.prediction = None
         self.oracle.reset(replace(spec, seeds=member_seeds(spec.seeds, self.members)))
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """See `neucb.agents.propensity`: a single member plays its arm for certain."""
+        return "exact" if self.members > 1 else "deterministic"
 
     def _repeat(self, context: Tensor) -> Tensor:
         return context.repeat_interleave(self.members, 0)

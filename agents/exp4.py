@@ -10,6 +10,7 @@ import torch
 
 from neucb.agents.agent import CountsPending, ask
 from neucb.agents.hyper import Number, per_replica
+from neucb.agents.propensity import Propensities, draws, each_kind, propensities_of
 from neucb.errors import DivergedError
 
 if TYPE_CHECKING:
@@ -93,6 +94,22 @@ class Exp4(CountsPending):
         p = (1.0 - self._mixing) * mixture + self._mixing * even / even.sum(1, keepdim=True)
         self._last = (context, advice, p)
         return p
+
+    @property
+    def draws(self) -> bool:
+        """Whether an expert draws, see `neucb.agents.propensity`."""
+        return any(draws(expert) for expert in self.experts)
+
+    def propensities(self, given: Tensor) -> Propensities:
+        """Return the mixture [R, K] of the experts' propensities: the weights are fixed before they draw."""
+        assert self._last is not None
+        advice = self._last[1]
+        told = [propensities_of(one, advice[:, i]) for i, one in enumerate(self.experts)]
+        before = torch.stack([one.p.to(advice.device) for one in told], 1)
+        shift = (self.weights.unsqueeze(2) * (before - advice)).sum(1)
+        p = (given + (1.0 - self._mixing) * shift).clamp(0.0, 1.0)
+        kinds = zip(*(each_kind(one.kind, len(p)) for one in told), strict=True)
+        return Propensities(p, tuple("estimated" if "estimated" in some else "exact" for some in kinds))
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Reweigh the experts by their estimated losses, then let all of them learn."""

@@ -8,6 +8,7 @@ available have probability 0, and K counts those that are.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.prediction import Prediction, Round
+    from neucb.agents.propensity import Kinds
 
 
 def _losses(prediction: Prediction) -> tuple[Tensor, Tensor | int]:
@@ -95,6 +97,13 @@ class EpsilonGreedy:
 
     epsilon: Number = 0.05
     power: Number = 0.0
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """See `neucb.agents.propensity`: with epsilon 0 one arm is played for certain."""
+        if isinstance(self.epsilon, Sequence):
+            return tuple("exact" if one else "deterministic" for one in self.epsilon)
+        return "exact" if self.epsilon else "deterministic"
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""

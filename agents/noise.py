@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from neucb.agents.initial import NOISE_ROUNDS, draw_normal
+from neucb.streams import stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,3 +38,7 @@ class Noise:
             numbers = torch.from_numpy(np.stack(drawn, axis=1)).to(self._spec.device)
             self._kept = ((block, count), numbers)
         return self._kept[1][row]
+
+    def further(self, number: int) -> list[np.random.Generator]:
+        """Return a generator per replica for draws of round `number` >= 1 that nothing is played by."""
+        return [stream(seed, "propensity", number) for seed in self._spec.seeds]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from neucb.agents.noise import Noise
@@ -55,6 +56,11 @@ class Round:
         """Return this round's own normal numbers, float64 [R, count]."""
         assert self.noise is not None
         return self.noise.normal(self.number + self.pending, count)
+
+    def further(self) -> list[np.random.Generator]:
+        """Return a generator per replica for draws of this round that nothing is played by."""
+        assert self.noise is not None
+        return self.noise.further(self.number + self.pending)
 
     def after(self, loss: Tensor) -> Round:
         """Return the next round, `loss` [R] having been seen in this one."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from neucb.agents.agent import CountingOracle
     from neucb.agents.prediction import Prediction
+    from neucb.agents.propensity import Kinds
     from neucb.spec import Spec
 
 
@@ -25,6 +26,8 @@ class BestFixed:
     tells it by `foresee`. Where only some arms are available it plays the best of these. In an
     environment that reacts to the agent the arms' losses are those of that first play.
     """
+
+    propensity_kind: Kinds = "deterministic"
 
     def reset(self, spec: Spec) -> None:
         """Know of no losses yet."""
@@ -54,6 +57,8 @@ class Supervised:
     Args:
         oracle: the oracle.
     """
+
+    propensity_kind: Kinds = "deterministic"
 
     def __init__(self, oracle: CountingOracle) -> None:
         self.oracle = oracle

@@ -1,17 +1,19 @@
 """Rules for oracles that know how uncertain they are: optimism and Thompson sampling.
 
 Losses are minimised, so that optimism is the LOWER confidence bound. Both play one arm with
-probability 1: for Thompson sampling it is the arm of this round's own draw.
+probability 1: for Thompson sampling it is the arm of this round's own draw, and the probability of an
+arm before the draw, its propensity, comes from an integral or from further draws.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from neucb.agents.exploration import lowest
 from neucb.agents.hyper import Number, per_replica
+from neucb.agents.propensity import Kinds, Propensities, estimated_chances, least_chances
 from neucb.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class LowerConfidence:
     """
 
     nu: Number
+    propensity_kind: ClassVar[Kinds] = "deterministic"
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K], one of them 1."""
@@ -78,3 +81,20 @@ class Thompson:
             factor = prediction.factor.double()
             deviation = (factor * now.normal(factor.shape[2]).unsqueeze(1)).sum(2)
         return _certain(centre + nu * deviation, prediction)
+
+    def propensities(self, prediction: Prediction, now: Round) -> Propensities:
+        """Return the probabilities [R, K] of the arms before the draw.
+
+        Exact where arms are drawn independently, estimated by 10,000 further draws where together.
+        """
+        import torch
+
+        centre, std = _parts(prediction)
+        mask = None if prediction.available is None else prediction.available.cpu().numpy()
+        nu, mean = per_replica(self.nu, len(centre)).abs(), centre.detach().cpu().numpy()
+        if prediction.factor is None:
+            sd = nu.unsqueeze(1) * std.detach().cpu()
+            return Propensities(torch.from_numpy(least_chances(mean, sd.numpy(), mask)), "exact")
+        factor = nu.view(-1, 1, 1) * prediction.factor.detach().cpu().double()
+        p = estimated_chances(mean, factor.numpy(), now.further(), mask)
+        return Propensities(torch.from_numpy(p), "estimated")

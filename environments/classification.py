@@ -174,6 +174,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             "source": self.table.source,
             "rows": self.table.rows,
             "arms": self.table.arms,
+            "classes": list(self.table.classes),  # in the order of the arms
             "features": int(self.encoded.contexts.shape[1]),
             "preprocessing": self.encoded.preprocessing,
             "label_noise": self.feedback.noise,

@@ -268,11 +268,11 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         return plan
 
     def _show(self) -> None:
-        self._rows = self._shown[:, self._round]  # [R, K]
-        self._observation = self.ranking.contexts[self._rows] * (self._rows >= 0)[:, :, None]
+        self.rows = self._shown[:, self._round]  # [R, K], -1 for none
+        self._observation = self.ranking.contexts[self.rows] * (self.rows >= 0)[:, :, None]
 
     def _mask_info(self) -> dict[str, Any]:
-        return {"action_mask": self._rows >= 0} if self._masked else {}
+        return {"action_mask": self.rows >= 0} if self._masked else {}
 
     def step(
         self, actions: Ints
@@ -289,7 +289,7 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         inside = actions.shape == (self.num_envs,) and actions.min() >= 0 and actions.max() < self.arms
         if not inside:
             raise InputError(f"actions must be {self.num_envs} arms in 0..{self.arms - 1}")
-        losses = np.where(self._rows >= 0, self.ranking.losses[self._rows], 1.0)
+        losses = np.where(self.rows >= 0, self.ranking.losses[self.rows], 1.0)
         loss, best = losses[each, actions], losses.min(axis=1)
         info = {
             "loss": loss,

@@ -135,9 +135,13 @@ class Episodes:
         return loss, figures
 
     def rows(self) -> NDArray[np.int64] | None:
-        """Return the numbers [R] of the table's rows that are shown, None where there is no table."""
+        """Return the numbers of the table's rows that are shown, None where there is no table.
+
+        They are [R], or [R, K] where every arm has a row of its own.
+        """
         rows = getattr(self.env.unwrapped, "rows", None)
-        if not isinstance(rows, np.ndarray) or rows.shape != (self.spec.replicas,) or rows.dtype.kind != "i":
+        shapes = ((self.spec.replicas,), (self.spec.replicas, self.spec.arms))
+        if not isinstance(rows, np.ndarray) or rows.shape not in shapes or rows.dtype.kind != "i":
             return None
         return rows.copy()
 

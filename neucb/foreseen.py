@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neucb.agents.agent import is_foreign
+from neucb.agents.propensity import draws, kind_of, propensities_of
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import find_order
 from neucb.episodes import bad_context
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from neucb.agents.agent import Agent
     from neucb.log import RunLog
+    from neucb.trace import Trace
 
 SAMPLE = 1000  # rows, about, of which entries are counted
 BLOCK = 48  # rounds; of 32 to 64 networks are fastest with 48, by 3 to 5 %
@@ -79,6 +81,7 @@ class Foreseen:
         self.seen = np.stack([one.seen for one in scripts], 1)
         self.dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds], 1)
 
+        self._asks = log.trace is not None and draws(agent)  # for propensities, in every round
         self._repeating: Repeating | None = None  # on a GPU
         self._watch = Watch(spec.replicas)
         self._last = np.full((1, spec.replicas), np.nan)  # predicted in the round before the block
@@ -95,7 +98,7 @@ class Foreseen:
 
         spec = self.log.spec
         self.agent.reset(replace(spec, density=_density(self.env.encoded.contexts)))
-        graph = None if is_foreign(self.agent) else make_graph(spec.device)
+        graph = None if is_foreign(self.agent) or self._asks else make_graph(spec.device)
         if graph is not None:
             self._repeating = Repeating(self.agent, graph, self._play, spec)
         quick = takes_no_gradients(self.agent)
@@ -174,6 +177,8 @@ class Foreseen:
                 p = distribution(agent.distribution(context), spec)
                 action = draw(p, die)
                 played.add(p, getattr(agent, "prediction", None), action)
+                if self._asks:
+                    played.told.append(propensities_of(agent, p))
                 agent.update(context, action.squeeze(1), loss.gather(1, action).squeeze(1))
                 if t in due:
                     played.tell(gauges(agent))
@@ -215,13 +220,23 @@ class Foreseen:
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
         if self.log.trace is not None:
-            loss = figures["loss"]
-            self.log.trace.write(
-                left, context=rows, action=action, propensity=propensity, loss=loss, label=label
-            )
+            known = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
+            self._trace(self.log.trace, left, n, played, known)
         predicted = played.at_action(played.mean, n).T if played.predicts else None
         told = {name: values[:n].T for name, values in played.gauges.items()}
         self.log.extend(label, feedback.expected, figures, predicted, propensity, told)
+
+    def _trace(self, trace: Trace, left: int, n: int, played: Played, known: dict[str, Any]) -> None:
+        """Write rounds left..left+n-1 into the trace, `known` of which are known already."""
+        mean = played.mean[:n].transpose(0, 1).cpu().numpy() if trace.full and played.predicts else None
+        if not self._asks:
+            p = played.p[:n].transpose(0, 1).cpu().numpy()
+            trace.write(left, kind_of(self.agent), p, mean, **known)
+            return
+        for j, told in enumerate(played.told[:n]):
+            mine = None if mean is None else mean[:, j : j + 1]
+            now = {name: values[:, j : j + 1] for name, values in known.items()}
+            trace.write(left + j, told.kind, told.p.cpu().numpy()[:, None], mine, **now)
 
     def _first_stuck(self, left: int, predicted: Floats, loss: Floats) -> tuple[int, int] | None:
         """Return the first of a block's rounds in which a replica was stuck, and which, or None."""

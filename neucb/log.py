@@ -46,7 +46,8 @@ class RunLog:
             the inequalities of SquareCB's and FastCB's rule speak of. Clean labels are an h of 0 and 1.
         best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
     Not sums:
-        propensity: mean over these rounds of the probability with which the played arm was drawn.
+        propensity: mean over these rounds of the probability with which the runner drew the played arm;
+            where the agent draws itself, as Thompson sampling does, given its draw, hence 1: see `Trace`.
         distance: |theta - theta_0| of a network after this very round.
         spread: root mean square over s of the perturbation's offsets f~_s - f after this round,
             c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.

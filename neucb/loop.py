@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.agent import ask, gauges_of, is_foreign
+from neucb.agents.propensity import propensities_of
 from neucb.episodes import Episodes
 from neucb.errors import DivergedError, InputError
 from neucb.hindsight import arm_losses, expected_losses
@@ -97,11 +98,12 @@ def _rounds(agent: Agent, episodes: Episodes, log: RunLog, progress: Progress | 
         seen, available = episodes.look()
         context = torch.as_tensor(seen, dtype=dtype, device=spec.device)
         mask = None if available is None else torch.as_tensor(available, device=spec.device)
-        given = distribution(ask(agent, context, mask), spec).cpu()
-        probability: NDArray[np.float64] = given.numpy()
+        given = distribution(ask(agent, context, mask), spec)
+        probability: NDArray[np.float64] = given.cpu().numpy()
         predicted = _predicted(agent, spec, t)  # first: it knows why a distribution is none
         _check_distribution(agent, probability, available, spec, t)
         action = sample(probability, dice[:, t])
+        told = None if log.trace is None else propensities_of(agent, given)
         shown = None if log.trace is None else episodes.rows()
         loss, info = episodes.step(action)
         if learn_all is not None:
@@ -112,19 +114,33 @@ def _rounds(agent: Agent, episodes: Episodes, log: RunLog, progress: Progress | 
                 torch.as_tensor(action, device=spec.device),
                 torch.as_tensor(loss, dtype=dtype, device=spec.device),
             )
-        if log.trace is not None:
-            known = {"context": shown, "label": episodes.labels()}
-            figures: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
-            figures |= {"action": action, "propensity": probability[rows, action], "loss": loss}
-            log.trace.write(t, **{name: value[:, None] for name, value in figures.items()})
-        told = gauges(agent) if log.due else None
+        if log.trace is not None and told is not None:
+            known = {**_rows_shown(shown, action), "label": episodes.labels(), "action": action, "loss": loss}
+            figures = {name: value[:, None] for name, value in known.items() if value is not None}
+            mine = None if predicted is None else predicted[:, None]
+            log.trace.write(t, told.kind, told.p.cpu().numpy()[:, None], mine, **figures)
+        state = gauges(agent) if log.due else None
         mean = None if predicted is None else predicted[rows, action]
-        log.add(loss, info, mean, probability[rows, action], told)
+        log.add(loss, info, mean, probability[rows, action], state)
         dead = None if mean is None or watch is None else watch.see(mean, loss, seen)
         if dead is not None and mean is not None:
             raise stuck(t, dead, spec.seeds[dead], mean[dead])
         if progress is not None:
             progress(t + 1)
+
+
+def _rows_shown(rows: Any, action: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Return the figures of the trace that name rows, where an environment tells which it shows.
+
+    Args:
+        rows: [R], shown to all arms, or [R, K], an arm's each.
+        action: [R].
+    """
+    if isinstance(rows, np.ndarray) and rows.shape == action.shape:
+        return {"context": rows}
+    if isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) == len(action):
+        return {"row": rows[np.arange(len(action)), action]}
+    return {}
 
 
 def sample(probability: NDArray[np.float64], dice: NDArray[np.float64]) -> NDArray[np.int64]:

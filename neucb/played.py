@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from neucb.agents.propensity import Propensities
     from neucb.spec import Spec
 
 
@@ -33,7 +34,8 @@ class Rows(NamedTuple):
 class Played:
     """What came of a block, on the device: p, mean [B, R, K], action [B, R, 1]; gauges [B, R] here.
 
-    `rounds` are complete, `asked` have a distribution.
+    `rounds` are complete, `asked` have a distribution. `told` holds the propensities of these where they are
+    not p.
     """
 
     def __init__(self, rounds: int, spec: Spec) -> None:
@@ -44,6 +46,7 @@ class Played:
         self.mean = torch.zeros_like(self.p)
         self.action = torch.empty(*shape[:2], 1, dtype=torch.int64, device=spec.device)
         self.gauges = {name: np.full(shape[:2], np.nan) for name in GAUGES}
+        self.told: list[Propensities] = []
         self.asked = 0
         self.rounds = 0
         self.predicts = True

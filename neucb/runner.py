@@ -17,7 +17,7 @@ from neucb.engines.engine import Engine, Lockstep
 from neucb.engines.groups import Groups, Part, check_several, groups_of
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.files import ArrowStream, is_frame
-from neucb.environments.make import EnvironmentOptions, make_environment
+from neucb.environments.make import READING, EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
 from neucb.environments.table import Table
@@ -29,7 +29,7 @@ from neucb.plugins import find_dataset
 from neucb.rewards import UNIT, check_reward_range
 from neucb.seeds import parse_seeds
 from neucb.spec import attribute, check_device, read_spec
-from neucb.trace import Trace
+from neucb.trace import Wanted, make_trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def prepare(
     device: str = "cpu",
     dtype: str = "float32",
     return_agent: bool = False,
-    trace: bool = False,
+    trace: Wanted = False,
     notify: Callable[[str], None] = warnings.warn,
     **environment: Unpack[EnvironmentOptions],
 ) -> Run:
@@ -101,7 +101,7 @@ def prepare(
     if late:
         about |= {"delay": delay, "batch": batch}
     spec = read_spec(env, numbers, rounds, device, dtype)
-    log = RunLog(spec, Trace(spec) if trace else None)
+    log = RunLog(spec, make_trace(spec, trace, about.get("classes", ())))
     check_counts(candidate.settings, spec.seeds)
     groups = groups_of(candidate, spec.replicas)
     if len(groups) == 1:
@@ -116,6 +116,8 @@ def prepare(
         check_several(candidate, return_agent=return_agent, own_environment=isinstance(given, VectorEnv))
         if data is None and isinstance(env, ClassificationVectorEnv):
             given = env.encoded  # read once for all groups
+            for name in (*READING, "strict"):
+                environment.pop(name, None)  # type: ignore[misc]  # names are keys
         parts = []
         for group in groups:
             own = [numbers[r] for r in group.replicas]
@@ -226,7 +228,7 @@ def run(
     seeds: Seeds = ...,
     *,
     return_agent: Literal[False] = ...,
-    trace: Literal[True],
+    trace: Literal[True, "full"],
     **options: Unpack[RunOptions],
 ) -> tuple[pd.DataFrame, pd.DataFrame]: ...
 
@@ -239,7 +241,7 @@ def run(
     seeds: Seeds = ...,
     *,
     return_agent: Literal[True],
-    trace: Literal[True],
+    trace: Literal[True, "full"],
     **options: Unpack[RunOptions],
 ) -> tuple[pd.DataFrame, Trained, pd.DataFrame]: ...
 
@@ -258,7 +260,7 @@ def run(
     dtype: str = "float32",
     progress: Progress | None = None,
     return_agent: bool = False,
-    trace: bool = False,
+    trace: Wanted = False,
     **environment: Unpack[EnvironmentOptions],
 ) -> Any:
     """Play R replicas of an agent, one per seed, and return their cumulative figures.
@@ -287,7 +289,8 @@ def run(
             repeats them) or every tenth of a second (compiled).
         return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
             `frame.attrs["engine"]` says.
-        trace: return every round too, see `Trace`.
+        trace: return every round too, see `Trace`; "full": with the probabilities and predicted losses of
+            all arms.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`; reward_range
             of environments of your own.
 

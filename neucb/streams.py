@@ -16,6 +16,7 @@ PURPOSES = {
     "posterior": 8,
     "bootstrap": 9,
     "members": 10,
+    "propensity": 11,
 }
 
 

@@ -43,11 +43,11 @@ def world(num_envs: int) -> ClassificationVectorEnv:
 def assert_equals_separate_runs(settings: dict[str, Any], *arguments: Any, **options: Any) -> None:
     """Compare the frames and the traces, bit by bit; the seeds must have stayed in their order."""
     agent, dataset, rounds = arguments
-    together = neucb.run(agent, dataset, rounds, SEEDS, settings=settings, trace=True, **options)
+    together = neucb.run(agent, dataset, rounds, SEEDS, settings=settings, trace="full", **options)
     assert list(dict.fromkeys(together[0]["seed"])) == [*SEEDS]
     for r, seed in enumerate(SEEDS):
         own = {key: value[r] if isinstance(value, tuple) else value for key, value in settings.items()}
-        alone = neucb.run(agent, dataset, rounds, [seed], settings=own, trace=True, **options)
+        alone = neucb.run(agent, dataset, rounds, [seed], settings=own, trace="full", **options)
         for both, one in zip(together, alone, strict=True):
             mine = both[both["seed"] == seed].reset_index(drop=True)
             pd.testing.assert_frame_equal(mine, one, check_exact=True, check_dtype=False)

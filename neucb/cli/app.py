@@ -20,7 +20,7 @@ from neucb.cli.peers import peers
 from neucb.cli.plot import plot
 from neucb.cli.report import report
 from neucb.cli.results import results
-from neucb.cli.run import run
+from neucb.cli.run import complete_trace, run
 from neucb.cli.sweep import sweep
 from neucb.errors import NeucbError, StoppedError
 
@@ -47,7 +47,7 @@ def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
     warnings.showwarning = show_warning
     try:
-        code = app(args=spread_settings(sys.argv[1:]), standalone_mode=False)
+        code = app(args=complete_trace(spread_settings(sys.argv[1:])), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         if code == StoppedError.exit_code:  # what the parser makes of a KeyboardInterrupt

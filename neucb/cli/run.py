@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -15,6 +15,10 @@ from neucb.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
     from neucb.environments.make import EnvironmentOptions
+    from neucb.trace import Wanted
+
+PLAYED: Final = "played"  # --trace alone
+FULL: Final = "full"
 
 
 def run(
@@ -101,9 +105,14 @@ def run(
     ] = "auto",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     trace: Annotated[
-        bool,
-        typer.Option("--trace", help="Save every round too: context, action, propensity, loss, label."),
-    ] = False,
+        str | None,
+        typer.Option(
+            "--trace",
+            metavar="[full]",
+            help="Save every round too: row, action, propensity, loss, label; full: and the probabilities "
+            "and predicted losses of all arms.",
+        ),
+    ] = None,
     hindsight: Annotated[
         bool,
         typer.Option(
@@ -136,6 +145,7 @@ def run(
     from neucb.runner import prepare
 
     check_writable(out)
+    wanted = parse_trace(trace) or hindsight
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))
     given_settings = parse_settings(settings or [])
@@ -171,7 +181,7 @@ def run(
                 seeds,
                 settings=given_settings,
                 return_agent=save_agent is not None,
-                trace=trace or hindsight,
+                trace=wanted,
                 delay=delay,
                 batch=batch,
                 engine=engine,
@@ -224,6 +234,23 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         return check_reward_range([float(part) for part in text.split(",")])
     except (InputError, ValueError):
         raise InputError(f"--reward-range takes LOW,HIGH, like -3,7, not '{text}'") from None
+
+
+def complete_trace(words: Sequence[str]) -> list[str]:
+    """Let --trace stand alone: give it a value wherever none follows."""
+    followed = zip(words, [*words[1:], ""], strict=True)
+    return [f"--trace={PLAYED}" if word == "--trace" and after != FULL else word for word, after in followed]
+
+
+def parse_trace(text: str | None) -> Wanted:
+    """Return which trace is wanted.
+
+    Raises:
+        InputError: an unknown one.
+    """
+    if text not in (None, PLAYED, FULL):
+        raise InputError(f"--trace takes no value or '{FULL}', not '{text}'")
+    return FULL if text == FULL else text is not None
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, str]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neucb.agents.propensity import load_chances
 from neucb.engines.compiling import announced
 from neucb.engines.experts import failed_expert
 from neucb.engines.kernels.types import BLOCK, EXPERT, NOT_FINITE
 from neucb.engines.replica import Replica, check, make_replica
+from neucb.engines.tracing import KEPT, Tracer, draws
 from neucb.episodes import bad_context
 from neucb.log import load_sums
 from neucb.loop import diverged, no_distribution
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from neucb.log import RunLog
     from neucb.loop import Progress
 
-FIRST_ROUNDS = 8 * BLOCK  # of all replicas, which tell how many a second there are
+FIRST_ROUNDS = KEPT  # of all replicas, which tell how many a second there are
 SECONDS = 0.1  # until the log and the progress hear of rounds played
 MOST_ROUNDS = 512 * BLOCK
 
@@ -63,12 +65,16 @@ class Compiled:
         self.env = env
         self.log = log
         self.threads = threads or _cores()
+        self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
 
     def load(self) -> None:
         """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
         with announced():
-            self._make(0).play(0, 0)
+            first = self._make(0)
+            first.play(0, 0)
             load_sums()
+            if self._tracer is not None and draws(first.rule):
+                load_chances()
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; the log is complete up to the last round counted if this call raises.
@@ -91,12 +97,14 @@ class Compiled:
             self.log.close()
 
     def _make(self, r: int) -> Replica:
-        return make_replica(self.recipe, self.settings, self.env, self.log.spec, r)
+        full = None if self.log.trace is None else self.log.trace.full
+        return make_replica(self.recipe, self.settings, self.env, self.log.spec, r, full)
 
     def _rounds(self, over: Callable[..., Iterable[Any]], progress: Progress | None) -> None:
         """Play; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
         replicas = list(over(self._make, range(self.log.spec.replicas)))
+        kept = len(replicas[0].stage.record.kept)  # rounds that have to be counted before more are played
         counted, start, rounds = 0, 0, FIRST_ROUNDS
         began = time.perf_counter()
         while start < horizon:
@@ -104,11 +112,11 @@ class Compiled:
             ends = list(over(lambda one, a=first, b=start: one.play(a, b), replicas))
             seconds = time.perf_counter() - began
             blocks = int(SECONDS * (start - counted) / seconds) // BLOCK
-            rounds = min(max(blocks * BLOCK, BLOCK), MOST_ROUNDS)
-            if min(ends) == start < horizon and seconds < SECONDS / 2:
+            rounds = min(max(blocks * BLOCK, BLOCK), KEPT if kept else MOST_ROUNDS)
+            if min(ends) == start < horizon and seconds < SECONDS / 2 and not kept:
                 continue
             dead = self._first_stuck(replicas, counted, min(ends))
-            self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1)
+            self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1, over)
             if dead is not None:
                 t, r = dead
                 raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
@@ -133,7 +141,9 @@ class Compiled:
                 found += [] if t is None else [(first + t, r)]
         return min(found, default=None)
 
-    def _count(self, replicas: Sequence[Replica], start: int, stop: int) -> None:
+    def _count(
+        self, replicas: Sequence[Replica], start: int, stop: int, over: Callable[..., Iterable[Any]]
+    ) -> None:
         """Bring rounds start..stop-1 of all replicas into the log."""
         label = np.stack([one.stage.script.label[start:stop] for one in replicas])
         seen = np.stack([one.stage.script.seen[start:stop] for one in replicas])
@@ -144,11 +154,10 @@ class Compiled:
         propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
         distance = np.stack([one.stage.record.distance[start:stop] for one in replicas])
         spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
-        if self.log.trace is not None:
+        if self._tracer is not None:
             rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
-            self.log.trace.write(
-                start, context=rows, action=action, propensity=propensity, loss=figures["loss"], label=label
-            )
+            told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
+            self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
         gauges = {"distance": distance, "spread": spread}
         self.log.extend(label, feedback.expected, figures, known, propensity, gauges)

@@ -50,11 +50,14 @@ class Lockstep:
         """Import torch; load what is compiled of the torch engine, or compile it and say so."""
         import torch  # noqa: F401
 
+        from neucb.agents.propensity import draws, load_chances
         from neucb.engines.compiling import announced
         from neucb.log import load_sums
 
         with announced():
             load_sums()
+            if self.log.trace is not None and draws(self.agent):
+                load_chances()
             if hasattr(self.agent, "load"):
                 self.agent.load(self.log.spec)
 

@@ -11,9 +11,11 @@ from neucb.agents.constants import TIE
 from neucb.agents.recipe import Recipe
 from neucb.engines.experts import check_experts, play_experts
 from neucb.engines.kernels.linear import fixed
+from neucb.engines.kernels.types import P, Rule
 from neucb.engines.models import check_models, play_models
 from neucb.engines.networks import check_network, play_ensemble, play_network
-from neucb.engines.stage import PLAYERS, Play, Settings, Stage, make_stage, missing_part
+from neucb.engines.stage import PLAYERS, Play, Settings, Stage, make_rule, make_stage, missing_part
+from neucb.engines.tracing import kept_of
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.errors import InputError
 from neucb.spec import Spec
@@ -25,22 +27,30 @@ class Replica:
 
     Attributes:
         stage: what it meets, and what came of it, filled by `play`.
+        rule: its exploration rule, of agents that have one.
         play: plays rounds start..stop-1 and returns the first that could not be played.
         predicts: whether the record holds predicted losses.
     """
 
     stage: Stage
+    rule: Rule
     play: Play
     predicts: bool
 
 
 def make_replica(
-    recipe: Recipe, settings: Settings, env: ClassificationVectorEnv, spec: Spec, r: int
+    recipe: Recipe,
+    settings: Settings,
+    env: ClassificationVectorEnv,
+    spec: Spec,
+    r: int,
+    full: bool | None = None,
 ) -> Replica:
-    """Draw and prepare the r-th replica of a run."""
+    """Draw and prepare the r-th replica of a run, for a trace that is full or not, or for none."""
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
-    stage = make_stage(env, spec, seed)
+    rule = make_rule(recipe, own, spec)
+    stage = make_stage(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
     match PLAYERS.get((recipe.kind, recipe.oracle)):
         case "fixed" if recipe.kind == "uniform":
             play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
@@ -56,13 +66,14 @@ def make_replica(
             play = play_network(recipe, own, spec, seed, stage)
         case _:
             raise InputError(f"the compiled engine has {missing_part(recipe)}")
-    return Replica(stage, play, predicts=recipe.oracle != "none")
+    return Replica(stage, rule, play, predicts=recipe.oracle != "none")
 
 
 def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
     """Return what plays rounds with one distribution [K]."""
     record, dice, memory = stage.record, stage.world.dice, np.zeros(1)
     record.p[:] = p
+    record.kept[:, P] = p
     sums, last = np.cumsum(p), int(np.flatnonzero(p)[-1])
 
     def play(start: int, stop: int) -> int:

@@ -100,8 +100,16 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
         return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
 
 
-def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:
-    """Draw what the replica of this seed meets."""
+def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
+    """Draw what the replica of this seed meets.
+
+    Args:
+        env: the environment.
+        spec: the shape of the run.
+        seed: the replica's.
+        kept: rounds of which the record keeps all arms.
+        factors: columns of the factors that it keeps of these.
+    """
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
     contexts = np.ascontiguousarray(env.encoded.contexts)
@@ -117,6 +125,8 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int) -> Stage:
         spread,
         np.empty(spec.arms),
         np.zeros(1, np.int64),
+        np.empty((kept, 4, spec.arms)),
+        np.empty((kept if factors else 0, spec.arms, factors)),
     )
     return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
 

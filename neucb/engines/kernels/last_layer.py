@@ -27,7 +27,9 @@ def turn(column: Array, along: Array, keep: float, shed: float, u: float) -> Non
 
 
 @exact
-def judge(last: LastLayer | None, work: Work, b: int, belief: Belief, row: int) -> None:
+def judge(
+    last: LastLayer | None, work: Work, b: int, belief: Belief, row: int, record: Record, t: int
+) -> None:
     """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
     if last is None:
         return
@@ -39,6 +41,9 @@ def judge(last: LastLayer | None, work: Work, b: int, belief: Belief, row: int) 
         copy_to(last.phi, work.hidden[place(work, b), a * m : (a + 1) * m])
         belief.output[a] = belief.mean[a] = dot(last.phi, last.mu)
         belief.std[a] = dot(last.phi, last.along)
+        if len(record.factor) > 0:
+            for k in range(m):
+                record.factor[t % len(record.factor), a, k] = dot(last.phi[k:], last.root[k, k:])
 
 
 @exact

@@ -82,7 +82,7 @@ def neural(
                     for a in range(K):
                         belief.output[a] = bounded(confidence, work.f[a])
                         mean[a] = predicted(learner, network, work, a)
-                    judge(last, work, b, belief, t - start)
+                    judge(last, work, b, belief, t - start, record, t)
                     arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
                     if arm < 0:
                         return t

@@ -19,13 +19,17 @@ from neucb.engines.kernels.types import (
     KL,
     LOSS,
     LOWER_CONFIDENCE,
+    MEAN,
     NO_DISTRIBUTION,
     NOT_FINITE,
+    OUTPUT,
     OWN_LOSS,
     SOFTMAX,
+    STD,
     THOMPSON,
     Array,
     Belief,
+    P,
     Reaction,
     Record,
     Rule,
@@ -134,6 +138,11 @@ def settle(
     record.action[t] = arm
     record.predicted[t] = mean[arm]
     record.propensity[t] = record.p[arm]
+    if len(record.kept) > 0:
+        place = t % len(record.kept)
+        for a in range(len(mean)):
+            record.kept[place, P, a] = record.p[a]
+            record.kept[place, MEAN, a] = mean[a]
     memory[OWN_LOSS] += world.cost[world.seen[t], arm]
     note(reaction, world, t, arm)
     return arm
@@ -161,6 +170,10 @@ def choose(
     if not good:
         record.status[0] = NO_DISTRIBUTION
         return -1
+    if len(record.kept) > 0 and rule.code >= THOMPSON:
+        for a in range(len(mean)):
+            record.kept[t % len(record.kept), OUTPUT, a] = belief.output[a]
+            record.kept[t % len(record.kept), STD, a] = belief.std[a]
     return settle(world, reaction, memory, record, mean, t)
 
 

@@ -18,6 +18,7 @@ EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from whic
 PLAIN, PROJECTED, EXPECTED, SIGNS = range(4)
 LINEAR, QUADRATIC, FOURIER = range(3)  # features
 FINE, NOT_FINITE, NO_DISTRIBUTION, EXPERT = range(4)  # how a kernel ended; EXPERT + i: expert i diverged
+P, MEAN, OUTPUT, STD = range(4)  # in what is kept of a round
 OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
 
 FETCH = 32  # rounds whose rows are fetched together
@@ -76,6 +77,9 @@ class Record(NamedTuple):
         spread: [T] root mean square of the perturbation's offsets after it; NaN where there is no network.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
+        kept: [n, 4, K] p, predicted losses, outputs and standard deviations of the last n rounds, round t in
+            place t modulo n; n = 0 where no trace asks for them.
+        factor: [n, K, m] of the covariances of outputs, for JOINT; likewise.
     """
 
     action: Array
@@ -85,6 +89,8 @@ class Record(NamedTuple):
     spread: Array
     p: Array
     status: Array
+    kept: Array
+    factor: Array
 
 
 class Belief(NamedTuple):
