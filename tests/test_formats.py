@@ -245,7 +245,7 @@ def test_half_a_character_in_a_manifest_is_written_as_its_escape(
 def test_a_manifest_of_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = ("configuration", "environment", "versions", "machine", "failures", "engine", "commit", "summary")
     log_with(tmp_path / "a.parquet")
-    empty: tuple[object, ...] = (None, "", 0, [], {})
+    empty: tuple[Any, ...] = (None, "", 0, [], {})
     for nothing in empty:
         (tmp_path / "a.json").write_text(json.dumps(dict.fromkeys(parts, nothing)))
         assert neucb(monkeypatch, "report", str(tmp_path), "-o", str(tmp_path / "page.html")) == 0
