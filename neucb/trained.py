@@ -100,7 +100,7 @@ class Trained(CountsPending):
         state, tensors = take_state(self.agent)
         digest = hashlib.sha256(json.dumps(state).encode())
         for name in sorted(tensors):
-            digest.update(tensors[name].numpy().tobytes())
+            digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # of any dtype
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
