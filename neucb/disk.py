@@ -51,7 +51,7 @@ def explained(folder: Path, option: str = "--out") -> Iterator[None]:
     """Turn an `OSError` into one line that says what to do.
 
     Args:
-        folder: what cannot be written to.
+        folder: what cannot be written to, unless the error names a place that is not part of it.
         option: of the command line, that names another place.
 
     Raises:
@@ -61,6 +61,10 @@ def explained(folder: Path, option: str = "--out") -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
+        other = None if error.filename is None else Path(os.fsdecode(error.filename)).absolute()
+        here = folder.absolute()
+        if other is not None and not other.is_relative_to(here) and not here.is_relative_to(other):
+            raise NeucbError(f"cannot read or write {other}: {reason}") from error
         raise NeucbError(
             f"cannot write results to {folder}: {reason}; name another folder with {option}"
         ) from error
