@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,23 @@ class Run:
         assert self.agent is not None
         log = self.log
         return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
+
+    def check_keepable(self) -> None:
+        """Make sure, before anything is played, that the trained agent will go into a file.
+
+        What an agent of the user's own takes up only while it plays is not known yet.
+
+        Raises:
+            InputError: it holds what cannot be kept, see `take_state`.
+        """
+        if self.candidate.plugin is None:
+            return
+        from neucb.agents.state import take_state
+
+        another = self.candidate.make()
+        with contextlib.suppress(Exception, SystemExit):  # playing will say it
+            another.reset(self.log.spec)
+        take_state(another)
 
     def load(self) -> None:
         """Import or compile what playing needs; `play` does it where this was not called."""

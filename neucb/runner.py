@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 
 from neucb.agents.hyper import check_counts
 from neucb.candidate import find_candidate
+from neucb.disk import check_text
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.engines.groups import Groups, Part, check_several, groups_of
@@ -59,6 +60,9 @@ def prepare(
 
     `notify` gets a line when something else is played than was asked for.
     """
+    for kind, named in (("the agent", agent), ("the data set", dataset)):
+        if isinstance(named, str):
+            check_text(named, kind)
     candidate = find_candidate(agent, settings)
     for name in (candidate.settings.keys() & environment.keys()) - EnvironmentOptions.__annotations__.keys():
         raise InputError(f"'{name}' is a hyper-parameter of {candidate.name}: settings={{'{name}': ...}}")

@@ -124,7 +124,7 @@ class Trained(CountsPending):
         }
         path = Path(path)
         words = {HEAD: json.dumps(head, default=str)}
-        with explained(path.parent):
+        with explained(path.parent, "--save-agent"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, lambda part: save_file(tensors, part, words))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -22,6 +23,7 @@ from neucb.cli.report import report
 from neucb.cli.results import results
 from neucb.cli.run import run
 from neucb.cli.sweep import sweep
+from neucb.disk import check_text
 from neucb.errors import NeucbError, StoppedError
 
 app = typer.Typer(
@@ -46,7 +48,10 @@ app.add_typer(datasets_app, name="datasets", help="List, show and fetch data set
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
     warnings.showwarning = show_warning
+    _show_all_letters()
     try:
+        for word in sys.argv[1:]:
+            check_text(word, "the argument")
         code = app(args=spread_settings(sys.argv[1:]), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -79,6 +84,12 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return f"out of memory: play fewer seeds at once or a smaller network ({reason})", 1
     usage = getattr(error, "format_message", None)  # of the parser
     return None if usage is None else (" ".join(usage().split()), 2)
+
+
+def _show_all_letters() -> None:
+    """Print letters that the terminal's encoding lacks by their numbers: no table costs a run its results."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:

@@ -63,7 +63,7 @@ def peers(
     """
     from neucb.benchmarks.contest import contest
     from neucb.cli.progress import steps
-    from neucb.disk import check_writable
+    from neucb.disk import check_file
     from neucb.environments.catalogue import expand
     from neucb.environments.classification import load
     from neucb.environments.preprocessing import Encoded
@@ -76,7 +76,9 @@ def peers(
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite)
     log = None if beside is None else load_results(beside)
-    check_writable(out.parent)
+    check_file(out, "--out")
+    if page is not None:
+        check_file(page, "--page")
 
     def rows(name: str) -> Encoded:
         return load(name, preprocessing=preprocessing, source=source, cache=openml_cache, notify=note)

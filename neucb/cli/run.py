@@ -112,9 +112,9 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
-    from neucb.candidate import find_candidate
+    from neucb.candidate import SAVED, find_candidate
     from neucb.costs import read_costs
-    from neucb.disk import check_writable
+    from neucb.disk import check_file, check_writable
     from neucb.environments.catalogue import expand
     from neucb.plugins import DATASETS, installed
     from neucb.runner import prepare
@@ -126,6 +126,10 @@ def run(
     find_candidate(agent, given_settings)  # its faults before those of the data
     if save_agent is not None and len(names) > 1:
         raise InputError("--save-agent keeps the agent of one data set; name one")
+    if save_agent is not None:
+        if save_agent.suffix != SAVED:
+            raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
+        check_file(save_agent, "--save-agent")
     options = {
         "preprocessing": preprocessing,
         "label_noise": label_noise,
@@ -161,6 +165,8 @@ def run(
                 notify=note,
                 **environment,
             )
+            if save_agent is not None:
+                job.check_keepable()
             output.play(job)
             if save_agent is not None:
                 job.trained().save(save_agent)
