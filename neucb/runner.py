@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
@@ -91,12 +92,13 @@ def prepare(
     else:
         raise InputError("the data set must be a name, a table, a DataFrame or a gymnasium VectorEnv")
     unnamed = {"dataset": type(env.unwrapped).__name__, "source": "environment"}
-    about = env.describe() if hasattr(env, "describe") else unnamed
+    with nullcontext() if data is None else data.explained():
+        about = env.describe() if hasattr(env, "describe") else unnamed
+        spec = read_spec(env, numbers, rounds, device, dtype)
     if data is not None:
         about |= {"dataset": data.name, "code": data.origin}
     if late:
         about |= {"delay": delay, "batch": batch}
-    spec = read_spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, Trace(spec) if trace else None)
     check_counts(candidate.settings, spec.seeds)
     groups = groups_of(candidate, spec.replicas)
@@ -141,7 +143,7 @@ def prepare(
     else:
         made = candidate.make()
         player = Lockstep(_delayed(made, delay, batch), env, log)
-    return Run(player, candidate, env, log, about, taken, made)
+    return Run(player, candidate, env, log, about, taken, made, data)
 
 
 def _delayed(agent: Agent, delay: int, batch: int) -> Agent:

@@ -19,7 +19,7 @@ def play(job: Run, *, show: bool) -> bool:
     """Play a run with a progress bar; return whether Ctrl-C ended it early.
 
     Raises:
-        NeucbError: it failed; an agent of the user's own may do so in any way.
+        NeucbError: it failed; code of the user's own may do so in any way.
     """
     try:
         job.load()
@@ -30,10 +30,10 @@ def play(job: Run, *, show: bool) -> bool:
     except NeucbError:
         raise
     except Exception as error:
-        plugin = job.candidate.plugin
-        if plugin is None:
+        known = job.explain(error)
+        if known is None:
             raise
-        raise plugin.explain(error) from error
+        raise known from error
     return False
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neucb.environments.preprocessing import Encoded
     from neucb.sweeps.plan import Batch
 
-LOST = "the worker process was killed; it may have run out of memory"
+LOST = "the worker process died: it crashed, was killed, or may have run out of memory"
 
 
 @dataclass(frozen=True)
