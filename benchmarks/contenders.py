@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -70,11 +69,6 @@ class Task:
         env = self.env(1, ROUNDS)
         spec = Spec((0,), env.table.arms, self.encoded.contexts.shape[1], ROUNDS)
         return refusal(self.recipe, self.own, env, spec, late=False) is None
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _since(before: Clock) -> Clock:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.benchmarks.contenders import cores
 from neucb.provenance import library_version
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     from rich.console import Console

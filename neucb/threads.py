@@ -1,9 +1,17 @@
-"""Threads: torch computes with one, wherever its sums decide a number."""
+"""Threads: how many cores there are for them; torch computes with one, wherever its sums decide a number."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use: by its affinity and its container's CPU quota."""
+    from joblib import cpu_count
+
+    count: int = cpu_count()
+    return count
 
 
 @contextmanager

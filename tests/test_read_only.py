@@ -20,8 +20,8 @@ from numba.core import config
 from numba.core.caching import IndexDataCacheFile
 
 from neucb.disk import explained
-from neucb.engines import kernel_cache
-from neucb.engines.kernel_cache import make_cache
+from neucb.engines.kernels import cache as kernel_cache
+from neucb.engines.kernels.cache import make_cache
 from neucb.environments.openml_config import openml_config
 from neucb.errors import NeucbError
 

@@ -26,9 +26,11 @@ from neucb.cli.sweep import sweep
 from neucb.disk import check_text
 from neucb.errors import NeucbError, StoppedError
 
+NOTHING_ASKED = 2  # exit code; a script that calls `neucb` without a command has a mistake
+
 app = typer.Typer(
     help="Contextual-bandit simulation and benchmarking.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -118,8 +120,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Contextual-bandit simulation and benchmarking."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(NOTHING_ASKED)

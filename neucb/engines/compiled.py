@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from neucb.engines.replica import Replica, check, make_replica
 from neucb.log import load_sums
 from neucb.loop import bad_context, diverged, no_distribution
 from neucb.stuck import first_stuck, long_runs, stuck
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
@@ -42,7 +42,7 @@ class Compiled:
         settings: all its hyper-parameters; a tuple has one number per replica.
         env: the environment; it is read, not stepped.
         log: of the run, empty.
-        threads: that play replicas; as many as there are cores by default.
+        threads: that play replicas; by default as many as there are cores, found when it is loaded.
 
     Raises:
         InputError: hyper-parameters that the torch agents refuse too.
@@ -61,10 +61,12 @@ class Compiled:
         self.settings = settings
         self.env = env
         self.log = log
-        self.threads = threads or _cores()
+        self.threads = threads
 
     def load(self) -> None:
-        """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
+        """Load the kernel from numba's cache on disk, compile it where it is not there and say so; find threads."""
+        if self.log.spec.replicas > 1:
+            self.threads = self.threads or cores()
         with announced():
             self._make(0).play(0, 0)
             load_sums()
@@ -80,7 +82,7 @@ class Compiled:
             InputError: contexts that are not finite.
         """
         try:
-            workers = min(self.threads, self.log.spec.replicas)
+            workers = min(self.threads or 1, self.log.spec.replicas)
             if workers == 1:
                 self._rounds(map, progress)
                 return
@@ -170,10 +172,3 @@ class Compiled:
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
         return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

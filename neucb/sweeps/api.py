@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.sweeps.data import Data
-from neucb.sweeps.execute import Workers, cores, local
+from neucb.sweeps.execute import Workers, local
 from neucb.sweeps.load import load_results
 from neucb.sweeps.progress import Progress, Report
 from neucb.sweeps.reading import read_spec
 from neucb.sweeps.shared import shared_folder
 from neucb.sweeps.shipped import shipped_spec
 from neucb.sweeps.sweep import sweep as _sweep
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     import pandas as pd

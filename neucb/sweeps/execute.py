@@ -48,11 +48,6 @@ Played = Generator[tuple[Task, Outcome], None, None]
 Workers = Callable[[Sequence[Task]], Played]
 
 
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def ordered(tasks: Sequence[Task]) -> list[Task]:
     """Return tasks in the order in which they are begun: the most expensive first, then by name."""
     return sorted(tasks, key=lambda task: (-task.cost, task.name))

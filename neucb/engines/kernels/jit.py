@@ -14,7 +14,7 @@ from numba.core.options import TargetOptions
 from numba.extending import intrinsic
 
 from neucb.agents import constants
-from neucb.engines.kernel_cache import make_cache
+from neucb.engines.kernels.cache import make_cache
 from neucb.environments import orders
 
 SOURCES = (*sorted(Path(__file__).parent.glob("*.py")), Path(constants.__file__), Path(orders.__file__))
