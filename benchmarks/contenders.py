@@ -19,6 +19,7 @@ from neucb.job import Run
 from neucb.log import log_spaced
 from neucb.runner import prepare
 from neucb.spec import Spec
+from neucb.threads import safe_path
 
 WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first
 ROUNDS = 10_000  # of a whole run
@@ -140,7 +141,7 @@ def processes(task: Task, workers: int) -> Contender:
     from joblib import Parallel, delayed
 
     def play(rounds: int) -> tuple[int, Clock]:
-        with Parallel(n_jobs=workers) as pool:
+        with safe_path(), Parallel(n_jobs=workers) as pool:
             pool(delayed(_seed)(task, seed, 1) for seed in range(workers))
             started = time.perf_counter()
             seconds = pool(delayed(_seed)(task, seed, rounds) for seed in range(workers))

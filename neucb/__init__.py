@@ -7,10 +7,16 @@ the rest only when they are needed.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import sys
 
-from neucb.environments.registration import register
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # `python -m neucb` would look first where it is started, and take a file copy.py there for Python's own.
+    sys.path.append(sys.path.pop(0))
+
+import importlib  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
+from neucb.environments.registration import register  # noqa: E402
 
 if TYPE_CHECKING:
     from neucb.agents.agent import Agent, Reduction
