@@ -28,7 +28,7 @@ def check_text(name: str, kind: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{kind} {ascii(name)} is no text in UTF-8; rename the file or folder") from None
+        raise InputError(f"{kind} {name!a} is no text in UTF-8; rename the file or folder") from None
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:

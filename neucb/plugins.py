@@ -233,7 +233,7 @@ def _file_of(value: Any) -> str | None:
 
 
 class _Explained:
-    """Context manager: whatever the user's code raises, `sys.exit` included, becomes one line that says where."""
+    """Context manager: whatever the user's code raises, `sys.exit` too, becomes one line that says where."""
 
     def __init__(self, reference: str, file: str | None) -> None:
         self.reference = reference

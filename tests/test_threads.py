@@ -82,7 +82,7 @@ def test_a_sweep_from_python_asks_for_as_many(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(api, "cores", lambda: 7)
     monkeypatch.setattr(api, "play_experiment", lambda *given, **_: given[2]([]))
     monkeypatch.setattr(api, "local", lambda tasks, jobs: asked.append(jobs))
-    monkeypatch.setattr(api, "load_results", lambda folder: None)
+    monkeypatch.setattr(api, "load_sweep", lambda folder: None)
     (tmp_path / "spec.toml").write_text(
         '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
     )

@@ -68,14 +68,14 @@ def peers(
     from neucb.environments.classification import load
     from neucb.environments.preprocessing import Encoded
     from neucb.seeds import parse_seeds
-    from neucb.sweeps.load import load_results
+    from neucb.sweeps.load import load_sweep
 
     ours = [name for name in agent.split(",") if name]
     players = find_players(peer, ours)
     numbers = parse_seeds(seeds)
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite)
-    log = None if beside is None else load_results(beside)
+    log = None if beside is None else load_sweep(beside)
     check_file(out, "--out")
     if page is not None:
         check_file(page, "--page")
@@ -130,15 +130,14 @@ def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
 
 def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
     """Print who ranks where, and every peer against every agent of ours."""
-    from rich.console import Console
     from rich.table import Table
 
     from neucb.benchmarks.page import times
     from neucb.benchmarks.standings import duels, ranks
+    from neucb.terminal import show_table
 
     if frame["label"].nunique() < 2:
         return
-    console = Console()
     standing = ranks(frame, log)
     sets, seeds = standing["datasets"].iloc[0], frame["seed"].nunique()
     grid = Table(
@@ -150,7 +149,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
         standing.index, standing["rank"], standing["rounds_per_second"], strict=True
     ):
         grid.add_row(str(label), f"{rank:.1f}", "" if speed != speed else f"{speed:,.0f}")
-    console.print(grid)
+    show_table(grid)
     found = duels(frame, ours)
     for own in ours:
         grid = Table(title=f"against {own}", title_justify="left")
@@ -160,7 +159,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
         for duel in mine:
             grid.add_row(duel.peer, f"{len(duel.less)} : {duel.more}", f"{duel.balance:+d}", times(duel))
         if mine:
-            console.print(grid)
+            show_table(grid)
         for duel in mine:
             if duel.less:
                 print(f"{duel.peer} has less regret than {own} on {', '.join(duel.less)}")

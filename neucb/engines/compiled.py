@@ -64,7 +64,7 @@ class Compiled:
         self.threads = threads
 
     def load(self) -> None:
-        """Load the kernel from numba's cache on disk, compile it where it is not there and say so; find threads."""
+        """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
         if self.log.spec.replicas > 1:
             self.threads = self.threads or cores()
         with announced():

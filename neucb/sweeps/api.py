@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from neucb.sweeps.data import Data
 from neucb.sweeps.execute import Workers, local
-from neucb.sweeps.load import load_results
+from neucb.sweeps.load import load_sweep
 from neucb.sweeps.progress import Progress, Report
 from neucb.sweeps.reading import read_spec
 from neucb.sweeps.shared import shared_folder
@@ -42,7 +42,7 @@ def sweep(
             the last column, or the spec's `target`.
 
     Returns:
-        See `load_results`; `frame.attrs["failures"]` lists the runs that failed.
+        See `neucb.load_results`; `frame.attrs["failures"]` lists the runs that failed.
 
     Raises:
         InputError: the spec is wrong; NeucbError: the results cannot be written.
@@ -57,7 +57,7 @@ def sweep(
         cache=None if cache is None else Path(cache),
         tables=given,
     )
-    return load_results(folder)
+    return load_sweep(folder)
 
 
 def find_spec(name: str, tables: Mapping[str, pd.DataFrame] | None = None) -> Experiment:
