@@ -84,7 +84,10 @@ def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> An
     above = (*above, id(value))
     if isinstance(value, Mapping):
         taken = [
-            [_take(key, f"{path}.{key} as a key", tensors, above), _take(one, f"{path}.{key}", tensors, above)]
+            [
+                _take(key, f"{path}.{key} as a key", tensors, above),
+                _take(one, f"{path}.{key}", tensors, above),
+            ]
             for key, one in value.items()
         ]
         return {"dict": taken}

@@ -126,7 +126,9 @@ def test_an_object_that_exits_does_not_end_the_script_that_plays_it() -> None:
         def reset(self, spec: Any) -> None:
             sys.exit()
 
-        distribution = update = reset
+        def distribution(self, context: Any) -> Any: ...
+
+        def update(self, context: Any, action: Any, loss: Any) -> None: ...
 
     with pytest.raises(NeucbError, match=r"test_exits.py, line \d+: SystemExit"):
         neucb.run(Quits(), "iris", 20, 1)
@@ -137,7 +139,9 @@ def test_ctrl_c_in_an_agent_is_an_interruption() -> None:
         def reset(self, spec: Any) -> None:
             raise KeyboardInterrupt
 
-        distribution = update = reset
+        def distribution(self, context: Any) -> Any: ...
+
+        def update(self, context: Any, action: Any, loss: Any) -> None: ...
 
     with pytest.raises(KeyboardInterrupt):
         neucb.run(Interrupts(), "iris", 20, 1)

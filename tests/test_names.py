@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb import disk
 from neucb.disk import check_file, check_writable, shortened
 from neucb.errors import InputError, NeucbError
 from neucb.job import Run
@@ -84,13 +84,15 @@ def test_the_same_names_from_python() -> None:
         neucb.run("uniform", f"{STRANGE}.csv")
     with pytest.raises(InputError, match=r"the agent 'caf\\udce9.py:A' is no text in UTF-8"):
         neucb.run(f"{STRANGE}.py:A", "iris")
-    with pytest.raises(InputError, match="the spec .* is no text in UTF-8"):
+    with pytest.raises(InputError, match=r"the spec .* is no text in UTF-8"):
         neucb.sweep(f"{STRANGE}.toml")
-    with pytest.raises(InputError, match="the folder .* is no text in UTF-8"):
+    with pytest.raises(InputError, match=r"the folder .* is no text in UTF-8"):
         check_writable(Path(STRANGE))
 
 
-@pytest.mark.parametrize("name", ["n" * 250 + ".csv", "ä" * 125 + ".csv", "/".join(["d" * 120] * 3) + "/x.csv"])
+@pytest.mark.parametrize(
+    "name", ["n" * 250 + ".csv", "ä" * 125 + ".csv", "/".join(["d" * 120] * 3) + "/x.csv"]
+)
 def test_a_long_name_of_a_data_set_is_saved(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,7 +112,9 @@ def test_a_long_name_of_a_data_set_is_saved(
 def test_names_that_fit_stay_as_they_were() -> None:
     assert shortened("kl_covertype") == "kl_covertype"
     assert shortened("ä" * 200) == "ä" * 95
-    text = '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
+    text = (
+        '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
+    )
     (batch,) = reporting_batches(parse_spec(text), {})
     assert batch.label_part == "uniform_iris_reporting"
 
@@ -118,7 +122,9 @@ def test_names_that_fit_stay_as_they_were() -> None:
 def test_an_installed_name_with_a_slash_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from neucb import plugins, results
 
-    Path("mine.py").write_text("import neucb.agents.recipes\nready = neucb.agents.recipes.RECIPES['uniform'].build()\n")
+    Path("mine.py").write_text(
+        "import neucb.agents.recipes\nready = neucb.agents.recipes.RECIPES['uniform'].build()\n"
+    )
     monkeypatch.setattr(plugins, "installed", lambda group: {"lab/uniform, new": "mine:ready"})
     job = prepare("lab/uniform, new", "iris", 20, 2)
     job.play()
@@ -147,14 +153,23 @@ class Locked:
     ("words", "line"),
     [
         (("--out", "file"), "cannot write results to file: File exists; name another folder with --out"),
-        (("--out", "file/x"), "cannot write results to file/x: Not a directory; name another folder with --out"),
+        (
+            ("--out", "file/x"),
+            "cannot write results to file/x: Not a directory; name another folder with --out",
+        ),
         (("--out", "n" * 300), "File name too long; name another folder with --out"),
         (("--out", "/dev/null/x"), "cannot write results to /dev/null/x: Not a directory; name another"),
         (("--save-agent", "agent.pt"), "--save-agent takes a .safetensors file, not agent.pt"),
         (("--save-agent", "agent"), "--save-agent takes a .safetensors file, not agent"),
         (("--save-agent", "file/a.safetensors"), "File exists; name another folder with --save-agent"),
-        (("--save-agent", "d.safetensors"), "cannot write d.safetensors: it is a folder; name a file with --save"),
-        (("--save-agent", "n" * 300 + ".safetensors"), "File name too long; name another file with --save-agent"),
+        (
+            ("--save-agent", "d.safetensors"),
+            "cannot write d.safetensors: it is a folder; name a file with --save",
+        ),
+        (
+            ("--save-agent", "n" * 300 + ".safetensors"),
+            "File name too long; name another file with --save-agent",
+        ),
         (
             ("--agent", "mine.py:Locked", "--save-agent", "a.safetensors"),
             "Locked.lock is a lock and cannot be kept; give its owner the methods state_dict",
@@ -211,7 +226,7 @@ def test_a_folder_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: 
         def refuse(**_: Any) -> Any:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(disk.tempfile, "NamedTemporaryFile", refuse)
+        monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
     with pytest.raises(NeucbError, match="Permission denied; name another folder with --out"):
         check_writable(folder)
     with pytest.raises(NeucbError, match="Permission denied; name another folder with -o"):

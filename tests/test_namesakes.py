@@ -77,7 +77,9 @@ def call(how: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize("how", COMMANDS)
 def test_a_run_in_their_folder(how: str, home: Path) -> None:
     for agent in ("./mine.py:Even", "mine:Even"):
-        done = call(how, "run", "--agent", agent, "--dataset", "iris", "--rounds", "30", "--quiet", folder=home)
+        done = call(
+            how, "run", "--agent", agent, "--dataset", "iris", "--rounds", "30", "--quiet", folder=home
+        )
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
 

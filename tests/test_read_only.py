@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,7 +118,9 @@ def test_a_full_disk_costs_no_run(function: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(IndexDataCacheFile, "save", full)
     dispatcher, cache = compiled(function)
     assert cache is not None
-    with pytest.warns(UserWarning, match=f"cannot write compiled kernels to {cache.cache_path}: No space left"):
+    with pytest.warns(
+        UserWarning, match=f"cannot write compiled kernels to {cache.cache_path}: No space left"
+    ):
         assert dispatcher(3.0) == 7.0
 
 
@@ -143,7 +146,7 @@ def test_the_temporary_folder_is_ours_alone(
     unusable(tmp_path, monkeypatch)
     shared = tmp_path / "shared"
     shared.mkdir()
-    monkeypatch.setattr(kernel_cache.tempfile, "tempdir", str(shared))
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
     with pytest.warns(UserWarning, match="compiled kernels are kept in"):
         dispatcher, cache = compiled(function)
     assert dispatcher(3.0) == 7.0
@@ -190,18 +193,20 @@ def test_a_user_without_a_home_has_a_cache_below_the_temporary_folder(
     monkeypatch.setattr(Path, "expanduser", homeless)
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "OPENML_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(kernel_cache.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert openml_config().root.is_relative_to(tmp_path)
 
 
 def test_the_place_that_fails_is_named_and_no_other(tmp_path: Path) -> None:
     home = tmp_path / "home" / "cache"
-    with pytest.raises(NeucbError, match=f"^cannot read or write {home}: No space left on device$"), explained(
-        tmp_path / "out"
+    with (
+        pytest.raises(NeucbError, match=f"^cannot read or write {home}: No space left on device$"),
+        explained(tmp_path / "out"),
     ):
         raise OSError(errno.ENOSPC, "No space", str(home))
     for place in (None, tmp_path / "out" / "x.parquet", tmp_path):
-        with pytest.raises(NeucbError, match=f"^cannot write results to {tmp_path / 'out'}: "), explained(
-            tmp_path / "out"
+        with (
+            pytest.raises(NeucbError, match=f"^cannot write results to {tmp_path / 'out'}: "),
+            explained(tmp_path / "out"),
         ):
             raise OSError(errno.EACCES, "denied", place and str(place))

@@ -42,9 +42,7 @@ def test_the_columns_and_numbers_are_those_of_a_sweep(tmp_path: Path) -> None:
     assert set(runs) == set(swept)
     assert runs.attrs == {"failures": [], "missing": []}
     order = ["dataset", "agent", "seed", "round"]
-    left, right = (
-        one.sort_values(order, ignore_index=True)[sorted(swept)] for one in (runs, swept)
-    )
+    left, right = (one.sort_values(order, ignore_index=True)[[*swept]] for one in (runs, swept))
     pd.testing.assert_frame_equal(left, right, check_dtype=False, check_exact=True)
     pd.testing.assert_frame_equal(table(tmp_path / "runs"), regret_table(swept), check_dtype=False)
 
@@ -131,8 +129,9 @@ def test_what_is_left_out_or_no_results_is_one_line(
     with pytest.raises(KeyboardInterrupt):
         job.play(stop)
     save(job, tmp_path / "runs")
-    with pytest.warns(UserWarning, match="left out .*: the run ended early"), pytest.raises(
-        InputError, match="no complete run in"
+    with (
+        pytest.warns(UserWarning, match=r"left out .*: the run ended early"),
+        pytest.raises(InputError, match="no complete run in"),
     ):
         neucb.load_results(tmp_path / "runs")
     play(tmp_path / "runs")
@@ -153,5 +152,5 @@ def test_what_is_left_out_or_no_results_is_one_line(
     )
     neucb.sweep(tmp_path / "spec.toml", tmp_path, jobs=1)
     (tmp_path / "x" / "_plan.json").unlink()
-    with pytest.raises(InputError, match="is of a sweep without its _plan.json"):
+    with pytest.raises(InputError, match=r"is of a sweep without its _plan\.json"):
         neucb.load_results(tmp_path / "x")

@@ -51,7 +51,9 @@ def test_no_word_is_cut_at_any_width(width: int, seed: int) -> None:
         table.add_row(*row)
     text = printed(table, width)
     assert CUT not in text
-    assert words_of([*headings, *(cell for row in rows for cell in row)]) <= words_of([re.sub("[┃│]", " ", text)])
+    assert words_of([*headings, *(cell for row in rows for cell in row)]) <= words_of(
+        [re.sub("[┃│]", " ", text)]
+    )
     if "┃" in text:
         assert max(map(len, text.splitlines())) <= width
 
@@ -117,7 +119,10 @@ def test_the_tables_of_peers_and_bench_keep_their_digits(
     rows: list[dict[str, Any]] = [
         {"label": label, "library": library, "dataset": dataset, "seed": seed, "round": 1_000, "version": "1"}
         | {"regret": regret + seed, "cpu_seconds": seconds, "settings": ""}
-        for label, library, regret, seconds in (("kl", "neucb", 100.0, 0.123), ("vw-squarecb", "vw", 234.0, 4.56))
+        for label, library, regret, seconds in (
+            ("kl", "neucb", 100.0, 0.123),
+            ("vw-squarecb", "vw", 234.0, 4.56),
+        )
         for dataset in ("iris", "wine")
         for seed in (0, 1)
     ]
@@ -127,7 +132,9 @@ def test_the_tables_of_peers_and_bench_keep_their_digits(
     assert "8,130" in text  # rounds per CPU second
     assert "0 : 2" in text
     timed = {"table": "speed", "by": "cpu", "cpu_us": 12_345.6, "ratio": 123.4}
-    measured = [timed | {"task": f"data set {i}", "contender": f"contender {j}"} for i in range(3) for j in range(4)]
+    measured = [
+        timed | {"task": f"data set {i}", "contender": f"contender {j}"} for i in range(3) for j in range(4)
+    ]
     show_table(report.by_task("title", measured))
     text = capsys.readouterr().out
     assert CUT not in text

@@ -88,6 +88,7 @@ def test_an_agent_that_keeps_the_output_of_its_network_goes_on_and_says_so() -> 
 def test_computed_tensors_are_found_wherever_they_are(inside: str) -> None:
     class Slots:
         __slots__ = ("value",)
+        value: Tensor
 
     agent = Own()
     agent.reset(type("Shape", (), {"features": 4, "arms": 3}))
@@ -113,8 +114,8 @@ def test_computed_tensors_are_found_wherever_they_are(inside: str) -> None:
         assert other.part.weight_v.grad is not None
     else:
         assert other.part is not agent.part
-        found = {"list": lambda one: one[0][0], "dictionary": lambda one: one["a"][0]}
-        read = found.get(inside, lambda one: one.mean if inside == "object" else one.value)
+        found: dict[str, Any] = {"list": lambda one: one[0][0], "dictionary": lambda one: one["a"][0]}
+        read: Any = found.get(inside, lambda one: one.mean if inside == "object" else one.value)
         assert torch.equal(read(other.part), computed)
         assert not read(other.part).requires_grad
 
@@ -151,7 +152,7 @@ def test_generators_go_on_where_they_were_in_a_copy_and_from_a_file(make: Any, t
     ("part", "words"),
     [
         (threading.Lock, "Held.part is a lock and cannot be kept; give its owner the methods state_dict"),
-        (lambda: open(__file__), "Held cannot be copied to go on: TypeError: .*give the class of that part"),
+        (Path(__file__).open, "Held cannot be copied to go on: TypeError: .*give the class of that part"),
         (lambda: (i for i in range(3)), "Held.part is a generator and cannot be kept"),
     ],
     ids=["lock", "file", "generator"],
@@ -181,7 +182,11 @@ def test_code_tables_by_tuples_and_half_precision_are_copied_and_kept(tmp_path: 
     class Odd(Own):
         def reset(self, spec: Any) -> None:
             super().reset(spec)
-            self.part = {(1, 2): "pair", "code": lambda value: value, "half": torch.ones(2, dtype=torch.bfloat16)}
+            self.part = {
+                (1, 2): "pair",
+                "code": lambda value: value,
+                "half": torch.ones(2, dtype=torch.bfloat16),
+            }
 
         def distribution(self, context: Tensor) -> Tensor:
             with torch.no_grad():

@@ -28,7 +28,7 @@ def results(
         bool, typer.Option("--times", help="The table is of what a run of every agent takes, not of regret.")
     ] = False,
 ) -> None:
-    """Show mean regret of every agent on every data set of a sweep or of runs; name what failed or is missing."""
+    """Show mean regret of every agent on every data set of a sweep or of runs; name what is missing."""
     from neucb.loading import load_results
     from neucb.sweeps.load import load_times
     from neucb.sweeps.table import regret_table, shown, shown_times, times_table, to_latex, to_tabular

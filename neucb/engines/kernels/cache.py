@@ -71,7 +71,7 @@ def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
     """
     package = Path(function.__code__.co_filename).parent
     homeless = not os.path.isabs(os.path.expanduser("~"))  # numba would make a folder "~" where it is
-    if homeless and not config.CACHE_DIR and not os.access(package, os.W_OK):
+    if homeless and not getattr(config, "CACHE_DIR", "") and not os.access(package, os.W_OK):
         _use_temporary_folder(package)
     for _ in range(2):
         try:
@@ -91,7 +91,7 @@ def _use_temporary_folder(package: Path) -> None:
         warnings.warn(f"compiled kernels are not kept, every run compiles them: {places}", stacklevel=2)
         return
     warnings.warn(f"compiled kernels are kept in {folder}: {places}", stacklevel=2)
-    config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = folder
+    vars(config)["CACHE_DIR"] = os.environ["NUMBA_CACHE_DIR"] = folder
 
 
 def _private_folder() -> Path:
