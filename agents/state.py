@@ -8,6 +8,7 @@ attributes then take the values kept.
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -38,8 +39,8 @@ def take_state(agent: object) -> tuple[Any, Tensors]:
     An object with `state_dict` and `load_state_dict`, as torch's have them, says itself what it keeps.
 
     Raises:
-        InputError: something in it is none of numbers, words, tensors, arrays, numpy generators,
-            containers and objects of these.
+        InputError: something in it is none of numbers, words, tensors, arrays, random generators (of numpy,
+            torch and Python), containers and objects of these.
     """
     tensors: Tensors = {}
     return _take(agent, type(agent).__name__, tensors, ()), tensors
@@ -71,13 +72,25 @@ def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> An
         return value.item()
     if isinstance(value, np.random.Generator):
         return {"generator": _words(value.bit_generator.state)}
+    if isinstance(value, torch.Generator):
+        tensors[path] = value.get_state()
+        return {"torch generator": path}
+    if isinstance(value, random.Random):
+        return {"python generator": value.getstate()}
     if isinstance(value, CODE):
         return {"code": None}
     if id(value) in above:
         raise InputError(f"{path} is part of itself and cannot be kept")
     above = (*above, id(value))
     if isinstance(value, Mapping):
-        return {"dict": [[key, _take(one, f"{path}.{key}", tensors, above)] for key, one in value.items()]}
+        taken = [
+            [
+                _take(key, f"{path}.{key} as a key", tensors, above),
+                _take(one, f"{path}.{key}", tensors, above),
+            ]
+            for key, one in value.items()
+        ]
+        return {"dict": taken}
     for name, kind in SEQUENCES.items():
         if isinstance(value, kind):
             return {name: [_take(one, f"{path}.{i}", tensors, above) for i, one in enumerate(value)]}
@@ -119,9 +132,17 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         case "generator":
             current.bit_generator.state = inner
             return current
+        case "torch generator":
+            current.set_state(tensors[inner])
+            return current
+        case "python generator":
+            version, state, gauss = inner
+            current.setstate((version, tuple(state), gauss))
+            return current
         case "dict":
             old = current if isinstance(current, Mapping) else {}
-            return {key: _give(one, old.get(key), tensors) for key, one in inner}
+            given = [(_give(key, None, tensors), one) for key, one in inner]
+            return {key: _give(one, old.get(key), tensors) for key, one in given}
         case "state_dict":
             current.load_state_dict(_give(inner, current.state_dict(), tensors))
             return current

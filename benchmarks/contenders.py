@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -20,6 +19,7 @@ from neucb.job import Run
 from neucb.log import log_spaced
 from neucb.runner import prepare
 from neucb.spec import Spec
+from neucb.threads import safe_path
 
 WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first
 ROUNDS = 10_000  # of a whole run
@@ -70,11 +70,6 @@ class Task:
         env = self.env(1, ROUNDS)
         spec = Spec((0,), env.table.arms, self.encoded.contexts.shape[1], ROUNDS)
         return refusal(self.recipe, self.own, env, spec, late=False) is None
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _since(before: Clock) -> Clock:
@@ -146,7 +141,7 @@ def processes(task: Task, workers: int) -> Contender:
     from joblib import Parallel, delayed
 
     def play(rounds: int) -> tuple[int, Clock]:
-        with Parallel(n_jobs=workers) as pool:
+        with safe_path(), Parallel(n_jobs=workers) as pool:
             pool(delayed(_seed)(task, seed, 1) for seed in range(workers))
             started = time.perf_counter()
             seconds = pool(delayed(_seed)(task, seed, rounds) for seed in range(workers))

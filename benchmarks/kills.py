@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.errors import NeucbError
-from neucb.sweeps.load import load_results
+from neucb.sweeps.load import load_sweep
 from neucb.sweeps.store import PLAN, Store
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def main(kills: int = 100, seed: int = 0) -> None:
         started = time.monotonic()
         subprocess.run(command(spec, root / "alone"), check=True, stdout=subprocess.DEVNULL)
         alone = time.monotonic() - started
-        expected = load_results(root / "alone" / "kills")
+        expected = load_sweep(root / "alone" / "kills")
         done, sweeps, early = 0, 0, 0
         while done < kills:
             folder = root / f"sweep-{sweeps}"
@@ -104,7 +104,7 @@ def until_it_ends(
         check(folder / "kills", whole, expected)
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # it may not be incomplete
-            rows = load_results(folder / "kills")
+            rows = load_sweep(folder / "kills")
         if not rows.equals(expected):
             raise NeucbError("a sweep that was killed has other rows than one that was not")
         return True, kills, early
@@ -128,7 +128,7 @@ def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dic
     if (folder / PLAN).exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is incomplete
-            rows = load_results(folder)
+            rows = load_sweep(folder)
         if len(rows):
             keys = expected.set_index(RUN).index
             right = expected[keys.isin(rows.set_index(RUN).index)]

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.benchmarks.contenders import cores
 from neucb.provenance import library_version
+from neucb.terminal import show_table
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,9 +57,9 @@ def show(found: dict[str, Any], console: Console) -> None:
     for name, title in TITLES.items():
         rows = [row for row in found["rows"] if row["table"] == name]
         if rows:
-            console.print(by_task(title, rows))
-    console.print(memory_table(found["memory"]))
-    console.print(peer_table(found["peers"]))
+            show_table(by_task(title, rows), console)
+    show_table(memory_table(found["memory"]), console)
+    show_table(peer_table(found["peers"]), console)
     described = found["machine"]
     sources = ", ".join(f"{name} {source}" for name, source in found["sources"].items())
     last = (

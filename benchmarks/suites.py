@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from neucb.benchmarks.contenders import ROUNDS, Task, compiled, cores, plain, processes, torch_engine
+from neucb.benchmarks.contenders import ROUNDS, Task, compiled, plain, processes, torch_engine
 from neucb.benchmarks.measure import Contender, Group
 from neucb.benchmarks.shapes import Shape, stand_in
 from neucb.environments.preprocessing import Encoded
+from neucb.threads import cores
 
 Data = Mapping[str, Encoded]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import os
 import platform
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -58,15 +59,15 @@ def openml_config(cache: Path | None = None) -> OpenMLConfig:
         return OpenMLConfig(cache, server)
     named = os.environ.get("OPENML_CACHE_DIR") or settings.get("cachedir")
     root = Path(named) if named else _default_root()
-    return OpenMLConfig(root.expanduser(), server)
+    return OpenMLConfig(_expanded(root), server)
 
 
 def _config_file() -> dict[str, str]:
     if platform.system() == "Linux":
         home = os.environ.get("XDG_CONFIG_HOME") or Path("~", ".config")
-        path = Path(home, "openml", "config").expanduser()
+        path = _expanded(Path(home, "openml", "config"))
     else:
-        path = Path("~", ".openml", "config").expanduser()
+        path = _expanded(Path("~", ".openml", "config"))
     parser = configparser.RawConfigParser()
     try:
         parser.read_string("[openml]\n" + path.read_text(encoding="utf-8"))
@@ -77,6 +78,15 @@ def _config_file() -> dict[str, str]:
             f"the OpenML client's configuration {path} cannot be read; mend or delete it"
         ) from None
     return dict(parser["openml"])
+
+
+def _expanded(path: Path) -> Path:
+    """Return a path with its "~" resolved; below the folder for temporary files where a user has no home."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a container's user without HOME and without an entry in the system's list
+        owner = f"neucb-home-{os.getuid()}" if hasattr(os, "getuid") else "neucb-home"
+        return Path(tempfile.gettempdir(), owner, *path.parts[1:])
 
 
 def _default_root() -> Path:

@@ -71,7 +71,8 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
         work = Path(tempfile.mkdtemp(prefix=".neucb-", dir=folder.parent))
     except OSError as error:
         raise DataError(
-            f"{name}: cannot write to the OpenML cache {config.root}: {error.strerror}"
+            f"{name}: cannot write to the OpenML cache {config.root}: {error.strerror}; "
+            "name another folder with --openml-cache"
         ) from error
     try:
         _ask_client(config, work, "get", str(number), f"{name}: OpenML set {number}")

@@ -43,7 +43,7 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
-from neucb.sweeps.load import load_results, load_times
+from neucb.sweeps.load import load_sweep, load_times
 from neucb.sweeps.table import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
 
@@ -56,7 +56,7 @@ NO_RIVALS = SKYLINES | {"uniform"}
 
 def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     """Write the tables of one sweep, and beside another where `defaults` is its folder."""
-    frame = load_results(sweep)
+    frame = load_sweep(sweep)
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
@@ -77,7 +77,7 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
         selection_table(reported, tuning).to_csv(out / "selection.csv", index=False)
     times_table(load_times(sweep)).round(5).to_csv(out / "times.csv", index=False)
     if defaults is not None:
-        other = load_results(defaults)
+        other = load_sweep(defaults)
         beside = in_worlds(other[other["purpose"] == "reporting"])
         worlds_table(beside, reported).round(4).to_csv(out / "sides.csv", index=False)
         agents_table(beside, reported).round(3).to_csv(out / "agents.csv", index=False)

@@ -7,6 +7,12 @@ the rest only when they are needed.
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # `python -m neucb` would look first where it is started, and take a file copy.py there for Python's own.
+    sys.path.append(sys.path.pop(0))
+
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +25,10 @@ if TYPE_CHECKING:
     from neucb.environments.ranking import RankingVectorEnv
     from neucb.environments.single import SingleEnv
     from neucb.environments.synthetic import SyntheticVectorEnv
+    from neucb.loading import load_results
     from neucb.runner import run
     from neucb.spec import Spec
     from neucb.sweeps.api import sweep
-    from neucb.sweeps.load import load_results
     from neucb.trained import Trained, load_agent
 
 __version__ = "0.1.0"
@@ -51,7 +57,7 @@ _HOMES = {
     "SingleEnv": "neucb.environments.single",
     "Spec": "neucb.spec",
     "SyntheticVectorEnv": "neucb.environments.synthetic",
-    "load_results": "neucb.sweeps.load",
+    "load_results": "neucb.loading",
     "Trained": "neucb.trained",
     "load_agent": "neucb.trained",
     "run": "neucb.runner",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,9 +41,15 @@ class Candidate:
     origin: dict[str, Any] = field(default_factory=dict)
 
     def make(self) -> Agent:
-        """Return the agent that is to play: a new one, a copy of a trained one, or the one given."""
+        """Return the agent that is to play: a new one, a copy of a trained one, or the one given.
+
+        Raises:
+            InputError: a trained one cannot be copied, see `copy_agent`.
+        """
         if self.trained is not None:
-            return copy.deepcopy(self.trained)
+            from neucb.agents.copying import copy_agent
+
+            return copy_agent(self.trained, self.name)
         if self.agent is not None:
             return self.agent
         made = self.recipe or self.plugin

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.initial import step_share
 from neucb.candidate import Candidate
 from neucb.engines.engine import Engine
-from neucb.errors import DivergedError
+from neucb.errors import DivergedError, NeucbError
 from neucb.log import RunLog
 from neucb.loop import Progress
+from neucb.plugins import Plugin, explain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +41,7 @@ class Run:
         environment: what the result has to say of its data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
         agent: that plays, in the torch engine.
-        data: code of the user's own that the environment is from.
+        data: the user's code that made the environment.
         seconds: time that the rounds took, loading and compiling excluded.
         extra: further columns of the frame, of as many values as its rows.
     """
@@ -70,20 +73,61 @@ class Run:
         log = self.log
         return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
 
+    def check_keepable(self) -> None:
+        """Make sure, before anything is played, that the trained agent will go into a file.
+
+        What an agent of the user's own takes up only while it plays is not known yet.
+
+        Raises:
+            InputError: it holds what cannot be kept, see `take_state`.
+        """
+        if self.candidate.plugin is None:
+            return
+        from neucb.agents.state import take_state
+
+        another = self.candidate.make()
+        with contextlib.suppress(Exception, SystemExit):  # playing will say it
+            another.reset(self.log.spec)
+        take_state(another)
+
     def load(self) -> None:
         """Import or compile what playing needs; `play` does it where this was not called."""
-        self.player.load()
+        with self._outlives_exits():
+            self.player.load()
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; what has been played stays in `log` whatever happens."""
+        """Play all rounds; what has been played stays in `log` whatever happens.
+
+        Raises:
+            DivergedError: the agent's numbers are no longer finite.
+            NeucbError: code of the user's own called `sys.exit`; its other exceptions come through.
+        """
         self.load()
         started = time.perf_counter()
         try:
-            self.player.play(progress)
+            with self._outlives_exits():
+                self.player.play(progress)
         except DivergedError as error:
             raise self._named(error) from error
         finally:
             self.seconds = time.perf_counter() - started
+
+    def explain(self, error: BaseException) -> NeucbError | None:
+        """Return one line for what code of the user's own raised; None where all code is neucb's."""
+        given = self.candidate.agent
+        own = None if given is None else Plugin(self.agent_name, self.agent_name, given)
+        plugins = [one for one in (self.candidate.plugin, own, self.data) if one is not None]
+        return explain(error, plugins) if plugins else None
+
+    @contextlib.contextmanager
+    def _outlives_exits(self) -> Iterator[None]:
+        """Let `sys.exit` in somebody's code end the run that it is in, as an exception does, and no more."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise (self.explain(error) or NeucbError(f"{type(error).__name__}: {error}")) from error
 
     def _named(self, error: DivergedError) -> DivergedError:
         """Return the error with the agent's name and its step size."""

@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -99,18 +99,26 @@ class Plugin:
                 f"{self.reference} needs arguments: {', '.join(others)}; give them defaults, "
                 "or name a function that needs none"
             )
-        with _Explained(self.reference, _file_of(self.value)):
+        with self.explained():
             return self.value(**{name: arguments[name] for name in needed})
 
-    def led_to(self, error: Exception) -> bool:
-        """Return whether a line of its file led to an error."""
-        file = os.path.realpath(_file_of(self.value) or "")
-        frames = traceback.extract_tb(error.__traceback__)
-        return any(os.path.realpath(one.filename) == file for one in frames)
+    def explained(self) -> _Explained:
+        """Return a context in which whatever its code raises becomes one line."""
+        return _Explained(self.reference, _file_of(self.value))
 
-    def explain(self, error: Exception) -> NeucbError:
-        """Return one line for what its code raised while it was played."""
-        return NeucbError(_what(self.reference, _file_of(self.value), error))
+
+def explain(error: BaseException, plugins: Sequence[Plugin]) -> NeucbError:
+    """Return one line for what code of the user's own raised while it was played.
+
+    Args:
+        error: that it raised.
+        plugins: that were played, at least one; the first whose file led to the error is named.
+    """
+    files = {os.path.realpath(one.filename) for one in traceback.extract_tb(error.__traceback__)}
+    known = [(one.reference, _file_of(one.value)) for one in plugins]
+    named = (one for one in known if one[1] is not None and os.path.realpath(one[1]) in files)
+    reference, file = next(named, known[0])
+    return NeucbError(_what(reference, file, error))
 
 
 def find_agent(name: str) -> Recipe | Plugin:
@@ -225,7 +233,7 @@ def _file_of(value: Any) -> str | None:
 
 
 class _Explained:
-    """Context manager: whatever the user's code raises becomes one line that says where."""
+    """Context manager: whatever the user's code raises, `sys.exit` too, becomes one line that says where."""
 
     def __init__(self, reference: str, file: str | None) -> None:
         self.reference = reference
@@ -235,7 +243,7 @@ class _Explained:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception | SystemExit) and not isinstance(error, NeucbError):
+        if error is not None and not isinstance(error, NeucbError | KeyboardInterrupt):
             raise InputError(_what(self.reference, self.file, error)) from error
 
 

@@ -59,22 +59,22 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
     sweeps: list[pd.DataFrame] = []
     for path in paths:
         if (path / PLAN).is_file():
-            told = [_manifest(log) for log in _logs(path)]
+            told = [read_manifest(log) for log in find_logs(path)]
             sweeps.append(_sweep(path, told, notify))
             manifests += told
             continue
-        for log in _logs(path):
-            manifest = _manifest(log)
+        for log in find_logs(path):
+            manifest = read_manifest(log)
             if manifest.get("complete") is False:
                 notify(f"left out {log.name}: the run ended early")
                 continue
-            runs.append(_with_world(_read(log), environment_of(manifest)))
+            runs.append(_with_world(read_run(log), environment_of(manifest)))
             manifests.append(manifest)
     if not (runs or sweeps):
         raise InputError(f"no complete run in {', '.join(map(str, paths))}")
     if runs:
-        sweeps.append(_with_labels(pd.concat(runs, ignore_index=True)))
-    frame = _named(pd.concat(sweeps, ignore_index=True))
+        sweeps.append(with_labels(pd.concat(runs, ignore_index=True)))
+    frame = with_names(pd.concat(sweeps, ignore_index=True))
     twice = frame.duplicated(["dataset", "label", "seed", "round"])
     for dataset, label in frame.loc[twice, ["dataset", "label"]].drop_duplicates().to_numpy():
         notify(f"{label} was played twice on {dataset} with some seeds; the first by file name counts")
@@ -85,11 +85,11 @@ def _sweep(
     folder: Path, manifests: Sequence[dict[str, Any]], notify: Callable[[str], object]
 ) -> pd.DataFrame:
     """Return the reporting runs of a sweep."""
-    from neucb.sweeps.load import load_results
+    from neucb.sweeps.load import load_sweep
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        frame = load_results(folder)
+        frame = load_sweep(folder)
     for one in caught:
         notify(str(one.message))
     frame = frame[frame["purpose"] == "reporting"].reset_index(drop=True)
@@ -106,7 +106,12 @@ def _sweep(
     return _told_apart(frame.assign(arms=frame["dataset"].map(arms)))
 
 
-def _logs(path: Path) -> list[Path]:
+def find_logs(path: Path) -> list[Path]:
+    """Return the logs of runs in a folder, or the one that a path is of.
+
+    Raises:
+        InputError: there is none.
+    """
     if path.is_file():
         return [path]
     found = sorted(log for log in path.glob("[!._]*.parquet") if not log.stem.endswith("_trace"))
@@ -115,7 +120,12 @@ def _logs(path: Path) -> list[Path]:
     return found
 
 
-def _read(log: Path) -> pd.DataFrame:
+def read_run(log: Path) -> pd.DataFrame:
+    """Return the rows of a run.
+
+    Raises:
+        InputError: the file is damaged, or something else.
+    """
     frame: pd.DataFrame = read_log(log).to_pandas()
     if len(frame) == 0 or frame["round"].min() < 1:
         raise InputError(
@@ -124,7 +134,7 @@ def _read(log: Path) -> pd.DataFrame:
     return frame
 
 
-def _manifest(log: Path) -> dict[str, Any]:
+def read_manifest(log: Path) -> dict[str, Any]:
     """Return the manifest beside a log, empty where there is none."""
     for path in (log.with_suffix(".json"), log.with_name(f"_{log.stem}.json")):
         try:
@@ -187,7 +197,7 @@ def conditions(environment: dict[str, Any]) -> str:
     return words.encode("utf-8", "backslashreplace").decode()  # frames take no half characters
 
 
-def _with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
     """Label runs by the agent's name and those of its settings that differ between its runs."""
     import pandas as pd
 
@@ -222,7 +232,7 @@ def in_words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _named(frame: pd.DataFrame) -> pd.DataFrame:
+def with_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Give data sets names that say the world, and the horizon where it differs."""
     name = frame["dataset"].astype(str)
     name = name + (", " + frame["world"]).where(frame["world"] != "", "")

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.disk import explained, write_whole
+from neucb.disk import explained, shortened, write_whole
 from neucb.errors import InputError, NeucbError, in_one_line
 from neucb.formats import read_log
 from neucb.provenance import provenance
@@ -54,8 +54,9 @@ def stem(job: Run) -> str:
     text = json.dumps(plain(configuration(job)), sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     dataset = re.sub(r"[^A-Za-z0-9.-]+", "-", job.environment["dataset"])
+    agent = re.sub(r"[^\w.-]+", "-", job.agent_name)
     partial = "" if job.log.round == job.log.spec.horizon else f"_until-round-{job.log.round}"
-    return f"{job.agent_name}_{dataset}_{digest}{partial}"
+    return f"{shortened(f'{agent}_{dataset}')}_{digest}{partial}"
 
 
 def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn) -> Saved:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
@@ -12,6 +13,7 @@ from gymnasium.vector import VectorEnv
 
 from neucb.agents.hyper import check_counts
 from neucb.candidate import find_candidate
+from neucb.disk import check_text
 from neucb.engines.choice import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.engines.groups import Groups, Part, check_several, groups_of
@@ -62,6 +64,9 @@ def prepare(
 
     `notify` gets a line when something else is played than was asked for.
     """
+    for kind, named in (("the agent", agent), ("the data set", dataset)):
+        if isinstance(named, str):
+            check_text(named, kind)
     candidate = find_candidate(agent, settings)
     for name in (candidate.settings.keys() & environment.keys()) - EnvironmentOptions.__annotations__.keys():
         raise InputError(f"'{name}' is a hyper-parameter of {candidate.name}: settings={{'{name}': ...}}")
@@ -93,14 +98,15 @@ def prepare(
         )
     else:
         raise InputError("the data set must be a name, a table, a DataFrame or a gymnasium VectorEnv")
-    about = _describe(env)
+    with nullcontext() if data is None else data.explained():
+        about = _describe(env)
+        spec = read_spec(env, numbers, rounds, device, dtype)
     if rewards != UNIT:
         about |= {"reward_range": list(rewards)}
     if data is not None:
         about |= {"dataset": data.name, "code": data.origin}
     if late:
         about |= {"delay": delay, "batch": batch}
-    spec = read_spec(env, numbers, rounds, device, dtype)
     log = RunLog(spec, make_trace(spec, trace, about.get("classes", ())))
     check_counts(candidate.settings, spec.seeds)
     groups = groups_of(candidate, spec.replicas)

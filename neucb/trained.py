@@ -100,7 +100,7 @@ class Trained(CountsPending):
         state, tensors = take_state(self.agent)
         digest = hashlib.sha256(json.dumps(state).encode())
         for name in sorted(tensors):
-            digest.update(tensors[name].numpy().tobytes())
+            digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # of any dtype
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -124,7 +124,7 @@ class Trained(CountsPending):
         }
         path = Path(path)
         words = {HEAD: json.dumps(head, default=str)}
-        with explained(path.parent):
+        with explained(path.parent, "--save-agent"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, lambda part: save_file(tensors, part, words))
 

@@ -25,7 +25,7 @@ from neucb.results import save
 from neucb.runner import prepare
 from neucb.sweeps.api import play_experiment
 from neucb.sweeps.execute import Played, Task
-from neucb.sweeps.load import load_results
+from neucb.sweeps.load import load_sweep as load_results
 from neucb.sweeps.plan import reporting_batches, tuning_batches
 from neucb.sweeps.play import play_batch
 from neucb.sweeps.reading import read_spec

@@ -270,3 +270,35 @@ def test_fetch(
     asked = len(server.asked)
     assert neucb(monkeypatch, *words[:3], "--openml-cache", str(cache)) == 0
     assert len(server.asked) == asked
+
+
+def test_without_a_command_the_help_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch) == 2
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.startswith("Usage: ")
+    for name in COMMANDS:
+        assert f"\n  {name} " in captured.out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--bogus",), "No such option: --bogus"),
+        (("rnu",), "No such command 'rnu'"),
+        (("run", "--bogus"), "No such option: --bogus"),
+        (("datasets", "--bogus"), "No such option: --bogus"),
+        (("datasets", "show"), "Missing argument 'name'"),
+        (("sweep",), "Missing argument 'spec'"),
+    ],
+)
+def test_mistakes_of_usage_are_one_line(
+    words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert neucb(monkeypatch, *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (said,) = captured.err.splitlines()
+    assert said.startswith(f"neucb: error: {line}")

@@ -13,7 +13,7 @@ from neucb.environments.files import read_file
 from neucb.errors import DataError, InputError
 from neucb.reading import read_results
 from neucb.seeds import parse_seeds
-from neucb.sweeps.load import load_results
+from neucb.sweeps.load import load_sweep
 from tests.test_cli import neucb
 
 RUN = ("run", "--dataset", "iris", "--agent", "uniform", "--seeds", "2")
@@ -139,7 +139,7 @@ def test_an_empty_cost_matrix(
 def test_a_damaged_plan(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "_plan.json").write_text(content)
     with pytest.raises(InputError, match=f"_plan.json {words}.*run the sweep again"):
-        load_results(tmp_path)
+        load_sweep(tmp_path)
 
 
 def test_a_negative_seed_of_a_diagnosis(

@@ -49,8 +49,9 @@ def _details(recipe: Recipe) -> dict[str, Any]:
 
 
 def _print_details(recipe: Recipe) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from neucb.terminal import show_table
 
     print_rows([("agent", recipe.name), ("", recipe.summary), ("source", recipe.source)])
     for k, part in enumerate(recipe.formula.split("; ")):
@@ -64,4 +65,4 @@ def _print_details(recipe: Recipe) -> None:
         default = f"{p.default:g}" if isinstance(p.default, float) else str(p.default)
         table.add_row(p.name, default, p.range, p.help)
     print()
-    Console().print(table)
+    show_table(table)

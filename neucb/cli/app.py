@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -22,11 +23,14 @@ from neucb.cli.report import report
 from neucb.cli.results import results
 from neucb.cli.run import complete_trace, run
 from neucb.cli.sweep import sweep
+from neucb.disk import check_text
 from neucb.errors import NeucbError, StoppedError
+
+NOTHING_ASKED = 2  # exit code; a script that calls `neucb` without a command has a mistake
 
 app = typer.Typer(
     help="Contextual-bandit simulation and benchmarking.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,7 +50,10 @@ app.add_typer(datasets_app, name="datasets", help="List, show and fetch data set
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
     warnings.showwarning = show_warning
+    _show_all_letters()
     try:
+        for word in sys.argv[1:]:
+            check_text(word, "the argument")
         code = app(args=complete_trace(spread_settings(sys.argv[1:])), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -81,6 +88,12 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     return None if usage is None else (" ".join(usage().split()), 2)
 
 
+def _show_all_letters() -> None:
+    """Print letters that the terminal's encoding lacks by their numbers: no table costs a run its results."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _drop_output() -> None:
     """Let what is still to be printed go nowhere, so that closing it does not fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -107,8 +120,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Contextual-bandit simulation and benchmarking."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(NOTHING_ASKED)

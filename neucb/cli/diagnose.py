@@ -100,9 +100,9 @@ def _say(stage: str) -> None:
 
 def print_diagnosis(found: Diagnosis) -> None:
     """Print the figures at T, a row for each lambda, and what to take from them."""
-    from rich.console import Console
     from rich.table import Table
 
+    from neucb.terminal import show_table
     from neucb.theory.diagnosis import words
 
     question = found.question
@@ -118,7 +118,7 @@ def print_diagnosis(found: Diagnosis) -> None:
     )
     table = Table()
     for column in ("lambda", "dimension", "grows like", "UCB bound", "regret", "TS, C = 1", "regret"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right")
     for one in found.ridges:
         table.add_row(
             f"{one.ridge:g}",
@@ -129,6 +129,6 @@ def print_diagnosis(found: Diagnosis) -> None:
             f"{one.ts_shape[-1]:,.0f}",
             f"{one.ts_regret[-1]:,.0f}",
         )
-    Console().print(table)
+    show_table(table)
     for line in words(found):
         print(f"- {line}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neucb.cli.messages import note, terminal
+from neucb.cli.messages import note
 from neucb.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
@@ -63,20 +63,22 @@ def peers(
     """
     from neucb.benchmarks.contest import contest
     from neucb.cli.progress import steps
-    from neucb.disk import check_writable
+    from neucb.disk import check_file
     from neucb.environments.catalogue import expand
     from neucb.environments.classification import load
     from neucb.environments.preprocessing import Encoded
     from neucb.seeds import parse_seeds
-    from neucb.sweeps.load import load_results
+    from neucb.sweeps.load import load_sweep
 
     ours = [name for name in agent.split(",") if name]
     players = find_players(peer, ours)
     numbers = parse_seeds(seeds)
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite)
-    log = None if beside is None else load_results(beside)
-    check_writable(out.parent)
+    log = None if beside is None else load_sweep(beside)
+    check_file(out, "--out")
+    if page is not None:
+        check_file(page, "--page")
 
     def rows(name: str) -> Encoded:
         return load(name, preprocessing=preprocessing, source=source, cache=openml_cache, notify=note)
@@ -132,10 +134,10 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
 
     from neucb.benchmarks.page import times
     from neucb.benchmarks.standings import duels, ranks
+    from neucb.terminal import show_table
 
     if frame["label"].nunique() < 2:
         return
-    console = terminal()
     standing = ranks(frame, log)
     sets, seeds = standing["datasets"].iloc[0], frame["seed"].nunique()
     grid = Table(
@@ -147,7 +149,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
         standing.index, standing["rank"], standing["rounds_per_second"], strict=True
     ):
         grid.add_row(str(label), f"{rank:.1f}", "" if speed != speed else f"{speed:,.0f}")
-    console.print(grid)
+    show_table(grid)
     found = duels(frame, ours)
     for own in ours:
         grid = Table(title=f"against {own}", title_justify="left")
@@ -157,7 +159,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
         for duel in mine:
             grid.add_row(duel.peer, f"{len(duel.less)} : {duel.more}", f"{duel.balance:+d}", times(duel))
         if mine:
-            console.print(grid)
+            show_table(grid)
         for duel in mine:
             if duel.less:
                 print(f"{duel.peer} has less regret than {own} on {', '.join(duel.less)}")

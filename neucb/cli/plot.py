@@ -36,7 +36,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw what runs or a sweep have logged."""
-    from neucb.disk import explained, write_whole
+    from neucb.disk import check_file, explained, write_whole
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS
     from neucb.reading import read_results
@@ -44,8 +44,8 @@ def plot(
     file = out or Path(f"{kind}.pdf")
     if file.suffix.lower() not in FORMATS:
         raise InputError(f"a plot is a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file, not '{file.name}'")
+    check_file(file, "-o")
     figure = draw(read_results(paths, note).frame, kind, x, bounds=bounds)
     with explained(file.parent, "-o"):
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda path: save_figure(figure, path))
     print(file)

@@ -31,10 +31,10 @@ def play(job: Run, *, show: bool) -> bool:
     except NeucbError:
         raise
     except Exception as error:
-        own = [one for one in (job.candidate.plugin, job.data) if one is not None]
-        if not own:
+        known = job.explain(error)
+        if known is None:
             raise
-        raise next((one for one in own if one.led_to(error)), own[0]).explain(error) from error
+        raise known from error
     return False
 
 

@@ -23,7 +23,7 @@ def report(
     from rich.console import Console
     from rich.progress import Progress
 
-    from neucb.disk import explained, write_whole
+    from neucb.disk import check_file, explained, write_whole
     from neucb.reading import read_results
     from neucb.report.render import render_report, steps
 
@@ -33,6 +33,7 @@ def report(
         lines.append(line)
         note(line)
 
+    check_file(out, "-o")
     results = read_results(paths, leave_out)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -40,6 +41,5 @@ def report(
         name = title or paths[0].resolve().stem
         page = render_report(results, name, lines, lambda: bar.advance(task))
     with explained(out.parent, "-o"):
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, lambda path: path.write_text(page, "utf-8", "backslashreplace"))
     print(out)

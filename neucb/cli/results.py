@@ -17,7 +17,7 @@ TIMES = "seconds of the processor per 10,000 rounds of a run"
 
 
 def results(
-    path: Annotated[Path, typer.Argument(help="Folder of an experiment, as `neucb sweep` prints it.")],
+    path: Annotated[Path, typer.Argument(help="Folder of a sweep, as `neucb sweep` prints it, or of runs.")],
     export: Annotated[
         Path | None, typer.Option(help="Also write the table to this file: .csv or .tex.")
     ] = None,
@@ -28,8 +28,9 @@ def results(
         bool, typer.Option("--times", help="The table is of what a run of every agent takes, not of regret.")
     ] = False,
 ) -> None:
-    """Show mean regret of every agent on every data set of a sweep; name what failed and what is missing."""
-    from neucb.sweeps.load import load_results, load_times
+    """Show mean regret of every agent on every data set of a sweep or of runs; name what is missing."""
+    from neucb.loading import load_results
+    from neucb.sweeps.load import load_times
     from neucb.sweeps.table import regret_table, shown, shown_times, times_table, to_latex, to_tabular
 
     if export is not None and export.suffix not in (".csv", ".tex"):
@@ -62,8 +63,9 @@ def _write(option: str, path: Path, text: str) -> None:
 
 
 def _print(table: pd.DataFrame, title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from neucb.terminal import show_table
 
     words = {"data set", "agent", "order", "engine"}
     grid = Table(title=title, title_justify="left")
@@ -71,4 +73,4 @@ def _print(table: pd.DataFrame, title: str) -> None:
         grid.add_column(name, justify="left" if name in words else "right")
     for row in table.itertuples(index=False):
         grid.add_row(*(str(value) for value in row))
-    Console().print(grid)
+    show_table(grid)

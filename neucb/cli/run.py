@@ -134,9 +134,9 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
-    from neucb.candidate import find_candidate
+    from neucb.candidate import SAVED, find_candidate
     from neucb.costs import read_costs
-    from neucb.disk import check_writable
+    from neucb.disk import check_file, check_writable
     from neucb.environments.catalogue import expand
     from neucb.environments.classification import ClassificationVectorEnv
     from neucb.environments.feedback import cost_order
@@ -152,6 +152,10 @@ def run(
     find_candidate(agent, given_settings)  # its faults before those of the data
     if save_agent is not None and len(names) > 1:
         raise InputError("--save-agent keeps the agent of one data set; name one")
+    if save_agent is not None:
+        if save_agent.suffix != SAVED:
+            raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
+        check_file(save_agent, "--save-agent")
     options = {
         "preprocessing": preprocessing,
         "label_noise": label_noise,
@@ -191,6 +195,8 @@ def run(
             )
             if isinstance(job.env, ClassificationVectorEnv) and "cost" in given_options:
                 announce(name, cost_order(given_options["cost"], job.env.table.classes), note)
+            if save_agent is not None:
+                job.check_keepable()
             output.play(job)
             if save_agent is not None:
                 job.trained().save(save_agent)

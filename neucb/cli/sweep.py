@@ -74,7 +74,8 @@ def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Wor
     Raises:
         InputError: an unknown backend, or options that do not go together.
     """
-    from neucb.sweeps.execute import cores, dask, local
+    from neucb.sweeps.execute import dask, local
+    from neucb.threads import cores
 
     if backend not in ("local", "dask"):
         raise unknown_name("backend", backend, ("local", "dask"))

@@ -9,8 +9,9 @@ from typing import Any
 
 def print_summary(figures: dict[str, Any]) -> None:
     """Print the figures of one run, see `neucb.summary.summary`."""
-    from rich.console import Console
     from rich.table import Table
+
+    from neucb.terminal import show_table
 
     table = Table(title=f"cumulative regret after {figures['rounds']:,} rounds", title_justify="left")
     table.add_column("played")
@@ -21,8 +22,7 @@ def print_summary(figures: dict[str, Any]) -> None:
     table.add_row(figures["agent"], f"{figures['mean_regret']:,.1f}", shown)
     table.add_row("best fixed arm", f"{figures['best_fixed_arm']['mean']:,.1f}", "")
     table.add_row("uniform", f"{figures['uniform']:,.1f}", "")
-    console = Console()
-    console.print(table)
+    show_table(table)
     print(
         f"{figures['dataset']} (source: {figures['source']}), {len(figures['seeds'])} seeds, "
         f"L* = {figures['L_star']:,.1f}, {figures['rounds_per_second']:,.0f} rounds/s of all seeds "
@@ -39,8 +39,9 @@ def print_summary(figures: dict[str, Any]) -> None:
 
 def print_table(figures: Sequence[dict[str, Any]]) -> None:
     """Print the figures of several runs, a row each."""
-    from rich.console import Console
     from rich.table import Table
+
+    from neucb.terminal import show_table
 
     table = Table(title=f"{figures[0]['agent']}: cumulative regret", title_justify="left")
     table.add_column("data set")
@@ -56,4 +57,4 @@ def print_table(figures: Sequence[dict[str, Any]]) -> None:
             f"{one['best_fixed_arm']['mean']:,.1f}",
             f"{one['uniform']:,.1f}",
         )
-    Console().print(table)
+    show_table(table)

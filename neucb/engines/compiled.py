@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from neucb.episodes import bad_context
 from neucb.log import load_sums
 from neucb.loop import diverged, no_distribution
 from neucb.stuck import first_stuck, long_runs, stuck
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     from neucb.agents.recipe import Recipe
@@ -45,7 +45,7 @@ class Compiled:
         settings: all its hyper-parameters; a tuple has one number per replica.
         env: the environment; it is read, not stepped.
         log: of the run, empty.
-        threads: that play replicas; as many as there are cores by default.
+        threads: that play replicas; by default as many as there are cores, found when it is loaded.
 
     Raises:
         InputError: hyper-parameters that the torch agents refuse too.
@@ -64,11 +64,13 @@ class Compiled:
         self.settings = settings
         self.env = env
         self.log = log
-        self.threads = threads or _cores()
+        self.threads = threads
         self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
 
     def load(self) -> None:
         """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
+        if self.log.spec.replicas > 1:
+            self.threads = self.threads or cores()
         with announced():
             first = self._make(0)
             first.play(0, 0)
@@ -87,7 +89,7 @@ class Compiled:
             InputError: contexts that are not finite.
         """
         try:
-            workers = min(self.threads, self.log.spec.replicas)
+            workers = min(self.threads or 1, self.log.spec.replicas)
             if workers == 1:
                 self._rounds(map, progress)
                 return
@@ -180,10 +182,3 @@ class Compiled:
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
         return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.sweeps.data import Data
-from neucb.sweeps.execute import Workers, cores, local
-from neucb.sweeps.load import load_results
+from neucb.sweeps.execute import Workers, local
+from neucb.sweeps.load import load_sweep
 from neucb.sweeps.progress import Progress, Report
 from neucb.sweeps.reading import read_spec
 from neucb.sweeps.shared import shared_folder
 from neucb.sweeps.shipped import shipped_spec
 from neucb.sweeps.sweep import sweep as _sweep
+from neucb.threads import cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def sweep(
         strict: refuse a data set of which rows or columns are left out; True too where the spec says so.
 
     Returns:
-        See `load_results`; `frame.attrs["failures"]` lists the runs that failed.
+        See `neucb.load_results`; `frame.attrs["failures"]` lists the runs that failed.
 
     Raises:
         InputError: the spec is wrong; NeucbError: the results cannot be written.
@@ -59,7 +60,7 @@ def sweep(
         tables=given,
         strict=strict,
     )
-    return load_results(folder)
+    return load_sweep(folder)
 
 
 def find_spec(name: str, tables: Mapping[str, pd.DataFrame] | None = None) -> Experiment:

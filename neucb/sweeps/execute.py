@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.errors import InputError
 from neucb.sweeps.play import Outcome, failure, play_batch
+from neucb.threads import leave_safe_path, safe_path
 
 if TYPE_CHECKING:
     from neucb.environments.preprocessing import Encoded
     from neucb.sweeps.plan import Batch
 
-LOST = "the worker process was killed; it may have run out of memory"
+LOST = "the worker process died: it crashed, was killed, or may have run out of memory"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,6 @@ class Task:
 
 Played = Generator[tuple[Task, Outcome], None, None]
 Workers = Callable[[Sequence[Task]], Played]
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:
@@ -144,15 +140,17 @@ def _parallel(tasks: Sequence[Task], **options: Any) -> Played:
         return
     by_name = {task.name: task for task in tasks}
     parallel = Parallel(return_as="generator_unordered", batch_size=1, **options)
-    for name, outcome in parallel(
-        delayed(_named)(task.name, task.batch, task.data) for task in tasks if task.claim()
-    ):
-        yield by_name[name], outcome
+    with safe_path():
+        for name, outcome in parallel(
+            delayed(_named)(task.name, task.batch, task.data) for task in tasks if task.claim()
+        ):
+            yield by_name[name], outcome
 
 
 def _named(name: str, batch: Batch, data: Encoded | str) -> tuple[str, Outcome]:
     if current_process().name.startswith("LokyProcess"):
         _leave_with_parent()
+        leave_safe_path()
     return name, play_batch(batch, data)
 
 

@@ -1,4 +1,4 @@
-"""load_results: the rows of a sweep as one DataFrame, and what is missing from them."""
+"""load_sweep: the rows of a sweep as one DataFrame, and what is missing from them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,8 @@ UNPLAYED = ("agent", "dataset", "seed", "reason")
 TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
-def load_results(path: str | Path) -> pd.DataFrame:
-    """Return all rows of a sweep, one per run and log-spaced round.
-
-    The columns are those of `neucb.run`, and: label, what the sweep calls the agent; purpose,
-    "tuning" or "reporting"; preprocessing, order, label_noise; setting, a hash of all
-    hyper-parameters; engine; and, where the spec asks for hindsight, what `ClassLoss.columns` names, in
-    the rows of the seeds that it asks for. Hyper-parameters that no agent of the sweep has are left out,
-    those that an agent lacks are missing in its rows. `frame.attrs["failures"]` lists the runs that failed,
-    `frame.attrs["missing"]` the batches that are planned and not there or damaged.
+def load_sweep(path: str | Path) -> pd.DataFrame:
+    """Return all rows of a sweep, see `neucb.load_results`.
 
     Args:
         path: the folder of an experiment.
@@ -37,8 +30,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
         InputError: there are no results of a sweep.
 
     Warns:
-        UserWarning: rows are missing, the message says how many batches and what to do; or fits in
-            hindsight failed, it says how many and why the first.
+        UserWarning: rows are missing, or fits in hindsight failed.
     """
     from dataclasses import asdict
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from neucb.agents.parameters import Value
+from neucb.disk import shortened
 from neucb.plugins import Plugin, find_agent
 from neucb.sweeps.identity import code_version, digest, fit_version
 from neucb.sweeps.spec import AgentGrid, Dataset, Experiment
@@ -92,7 +93,7 @@ class Batch:
         """The readable part of the name."""
         dataset = self.world.dataset.name.rsplit("/", 1)[-1]
         words = f"{self.label}_{dataset}_{self.purpose}"
-        return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words)
+        return shortened("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words))
 
 
 def cell_id(settings: Mapping[str, Value]) -> str:

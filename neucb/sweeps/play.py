@@ -80,7 +80,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
 
-class Abandoned(BaseException):
+class Abandoned(KeyboardInterrupt):
     """Ends a batch in the middle, when nobody waits for its outcome any more."""
 
 
@@ -120,17 +120,16 @@ def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | N
 
 def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) -> None:
     runs = len(batch.seeds)
+    job = None
     try:
         job = prepare_batch(batch, data)
         table, cpu_seconds = (_fitted if batch.purpose == "hindsight" else _played)(batch, job, check)
     except Exception as error:
         if runs == 1:
-            known = isinstance(error, NeucbError)
-            reason = " ".join(str(error).split())
-            outcome.failures.append(
-                failure(batch, 0, reason if known else f"{type(error).__name__}: {reason}")
-            )
-            outcome.passing |= not known
+            outcome.failures.append(failure(batch, 0, _reason(error, job)))
+            # What somebody's code raises, `sys.exit` too, may not come again.
+            exited = error.__cause__ is not None and not isinstance(error.__cause__, Exception)
+            outcome.passing |= exited or not isinstance(error, NeucbError)
             return
         _play(batch.part(0, runs // 2), data, outcome, check)
         _play(batch.part(runs // 2, runs), data, outcome, check)
@@ -140,6 +139,13 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
     outcome.playing.seconds += job.seconds
     outcome.playing.cpu_seconds += cpu_seconds
     outcome.about = {"engine": job.engine, "environment": job.environment, "rounds": job.log.round}
+
+
+def _reason(error: Exception, job: Run | None) -> str:
+    """Return one line on why a run failed."""
+    told = error if isinstance(error, NeucbError) or job is None else job.explain(error)
+    words = " ".join(str(told or error).split())
+    return words if isinstance(told, NeucbError) else f"{type(error).__name__}: {words}"
 
 
 def _played(batch: Batch, job: Run, check: Progress) -> tuple[pa.Table, float]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from neucb.disk import check_text
 from neucb.engines.choice import EngineName
 from neucb.environments.orders import ORDERS
 from neucb.environments.preprocessing import Preprocessing
@@ -39,6 +40,7 @@ def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
     Raises:
         InputError: the file is missing or wrong; the message names the line, and the nearest name.
     """
+    check_text(str(path), "the spec")
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

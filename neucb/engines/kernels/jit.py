@@ -1,4 +1,4 @@
-"""Decorators of compiled functions; and numba's cache on disk, made to know all files they come from."""
+"""Decorators of compiled functions, and the digest of all files that they come from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
-from numba.core.caching import FunctionCache
 from numba.core.cpu import CPUTargetOptions
 from numba.core.options import TargetOptions
 from numba.extending import intrinsic
 
 from neucb.agents import constants
+from neucb.engines.kernels.cache import make_cache
 from neucb.environments import orders
 
 SOURCES = (*sorted(Path(__file__).parent.glob("*.py")), Path(constants.__file__), Path(orders.__file__))
@@ -40,17 +40,12 @@ fast: Any = njit(**FAST)
 KERNEL: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
 
 
-class _Cache(FunctionCache):
-    """The cache of one kernel. By itself numba renews it when the kernel's own file has changed only."""
-
-    def _index_key(self, *arguments: Any) -> tuple[Any, ...]:
-        return (*super()._index_key(*arguments), DIGEST)  # type: ignore[no-untyped-call]
-
-
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that the interpreter calls; it holds no GIL."""
     dispatcher: Any = njit(**KERNEL)(function)
-    dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
+    stored = make_cache(function, DIGEST)
+    if stored is not None:
+        dispatcher._cache = stored
     return dispatcher
 
 

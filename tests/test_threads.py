@@ -1,0 +1,90 @@
+"""As many threads and processes as a container's quota, a task set and the user allow."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from neucb.benchmarks.report import machine
+from neucb.cli import sweep as sweep_command
+from neucb.runner import prepare
+from neucb.sweeps import api
+from neucb.sweeps.execute import Task
+from neucb.threads import cores
+
+
+class Pretended:
+    """A machine of 64 cores; files of its control groups by name."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
+        self.files = files
+        real, exists = builtins.open, os.path.exists
+
+        def read(name: Any, *arguments: Any, **options: Any) -> Any:
+            if str(name).startswith("/sys/fs/cgroup/"):
+                return io.StringIO(files[str(name)])
+            return real(name, *arguments, **options)
+
+        def there(name: Any) -> bool:
+            return str(name) in files if str(name).startswith("/sys/fs/cgroup/") else exists(name)
+
+        monkeypatch.setattr(os, "cpu_count", lambda: 64)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(48)), raising=False)
+        monkeypatch.setattr(builtins, "open", read)
+        monkeypatch.setattr(os.path, "exists", there)
+        monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)
+
+
+V1 = "/sys/fs/cgroup/cpu/cpu.cfs_{}_us"
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [
+        ({}, 48),
+        ({"/sys/fs/cgroup/cpu.max": "200000 100000\n"}, 2),
+        ({"/sys/fs/cgroup/cpu.max": "150000 100000\n"}, 2),
+        ({"/sys/fs/cgroup/cpu.max": "50000 100000\n"}, 1),
+        ({"/sys/fs/cgroup/cpu.max": "max 100000\n"}, 48),
+        ({V1.format("quota"): "300000\n", V1.format("period"): "100000\n"}, 3),
+        ({V1.format("quota"): "-1\n", V1.format("period"): "100000\n"}, 48),
+    ],
+)
+def test_a_quota_is_seen_by_every_engine_and_command(
+    files: dict[str, str], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def workers(tasks: Sequence[Task], jobs: int) -> Any:
+        given.append(jobs)
+        return iter(())
+
+    job = prepare("kl", "iris", 20, 64)
+    job.load()  # compiled before the files are others
+    job.player.threads = None  # type: ignore[attr-defined]
+    Pretended(monkeypatch, files)
+    assert cores() == count
+    job.load()
+    assert job.player.threads == count  # type: ignore[attr-defined]
+    monkeypatch.setattr("neucb.sweeps.execute.local", workers)
+    list(sweep_command.choose_workers("local", None, None)([]))
+    assert given == [count]
+    assert machine()["cores"] == count
+
+
+def test_a_sweep_from_python_asks_for_as_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(api, "cores", lambda: 7)
+    monkeypatch.setattr(api, "play_experiment", lambda *given, **_: given[2]([]))
+    monkeypatch.setattr(api, "local", lambda tasks, jobs: asked.append(jobs))
+    monkeypatch.setattr(api, "load_sweep", lambda folder: None)
+    (tmp_path / "spec.toml").write_text(
+        '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
+    )
+    api.sweep(tmp_path / "spec.toml", tmp_path)
+    assert asked == [7]
