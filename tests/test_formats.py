@@ -16,7 +16,8 @@ from neucb.formats import DRAWN, LOG, read_json, read_log
 from neucb.report.origin import notes_table, provenance_table
 from neucb.seeds import LARGEST, MOST, parse_seeds
 from neucb.sweeps.api import sweep
-from neucb.sweeps.load import load_sweep as load_results, load_times
+from neucb.sweeps.load import load_sweep as load_results
+from neucb.sweeps.load import load_times
 from neucb.sweeps.reading import parse_spec
 from neucb.sweeps.table import short_names, to_latex
 from tests.test_cli import neucb
