@@ -120,8 +120,10 @@ def test_a_full_disk_costs_no_run(function: Any, monkeypatch: pytest.MonkeyPatch
     assert cache is not None
     with pytest.warns(
         UserWarning, match=f"cannot write compiled kernels to {cache.cache_path}: No space left"
-    ):
+    ) as said:
         assert dispatcher(3.0) == 7.0
+        assert dispatcher(3) == 7.0  # another kernel
+    assert len(said) == 1
 
 
 def test_a_damaged_kernel_is_compiled_again(function: Any) -> None:
