@@ -58,7 +58,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
     """
     folder = Path(path)
     if (folder / PLAN).exists() or not (folder.is_file() or any(folder.glob("[!._]*.parquet"))):
-        return load_sweep(folder)
+        return load_sweep(folder, stacklevel=3)
     return _load_runs(folder)
 
 

@@ -120,8 +120,9 @@ def test_a_full_disk_costs_no_run(function: Any, monkeypatch: pytest.MonkeyPatch
     assert cache is not None
     with pytest.warns(
         UserWarning, match=f"cannot write compiled kernels to {cache.cache_path}: No space left"
-    ):
-        assert dispatcher(3.0) == 7.0
+    ) as said:
+        assert [dispatcher(3.0), dispatcher(3)] == [7.0, 7.0]  # two kernels
+    assert len(said) == 1
 
 
 def test_a_damaged_kernel_is_compiled_again(function: Any) -> None:

@@ -20,11 +20,12 @@ UNPLAYED = ("agent", "dataset", "seed", "reason")
 TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
-def load_sweep(path: str | Path) -> pd.DataFrame:
+def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     """Return all rows of a sweep, see `neucb.load_results`.
 
     Args:
         path: the folder of an experiment.
+        stacklevel: of warnings, see `warnings.warn`; 2 is the caller.
 
     Raises:
         InputError: there are no results of a sweep.
@@ -59,14 +60,15 @@ def load_sweep(path: str | Path) -> pd.DataFrame:
         lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
         warnings.warn(
-            f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them", stacklevel=2
+            f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them",
+            stacklevel=stacklevel,
         )
     if unfitted:
         first = unfitted[0]
         warnings.warn(
             f"{folder}: {len(unfitted)} fits in hindsight failed, their L_star_class is missing "
             f"({first.agent} on {first.dataset}, seed {first.seed}: {first.reason})",
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
     parameters = [name for name, _ in hyper_parameters() if name in frame]
     frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])

@@ -52,12 +52,16 @@ class KernelCache(FunctionCache):
         try:
             super().save_overload(*arguments)  # type: ignore[no-untyped-call]
         except OSError as error:
-            reason = error.strerror or str(error)
-            warnings.warn(
-                f"cannot write compiled kernels to {self.cache_path}: {reason}; "
-                f"they are compiled again in the next run; free space there, or {ANOTHER}",
-                stacklevel=2,
+            _warn_once(
+                f"cannot write compiled kernels to {self.cache_path}: {error.strerror or error}; "
+                f"they are compiled again in the next run; free space there, or {ANOTHER}"
             )
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """Warn of what befalls every kernel alike."""
+    warnings.warn(text, stacklevel=3)
 
 
 def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
