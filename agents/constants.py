@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TIE = 1e-12  # arms whose predictions differ by less, relatively, are tied
+REACH = 9.0  # standard deviations within which all normal draws lie but 1e-19 of them
 FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
 FOLD_BELOW = 1e-3  # of the pull's scale factor, long before its inverse loses precision
 FULL_UP_TO = 300  # features for which linear models keep full covariances unless told otherwise

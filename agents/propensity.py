@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.constants import REACH, TIE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -113,6 +115,7 @@ def estimated_chances(
     """Return the share of 10,000 draws of all arms together in which an arm's is the least, [n, K].
 
     It is unbiased; its inverse is not. Where p is below 20 / 10,000, clip it there before dividing by it.
+    Arms that lose to the one of the least mean by 9 standard deviations of the difference are not drawn.
 
     Args:
         mean: [n, K] of the normal distributions.
@@ -124,14 +127,26 @@ def estimated_chances(
 
     from neucb.agents.exploration import lowest
 
-    p = np.empty(mean.shape)
+    p = np.zeros(mean.shape)
     for i, rng in enumerate(generators):
-        root = _short(factor[i])
-        score = mean[i] + rng.standard_normal((DRAWS, root.shape[1])) @ root.T
-        if available is not None:
-            score[:, ~available[i]] = np.inf
-        p[i] = lowest(torch.from_numpy(score)).mean(0).numpy()
+        some = _contenders(mean[i], factor[i], None if available is None else available[i])
+        if len(some) == 1:
+            p[i, some] = 1.0
+            continue
+        root = _short(factor[i, some])
+        score = mean[i, some] + rng.standard_normal((DRAWS, root.shape[1])) @ root.T
+        p[i, some] = lowest(torch.from_numpy(score)).mean(0).numpy()
     return p
+
+
+def _contenders(mean: Floats, factor: Floats, available: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """Return the arms that may draw the least, or be tied with it."""
+    there = mean if available is None else np.where(available, mean, np.inf)
+    best = int(there.argmin())
+    reach = REACH * np.linalg.norm(factor - factor[best], axis=1)
+    tied = TIE * (abs(mean[best]) + REACH * np.linalg.norm(factor[best]))
+    loses = there - mean[best] > reach + tied  # not of numbers that are NaN
+    return np.flatnonzero(~loses)
 
 
 def _short(factor: Floats) -> Floats:

@@ -16,7 +16,7 @@ from neucb.cli.agents import agents
 from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
 from neucb.cli.diagnose import diagnose
-from neucb.cli.messages import fail, show_warning
+from neucb.cli.messages import fail, warning_printer
 from neucb.cli.peers import peers
 from neucb.cli.plot import plot
 from neucb.cli.report import report
@@ -49,7 +49,7 @@ app.add_typer(datasets_app, name="datasets", help="List, show and fetch data set
 
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
-    warnings.showwarning = show_warning
+    warnings.showwarning = warning_printer()
     _show_all_letters()
     try:
         for word in sys.argv[1:]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,9 +21,17 @@ def note(message: object) -> None:
     print(f"neucb: {message}", file=sys.stderr)
 
 
-def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Stand in for `warnings.showwarning`: one line, no source."""
-    note(f"warning: {message}")
+def warning_printer() -> Callable[..., None]:
+    """Return what stands in for `warnings.showwarning`: one line without its source, each text once."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = str(message)
+        if text not in printed:
+            printed.add(text)
+            note(f"warning: {text}")
+
+    return show
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.agents.constants import TIE
+from neucb.agents.constants import REACH, TIE
 from neucb.engines.kernels.jit import exact, kernel
 
 if TYPE_CHECKING:
     from neucb.engines.kernels.types import Array
 
-REACH = 9.0  # standard deviations within which all draws lie but 1e-19 of them
 ZONE = 7.0  # standard deviations round a mean in which pieces are as short as the arm's own scale asks
 STEP = 4.0  # standard deviations, the length of these pieces; halved until the chances sum to 1
 TOLERANCE = 1e-9  # of that sum
@@ -86,7 +85,7 @@ def end_of_piece(x: float, step: float, some: Array, n: int) -> float:
 
 @exact
 def integrate(x: float, step: float, some: Array, n: int, nodes: Array, weights: Array, p: Array) -> float:
-    """Add to p the integrals from x to 0 of each arm's density where the others exceed it; return the sum."""
+    """Add to p the integrals from x to 0 of all densities where other draws exceed them; return the sum."""
     total = 0.0
     while x < 0.0 and survive(x, some, n) > NEGLIGIBLE:
         end = end_of_piece(x, step, some, n)
