@@ -12,6 +12,7 @@ Times and durations: hours:minutes[:seconds], "3 days 04:05:06".
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,8 @@ MISSING = frozenset(
         "#div/0!",
         "#ref!",
         "missing",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
     ]
 )
 DASHES = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2012": "-", "\ufe63": "-", "\uff0d": "-"})
@@ -65,21 +68,21 @@ INFINITE = r"(?:inf|infinity)"
 READINGS = {
     "point": (rf"(?:\d+\.?\d*|\.\d+){EXPONENT}|{INFINITE}", "", "."),
     "comma": (rf"(?:\d+,?\d*|,\d+){EXPONENT}", "", ","),
-    "thousands ,": (rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+){EXPONENT}", ",", "."),
-    "thousands .": (rf"\d{{1,3}}(?:\.\d{{3}})+(?:,\d*)?|(?:\d+,?\d*|,\d+){EXPONENT}", ".", ","),
+    "thousands ,": (rf"[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+){EXPONENT}", ",", "."),
+    "thousands .": (rf"[1-9]\d{{0,2}}(?:\.\d{{3}})+(?:,\d*)?|(?:\d+,?\d*|,\d+){EXPONENT}", ".", ","),
     "thousands blank": (
-        rf"\d{{1,3}}(?:[ '\u2019]\d{{3}})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+){EXPONENT}",
+        rf"[1-9]\d{{0,2}}(?:[ '\u2019]\d{{3}})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+){EXPONENT}",
         " '\u2019",
         ".",
     ),
     "thousands blank, comma": (
-        rf"\d{{1,3}}(?:[ '\u2019]\d{{3}})+(?:,\d*)?|(?:\d+,?\d*|,\d+){EXPONENT}",
+        rf"[1-9]\d{{0,2}}(?:[ '\u2019]\d{{3}})+(?:,\d*)?|(?:\d+,?\d*|,\d+){EXPONENT}",
         " '\u2019",
         ",",
     ),
 }
 PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, (pattern, _, _) in READINGS.items()}
-GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+")  # 1.234: a thousand and more where commas are decimal
+GROUPED = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")  # 1.234: a thousand and more where commas are decimal
 
 CURRENCY = r"(?:US\$|[$\u20ac\u00a3\u00a5\u20b9]|USD|EUR|GBP|CHF|JPY)"
 UNIT = (
@@ -120,7 +123,7 @@ def readings(texts: Sequence[str], decimal: str | None = None) -> dict[str, Numb
     decimal sign are left out.
     """
     places = [j for j, text in enumerate(texts) if not is_missing(text)]
-    cells = [texts[j].translate(DASHES).replace("\xa0", " ").replace("\u202f", " ") for j in places]
+    cells = [_plain(texts[j]) for j in places]
     signs, digits = _unsigned(cells)
     affix = ""
     if cells and not all(map(PATTERNS["point"].fullmatch, digits)):
@@ -140,15 +143,40 @@ def readings(texts: Sequence[str], decimal: str | None = None) -> dict[str, Numb
     return found
 
 
-def offending(texts: Sequence[str], decimal: str | None = None) -> int | None:
-    """Return the position of the first cell that is neither missing nor an ordinary number, None for none.
+def most_numbers(texts: Sequence[str], decimal: str | None = None) -> Numbers:
+    """Return cells read as numbers under the reading and the unit that most of them have.
 
-    With `decimal` "," a cell with a point is no ordinary number.
+    Args:
+        texts: n distinct cells.
+        decimal: see `readings`.
+
+    Returns:
+        NaN for missing cells, and for those that are no numbers under this reading.
     """
-    for j, text in enumerate(texts):
-        if not is_missing(text) and (not is_number(text) or (decimal == "," and "." in text)):
-            return j
-    return None
+    places = [j for j, text in enumerate(texts) if not is_missing(text)]
+    found = [(j, AFFIXED.fullmatch(_plain(texts[j]).removeprefix("+"))) for j in places]
+    matches = [(j, match, (match["before"], match["behind"])) for j, match in found if match is not None]
+    best = Numbers(np.full(len(texts), np.nan), "point")
+    if not matches:
+        return best
+    affix = Counter(one for _, _, one in matches).most_common(1)[0][0]
+    alike = [(j, match) for j, match, one in matches if one == affix]
+    for name, (_, delete, sign) in READINGS.items():
+        fitting = [(j, match) for j, match in alike if PATTERNS[name].fullmatch(match["digits"].strip())]
+        if decimal not in (None, sign) or len(fitting) <= np.isfinite(best.values).sum():
+            continue
+        table = str.maketrans({**dict.fromkeys(delete, ""), sign: "."})
+        values = np.full(len(texts), np.nan)
+        for j, match in fitting:
+            number = float(match["digits"].strip().translate(table))
+            values[j] = -number if match["a"] or match["b"] else number
+        best = Numbers(values, ", ".join(filter(None, ["" if name == "point" else name, *affix])) or "point")
+    return best
+
+
+def _plain(text: str) -> str:
+    """Return a cell with an ordinary minus and ordinary blanks."""
+    return text.translate(DASHES).replace("\xa0", " ").replace("\u202f", " ")
 
 
 def is_number(text: str) -> bool:
@@ -194,15 +222,19 @@ TIME = (
     r" ?(?:Z|UTC|GMT|(?P<zone>[+-]\d{2}):?(?P<minutes>[0-5]\d)?)?"
 )
 NAME = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-LATER = rf"(?:(?:T| |, ){TIME})?"
+LATER = rf"(?:(?:T| |, |:){TIME})?"
+YEAR = r"(?P<y>\d{4}|\d{2})"
 DATES = {
     "year-month-day": rf"(?P<y>\d{{4}})(?P<sep>[-/.])(?P<m>\d{{1,2}})(?P=sep)(?P<d>\d{{1,2}}){LATER}",
-    "day.month.year": rf"(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}}){LATER}",
-    "day/month/year": rf"(?P<d>\d{{1,2}})(?P<sep>[-/])(?P<m>\d{{1,2}})(?P=sep)(?P<y>\d{{4}}){LATER}",
-    "month/day/year": rf"(?P<m>\d{{1,2}})(?P<sep>[-/])(?P<d>\d{{1,2}})(?P=sep)(?P<y>\d{{4}}){LATER}",
-    "day month year": rf"(?:[a-z]{{3,9}},? )?(?P<d>\d{{1,2}})\.?[- ]{NAME}[- ,]+(?P<y>\d{{4}}){LATER}",
+    "day.month.year": rf"(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.{YEAR}{LATER}",
+    "day/month/year": rf"(?P<d>\d{{1,2}})(?P<sep>[-/])(?P<m>\d{{1,2}})(?P=sep){YEAR}{LATER}",
+    "month/day/year": rf"(?P<m>\d{{1,2}})(?P<sep>[-/])(?P<d>\d{{1,2}})(?P=sep){YEAR}{LATER}",
+    "day month year": rf"(?:[a-z]{{3,9}},? )?(?P<d>\d{{1,2}})\.?[-/ ]?{NAME}[-/ ,]*{YEAR}{LATER}",
     "month day, year": rf"(?:[a-z]{{3,9}},? )?{NAME} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}}){LATER}",
+    "weekday month day time year": rf"[a-z]{{3}} {NAME} +(?P<d>\d{{1,2}}) (?P<H>\d{{1,2}}):{CLOCK} {YEAR}",
     "year-month": r"(?P<y>\d{4})-(?P<m>\d{1,2})",
+    "month/year": r"(?P<m>\d{1,2})/(?P<y>\d{4})",
+    "month year": rf"{NAME}[- ](?P<y>\d{{4}})",
     "time": rf"(?P<minus>-)?(?P<H>\d{{1,3}}):{CLOCK}",
     "duration": r"(?P<days>-?\d+) days?(?:,? (?P<H>\d{1,2}):(?P<M>[0-5]\d):(?P<S>[0-5]\d(?:\.\d*)?))?",
 }
@@ -232,6 +264,32 @@ def dates(texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     return found
 
 
+def most_dates(texts: Sequence[str]) -> tuple[str, NDArray[np.float64]] | None:
+    """Return the format of `dates` that most cells have and their seconds, NaN for others; None for no dates.
+
+    Raises:
+        ValueError: two formats fit as many cells and give different days.
+    """
+    best: list[tuple[str, NDArray[np.float64]]] = []
+    for name in DATE_PATTERNS:
+        seconds = np.array([_seconds_of(name, text) for text in texts])
+        count = np.isfinite(seconds).sum()
+        most = np.isfinite(best[0][1]).sum() if best else 0
+        if count > most:
+            best = [(name, seconds)]
+        elif best and count == most and not np.array_equal(best[0][1], seconds, equal_nan=True):
+            best.append((name, seconds))
+    if len(best) > 1:
+        raise ValueError(" or ".join(name for name, _ in best))
+    return best[0] if best else None
+
+
+def _seconds_of(name: str, text: str) -> float:
+    match = None if is_missing(text) else DATE_PATTERNS[name].fullmatch(text)
+    value = None if match is None else _seconds({k: v for k, v in match.groupdict().items() if v})
+    return np.nan if value is None else value
+
+
 def _seconds(part: dict[str, str]) -> float | None:
     """Return the seconds of a date or time from its parts, None where there is no such day or hour."""
     total = 86400.0 * int(part.get("days", 0))
@@ -240,7 +298,10 @@ def _seconds(part: dict[str, str]) -> float | None:
         day = int(part.get("d", 1))
         if not (1 <= month <= 12 and day >= 1):
             return None
-        first = np.datetime64(int(part["y"]) - 1970, "Y").astype("datetime64[M]") + (month - 1)
+        year = int(part["y"])
+        if len(part["y"]) == 2:
+            year += 1900 if year >= 69 else 2000  # as POSIX has it
+        first = np.datetime64(year - 1970, "Y").astype("datetime64[M]") + (month - 1)
         date = first.astype("datetime64[D]") + (day - 1)
         if date.astype("datetime64[M]") != first:
             return None

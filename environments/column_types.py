@@ -23,7 +23,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.environments.cells import MISSING, dates, grouped, is_missing, is_number, offending, readings
+from neucb.environments.cells import (
+    dates,
+    grouped,
+    is_missing,
+    is_number,
+    most_dates,
+    most_numbers,
+    readings,
+)
 from neucb.environments.raw_table import TextColumn
 from neucb.environments.table import Column, ColumnSummary
 from neucb.errors import DataError
@@ -33,7 +41,8 @@ if TYPE_CHECKING:
 
 KINDS = ("number", "date", "category", "id", "text", "skip", "label")
 LEFT_OUT = ("id", "text", "skip", "empty")
-INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|level_\d+", re.IGNORECASE)
+INDEX_NAME = re.compile(r"|unnamed: \d+(\.\d+)?|index|id|level_\d+", re.IGNORECASE)
+GAPS = 0.05  # of a running index: at most this share of its steps is not 1, of its values occurs twice
 COUNTING_ROWS = 10  # fewer rows count up by chance
 EXACT = 2**53  # whole numbers beyond are rounded in float64
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
@@ -72,7 +81,7 @@ def decide(
     """
     given = given or {}
     texts = [column for column in columns if isinstance(column, TextColumn)]
-    sign = decimal or _decimal_sign([column for column in texts if str(column.name) not in given])
+    sign = decimal or decimal_sign([column for column in texts if str(column.name) not in given])
     found = []
     for column in columns:
         kind = given.get(str(column.name))
@@ -91,9 +100,13 @@ def _decide_text(column: TextColumn, kind: str | None, decimal: str | None, *, c
     if kind == "category":
         return _as_category(column)
     if kind == "number":
-        return _as_number(column, decimal if certain else None)
+        return _as_number(column, decimal)
     plain = None if certain and decimal == "," else column.numbers
-    if plain is not None and not (decimal == "," and grouped(column.encoded[1])):
+    if (
+        plain is not None
+        and not np.isnan(plain).all()
+        and not (decimal == "," and grouped(column.encoded[1]))
+    ):
         return _number(column, plain)
     codes, cells = column.encoded
     if all(map(is_missing, cells)) and sum(1 for cell in cells if cell) <= 1:  # "NA" and "None" are words
@@ -132,23 +145,18 @@ def _decide_cells(
     return _category_or_text(column, decimal if certain else None)
 
 
-def _decimal_sign(columns: Sequence[TextColumn]) -> str | None:
+def decimal_sign(columns: Sequence[TextColumn]) -> str | None:
     """Return the decimal sign that the numbers of a file agree on, None where no column is certain."""
     signs: set[str] = set()
-    for column in columns:
-        if column.numbers is not None:
-            continue
-        by_sign = {sign: readings(column.encoded[1], sign) for sign in ".,"}
-        fitting = {sign for sign, found in by_sign.items() if found}
-        if len(fitting) == 1 and any(
-            "," in cell or "." in cell for cell in column.encoded[1] if not is_missing(cell)
-        ):
+    others = [column for column in columns if column.numbers is None]
+    for column in others:
+        fitting = {sign for sign in ".," if readings(column.encoded[1], sign)}
+        written = (cell for cell in column.encoded[1] if not is_missing(cell))
+        if len(fitting) == 1 and any("," in cell or "." in cell for cell in written):
             signs |= fitting
-    if not signs:
-        return None
-    if signs == {","}:
-        pointed = (column for column in columns if column.numbers is not None)
-        signs |= {"." for column in pointed if _has_points(column)}
+    if others and signs != {"."}:
+        plain = (column for column in columns if column.numbers is not None)
+        signs |= {"." for column in plain if _has_points(column)}
     return signs.pop() if len(signs) == 1 else None
 
 
@@ -162,13 +170,13 @@ def _number(column: TextColumn, values: NDArray[np.float64], reading: str = "poi
     detail = "" if reading == "point" else reading
     largest = np.nanmax(np.abs(values))
     if np.isinf(largest):
-        row = int(np.isinf(values).argmax())
+        code = int(column.encoded[0][np.isinf(values).argmax()])
         raise DataError(
-            f"column '{column.name}' holds an infinite number (row {row + 1}: "
-            f"{_shown(column.cells[row].as_py())}); clean the table, or skip the column: "
+            f"column '{column.name}' holds an infinite number (row {column.row(code)}: "
+            f"{_shown(column.encoded[1][code])}); clean the table, or skip the column: "
             f"{override(column.name, 'skip')}"
         )
-    large = bool(largest > EXACT)
+    large = bool(largest >= EXACT)
     if large and reading == "point":
         texts = column.encoded[1]
         exact = [int(cell) for cell in texts if re.fullmatch(r"[+-]?\d+", cell)]
@@ -194,19 +202,19 @@ def _indexed(
 
     `exact` holds the distinct whole numbers in the order of their rows where float64 rounds them.
     """
-    rows = len(values)
+    known = values[~np.isnan(values)]
+    rows = len(known)
+    indexed = bool(INDEX_NAME.fullmatch(name))
     if exact is None:
-        counts = rows > 1 and values[1] - values[0] == 1.0 and bool((np.diff(values) == 1.0).all())
-        whole = counts or (
-            bool(INDEX_NAME.fullmatch(name))
-            and bool((values == np.round(values)).all())
-            and len(np.unique(values)) == rows
-        )
+        steady = rows > 1 and bool(np.count_nonzero(np.diff(known) != 1.0) <= GAPS * rows)
+        integral = (steady or indexed) and bool((known == np.round(known)).all())
+        counts = steady and integral
+        whole = counts or (integral and len(np.unique(known)) >= (1.0 - GAPS) * rows)
     else:
-        whole = all_whole and len(exact) == rows
-        counts = whole and all(b - a == 1 for a, b in pairwise(exact))
+        whole = all_whole and len(exact) >= (1.0 - GAPS) * rows
+        counts = whole and sum(b - a != 1 for a, b in pairwise(exact)) <= GAPS * rows
     column = Column(name, values)
-    if whole and rows > 1 and INDEX_NAME.fullmatch(name):
+    if whole and rows > 1 and indexed:
         called = f"column '{name}'" if name else "a column without a name"
         how = "just counts the rows" if counts else "numbers the rows, each differently"
         note = f"{called} {how} and is left out; {override(name, 'number')} keeps it"
@@ -241,30 +249,41 @@ def _as_category(column: TextColumn) -> Decided:
 
 
 def _category_or_text(column: TextColumn, decimal: str | None) -> Decided:
+    """Return a category, or leave text out; say so of a column that is nearly one of numbers or dates."""
     codes, cells = column.encoded
-    rows = len(codes)
     filled = [cell for cell in cells if not is_missing(cell)]
-    numeric = sum(map(is_number, filled))
-    position = offending(cells, decimal)
-    if position is None:
+    if not filled:
         return _as_category(column)
+    kind, values = "number", most_numbers(cells, decimal).values
+    if 2 * np.isfinite(values).sum() < len(filled):
+        kind, values = "date", _dates_or_nothing(cells)
+    known = codes[np.array([cell != "" for cell in cells])[codes]]
+    text = is_text(len([cell for cell in cells if cell]), len(known))
+    if 2 * np.isfinite(values).sum() < len(filled):
+        return _text(column) if text else _as_category(column)
+    bad = next((j for j, cell in enumerate(cells) if np.isnan(values[j]) and not is_missing(cell)), None)
+    position = cells.index(filled[0]) if bad is None else bad  # None: points, where commas are decimal
     where = f"row {column.row(position)} holds {_shown(cells[position])}"
-    nearly = 2 * numeric >= len(filled)
-    cure = f"{override(column.name, 'number')} reads such cells as missing"
-    if is_text(len([cell for cell in cells if cell]), rows):
-        if nearly:
-            note = f"column '{column.name}' is left out: most of its values are numbers, but {where}; {cure}"
-            return _left_out(column, "text", note, where)
-        return _text(column)
+    cure = f"{override(column.name, kind)} reads such cells as missing"
+    if text:
+        note = f"column '{column.name}' is left out: most of its values are {kind}s, but {where}; {cure}"
+        return _left_out(column, "text", note, where)
     decided = _as_category(column)
-    if not nearly:
-        return decided
     levels = sum(1 for cell in cells if cell not in ("", "?"))
     note = (
-        f"column '{column.name}' is read as a category of {levels} values: most of them are numbers, but "
+        f"column '{column.name}' is read as a category of {levels} values: most of them are {kind}s, but "
         f"{where}; {cure}"
     )
     return Decided(decided.column, replace(decided.summary, offending=where), (note,))
+
+
+def _dates_or_nothing(cells: Sequence[str]) -> NDArray[np.float64]:
+    """Return the seconds of cells that are dates, NaN for others, for all where the format is in doubt."""
+    try:
+        found = most_dates(cells)
+    except ValueError:
+        found = None
+    return np.full(len(cells), np.nan) if found is None else found[1]
 
 
 def _text(column: TextColumn) -> Decided:
@@ -283,39 +302,47 @@ def _text(column: TextColumn) -> Decided:
 
 
 def _as_number(column: TextColumn, decimal: str | None) -> Decided:
-    """Read a column as numbers on the user's word; cells that are none are missing, which is noted.
+    """Read a column as numbers on the user's word; cells that are none are missing, which is noted."""
+    cells = column.encoded[1]
+    read = most_numbers(cells, decimal)
+    good = [cell for cell, value in zip(cells, read.values, strict=True) if not np.isnan(value)]
+    if not good:
+        raise DataError(f"column '{column.name}' holds no number (row {column.row(0)}: {_shown(cells[0])})")
+    if len({one.values.tobytes() for one in readings(good, decimal).values()}) > 1:
+        raise DataError(
+            f"column '{column.name}': {_shown(good[0])} could have a decimal or a thousands separator; "
+            "say --decimal , or --decimal ."
+        )
+    return _forced(column, read.values, "number", "" if read.reading == "point" else read.reading)
 
-    The reading that fits most cells counts, the ordinary one where several do.
-    """
+
+def _as_date(column: TextColumn) -> Decided:
+    """Read a column as dates on the user's word; cells that are none are missing, which is noted."""
+    cells = column.encoded[1]
+    try:
+        read = most_dates(cells)
+    except ValueError as error:
+        raise DataError(f"column '{column.name}' could be {error}; write year-month-day") from None
+    if read is None:
+        raise DataError(
+            f"column '{column.name}' holds no date (row {column.row(0)}: {_shown(cells[0])}); "
+            "write year-month-day"
+        )
+    return _forced(column, read[1], "date", read[0])
+
+
+def _forced(column: TextColumn, values: NDArray[np.float64], kind: str, detail: str) -> Decided:
+    """Return a column of a type that the user gave, cells of no value being missing."""
     codes, cells = column.encoded
-    values = np.full(len(cells), np.nan)
-    for sign in [decimal] if decimal else [".", ","]:
-        alone = [readings([cell], sign) for cell in cells]
-        read = np.array([next(iter(one.values())).values[0] if one else np.nan for one in alone])
-        if (~np.isnan(read)).sum() > (~np.isnan(values)).sum():
-            values = read
     bad = [j for j, cell in enumerate(cells) if np.isnan(values[j]) and not is_missing(cell)]
-    if np.isnan(values).all():
-        raise DataError(f"column '{column.name}' holds no number (row 1: {_shown(cells[codes[0]])})")
-    summary = _summary(column, "number", values[codes])
+    summary = _summary(column, kind, values[codes], detail)
     if not bad:
         return Decided(Column(column.name, values[codes]), summary)
     count = int(np.isin(codes, bad).sum())
     where = f"row {column.row(bad[0])} holds {_shown(cells[bad[0]])}"
     noun = "cells that are" if count > 1 else "cell that is"
-    note = f"column '{column.name}': {count} {noun} no number, read as missing ({where})"
+    note = f"column '{column.name}': {count} {noun} no {kind}, read as missing ({where})"
     return Decided(Column(column.name, values[codes]), replace(summary, offending=where), (note,))
-
-
-def _as_date(column: TextColumn) -> Decided:
-    codes, cells = column.encoded
-    found = dates(cells)
-    if len({one.tobytes() for one in found.values()}) != 1:
-        cell = _shown(cells[codes[0]])
-        reason = "does not say which is the day" if found else "is in no date format that all cells share"
-        raise DataError(f"column '{column.name}': row 1, {cell}, {reason}; write year-month-day")
-    name, seconds = next(iter(found.items()))
-    return Decided(Column(column.name, seconds[codes]), _summary(column, "date", seconds[codes], name))
 
 
 def _ambiguous(column: TextColumn, alternatives: str, cure: str) -> Decided:
@@ -409,11 +436,6 @@ def sort_words(words: Sequence[str]) -> tuple[str, ...]:
     if all(map(is_number, words)):
         return tuple(sorted(words, key=lambda word: (float(word.replace("\u2212", "-")), word)))
     return tuple(sorted(words))
-
-
-def marks(words: Sequence[str]) -> list[str]:
-    """Return those of some class names that are signs for a missing value, such as ?."""
-    return [word for word in words if word in MISSING and not any(map(str.isalpha, word))]
 
 
 def _shown(cell: str) -> str:

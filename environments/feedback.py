@@ -104,7 +104,10 @@ class Feedback:
                 f"the cost matrix must be [label, arm] of shape {(arms, arms)}, not {matrix.shape}"
             )
         if not ((matrix >= 0.0) & (matrix <= 1.0)).all():
-            raise InputError("costs must lie in [0, 1]")
+            label, arm = np.argwhere(~((matrix >= 0.0) & (matrix <= 1.0)))[0]
+            raise InputError(
+                f"costs must lie in [0, 1]; that of arm {arm} under label {label} is {matrix[label, arm]:g}"
+            )
         seen = np.full((arms, arms), noise / (arms - 1))
         np.fill_diagonal(seen, 1.0 - noise)
         return Feedback(matrix, seen @ matrix, noise)

@@ -18,7 +18,7 @@ from neucb.environments.arff import read_arff_frame
 from neucb.environments.column_types import KINDS, Decided, decide
 from neucb.environments.delimited import read_delimited
 from neucb.environments.labels import read_labels
-from neucb.environments.raw_table import RawTable, raw_series
+from neucb.environments.raw_table import RawTable, TextColumn, raw_series
 from neucb.environments.readers import sha256
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, InputError, unknown_name
@@ -306,12 +306,13 @@ def classification_table(
         raise InputError(
             f"the target '{names[position]}' can be a label or category, no {kind}; name another target"
         )
-    labels = read_labels(raw.columns[position], name, as_written=kind == "category")
+    labels = read_labels(raw.columns[position], name, reading.decimal, as_written=kind == "category")
     others = [*raw.columns[:position], *raw.columns[position + 1 :]]
+    if not labels.known.all():  # a row without a label may be a footer, which decides no type
+        known = labels.known
+        others = [one.of_rows(known) if isinstance(one, TextColumn) else one[known] for one in others]
     decided = decide(others, kinds, reading.decimal)
     columns = features(decided, name)
-    if not labels.known.all():
-        columns = [Column(one.name, one.values[labels.known], one.levels) for one in columns]
     summaries = [one.summary for one in decided]
     facts = {
         "target": names[position],

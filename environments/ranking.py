@@ -14,9 +14,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from neucb.environments.cells import is_number, offending, readings
+from neucb.environments.cells import Numbers, is_number, readings
 from neucb.environments.classification import replica_seeds
-from neucb.environments.column_types import decide, declared_column
+from neucb.environments.column_types import decide, decimal_sign, declared_column
 from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, raw_frame, read_raw
 from neucb.environments.preprocessing import encode_columns
 from neucb.environments.raw_table import TextColumn
@@ -87,7 +87,8 @@ def read_ranking(
     decided = decide(
         [own[one] for one in names if one not in (target, group)], reading.features, reading.decimal
     )
-    losses = _losses(own[target], f"{name}: the target '{target}'", reading.decimal)
+    texts = [column for column in raw.columns if isinstance(column, TextColumn)]
+    losses = _losses(own[target], f"{name}: the target '{target}'", reading.decimal or decimal_sign(texts))
     queries = None if group is None else _queries(own[group], name)
     provenance = {
         "target": target,
@@ -124,8 +125,10 @@ def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None)
     if isinstance(column, TextColumn):
         codes, cells = column.encoded
         found = list(readings(cells, decimal).values())
+        if not found and {cell.casefold() for cell in cells} <= {"true", "false", ""}:
+            found = [Numbers(np.array([_truth(cell) for cell in cells]), "boolean")]
         if not found:
-            row = column.row(offending(cells) or 0)
+            row = column.row(next(j for j, cell in enumerate(cells) if not is_number(cell)))
             cell = column.cells[row - 1]
             raise DataError(
                 f"{what} holds words (row {row}: '{cell}'); a ranking needs numbers, greater for better"
@@ -136,14 +139,15 @@ def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None)
             )
         reward = found[0].values[codes]
     else:
-        values = declared_column(str(column.name), column)
-        if values.levels is not None and not _graded(values.levels):
-            raise DataError(f"{what} holds words; a ranking needs numbers, greater for better")
-        reward = (
-            values.values
-            if values.levels is None
-            else np.array([*map(float, values.levels), np.nan])[values.values]
-        )
+        declared = declared_column(str(column.name), column)
+        reward = declared.values
+        if declared.levels == ("False", "True"):
+            reward = np.where(reward < 0, np.nan, reward)
+        elif declared.levels is not None:
+            graded = readings(declared.levels).get("point")
+            if graded is None:
+                raise DataError(f"{what} holds words; a ranking needs numbers, greater for better")
+            reward = np.append(graded.values, np.nan)[reward]
     bad = ~np.isfinite(reward)
     if bad.any():
         raise DataError(
@@ -155,9 +159,8 @@ def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None)
     return scaled
 
 
-def _graded(levels: Sequence[str]) -> bool:
-    """Return whether categories are all numbers, such as relevance grades."""
-    return all(map(is_number, levels))
+def _truth(cell: str) -> float:
+    return {"true": 1.0, "false": 0.0}.get(cell.casefold(), np.nan)
 
 
 class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):

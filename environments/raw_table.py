@@ -26,10 +26,12 @@ class TextColumn:
     Attributes:
         name: of the column.
         cells: [N] strings, "" for empty ones.
+        positions: [N] numbers of the rows in the source, from 1, where some were left out; else None.
     """
 
     name: str
     cells: pa.Array
+    positions: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -60,7 +62,12 @@ class TextColumn:
 
     def row(self, code: int) -> int:
         """Return the first row, from 1, of a distinct cell."""
-        return int(np.argmax(self.encoded[0] == code)) + 1
+        position = int(np.argmax(self.encoded[0] == code))
+        return position + 1 if self.positions is None else int(self.positions[position])
+
+    def of_rows(self, known: NDArray[np.bool_]) -> TextColumn:
+        """Return the column of some rows, `known` [N]."""
+        return TextColumn(self.name, self.cells.filter(known), np.flatnonzero(known) + 1)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from neucb.environments.encoding import decode_text
 from neucb.errors import DataError
 
 
@@ -20,12 +21,21 @@ def read_costs(path: Path) -> list[list[Any]]:
     """
     if not path.is_file():
         raise DataError(f"there is no file {path} with a cost matrix")
+    notes: list[str] = []
     expected = "the cost matrix must be numbers with commas between, or these with the names of the classes"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(handle) if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
+        lines = decode_text(path.read_bytes(), notes).split("\n")
+        separator = max(",;\t", key=lines[0].count)
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator) if any(row)]
+    except (DataError, csv.Error) as error:
         raise DataError(f"{path}: {expected}: {error}") from None
+    if rows and all(row[-1] == "" for row in rows):
+        rows = [row[:-1] for row in rows]
+    if separator == ";":
+        rows = [
+            [cell.replace(",", ".") if _is_number(cell.replace(",", ".")) else cell for cell in row]
+            for row in rows
+        ]
     if not rows:
         raise DataError(f"{path} is empty; {expected}")
     named = not _is_number(rows[0][0])

@@ -114,7 +114,8 @@ THOUSANDS = [f"{i % 7 + 1},{100 + i}" for i in range(N)]  # 1,100: one thousand 
 
 
 def test_a_comma_with_two_meanings_is_left_out_until_it_is_said(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", quoted(THOUSANDS))
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,y\n" + "".join(f'"{THOUSANDS[i]}",{i % 5},{WORD[i]}\n' for i in range(N)))
     table = table_of(path)
     assert [column.name for column in table.columns] == ["b"]
     (note,) = table.notes
@@ -123,9 +124,16 @@ def test_a_comma_with_two_meanings_is_left_out_until_it_is_said(tmp_path: Path) 
     assert "--decimal" in note
     read = table_of(path, decimal=".").columns[0].values
     np.testing.assert_array_equal(read, [int(one.replace(",", "")) for one in THOUSANDS])
-    # b is left out: 0.126 is no number where commas are decimal
-    (a,) = table_of(path, decimal=",").columns
-    np.testing.assert_allclose(a.values, [float(one.replace(",", ".")) for one in THOUSANDS])
+    read = table_of(path, decimal=",").columns[0].values
+    np.testing.assert_allclose(read, [float(one.replace(",", ".")) for one in THOUSANDS])
+    with pytest.raises(DataError, match="could have a decimal or a thousands separator"):
+        table_of(path, columns={"a": "number"})
+    # 0.126 in another column decides; and is no number where commas are decimal
+    path = write(tmp_path / "t.csv", quoted(THOUSANDS))
+    assert table_of(path).notes == ()
+    read = table_of(path).columns[0].values
+    np.testing.assert_array_equal(read, [int(one.replace(",", "")) for one in THOUSANDS])
+    assert [column.name for column in table_of(path, decimal=",").columns] == ["a"]
 
 
 def test_another_column_decides_what_a_comma_means(tmp_path: Path) -> None:
@@ -154,10 +162,9 @@ def test_one_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
     assert f"column 'a' is left out: most of its values are numbers, but row 7 holds '{cell}'" in note
     assert table.summaries[0].offending == f"row 7 holds '{cell}'"
     forced = table_of(path, columns={"a": "number"})
-    expected = [np.nan if i == 6 and cell != "12%" else A[i] for i in range(N)]
-    expected[6] = 12.0 if cell == "12%" else np.nan
+    expected = [np.nan if i == 6 else A[i] for i in range(N)]
     np.testing.assert_array_equal(forced.columns[0].values, expected)
-    assert len(forced.notes) == (cell != "12%")
+    assert forced.notes == (f"column 'a': 1 cell that is no number, read as missing (row 7 holds '{cell}')",)
 
 
 def test_few_numbers_and_a_word_are_a_category_and_that_is_said(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_show_prints_types_classes_in_order_and_notes(
     out, err = neucb_says("datasets show t.csv", monkeypatch, capsys)
     assert (err.count(COUNTS), err.count(UNLABELLED)) == (1, 1)
     assert out.index("\n                          n ") < out.index("\n                          y ")
-    assert "id      id, left out, 60 values" in out
+    assert "id      id, left out, 59 values" in out
     out, err = neucb_says("datasets show t.csv --json", monkeypatch, capsys)
     assert [one["kind"] for one in json.loads(out)["columns"]] == ["id", "number", "label"]
     _, err = neucb_says("datasets show t.csv --strict", monkeypatch, capsys, 2)
@@ -177,6 +177,12 @@ def test_the_order_of_a_cost_file_without_names_is_said(
     Path("c.csv").write_text(",y,n\ny,0,0.2\nn,1,0\n")
     _, err = neucb_says(command, monkeypatch, capsys)
     assert "cost matrix" not in err
+    Path("c.csv").write_bytes(";y;n\ny;0;0,2\nn;1;0\n".encode("utf-16"))
+    _, err = neucb_says(command, monkeypatch, capsys)
+    assert "cost matrix" not in err
+    Path("c.csv").write_text("0,2\n1,0\n")
+    _, err = neucb_says(command, monkeypatch, capsys, 2)
+    assert "that of arm 1 under label 0 is 2" in err
     Path("c.csv").write_text(",y,n\ny,0\nn,1,0\n")
     _, err = neucb_says(command, monkeypatch, capsys, 2)
     assert "row 2 has 2 cells" in err
