@@ -208,8 +208,8 @@ def _indexed(
     if exact is None:
         steady = rows > 1 and bool(np.count_nonzero(np.diff(known) != 1.0) <= GAPS * rows)
         integral = (steady or indexed) and bool((known == np.round(known)).all())
-        counts = steady and integral
-        whole = counts or (integral and len(np.unique(known)) >= (1.0 - GAPS) * rows)
+        whole = integral and len(np.unique(known)) >= (1.0 - GAPS) * rows
+        counts = steady and whole
     else:
         whole = all_whole and len(exact) >= (1.0 - GAPS) * rows
         counts = whole and sum(b - a != 1 for a, b in pairwise(exact)) <= GAPS * rows
