@@ -34,7 +34,7 @@ def write_folder(found: dict[str, Any], folder: Path) -> list[Path]:
 
     def tables(path: Path) -> None:
         with path.open("w", encoding="utf-8") as file:
-            show(found, Console(file=file, width=COLUMNS))
+            show(found, Console(file=file, width=COLUMNS, markup=False, emoji=False))
 
     paths = [folder / name for name in ("bench.json", "bench.txt", "README.md")]
     write_whole(paths[0], lambda path: path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8"))

@@ -18,7 +18,7 @@ def show_table(table: Table, console: Console | None = None) -> None:
 
     Args:
         table: its headings and cells are strings, shown as they are.
-        console: to print to; stdout by default.
+        console: to print to, without emoji; stdout by default.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -28,7 +28,7 @@ def show_table(table: Table, console: Console | None = None) -> None:
     columns = [[str(column.header), *map(str, column.cells)] for column in table.columns]
     widths = [max(map(cell_len, cells)) for cells in columns]
     least = [max(cell_len(word) for cell in cells for word in cell.split() or [""]) for cells in columns]
-    natural = Measurement.get(console, console.options.update(width=ENDLESS), table).maximum
+    natural = Measurement.get(console, console.options.update(width=ENDLESS, markup=False), table).maximum
     excess = natural - console.width
     if excess > sum(widths) - sum(least):
         _show_cells(table, columns, console)
@@ -38,7 +38,7 @@ def show_table(table: Table, console: Console | None = None) -> None:
         widths[spare.index(max(spare))] -= 1
     for column, width in zip(table.columns, widths, strict=True):
         column.width = width
-    console.print(table)
+    console.print(table, markup=False)
 
 
 def _show_cells(table: Table, columns: list[list[str]], console: Console) -> None:

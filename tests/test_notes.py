@@ -191,7 +191,11 @@ def test_the_order_of_a_cost_file_without_names_is_said(
 def test_a_vector_environment_of_a_file_warns(table: Path) -> None:
     from neucb.environments.classification import ClassificationVectorEnv
 
-    with pytest.warns(UserWarning, match="just counts") as caught:
+    # The inner block gives the warning that it does not match to the outer one.
+    with (
+        pytest.warns(UserWarning, match="no label"),
+        pytest.warns(UserWarning, match="just counts") as caught,
+    ):
         ClassificationVectorEnv("t.csv", 2)
     assert len(caught) == 2
     with pytest.raises(DataError, match="--strict"):

@@ -70,6 +70,17 @@ def test_a_table_that_fits_is_what_rich_prints() -> None:
     assert printed(make(), 8).splitlines() == ["title", "", "agent   kl", "regret  1,234.5"]
 
 
+def test_brackets_are_text_on_a_console_with_markup() -> None:
+    """What the console takes for markup neither vanishes nor costs another column its letters."""
+    for width in (60, 200):
+        table = Table("library", "note", "mistakes")
+        table.add_row("peer", "is not installed (pip install 'neucb[peers]') " * 2, "1,234,567")
+        out = io.StringIO()
+        show_table(table, Console(file=out, width=width, emoji=False))
+        assert out.getvalue().count("'neucb[peers]')") == 2
+        assert {"mistakes", "1,234,567"} <= words_of([out.getvalue()])
+
+
 @pytest.mark.parametrize("width", ["20", "40", "57"])
 def test_every_command_keeps_its_digits(
     width: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -27,13 +27,11 @@ def bench(
     Every figure is the median of a few repetitions in which the contenders take turns. Real rows are
     played where they are in the OpenML cache, rows of the same shape elsewhere.
     """
-    from rich.console import Console
-
     from neucb.benchmarks.bench import run_bench
     from neucb.benchmarks.folder import write_folder
     from neucb.benchmarks.report import show
     from neucb.benchmarks.shapes import find_shapes
-    from neucb.cli.messages import note
+    from neucb.cli.messages import note, terminal
     from neucb.cli.progress import steps
     from neucb.disk import check_writable, explained
 
@@ -45,7 +43,7 @@ def bench(
     if as_json:
         print(json.dumps(found))
     else:
-        show(found, Console())
+        show(found, terminal())
     if out is not None:
         with explained(out):
             for path in write_folder(found, out):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
@@ -244,7 +245,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
 
 def complete_trace(words: Sequence[str]) -> list[str]:
     """Let --trace stand alone: give it a value wherever none follows."""
-    followed = zip(words, [*words[1:], ""], strict=True)
+    followed = pairwise([*words, ""])
     return [f"--trace={PLAYED}" if word == "--trace" and after != FULL else word for word, after in followed]
 
 
