@@ -29,7 +29,7 @@ def raw_frame(name: str, frame: Any) -> RawTable:
 
     Raises:
         InputError: a single column, such as a pandas Series.
-        DataError: two columns of one name.
+        DataError: two columns of one name, no frame, or a column of an Arrow type without a pandas one.
     """
     frame = _table(frame)
     names = [column_name(label, j) for j, label in enumerate(frame.columns)]
@@ -59,7 +59,7 @@ def _table(frame: Any) -> pd.DataFrame:
         return table
     try:
         return arrow_frame(pa.table(frame))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, TypeError) as error:  # TypeError: no frame at all
         if "non-struct type" in str(error):
             raise single from None
         raise DataError(f"the {type(frame).__name__} cannot be read: {error}") from error

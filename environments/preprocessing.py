@@ -116,9 +116,10 @@ def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> ND
 def _memory() -> int:
     """Return the bytes of main memory, 8 GB where the system does not say."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return 8 * 10**9
+        size = 0
+    return size if size > 0 else 8 * 10**9
 
 
 def _levels(column: Column) -> NDArray[np.int64]:

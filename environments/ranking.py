@@ -110,9 +110,7 @@ def _queries(column: TextColumn | pd.Series[Any], name: str) -> tuple[Ints, ...]
         codes, cells = column.encoded
         missing = np.array([cell == "" for cell in cells])[codes]
     elif column.dtype == object:
-        raise DataError(
-            f"{name}: the column '{column.name}' holds neither numbers nor words to tell queries by"
-        )
+        raise DataError(f"{name}: the group '{column.name}' holds neither numbers nor words")
     else:
         missing = column.isna().to_numpy()
         codes = column.factorize()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import time
 import warnings
@@ -67,7 +68,8 @@ def test_a_day_far_away_in_pandas(unit: str) -> None:
 
 
 def test_parts_of_a_second_and_time_zones() -> None:
-    moments = pd.Series(pd.to_datetime(["1970-01-01 01:00:00.25", None] * 6)).dt.tz_localize("Europe/Berlin")
+    local = np.array(["1970-01-01T01:00:00.25", "NaT"] * 6, "datetime64[ms]")
+    moments = pd.Series(local).dt.tz_localize("Europe/Berlin")
     spans = pd.Series(np.array([1500, -250] * 6, "timedelta64[ms]"))
     table = from_frame(pd.DataFrame({"at": moments, "span": spans, "y": Y}))
     np.testing.assert_array_equal(values(table, "at"), [0.25, np.nan] * 6)
@@ -132,7 +134,8 @@ def test_names_of_any_type() -> None:
     assert [column.name for column in table.columns] == ["1"]
     assert table.provenance["target"] == "2"
     assert table.provenance["columns"] == {"0": "skip"}
-    played = neucb.run("uniform", frame, rounds=5, seeds=1, target=2, columns={0: "skip"})  # type: ignore[arg-type, dict-item]
+    options: dict[str, Any] = {"target": 2, "columns": {0: "skip"}}
+    played = neucb.run("uniform", frame, rounds=5, seeds=1, **options)
     assert played.attrs["provenance"]["target"] == "2"
     frame.columns = pd.MultiIndex.from_tuples([("a", "b"), ("a", "c"), ("t", "y")])
     assert from_frame(frame, ("t", "y")).provenance["target"] == "('t', 'y')"  # type: ignore[arg-type]
@@ -203,7 +206,7 @@ def test_declared_columns_without_a_value_are_kept_and_named(preprocess: str) ->
         {
             "f": np.full(N, np.nan),
             "i": pd.array([None] * N, "Int64"),
-            "t": pd.to_datetime([None] * N),
+            "t": pd.Series([None] * N, dtype="datetime64[ns]"),
             "c": pd.Categorical([None] * N, ["u", "v"]),
             "b": pd.array([None] * N, "boolean"),
             "x": X,
@@ -326,3 +329,19 @@ def test_a_table_that_the_system_has_no_room_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(np, "empty", refuse)
     with pytest.raises(DataError, match="more than there is memory"):
         encode(table)
+
+
+def test_the_size_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"SC_PHYS_PAGES": 3, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: known[name])
+    assert preprocessing._memory() == 12_288
+    known["SC_PHYS_PAGES"] = -1  # not known
+    assert preprocessing._memory() == 8 * 10**9
+
+
+def test_what_is_no_frame_and_types_of_arrow_that_pandas_has_not() -> None:
+    with pytest.raises(DataError, match="the ndarray cannot be read"):
+        from_frame(np.zeros((3, 2)))
+    either = pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(X), pa.array(Y)])
+    with pytest.raises(DataError, match=r"the Table cannot be read: .*union"):
+        from_frame(pa.table({"a": either, "y": Y}))
