@@ -373,16 +373,24 @@ def _declared(series: pd.Series[Any], kind: str | None) -> Decided:
         return Decided(None, ColumnSummary(name, str(kind), int(series.isna().sum())))
     column = declared_column(name, series if kind != "category" else series.astype("category"))
     missing = column.missing
+    notes = (f"column '{name}' holds no value",) if missing == len(column.values) else ()
     if column.levels is not None:
         if kind in ("number", "date"):
             raise DataError(f"column '{name}' is declared {series.dtype} and cannot be read as {kind}")
-        return Decided(column, ColumnSummary(name, "category", missing))
+        return Decided(column, ColumnSummary(name, "category", missing), notes)
+    infinite = np.isinf(column.values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise DataError(
+            f"column '{name}' holds an infinite number (row {row + 1}: {column.values[row]}); clean the "
+            f"table, or skip the column: {override(name, 'skip')}"
+        )
     dated = series.dtype.kind in "mM"
     summary = ColumnSummary(name, "date" if dated else "number", missing)
-    if kind == "number" or dated or missing == len(column.values):
-        return Decided(column, summary)
+    if kind == "number" or dated or notes:
+        return Decided(column, summary, notes)
     exact = None
-    if series.dtype.kind in "iu" and bool((np.abs(column.values[~np.isnan(column.values)]) > EXACT).any()):
+    if series.dtype.kind in "iu" and bool((np.abs(column.values[~np.isnan(column.values)]) >= EXACT).any()):
         exact = [int(value) for value in series.dropna()]
     return _indexed(name, column.values, summary, exact, all_whole=missing == 0)
 
@@ -397,17 +405,16 @@ def declared_column(name: str, series: pd.Series[Any]) -> Column:
 
     kind = series.dtype
     if isinstance(kind, pd.CategoricalDtype):
-        codes = series.cat.codes.to_numpy().astype(np.int64)
-        return Column(name, codes, tuple(str(level) for level in series.cat.categories))
+        texts = [str(level) for level in series.cat.categories]
+        levels = tuple(dict.fromkeys(texts))  # 1 and "1" are one
+        number = {level: code for code, level in enumerate(levels)}
+        merged = np.array([*(number[text] for text in texts), -1], dtype=np.int64)
+        return Column(name, merged[series.cat.codes.to_numpy()], levels)
     if isinstance(kind, pd.PeriodDtype):
         series = series.dt.to_timestamp()
         kind = series.dtype
-    if pd.api.types.is_datetime64_any_dtype(kind):
-        series = series - pd.Timestamp(0, tz=getattr(kind, "tz", None))
-        kind = series.dtype
-    if pd.api.types.is_timedelta64_dtype(kind):
-        series = series.dt.total_seconds()
-        kind = series.dtype
+    if kind.kind in "mM":
+        return Column(name, _seconds(series))
     if pd.api.types.is_bool_dtype(kind):
         truth = series.astype("boolean").astype("Int64").fillna(-1)
         return Column(name, truth.to_numpy(dtype=np.int64), ("False", "True"))
@@ -419,6 +426,17 @@ def declared_column(name: str, series: pd.Series[Any]) -> Column:
             f"column '{name}' holds {held}; take it out of the table, or {override(name, 'skip')}"
         )
     return Column(name, series.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _seconds(series: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return durations or dates [N] in seconds, of dates since 1970 (UTC); NaN for missing ones."""
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert(None)
+    counts = series.to_numpy()  # of a unit of their own: 9999-12-31 is beyond nanoseconds
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[np.datetime_data(counts.dtype)[0]]
+    return np.where(np.isnat(counts), np.nan, counts.astype(np.int64) / per_second)
 
 
 def override(name: str, kind: str) -> str:

@@ -5,7 +5,7 @@ Text is typed by the rules of `column_types`; types that a format declares are k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from neucb.environments.arff import read_arff_frame
 from neucb.environments.column_types import KINDS, Decided, decide
 from neucb.environments.delimited import read_delimited
+from neucb.environments.frames import arrow_frame, raw_frame
 from neucb.environments.labels import read_labels
-from neucb.environments.raw_table import RawTable, TextColumn, raw_series
+from neucb.environments.raw_table import RawTable, TextColumn, column_name
 from neucb.environments.readers import sha256
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 DELIMITED = (".csv", ".tsv")
 SUFFIXES = (
@@ -43,7 +43,8 @@ class Reading:
     """How a file or DataFrame is read, where the user says so.
 
     Attributes:
-        target: the column to predict; the last one, or the one of type "label", by default.
+        target: the column to predict; the last one, or the one of type "label", by default. Names are
+            text here; pandas labels of other types, numbers and tuples, are brought to it.
         columns: name -> type of `KINDS`, in the place of the rules.
         header: of delimited text: whether the first line names the columns; None: it does, and one that
             looks like data is refused.
@@ -51,7 +52,7 @@ class Reading:
         separator: of delimited text, one character; None to decide it.
 
     Raises:
-        InputError: an unknown type, two labels, or another decimal sign.
+        InputError: an unknown type, two labels, another decimal sign, or a value of a wrong type.
     """
 
     target: str | None = None
@@ -61,6 +62,16 @@ class Reading:
     separator: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.columns, Mapping):
+            raise InputError(f"columns must map names to types, as {{'a': 'skip'}}, not {self.columns!r}")
+        if not isinstance(self.header, bool | None):
+            raise InputError(f"header must be True or False, not {self.header!r}")
+        kinds = {named(name): kind for name, kind in self.columns.items()}
+        if len(kinds) < len(self.columns):
+            raise InputError(f"columns gives two types to one name: {dict(self.columns)}")
+        object.__setattr__(self, "columns", kinds)
+        if self.target is not None:
+            object.__setattr__(self, "target", named(self.target))
         for kind in self.columns.values():
             if kind not in KINDS:
                 raise unknown_name("type of a column", str(kind), KINDS)
@@ -86,6 +97,17 @@ class Reading:
     def features(self) -> dict[str, str]:
         """The types of `columns` other than "label"."""
         return {name: kind for name, kind in self.columns.items() if kind != "label"}
+
+
+def named(label: Hashable) -> str:
+    """Return the name of a column that the user gives.
+
+    Raises:
+        InputError: a list, array or the like.
+    """
+    if not isinstance(label, Hashable):
+        raise InputError(f"a column is named by one text or number, not by a {type(label).__name__}")
+    return column_name(label)
 
 
 class ArrowStream(Protocol):
@@ -201,63 +223,6 @@ def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
         raise DataError(f"X must be [N, d] and y [N], not {X.shape} and {y.shape}")
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
     return frame.assign(label=y)
-
-
-def arrow_frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a DataFrame: decimals as floats, times of day as durations, integers exact."""
-    import pandas as pd
-    import pyarrow as pa
-
-    for j, column in enumerate(table.columns):
-        kind = column.type
-        if pa.types.is_dictionary(kind) and not _is_text(kind.value_type):
-            column, kind = column.cast(kind.value_type), kind.value_type
-        if pa.types.is_decimal(kind):
-            column = column.cast(pa.float64())
-        elif pa.types.is_date(kind):
-            column = column.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms"))
-        elif pa.types.is_time(kind):
-            count = (
-                column.cast(pa.int32()).cast(pa.int64()) if kind.bit_width == 32 else column.cast(pa.int64())
-            )
-            column = count.cast(pa.duration(kind.unit))
-        elif _is_text(kind) or pa.types.is_null(kind):
-            column = column.cast(pa.string())
-        table = table.set_column(j, table.field(j).name, column)
-    whole = [getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)]
-    nullable = {
-        kind: pd.api.types.pandas_dtype(str(kind).replace("int", "Int").replace("uI", "UI")) for kind in whole
-    }
-    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
-    return frame
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def raw_frame(name: str, frame: Any) -> RawTable:
-    """Return the columns of a pandas DataFrame, an Arrow table, or a frame with Arrow's PyCapsule interface.
-
-    Raises:
-        DataError: two columns of one name, or cells that are neither numbers nor text.
-    """
-    if not hasattr(frame, "iloc"):
-        import pyarrow as pa
-
-        frame = arrow_frame(pa.table(frame))
-    names = [str(column) for column in frame.columns]
-    if len(set(names)) < len(names):
-        raise DataError(f"{name}: two columns have the same name")
-    notes = []
-    index = [str(level) for level in frame.index.names if level is not None]
-    if index:
-        notes.append(
-            f"the index '{', '.join(index)}' is no column and is left out; reset_index() makes it one"
-        )
-    return RawTable(name, [raw_series(one, frame.iloc[:, j]) for j, one in enumerate(names)], notes)
 
 
 def from_frame(

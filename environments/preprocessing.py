@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -9,6 +10,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.environments.column_types import override
 from neucb.environments.table import Column, Table
 from neucb.errors import DataError, unknown_name
 
@@ -60,7 +62,7 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
 
     Raises:
         InputError: an unknown preprocessing.
-        DataError: an infinite number in the table, or no column that varies.
+        DataError: an infinite number in the table, no column that varies, or more contexts than memory.
     """
     contexts = encode_columns(table.columns, preprocessing, table.name)
     return Encoded(contexts, table.labels, table, check_preprocessing(preprocessing))
@@ -75,7 +77,7 @@ def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> 
     widths = [1 if preprocessing == "paper" else _width(column) for column in columns]
     if sum(widths) == 0:
         raise DataError(f"{name}: no feature column varies, there is nothing to learn from")
-    contexts = np.empty((len(columns[0].values), sum(widths)), dtype=np.float32)
+    contexts = _allocate(columns, widths, name)
     start = 0
     for column, width in zip(columns, widths, strict=True):
         if width:
@@ -83,6 +85,41 @@ def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> 
             start += width
     _normalise(contexts)
     return contexts
+
+
+def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> NDArray[np.float32]:
+    """Return room for contexts [N, d].
+
+    Raises:
+        DataError: the machine has less memory than that.
+    """
+    rows, features = len(columns[0].values), sum(widths)
+    size = 4 * rows * features
+    try:
+        if size > _memory():
+            raise MemoryError
+        return np.empty((rows, features), dtype=np.float32)
+    except MemoryError:
+        widest = int(np.argmax(widths))
+        cure = "take fewer rows or columns"
+        if widths[widest] > 1:
+            cure = (
+                f"the category '{columns[widest].name}' takes {widths[widest]:,} of the columns; "
+                f"{override(columns[widest].name, 'skip')} leaves it out"
+            )
+        raise DataError(
+            f"{name}: contexts of {rows:,} rows and {features:,} columns take {size / 1e9:,.1f} GB, more "
+            f"than there is memory; {cure}"
+        ) from None
+
+
+def _memory() -> int:
+    """Return the bytes of main memory, 8 GB where the system does not say."""
+    try:
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        size = 0
+    return size if size > 0 else 8 * 10**9
 
 
 def _levels(column: Column) -> NDArray[np.int64]:

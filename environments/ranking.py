@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from neucb.environments.cells import Numbers, is_number, readings
 from neucb.environments.classification import replica_seeds
 from neucb.environments.column_types import decide, decimal_sign, declared_column
-from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, raw_frame, read_raw
+from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, named, read_raw
+from neucb.environments.frames import raw_frame
 from neucb.environments.preprocessing import encode_columns
 from neucb.environments.raw_table import TextColumn
 from neucb.environments.readers import sha256
@@ -72,13 +73,14 @@ def read_ranking(
             missing or no number, or no features.
     """
     reading = Reading(reading) if isinstance(reading, str) else reading or Reading()
-    named = isinstance(dataset, str | Path)
+    stored = isinstance(dataset, str | Path)
     raw = (
         read_raw(Path(dataset), reading, group)
         if isinstance(dataset, str | Path)
         else raw_frame("table", dataset)
     )
     name, names = raw.name, raw.names
+    group = None if group is None else named(group)
     target = reading.label or names[-1]
     for column in (target, group, *reading.columns):
         if column is not None and column not in names:
@@ -96,7 +98,7 @@ def read_ranking(
         "preprocessing": preprocessing,
         **columns_left_out(decided),
     }
-    if named:
+    if stored:
         provenance["sha256"] = sha256(Path(str(dataset)))
     contexts = encode_columns(features(decided, name), preprocessing, name)
     notes = (*raw.notes, *(note for one in decided for note in one.notes))
@@ -108,6 +110,8 @@ def _queries(column: TextColumn | pd.Series[Any], name: str) -> tuple[Ints, ...]
     if isinstance(column, TextColumn):
         codes, cells = column.encoded
         missing = np.array([cell == "" for cell in cells])[codes]
+    elif column.dtype == object:
+        raise DataError(f"{name}: the group '{column.name}' holds neither numbers nor words")
     else:
         missing = column.isna().to_numpy()
         codes = column.factorize()[0]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+BLANKS = " \t\r\n\xa0\u2007\u202f\u3000\ufeff"  # do not count round names and cells
+
 
 @dataclass(frozen=True)
 class TextColumn:
@@ -58,7 +60,7 @@ class TextColumn:
             values: NDArray[np.float64] = pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             return None
-        return values
+        return None if np.isnan(values).all() else values
 
     def row(self, code: int) -> int:
         """Return the first row, from 1, of a distinct cell."""
@@ -97,32 +99,37 @@ def text_column(name: str, cells: pa.Array | pa.ChunkedArray) -> TextColumn:
 
     if isinstance(cells, pa.ChunkedArray):
         cells = cells.combine_chunks()
-    trimmed = pc.utf8_trim(cells.cast(pa.string()), " \t\r\n\xa0\u2007\u202f\u3000\ufeff")
+    trimmed = pc.utf8_trim(cells.cast(pa.string()), BLANKS)
     return TextColumn(name, pc.fill_null(trimmed, ""))
 
 
-def raw_series(name: str, series: pd.Series[Any]) -> TextColumn | pd.Series[Any]:
-    """Return a column of a DataFrame: text where its dtype is object or string.
+def column_name(label: object, position: int = 0) -> str:
+    """Return the name of a column as text, blanks round it taken off, whole floats without a point.
 
-    A column of objects that are no scalars, such as lists, stays as it is.
+    Args:
+        label: of a pandas column: text, a number, a tuple, or none.
+        position: of the column, from 0, which names one without a label as pandas' CSV reader does.
     """
-    import pandas as pd
-    import pyarrow as pa
-
-    if pd.api.types.is_object_dtype(series.dtype):
-        cells = [_text(value) for value in series]
-        return series.rename(name) if None in cells else text_column(name, pa.array(cells, pa.string()))
-    if isinstance(series.dtype, pd.StringDtype):
-        return text_column(name, pa.array(series, pa.string(), from_pandas=True))
-    return series.rename(name)
+    if isinstance(label, np.generic):
+        label = label.item()
+    if label is None or type(label).__name__ == "NAType" or label != label:
+        return f"Unnamed: {position}"
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    return str(label).strip(BLANKS)
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
     """Return an object as the text of a cell, "" for missing ones, None for one that is not a scalar."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
     for kinds, write in WRITERS:
         if isinstance(value, kinds):
             return write(value)
