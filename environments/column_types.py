@@ -171,11 +171,7 @@ def _number(column: TextColumn, values: NDArray[np.float64], reading: str = "poi
     largest = np.nanmax(np.abs(values))
     if np.isinf(largest):
         code = int(column.encoded[0][np.isinf(values).argmax()])
-        raise DataError(
-            f"column '{column.name}' holds an infinite number (row {column.row(code)}: "
-            f"{_shown(column.encoded[1][code])}); clean the table, or skip the column: "
-            f"{override(column.name, 'skip')}"
-        )
+        raise _infinite(column.name, column.row(code), _shown(column.encoded[1][code]))
     large = bool(largest >= EXACT)
     if large and reading == "point":
         texts = column.encoded[1]
@@ -380,11 +376,8 @@ def _declared(series: pd.Series[Any], kind: str | None) -> Decided:
         return Decided(column, ColumnSummary(name, "category", missing), notes)
     infinite = np.isinf(column.values)
     if infinite.any():
-        row = int(infinite.argmax())
-        raise DataError(
-            f"column '{name}' holds an infinite number (row {row + 1}: {column.values[row]}); clean the "
-            f"table, or skip the column: {override(name, 'skip')}"
-        )
+        position = int(infinite.argmax())
+        raise _infinite(name, int(series.index[position]) + 1, str(column.values[position]))
     dated = series.dtype.kind in "mM"
     summary = ColumnSummary(name, "date" if dated else "number", missing)
     if kind == "number" or dated or notes:
@@ -442,6 +435,13 @@ def _seconds(series: pd.Series[Any]) -> NDArray[np.float64]:
 def override(name: str, kind: str) -> str:
     """Return the option that gives a column a type, quoted for a shell."""
     return f"--columns {shlex.quote(f'{name}={kind}')}"
+
+
+def _infinite(name: str, row: int, cell: str) -> DataError:
+    return DataError(
+        f"column '{name}' holds an infinite number (row {row}: {cell}); clean the table, or skip the column: "
+        f"{override(name, 'skip')}"
+    )
 
 
 def is_text(values: int, rows: int) -> bool:

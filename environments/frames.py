@@ -75,12 +75,13 @@ def raw_series(name: str, series: pd.Series[Any]) -> TextColumn | pd.Series[Any]
 
     if isinstance(series.dtype, pd.ArrowDtype):
         series = arrow_frame(pa.table([pa.array(series.array)], [name])).iloc[:, 0]
+    named = series.rename(name).reset_index(drop=True)  # whose index is the number of the row from now on
     if pd.api.types.is_object_dtype(series.dtype):
         cells = [text_of(value) for value in series]
-        return series.rename(name) if None in cells else text_column(name, pa.array(cells, pa.string()))
+        return named if None in cells else text_column(name, pa.array(cells, pa.string()))
     if isinstance(series.dtype, pd.StringDtype):
         return text_column(name, pa.array(series, pa.string(), from_pandas=True))
-    return series.rename(name)
+    return named
 
 
 def arrow_frame(table: pa.Table) -> pd.DataFrame:

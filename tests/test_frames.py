@@ -345,3 +345,9 @@ def test_what_is_no_frame_and_types_of_arrow_that_pandas_has_not() -> None:
     either = pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(X), pa.array(Y)])
     with pytest.raises(DataError, match=r"the Table cannot be read: .*union"):
         from_frame(pa.table({"a": either, "y": Y}))
+
+
+def test_the_row_of_an_infinite_number_is_that_of_the_frame() -> None:
+    frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, np.inf], "y": [None, "p", "q", "p"]}, index=[7, 7, 8, 9])
+    with pytest.raises(DataError, match=r"infinite number \(row 4: inf\)"):
+        from_frame(frame)
