@@ -218,7 +218,11 @@ def _split(path: Path, body: _Body, width: int) -> list[pa.ChunkedArray]:
         arrays = _split_slowly(path, body, width)
     else:
         arrays = _split_fast(path, body, width)
-    if quoted and (body.text.count('"') % 2 or any(_has(array, '"', "\n") for array in arrays)):
+    if quoted and (
+        body.text.count('"') % 2
+        or any(_has(array, "\n") for array in arrays)
+        or (any(_has(array, '"') for array in arrays) and _has_inner_quotes(body))
+    ):
         _check_quotes(path, body)
     return arrays
 
@@ -282,10 +286,22 @@ def _check_lengths(path: Path, body: _Body, width: int) -> None:
             )
 
 
-def _has(array: pa.ChunkedArray, *parts: str) -> bool:
+def _has(array: pa.ChunkedArray, part: str) -> bool:
     import pyarrow.compute as pc
 
-    return any(pc.any(pc.match_substring(array, part)).as_py() for part in parts)
+    return bool(pc.any(pc.match_substring(array, part)).as_py())
+
+
+def _has_inner_quotes(body: _Body) -> bool:
+    """Return whether a quotation mark that is not doubled has text of the same cell behind it.
+
+    The patterns begin with the mark, which is fast; whether its cell is a quoted one is for
+    `_check_quotes`.
+    """
+    sign = re.escape(body.separator)
+    single = rf'"(?<![{sign}\n"]")(?=[ \t]*[^ \t{sign}\n"])'
+    empty = rf'""(?<=[{sign}\n]"")(?=[ \t]*[^ \t{sign}\n"])'
+    return any(re.compile(pattern).search(body.text, 1) for pattern in (single, empty))
 
 
 def _check_quotes(path: Path, body: _Body) -> None:

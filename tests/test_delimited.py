@@ -142,23 +142,17 @@ def test_a_row_too_long_among_blanks_is_named(tmp_path: Path) -> None:
 # row names
 
 
-@pytest.mark.parametrize(
-    "first", [lambda i: f"{0.1 * i + 0.1:.2f}", lambda i: str(3 * i), lambda i: f"{i} kg"]
-)
-def test_a_header_one_name_short_above_numbers(tmp_path: Path, first: object) -> None:
-    assert callable(first)
-    path = write(tmp_path, "a,y", *(f"{first(i)},{i % 3},{'pq'[i % 2]}" for i in ROWS))
+@pytest.mark.parametrize(("form", "step"), [("0.{:02}", 1), ("{}", 3), ("{} kg", 1)])
+def test_a_header_one_name_short_above_numbers(tmp_path: Path, form: str, step: int) -> None:
+    path = write(tmp_path, "a,y", *(f"{form.format(step * i)},{i % 3},{'pq'[i % 2]}" for i in ROWS))
     with pytest.raises(DataError, match=r"first line has 2 fields, line 2 has 3"):
         read_delimited(path)
 
 
-@pytest.mark.parametrize(
-    "first", [lambda i: str(i + 1), lambda i: f"car {i}", lambda i: f"2020-01-{i + 1:02}"]
-)
+@pytest.mark.parametrize("form", ["{}", "car {}", "2020-01-{:02}"])
 @pytest.mark.parametrize("rows", [6, 30])
-def test_row_names_are_said(tmp_path: Path, first: object, rows: int) -> None:
-    assert callable(first)
-    path = write(tmp_path, "a,y", *(f"{first(i)},{i % 3},{'pq'[i % 2]}" for i in range(rows)))
+def test_row_names_are_said(tmp_path: Path, form: str, rows: int) -> None:
+    path = write(tmp_path, "a,y", *(f"{form.format(i + 1)},{i % 3},{'pq'[i % 2]}" for i in range(rows)))
     table = read_file(path)
     assert len([note for note in table.notes if "'Unnamed: 0'" in note]) == 1
     assert "a" in [column.name for column in table.columns]
@@ -190,7 +184,7 @@ def test_a_header_again_among_the_rows(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="line 32 repeats the first line"):
             read_delimited(path, header=header)
     path = write(tmp_path, "0,1,2", *(f"{i % 2},{i % 3},{i % 4}" for i in ROWS))  # 0, 1, 2 is a row too
-    assert len(columns(path)["0"]) == 30
+    assert len(columns(path, header=True)["0"]) == 30
 
 
 def test_equal_values_in_a_first_line_of_data(tmp_path: Path) -> None:
@@ -238,7 +232,7 @@ def test_a_named_empty_column_at_the_end_stays(tmp_path: Path) -> None:
 # quotation marks
 
 
-@pytest.mark.parametrize("cell", [r'"he said \"hi\" 0"', '"he said "hi" 0"', '"5" x 3"'])
+@pytest.mark.parametrize("cell", [r'"he said \"hi\" 0"', '"he said "hi" 0"', '"5" x 3"', '""hi"" x'])
 def test_quotation_marks_inside_a_quoted_cell(tmp_path: Path, cell: str) -> None:
     path = write(tmp_path, "a,t,y", *(f"{i % 7},{cell if i == 4 else 'u'},{'pq'[i % 2]}" for i in ROWS))
     with pytest.raises(DataError, match=r"begins at line 6.*twice"):
