@@ -201,6 +201,11 @@ def _find(name: str, cache: Path | None, notify: Notify) -> Entry:
     for entry in catalogue():
         if name and name.lower() in (entry.name, entry.alias.lower()):
             return entry
+    if isfile(name):
+        raise InputError(
+            f"{name} is a file, but its name does not say of what kind: call it .csv or .tsv if it is "
+            f"delimited text; files must end in {', '.join(SUFFIXES)}"
+        )
     raise unknown_name("data set", name, [*_entries(), "openml:<id>"], listing="neucb datasets")
 
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from neucb.environments.cells import is_missing, is_number
+from neucb.environments.cells import dates, readings
+from neucb.environments.column_types import is_text, override
 from neucb.environments.encoding import decode_text
+from neucb.environments.header import NAMELESS, check_header, repeated_header
 from neucb.environments.raw_table import RawTable, TextColumn, text_column
+from neucb.environments.separators import HEAD, csv_reader, find_separator, spelled
 from neucb.errors import DataError
 
 if TYPE_CHECKING:
-    import _csv
-
     import pyarrow as pa
-
-SEPARATORS = (",", ";", "\t", "|")
-NAMELESS = "Unnamed: "  # and a number: the name that pandas gives
-HEAD = 200  # records that the separator is found from
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class _Body:
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield records that are not blank, each with the number of its last line."""
-        reader = _reader(self.text, self.separator)
+        reader = csv_reader(self.text, self.separator)
         for record in reader:
             if len(record) > 1 or (record and record[0].strip()):
                 yield self.line - 1 + reader.line_num, record
@@ -70,50 +69,53 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
     notes: list[str] = []
     try:
         text = decode_text(path.read_bytes(), notes)
+        if text.startswith("sep=") and len(text) > 5 and text[5] == "\n":  # Excel's line
+            separator = separator or text[4]
+            text = text[5:]
+        usual = "\t" if _suffix(path) == ".tsv" else ","
+        if separator is None:
+            separator = find_separator(text, usual)
+            if separator != usual:
+                notes.append(
+                    f"the fields are taken to be separated by '{spelled(separator)}'; --separator says it"
+                )
     except DataError as error:
         raise DataError(f"{path} {error}") from None
-    if text.startswith("sep=") and len(text) > 5 and text[5] == "\n":  # Excel's line
-        separator = separator or text[4]
-        text = text[6:]
-    usual = "\t" if _suffix(path) == ".tsv" else ","
-    if separator is None:
-        separator = _separator(text, usual)
-        if separator != usual:
-            notes.append(
-                f"the fields are taken to be separated by '{_spelled(separator)}'; --separator says it"
-            )
-    elif len(separator) != 1:
+    if len(separator) != 1:
         raise DataError(f"a separator is one character, not '{separator}'")
+    if separator == " ":
+        text = _single_blanks(text)
     body = _without_header(path, text, separator, header)
-    columns = _columns(path, body)
-    if header is None and body.names is not None:
-        _check_header(path, columns)
-    return RawTable(path.name.split(".")[0], columns, notes)
+    columns = _columns(path, body, notes)
+    if body.names is not None:
+        check_header(path, columns, header)
+        row = repeated_header(columns)
+        if row is not None:
+            line, _ = next(islice(body.records(), row, None))
+            raise DataError(f"{path}: line {line} repeats the first line; take it out")
+    if len(columns) == 1:
+        first = shorten(text.lstrip().partition("\n")[0], 60, placeholder="...")
+        raise DataError(
+            f"{path} is read as one column, since '{spelled(separator)}' does not split its lines (the first "
+            f"is '{first}'); say the separator with --separator"
+        )
+    return RawTable(table_name(path), columns, notes)
+
+
+def table_name(path: Path) -> str:
+    """Return the name of the table in a file: the file's without .gz and its other suffix."""
+    return Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
+
+
+def _single_blanks(text: str) -> str:
+    """Return lines with single blanks between the fields, and none at their ends; quoted cells stay."""
+    return re.sub(
+        r'((?<![^ \n])"(?:[^"]|"")*")|^ +| *(\n) *| +$| +', lambda match: match[1] or match[2] or " ", text
+    ).strip(" ")
 
 
 def _suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-
-
-def _spelled(separator: str) -> str:
-    return "\\t" if separator == "\t" else separator
-
-
-def _separator(text: str, usual: str) -> str:
-    """Return the separator of a text: the usual one, or another that splits the first lines evenly."""
-    head = "\n".join(text[: 1 << 20].split("\n")[: HEAD + 1])
-    best = usual
-    for separator in (usual, *SEPARATORS):
-        reader = _reader(head, separator)
-        try:
-            lengths = [len(record) for record in reader if record][:HEAD]
-        except csv.Error:
-            continue
-        if not lengths or max(lengths) < 2:
-            continue
-        if lengths[0] > 1 and max(lengths[1:] or lengths) - min(lengths) <= 1:
-            return separator
-    return best
 
 
 def _without_header(path: Path, text: str, separator: str, header: bool | None) -> _Body:
@@ -124,7 +126,7 @@ def _without_header(path: Path, text: str, separator: str, header: bool | None) 
         raise DataError(f"{path} is empty")
     if header is False:
         return whole
-    reader = _reader(whole.text, separator)
+    reader = csv_reader(whole.text, separator)
     try:
         names = [" ".join(name.replace("\ufeff", "").split()) for name in next(reader)]
     except csv.Error as error:
@@ -136,52 +138,69 @@ def _without_header(path: Path, text: str, separator: str, header: bool | None) 
     return _Body(whole.text[position:], separator, names, whole.line + lines)
 
 
-def _columns(path: Path, body: _Body) -> list[TextColumn]:
-    """Return the columns with their names, all records being of one length."""
-    names = body.names or []
-    twice = [name for name in names if name and names.count(name) > 1]
-    if twice:  # pandas would rename the second
-        raise DataError(f"{path}: two columns are called '{twice[0]}'; the first line must name the columns")
-    width = next((len(record) for _, record in _safely(path, body)), 0)
-    if width == 0:
+def _columns(path: Path, body: _Body, notes: list[str]) -> list[TextColumn]:
+    """Return the columns with their names, all records being of one length.
+
+    Columns at the end that have neither names nor values are left out, as spreadsheets add them.
+    """
+    lengths = [len(record) for _, record in islice(_safely(path, body), HEAD)]
+    if not lengths:
         raise DataError(f"{path} has no rows under its first line")
+    names = list(body.names or [])
+    width = Counter([len(names)] * bool(names) + lengths).most_common(1)[0][0]
+    if width not in lengths:  # only in the header
+        width = lengths[0]
     arrays = _split(path, body, width)
-    names = body.names if body.names is not None else [f"column {j}" for j in range(1, width + 1)]
-    if len(names) == width + 1 and names[-1] == "":
-        names = names[:-1]
-    if len(names) == width - 1:
-        if not _filled(arrays[-1]):
-            arrays = arrays[:-1]
-        elif len(arrays[0].unique()) == len(arrays[0]):  # row names, which R writes without one of their own
-            names = ["", *names]
+    while len(names) > len(arrays) and names[-1] == "":
+        names.pop()
+    while len(arrays) > max(len(names), 1) and not _filled(arrays[-1]):
+        arrays.pop()
+    if body.names is None:
+        names = [f"column {j}" for j in range(1, len(arrays) + 1)]
+    while 1 < len(names) == len(arrays) and names[-1] == "" and not _filled(arrays[-1]):
+        names.pop()
+        arrays.pop()
+    if len(names) == len(arrays) - 1 and _row_names(arrays[0], notes):
+        names = ["", *names]
     if len(names) != len(arrays):
-        line, record = next(iter(body.records()))
+        line, record = next(one for one in body.records() if len(one[1]) != len(names))
         raise DataError(
-            f"{path}: the first line has {len(names)} fields, line {line} has {len(record)}; make them equal"
+            f"{path}: the first line has {_fields(len(names))}, line {line} has {len(record)}; make them "
+            "equal, or take the first line out if it is no header"
         )
-    if len(names) > 1 and names[-1] == "" and not _filled(arrays[-1]):
-        names, arrays = names[:-1], arrays[:-1]
     names = [name or f"{NAMELESS}{j}" for j, name in enumerate(names)]
     return [text_column(name, array) for name, array in zip(names, arrays, strict=True)]
+
+
+def _row_names(array: pa.ChunkedArray, notes: list[str]) -> bool:
+    """Return whether a first column under a header without a name for it holds row names, as R writes them.
+
+    These all differ, and are words or count the rows; unless the rules of column types say that they leave
+    them out, a note does.
+    """
+    name = f"{NAMELESS}0"
+    column = text_column(name, array)
+    cells = column.encoded[1]
+    if len(cells) < len(column):
+        return False
+    if readings(cells):
+        return all(map(str.isdecimal, cells)) and all(int(b) - int(a) == 1 for a, b in pairwise(cells))
+    if dates(cells) or not is_text(len(cells), len(column)):
+        notes.append(
+            f"the first line names one column fewer than there are: the first one is taken to be '{name}', "
+            f"row names, and kept as a feature; {override(name, 'skip')} leaves it out"
+        )
+    return True
+
+
+def _fields(count: int) -> str:
+    return f"{count} field" + "s" * (count != 1)
 
 
 def _filled(array: pa.ChunkedArray) -> bool:
     import pyarrow.compute as pc
 
     return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(array), "")).as_py())
-
-
-def _reader(text: str, separator: str, *, strict: bool = False) -> _csv.Reader:
-    return csv.reader(_lines(text), delimiter=separator, skipinitialspace=True, strict=strict)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text one at a time, since most readers want the first ones only."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
 
 
 def _safely(path: Path, body: _Body) -> Iterator[tuple[int, list[str]]]:
@@ -199,7 +218,11 @@ def _split(path: Path, body: _Body, width: int) -> list[pa.ChunkedArray]:
         arrays = _split_slowly(path, body, width)
     else:
         arrays = _split_fast(path, body, width)
-    if quoted and (body.text.count('"') % 2 or any(_has_lines(array) for array in arrays)):
+    if quoted and (
+        body.text.count('"') % 2
+        or any(_has(array, "\n") for array in arrays)
+        or (any(_has(array, '"') for array in arrays) and _has_inner_quotes(body))
+    ):
         _check_quotes(path, body)
     return arrays
 
@@ -234,8 +257,8 @@ def _split_fast(path: Path, body: _Body, width: int) -> list[pa.ChunkedArray]:
     ) as error:  # a record larger than a block, such as behind a quotation mark not closed
         _check_lengths(path, body, width)
         raise DataError(f"{path}: {error}") from None
-    if bad:
-        _check_lengths(path, body, width)
+    if bad:  # pyarrow and csv may disagree about odd quotation marks
+        return _split_slowly(path, body, width)
     return list(table.columns)
 
 
@@ -255,23 +278,30 @@ def _check_lengths(path: Path, body: _Body, width: int) -> None:
     """
     if '"' in body.text:
         _check_quotes(path, body)
-    expected = width if body.names is None else len(body.names)
-    longer = width - expected
     for line, record in _safely(path, body):
         if len(record) != width:
-            fields = "the first line" if body.names is not None else "the line before"
-            if longer and len(record) == expected:  # the longer ones are the odd ones
-                line, record = next(iter(body.records()))
             raise DataError(
-                f"{path}: line {line} has {len(record)} fields, {fields} has {expected}; mend the line, or "
-                "say the separator with --separator"
+                f"{path}: line {line} has {_fields(len(record))}, most lines have {width}; mend the line or "
+                "take it out, or say the separator with --separator"
             )
 
 
-def _has_lines(array: pa.ChunkedArray) -> bool:
+def _has(array: pa.ChunkedArray, part: str) -> bool:
     import pyarrow.compute as pc
 
-    return bool(pc.any(pc.match_substring(array, "\n")).as_py())
+    return bool(pc.any(pc.match_substring(array, part)).as_py())
+
+
+def _has_inner_quotes(body: _Body) -> bool:
+    """Return whether a quotation mark that is not doubled has text of the same cell behind it.
+
+    The patterns begin with the mark, which is fast; whether its cell is a quoted one is for
+    `_check_quotes`.
+    """
+    sign = re.escape(body.separator)
+    single = rf'"(?<![{sign}\n"]")(?=[ \t]*[^ \t{sign}\n"])'
+    empty = rf'""(?<=[{sign}\n]"")(?=[ \t]*[^ \t{sign}\n"])'
+    return any(re.compile(pattern).search(body.text, 1) for pattern in (single, empty))
 
 
 def _check_quotes(path: Path, body: _Body) -> None:
@@ -283,7 +313,7 @@ def _check_quotes(path: Path, body: _Body) -> None:
     separator = re.escape(body.separator)
     blank = " " if body.separator == "\t" else "[ \t]"
     tidy = re.sub(rf"\"{blank}+(?=\n|{separator}|$)", '"', body.text)
-    reader = _reader(tidy, body.separator, strict=True)
+    reader = csv_reader(tidy, body.separator, strict=True)
     started = 0
     try:
         for _ in reader:
@@ -292,39 +322,5 @@ def _check_quotes(path: Path, body: _Body) -> None:
         line = body.line + started
         raise DataError(
             f"{path}: a quotation mark is not closed in the record that begins at line {line}; "
-            "close it, or write it twice inside a quoted cell"
+            'close it, or write it twice inside a quoted cell, not as \\"'
         ) from None
-
-
-def _check_header(path: Path, columns: Sequence[TextColumn]) -> None:
-    """Refuse a first line that looks like data.
-
-    A number above numbers is data, but for names n, n + 1, ...; a word that its column holds too is data,
-    where no word stands above a column of numbers.
-
-    Raises:
-        DataError: it looks like data.
-    """
-    named = [
-        column for column in columns if not column.name.startswith(NAMELESS) and not is_missing(column.name)
-    ]
-    above = [column.name for column in named if column.numbers is not None or _mostly_numbers(column)]
-    words = [name for name in above if not is_number(name)]
-    numbers = [name for name in above if is_number(name)]
-    first = int(numbers[0]) if numbers and numbers[0].isdecimal() else -1
-    run = numbers == [str(first + j) for j in range(len(numbers))] and (len(numbers) > 1 or bool(words))
-    repeated = [] if words else [column.name for column in named if column.name in column.encoded[1]]
-    odd = repeated if run else numbers or repeated
-    if odd:
-        raise DataError(
-            f"{path}: the first line looks like data ('{odd[0]}'), not like names of columns; read it as "
-            "data with --no-header, or as names with --header"
-        )
-
-
-def _mostly_numbers(column: TextColumn) -> bool:
-    filled = [cell for cell in column.encoded[1] if not is_missing(cell)]
-    return bool(filled) and all(map(is_number, filled))
-
-
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))

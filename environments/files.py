@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neucb.environments.arff import read_arff_frame
 from neucb.environments.column_types import KINDS, Decided, decide
-from neucb.environments.delimited import read_delimited
+from neucb.environments.delimited import read_delimited, table_name
 from neucb.environments.frames import arrow_frame, raw_frame
 from neucb.environments.labels import read_labels
 from neucb.environments.raw_table import RawTable, TextColumn, column_name
@@ -189,7 +189,7 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
         return raw_frame(path.stem, arrow_frame(feather.read_table(path)))
     if suffix == ".arff":
         frame = read_arff_frame(path)
-        raw = raw_frame(path.name.split(".")[0], frame)
+        raw = raw_frame(table_name(path), frame)
         return replace(raw, notes=[*frame.attrs["notes"], *raw.notes])
     if suffix == ".npz":
         if not is_zipfile(path):
