@@ -88,11 +88,13 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
     body = _without_header(path, text, separator, header)
     columns = _columns(path, body, notes)
     if body.names is not None:
-        check_header(path, columns, header)
         row = repeated_header(columns)
         if row is not None:
             line, _ = next(islice(body.records(), row, None))
-            raise DataError(f"{path}: line {line} repeats the first line; take it out")
+            raise DataError(
+                f"{path}: line {line} repeats the first line; take it out or, if both are data, say --no-header"
+            )
+        check_header(path, columns, header, next(body.records())[0])
     if len(columns) == 1:
         first = shorten(text.lstrip().partition("\n")[0], 60, placeholder="...")
         raise DataError(
@@ -135,6 +137,8 @@ def _without_header(path: Path, text: str, separator: str, header: bool | None) 
     position = 0
     for _ in range(lines):
         position = whole.text.find("\n", position) + 1 or len(whole.text)
+    if '"' in whole.text[:position]:
+        _check_quotes(path, _Body(whole.text[:position], separator, None, whole.line))
     return _Body(whole.text[position:], separator, names, whole.line + lines)
 
 

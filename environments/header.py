@@ -16,7 +16,7 @@ SAMPLE = 100  # different cells that show the type of a column
 FEW = 5  # rows up to which the first one says nothing about the others
 
 
-def check_header(path: Path, columns: Sequence[TextColumn], header: bool | None) -> None:
+def check_header(path: Path, columns: Sequence[TextColumn], header: bool | None, line: int) -> None:
     """Refuse a first line that looks like data, a second one that looks like a header, and equal names.
 
     Args:
@@ -24,6 +24,7 @@ def check_header(path: Path, columns: Sequence[TextColumn], header: bool | None)
         columns: named by the first line.
         header: True where the user says that the first line names the columns: equal names alone are
             refused then; None where it is not said.
+        line: number of the line under the header.
 
     Raises:
         DataError: the first line is refused.
@@ -44,8 +45,8 @@ def check_header(path: Path, columns: Sequence[TextColumn], header: bool | None)
     word = None if header else _second_header(columns)
     if word is not None:
         raise DataError(
-            f"{path}: the line under the first looks like a second header ('{word}' above numbers); take it "
-            "out, or read it as data with --header"
+            f"{path}: line {line} looks like a second header under the first line ('{word}' above numbers); "
+            f"take one of the two out, or read line {line} as data with --header"
         )
 
 

@@ -165,7 +165,7 @@ def test_units_under_the_header(tmp_path: Path) -> None:
     rows = [f"{i * 7 % 11},{i % 3},{'pq'[i % 2]}" for i in ROWS]
     for units in ("km/h,kg,class", "km/h,,", "[1],kg,-"):
         path = write(tmp_path, "speed,load,y", units, *rows)
-        with pytest.raises(DataError, match="looks like a second header"):
+        with pytest.raises(DataError, match="line 2 looks like a second header"):
             read_delimited(path)
         assert columns(path, header=True)["speed"][0] == units.split(",")[0]
     path = write(tmp_path, "speed,load,y", "oops,3,p", *rows)  # one cell that is wrong
@@ -183,6 +183,9 @@ def test_a_header_again_among_the_rows(tmp_path: Path) -> None:
     for header in (None, True):
         with pytest.raises(DataError, match="line 32 repeats the first line"):
             read_delimited(path, header=header)
+    words = [f"{'uv'[i % 2]},{'st'[i % 3 % 2]},{'pq'[i % 2]}" for i in ROWS]
+    with pytest.raises(DataError, match="line 32 repeats the first line"):
+        read_delimited(write(tmp_path, "a,b,y", *words, "a,b,y"))
     path = write(tmp_path, "0,1,2", *(f"{i % 2},{i % 3},{i % 4}" for i in ROWS))  # 0, 1, 2 is a row too
     assert len(columns(path, header=True)["0"]) == 30
 
@@ -242,6 +245,13 @@ def test_quotation_marks_inside_a_quoted_cell(tmp_path: Path, cell: str) -> None
 def test_doubled_quotation_marks_and_backslashes_are_read(tmp_path: Path) -> None:
     path = write(tmp_path, "a,t,y", *(f'{i % 7},"a ""b"" \\{i % 2}",{"pq"[i % 2]}' for i in ROWS))
     assert columns(path)["t"][:2] == ['a "b" \\0', 'a "b" \\1']
+
+
+def test_escaped_quotation_marks_in_the_header(tmp_path: Path) -> None:
+    path = write(tmp_path, r'"a \"x\" 1","y"', *numbers())
+    with pytest.raises(DataError, match="begins at line 1"):
+        read_delimited(path)
+    assert list(columns(write(tmp_path, '"a ""x"" 1","y"', *numbers()))) == ['a "x" 1', "y"]
 
 
 # names
