@@ -92,8 +92,8 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
         if row is not None:
             line, _ = next(islice(body.records(), row, None))
             raise DataError(
-                f"{path}: line {line} repeats the first line; take it out or, if both are data, "
-                "say --no-header"
+                f"{path}: line {line} repeats the first line; take it out or, if both are data, say "
+                "--no-header"
             )
         check_header(path, columns, header, next(body.records())[0])
     if len(columns) == 1:

@@ -167,7 +167,7 @@ def test_columns_that_cannot_be_used(values: list[object], target: str, words: s
         ("a\n1\n2\n", "is read as one column"),
         ("a,b\n1,0.5\n2,0.7\n", "real numbers"),
         ("a,b\n1,\n2,\n", "no row has a label"),
-        ("a,a\n1,2\n", "two columns are called 'a'"),
+        ("a,a\n1,p\n2,q\n", "two columns are called 'a'"),
         ("a,y\n" + "".join(f"1,c{i}\n" for i in range(40)), "no class label"),
     ],
 )

@@ -72,6 +72,9 @@ def test_logs_without_manifests_are_reported_as_far_as_they_go(
 def test_one_round_can_be_drawn_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    options = ("--engine", "torch", "--rounds", "1", "--out", str(tmp_path / "first"), "--quiet")
+    assert neucb(monkeypatch, "run", "--dataset", "iris", "--agent", "sq", *options) == 0
+    capsys.readouterr()  # kernels are compiled now, which is said once
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         options = ("--engine", "torch", "--rounds", "1", "--out", str(tmp_path), "--quiet")
