@@ -170,7 +170,7 @@ class Reduction(CountsPending):
 
     @property
     def propensity_kind(self) -> Kinds:
-        """What the rule says of its distribution, if it does not draw."""
+        """Propensity kind of the rule, if it does not draw."""
         return kind_of(self.rule)
 
     def propensities(self, given: Tensor) -> Propensities:

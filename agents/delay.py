@@ -68,7 +68,7 @@ class Delayed:
 
     @property
     def propensity_kind(self) -> Kinds:
-        """What the agent says of its distribution."""
+        """Propensity kind of the wrapped agent."""
         return kind_of(self.agent)
 
     def propensities(self, given: Tensor) -> Propensities:

@@ -63,7 +63,7 @@ def draws(agent: object) -> bool:
 
 
 def kind_of(part: object) -> Kinds:
-    """Return what an agent that does not draw, or such a rule, says of its distribution."""
+    """Return the propensity kind of an agent or rule that does not draw."""
     kind: Kinds = getattr(part, "propensity_kind", "exact")
     return kind
 

@@ -58,7 +58,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Relation:
-    """What an ARFF file holds.
+    """Content of an ARFF file.
 
     Attributes:
         attributes: in declared order, of equal length.
@@ -72,7 +72,7 @@ class Relation:
 
 
 def parse_arff(data: bytes) -> Relation:
-    """Return what an ARFF file holds.
+    """Return the content of an ARFF file.
 
     For encodings and gzip see `decode_text`. Weights of rows are left out, with a note. What a sparse row
     leaves out is 0, the first level, or a missing string.
