@@ -384,7 +384,7 @@ def _declared(series: pd.Series[Any], kind: str | None) -> Decided:
         return Decided(column, summary, notes)
     exact = None
     if series.dtype.kind in "iu" and bool((np.abs(column.values[~np.isnan(column.values)]) >= EXACT).any()):
-        exact = [int(value) for value in series.dropna()]
+        exact = list(dict.fromkeys(int(value) for value in series.dropna()))
     return _indexed(name, column.values, summary, exact, all_whole=missing == 0)
 
 

@@ -289,7 +289,18 @@ def classification_table(
         facts["columns"] = dict(reading.columns)
     notes = (*raw.notes, *labels.notes, *(note for one in decided for note in one.notes))
     summaries.insert(position, labels.summary)
-    return Table(name, tuple(columns), labels.labels, labels.classes, source, facts, notes, tuple(summaries))
+    positions = None if labels.known.all() else np.flatnonzero(labels.known)
+    return Table(
+        name,
+        tuple(columns),
+        labels.labels,
+        labels.classes,
+        source,
+        facts,
+        notes,
+        tuple(summaries),
+        positions,
+    )
 
 
 def features(decided: list[Decided], name: str) -> list[Column]:

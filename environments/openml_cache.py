@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neucb.environments.openml_description import DamagedFileError, Description, describe
 from neucb.environments.readers import Content, read_arff, read_parquet, sha256
 from neucb.environments.table import Column, Table, labelled, unlabelled
@@ -144,4 +146,5 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
     if left_out:
         provenance["columns_left_out"] = list(left_out)
     columns = tuple(Column(one.name, one.values[keep], one.levels) for one in features)
-    return Table(name, columns, labels, classes, "openml", provenance, tuple(notes))
+    positions = np.flatnonzero(known) if missing else None
+    return Table(name, columns, labels, classes, "openml", provenance, tuple(notes), positions=positions)

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from neucb.environments.cells import Numbers, is_number, readings
+from neucb.environments.cells import Numbers, is_missing, is_number, readings
 from neucb.environments.classification import replica_seeds
 from neucb.environments.column_types import decide, decimal_sign, declared_column
 from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, named, read_raw
@@ -129,11 +129,15 @@ def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None)
     if isinstance(column, TextColumn):
         codes, cells = column.encoded
         found = list(readings(cells, decimal).values())
-        if not found and {cell.casefold() for cell in cells} <= {"true", "false", ""}:
+        if not found and {cell.casefold() for cell in cells if not is_missing(cell)} <= {"true", "false"}:
             found = [Numbers(np.array([_truth(cell) for cell in cells]), "boolean")]
         if not found:
-            row = column.row(next(j for j, cell in enumerate(cells) if not is_number(cell)))
-            cell = column.cells[row - 1]
+            odd = next((j for j, cell in enumerate(cells) if not (is_number(cell) or is_missing(cell))), 0)
+            row, cell = column.row(odd), cells[odd]
+            if is_number(cell):
+                raise DataError(
+                    f"{what} holds '{cell}' (row {row}), no number whose decimal sign is '{decimal}'"
+                )
             raise DataError(
                 f"{what} holds words (row {row}: '{cell}'); a ranking needs numbers, greater for better"
             )

@@ -71,6 +71,7 @@ class Table:
             reason; shown once per data set and kept in manifest, `frame.attrs` and report.
         summaries: of all columns of the source in its order, those left out and the label included; ()
             where the source declares its types.
+        positions: [N] numbers, from 0, of the rows in the source where some were left out; else None.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -84,6 +85,7 @@ class Table:
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     summaries: tuple[ColumnSummary, ...] = ()
+    positions: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:

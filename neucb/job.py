@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neucb.agents.agent import Agent
-    from neucb.plugins import Plugin
     from neucb.trained import Trained
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]

@@ -56,7 +56,8 @@ def stem(job: Run) -> str:
     dataset = re.sub(r"[^A-Za-z0-9.-]+", "-", job.environment["dataset"])
     agent = re.sub(r"[^\w.-]+", "-", job.agent_name)
     partial = "" if job.log.round == job.log.spec.horizon else f"_until-round-{job.log.round}"
-    return f"{shortened(f'{agent}_{dataset}')}_{digest}{partial}"
+    readable = shortened(f"{agent}_{dataset}").lstrip("._")  # names with these in front are not logs
+    return f"{readable}_{digest}{partial}"
 
 
 def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn) -> Saved:

@@ -107,7 +107,8 @@ def prepare(
         about |= {"dataset": data.name, "code": data.origin}
     if late:
         about |= {"delay": delay, "batch": batch}
-    log = RunLog(spec, make_trace(spec, trace, about.get("classes", ())))
+    positions = env.table.positions if isinstance(env, ClassificationVectorEnv) else None
+    log = RunLog(spec, make_trace(spec, trace, about.get("classes", ()), positions))
     check_counts(candidate.settings, spec.seeds)
     groups = groups_of(candidate, spec.replicas)
     if len(groups) == 1:

@@ -26,7 +26,8 @@ class Trace:
 
     Columns of the frame:
         seed, round: the latter from 1.
-        context: number, from 0, of the row of the table that was shown, where there is a table.
+        context: number, from 0, of the row of the source that was shown, where there is a table; rows
+            without a label are counted.
         row: the same of the played arm's row, where every arm has a row of its own.
         action: the arm played, 0..K-1; action_class: its class, where arms have names.
         propensity: probability of the played arm given context and history, in [0, 1].
@@ -49,10 +50,19 @@ class Trace:
         spec: the shape of the run.
         full: whether to keep the probabilities and predicted losses of all arms.
         classes: [K] names of the arms, which are those of the labels; none by default.
+        positions: see `Table.positions`.
     """
 
-    def __init__(self, spec: Spec, *, full: bool = False, classes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        full: bool = False,
+        classes: Sequence[str] = (),
+        positions: NDArray[np.int64] | None = None,
+    ) -> None:
         self.spec = spec
+        self._positions = positions
         self.full = full
         self.classes = tuple(classes)
         shape = (spec.replicas, spec.horizon)
@@ -123,6 +133,8 @@ class Trace:
                 if not np.isnan(flat).all():
                     columns |= {f"predicted_loss_{a}": flat[:, a] for a in range(self.spec.arms)}
             elif name not in ("context", "row", "label") or not (flat == UNKNOWN).all():
+                if name == "context" and self._positions is not None:
+                    flat = self._positions[flat]
                 columns |= {name: flat, **self._named(name, flat)}
         frame = pd.DataFrame(columns)
         if self.classes:
@@ -135,10 +147,13 @@ class Trace:
 
         if name not in ("action", "label") or len(set(self.classes)) < self.spec.arms:
             return {}
-        return {f"{name}_class": pd.Categorical.from_codes(arms, pd.Index(self.classes))}
+        known = np.where((arms >= 0) & (arms < len(self.classes)), arms, UNKNOWN)  # an environment may err
+        return {f"{name}_class": pd.Categorical.from_codes(known, pd.Index(self.classes))}
 
 
-def make_trace(spec: Spec, wanted: Wanted, classes: Sequence[str] = ()) -> Trace | None:
+def make_trace(
+    spec: Spec, wanted: Wanted, classes: Sequence[str] = (), positions: NDArray[np.int64] | None = None
+) -> Trace | None:
     """Return a trace as it is wanted, or None.
 
     Raises:
@@ -146,5 +161,6 @@ def make_trace(spec: Spec, wanted: Wanted, classes: Sequence[str] = ()) -> Trace
     """
     if wanted not in (True, False, "full"):
         raise InputError(f"trace must be True, False or 'full', not {wanted!r}")
-    named = tuple(str(one) for one in classes) if len(classes) == spec.arms else ()
-    return Trace(spec, full=wanted == "full", classes=named) if wanted else None
+    given = classes if isinstance(classes, list | tuple) else ()
+    named = tuple(str(one) for one in given) if len(given) == spec.arms else ()
+    return Trace(spec, full=wanted == "full", classes=named, positions=positions) if wanted else None

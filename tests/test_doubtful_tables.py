@@ -208,3 +208,18 @@ def test_ranking_targets(tmp_path: Path) -> None:
         {"x": [1.0, 2.0, 5.0], "r": pd.Categorical(["\u22121", "0", "1"], ["\u22121", "0", "1"])}
     )
     np.testing.assert_array_equal(read_ranking(frame).losses, [1, 0.5, 0])
+
+
+def test_a_ranking_target_whose_points_are_no_decimal_signs(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,r\n" + "".join(f"{i % 7},0.{i + 1}\n" for i in range(40)))
+    with pytest.raises(DataError, match=r"holds '0\.1' \(row 1\), no number whose decimal sign is ','"):
+        read_ranking(path, Reading(decimal=","))
+    path.write_text("x,r\n" + "".join(f"{i % 7},?\n" for i in range(40)))
+    with pytest.raises(DataError, match="missing or infinite values"):
+        read_ranking(path)
+
+
+def test_two_large_numbers_are_no_index() -> None:
+    frame = pd.DataFrame({"id": [2**53 + 2 * (i % 2) for i in range(40)], "y": ["p", "q"] * 20})
+    assert [column.name for column in from_frame(frame).columns] == ["id"]

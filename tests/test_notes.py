@@ -203,3 +203,12 @@ def test_a_vector_environment_of_a_file_warns(table: Path) -> None:
     with pytest.warns(UserWarning, match="no label") as caught:
         ClassificationVectorEnv("t.csv", 2, columns={"id": "number", "y": "label"})
     assert len(caught) == 1
+
+
+def test_a_trace_counts_the_rows_of_the_file(table: Path) -> None:
+    with pytest.warns(UserWarning, match="left out"):
+        _, trace = neucb.run("uniform", "t.csv", seeds=2, trace=True)
+    labels = pd.read_csv("t.csv")["y"].str.strip()
+    assert (labels.to_numpy()[trace["context"]] == trace["label_class"].astype(str)).all()
+    assert 5 not in set(trace["context"])
+    assert trace["context"].max() == ROWS - 1

@@ -96,7 +96,8 @@ def _show_all_letters() -> None:
 
 def _drop_output() -> None:
     """Let what is still to be printed go nowhere, so that closing it does not fail once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:  # None: closed from the start
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def spread_settings(arguments: Sequence[str]) -> list[str]:

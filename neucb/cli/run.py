@@ -198,9 +198,11 @@ def run(
                 announce(name, cost_order(given_options["cost"], job.env.table.classes), note)
             if save_agent is not None:
                 job.check_keepable()
-            output.play(job)
-            if save_agent is not None:
-                job.trained().save(save_agent)
+            try:
+                output.play(job)
+            finally:  # whatever became of plot, results or the fit afterwards
+                if save_agent is not None and job.log.round == job.log.spec.horizon:
+                    job.trained().save(save_agent)
         except (StoppedError, KeyboardInterrupt):
             output.finish()
             raise

@@ -148,7 +148,7 @@ def to_latex(table: pd.DataFrame) -> str:
     for world in worlds:
         key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[str(world.dataset)]}
         mine = table[(table[WORLD] == list(world)).all(axis=1)]
-        best = mine.groupby("label")["regret"].idxmin()
+        best = mine.dropna(subset="regret").groupby("label")["regret"].idxmin()
         least = mine["regret"].min()
         cells = [_cell(mine.loc[best[agent]], least) if agent in best else "--" for agent in agents]
         lines.append(" & ".join([*(_escape(str(key[name])) for name in varying), *cells]) + r" \\")
@@ -164,7 +164,7 @@ def _cell(row: pd.Series[Any], least: float) -> str:
 
 def short_names(datasets: Iterable[str]) -> dict[str, str]:
     """Return for every data set the last part of its path, or all of it where several end alike."""
-    last = {name: name.rsplit("/", 1)[-1] or name for name in datasets}
+    last = {name: re.split(r"(?<!\d)/", name)[-1] or name for name in datasets}  # not the / of "cost 0/1"
     counts = Counter(last.values())
     return {name: short if counts[short] == 1 else name for name, short in last.items()}
 
