@@ -48,7 +48,7 @@ class Declaration:
 
 
 def declaration(line: str) -> Declaration:
-    """Return what a line declares that begins with "@attribute", in capitals or not.
+    """Return the declaration of a line that begins with "@attribute", in any case.
 
     Raises:
         ArffSyntaxError: the line is no declaration, or ends amid one.

@@ -31,7 +31,7 @@ class _Body:
     Attributes:
         text: lines with line feeds behind them.
         separator: one character.
-        names: of the columns; None where the file has no header.
+        names: column names; None where the file has no header.
         line: number of the first line, from 1.
     """
 

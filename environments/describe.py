@@ -23,7 +23,7 @@ class TableSummary:
         features_standard, features_paper: context dimension d after each preprocessing.
         missing: missing values in all columns.
         class_shares: share of the rows per class, in the order of the arms.
-        columns: of the source, those left out and the label included.
+        columns: summaries of all columns of the source, those left out and the label included.
         notes: see `Table.notes`.
         best_fixed_arm: share of rounds that the arm of the largest class loses.
     """
