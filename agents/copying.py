@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from neucb.agents.agent import is_foreign
-from neucb.errors import InputError
+from neucb.agents.base import is_foreign
+from neucb.core.errors import InputError
 
 T = TypeVar("T")
 SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType)  # deep copies share code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neucb.agents.hyper import Number, per_replica
+from neucb.agents.per_replica import Number, per_replica
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
-from neucb.agents.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
+from neucb.core.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
 
 if TYPE_CHECKING:
     from torch import Tensor

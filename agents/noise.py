@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from neucb.agents.initial import NOISE_ROUNDS, draw_normal
-from neucb.streams import stream
+from neucb.agents.initialisation import NOISE_ROUNDS, draw_normal
+from neucb.core.random import stream
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.spec import Spec
+    from neucb.core.spec import Spec
 
 
 class Noise:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neucb.core.constants import TIE
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -66,3 +68,16 @@ class Round:
         """Return the next round, `loss` [R] having been seen in this one."""
         seen = self.observed_loss + loss
         return Round(self.number + 1, seen, self.horizon, self.noise, self.pending)
+
+
+def gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least prediction [R, 1] and the gaps to it [R, K], tied arms at exactly 0."""
+    least = mean.amin(1, keepdim=True)
+    gap = mean - least
+    return least, gap.masked_fill_(gap <= TIE * least.abs(), 0.0)
+
+
+def lowest(score: Tensor) -> Tensor:
+    """Return probability 1 for the arm of least score [R, K], float64; the lowest index of tied ones."""
+    best = gaps(score)[1].argmin(1, keepdim=True)
+    return score.new_zeros(score.shape).scatter(1, best, 1.0)

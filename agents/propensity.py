@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.constants import REACH, TIE
+from neucb.agents.prediction import lowest
+from neucb.core.constants import REACH, TIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor
 
-    from neucb.agents.agent import Agent
 
 Kind = Literal["exact", "estimated", "deterministic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -49,7 +49,7 @@ class Propensities(NamedTuple):
     kind: Kinds
 
 
-def propensities_of(agent: Agent, given: Tensor) -> Propensities:
+def propensities_of(agent: object, given: Tensor) -> Propensities:
     """Return the propensities of the round of which an agent has just returned the distribution `given`."""
     if draws(agent):
         told: Propensities = agent.propensities(given)  # type: ignore[attr-defined]  # which it then has
@@ -91,7 +91,7 @@ def least_chances(mean: Floats, sd: Floats, available: NDArray[np.bool_] | None 
         sd: [n, K] their standard deviations >= 0.
         available: [n, K], the arms that may be played; all by default.
     """
-    from neucb.engines.kernels.integral import least_draw  # imports numba
+    from neucb.kernels.integral import least_draw  # imports numba
 
     p = np.empty(mean.shape)
     mask = np.ones(mean.shape, np.bool_) if available is None else available
@@ -124,8 +124,6 @@ def estimated_chances(
         available: [n, K], the arms that may be played; all by default.
     """
     import torch
-
-    from neucb.agents.exploration import lowest
 
     p = np.zeros(mean.shape)
     for i, rng in enumerate(generators):

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from neucb.agents.lookahead import Room
-from neucb.agents.passes import Forward
+from neucb.agents.network.forward import Forward
+from neucb.agents.network.lookahead import Room
 from neucb.agents.prediction import Prediction
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 Tensors = dict[str, torch.Tensor]
 CACHES = (Forward, Prediction, Room)  # made anew whenever they are asked for

@@ -9,7 +9,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.spec import Spec
+    from neucb.core.spec import Spec
 
 
 class Uniform:

@@ -13,7 +13,7 @@ from neucb.benchmarks.measure import Tick, measure
 from neucb.benchmarks.memory import measure_memory
 from neucb.benchmarks.report import machine
 from neucb.benchmarks.shapes import Shape, rows_of
-from neucb.threads import one_thread
+from neucb.core.threads import one_thread
 
 SECONDS, REPETITIONS = 0.3, 3
 QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3

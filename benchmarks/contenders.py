@@ -6,20 +6,20 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from neucb.agents.recipe import Recipe
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.registry import find_recipe
 from neucb.benchmarks.measure import Clock, Contender, clock
 from neucb.benchmarks.plain import PlainLoop, knows
-from neucb.engines.choice import refusal
-from neucb.engines.compiled import Compiled
+from neucb.core.spec import Spec
+from neucb.core.threads import safe_path
+from neucb.engines.choose import refusal
+from neucb.engines.compiled.engine import Compiled
+from neucb.engines.lockstep.block_loop import BLOCK
+from neucb.engines.log import log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
-from neucb.foreseen import BLOCK
-from neucb.job import Run
-from neucb.log import log_spaced
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.threads import safe_path
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 
 WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first
 ROUNDS = 10_000  # of a whole run

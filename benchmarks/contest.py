@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.benchmarks.measure import Tick
 from neucb.benchmarks.peers import PEERS, Game, Peer
-from neucb.disk import explained, write_whole
+from neucb.core.errors import InputError, NeucbError
+from neucb.core.files import explained, write_whole
+from neucb.core.provenance import library_version
 from neucb.environments.preprocessing import Encoded
-from neucb.errors import InputError, NeucbError
-from neucb.provenance import library_version
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def of_agent(words: str) -> Player:
     Raises:
         InputError: an unknown name, or a setting that it does not take.
     """
-    from neucb.agents.recipes import find_recipe
+    from neucb.agents.recipes.registry import find_recipe
     from neucb.sweeps.identity import code_version
 
     name, *pairs = words.split(":")

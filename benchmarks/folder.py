@@ -17,8 +17,8 @@ from typing import Any
 
 from neucb.benchmarks.aims import measured, peer, row
 from neucb.benchmarks.report import show, significant
-from neucb.disk import write_whole
-from neucb.errors import InputError
+from neucb.core.errors import InputError
+from neucb.core.files import write_whole
 
 BEGIN, END = "<!-- quoted from bench.json -->", "<!-- end of quotation -->"
 COLUMNS = 118

@@ -19,9 +19,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neucb.errors import NeucbError
-from neucb.sweeps.load import load_sweep
-from neucb.sweeps.store import PLAN, Store
+from neucb.core.errors import NeucbError
+from neucb.sweeps.store.batch_store import PLAN, Store
+from neucb.sweeps.store.load_sweep import load_sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import torch
 
 from neucb.benchmarks.contenders import Task
 from neucb.benchmarks.suites import VARIANTS
-from neucb.engines.compiled import Compiled
+from neucb.engines.compiled.engine import Compiled
 from neucb.engines.engine import Lockstep
 from neucb.environments.preprocessing import Encoded
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.errors import InputError, unknown_name
+from neucb.core.provenance import library_version
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
-from neucb.errors import InputError, unknown_name
-from neucb.provenance import library_version
 
 Arms = NDArray[np.int64]
 VOWPAL = "vw:"  # before options of Vowpal Wabbit that make a peer of their own

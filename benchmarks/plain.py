@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from neucb.agents.initial import draw_network, draw_signs
-from neucb.agents.recipe import Recipe
+from neucb.agents.initialisation import draw_network, draw_signs
+from neucb.agents.recipes.recipe import Recipe
+from neucb.core.errors import InputError
+from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import InputError
-from neucb.streams import stream
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.provenance import library_version
-from neucb.terminal import show_table
-from neucb.threads import cores
+from neucb.core.provenance import library_version
+from neucb.core.terminal import show_table
+from neucb.core.threads import cores
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neucb.environments.catalogue import load_table, number_of
-from neucb.environments.openml_cache import data_file
-from neucb.environments.openml_config import openml_config
+from neucb.core.errors import unknown_name
+from neucb.environments.openml.cache import data_file
+from neucb.environments.openml.config import openml_config
 from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.sources.catalogue import load_table, number_of
 from neucb.environments.table import Column, Table, labelled
-from neucb.errors import unknown_name
 
 ROWS = 10_000
 TEACHER = 32  # hidden units of the network that labels stand-ins

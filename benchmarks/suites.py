@@ -9,8 +9,8 @@ from typing import Any
 from neucb.benchmarks.contenders import ROUNDS, Task, compiled, plain, processes, torch_engine
 from neucb.benchmarks.measure import Contender, Group
 from neucb.benchmarks.shapes import Shape, stand_in
+from neucb.core.threads import cores
 from neucb.environments.preprocessing import Encoded
-from neucb.threads import cores
 
 Data = Mapping[str, Encoded]
 

@@ -15,14 +15,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from neucb.environments.catalogue import load_table
+from neucb.core.errors import InputError
+from neucb.core.random import stream
 from neucb.environments.feedback import Feedback, cost_matrix
-from neucb.environments.files import Reading
 from neucb.environments.orders import Fixed, Order, make_order
 from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
+from neucb.environments.sources.catalogue import load_table
 from neucb.environments.table import Table, announce
-from neucb.errors import InputError
-from neucb.streams import stream
+from neucb.environments.tables.table_file import Reading
 
 Observations = NDArray[np.float32]
 Actions = NDArray[np.int64]

@@ -6,7 +6,7 @@ import codecs
 import gzip
 import zlib
 
-from neucb.errors import DataError
+from neucb.core.errors import DataError
 
 GZIP = b"\x1f\x8b"
 MARKS = (  # the longer mark first: that of UTF-32 begins with that of UTF-16

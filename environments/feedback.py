@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError, unknown_name
+from neucb.core.errors import InputError, unknown_name
 
 Matrix = NDArray[np.float64]
 

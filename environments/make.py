@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from gymnasium.vector import VectorEnv
 
+from neucb.core.errors import InputError, unknown_name
 from neucb.environments.classification import ClassificationVectorEnv, load
-from neucb.environments.files import ArrowStream, Reading, from_frame, is_file_name
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking, RankingVectorEnv, read_ranking
 from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv
 from neucb.environments.table import Table, announce
-from neucb.errors import InputError, unknown_name
+from neucb.environments.tables.table_file import ArrowStream, Reading, from_frame, is_file_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class EnvironmentOptions(TypedDict, total=False):
     Of files and DataFrames:
         target: the column to predict; the last one by default.
         columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in the place of
-            the rules of `neucb.environments.column_types`.
+            the rules of `neucb.environments.tables.column_types`.
         header: False where the first line of delimited text is data; True where it names the columns though
             it looks like data.
         decimal: "." or ",", the decimal sign; decided by the rules by default.

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError, unknown_name
-from neucb.streams import stream
+from neucb.core.errors import InputError, unknown_name
+from neucb.core.random import stream
 
 Kernel = Literal["fixed", "weakest-class"]
 Rows = NDArray[np.int64]

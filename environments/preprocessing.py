@@ -10,9 +10,9 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.environments.column_types import override
+from neucb.core.errors import DataError, unknown_name
 from neucb.environments.table import Column, Table
-from neucb.errors import DataError, unknown_name
+from neucb.environments.tables.column_types import override
 
 LARGEST = 1e30  # number, so that neither float32 nor the square of a row's norm overflows
 

@@ -14,17 +14,24 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from neucb.environments.cells import Numbers, is_missing, is_number, readings
+from neucb.core.errors import DataError, InputError, unknown_name
+from neucb.core.files import sha256
+from neucb.core.random import stream
 from neucb.environments.classification import replica_seeds
-from neucb.environments.column_types import decide, decimal_sign, declared_column
-from neucb.environments.files import ArrowStream, Reading, columns_left_out, features, named, read_raw
-from neucb.environments.frames import raw_frame
 from neucb.environments.preprocessing import encode_columns
-from neucb.environments.raw_table import TextColumn
-from neucb.environments.readers import sha256
 from neucb.environments.table import announce
-from neucb.errors import DataError, InputError, unknown_name
-from neucb.streams import stream
+from neucb.environments.tables.cells import Numbers, is_missing, is_number, readings
+from neucb.environments.tables.column_types import decide, decimal_sign, declared_column
+from neucb.environments.tables.frames import raw_frame
+from neucb.environments.tables.raw_table import TextColumn
+from neucb.environments.tables.table_file import (
+    ArrowStream,
+    Reading,
+    columns_left_out,
+    features,
+    named,
+    read_raw,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

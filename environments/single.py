@@ -8,10 +8,10 @@ import numpy as np
 from gymnasium import Env
 from gymnasium.vector import VectorEnv
 
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.ranking import RankingVectorEnv
 from neucb.environments.synthetic import SyntheticVectorEnv
-from neucb.errors import InputError
 
 
 class SingleEnv(Env[Any, np.int64]):

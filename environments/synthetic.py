@@ -12,9 +12,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from neucb.core.errors import InputError, unknown_name
+from neucb.core.random import stream
 from neucb.environments.classification import replica_seeds
-from neucb.errors import InputError, unknown_name
-from neucb.streams import stream
 
 Contexts = NDArray[np.float64]
 Truth = Callable[[Contexts], NDArray[np.float64]]

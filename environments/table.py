@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import DataError
+from neucb.core.errors import DataError
 
 
 @dataclass(frozen=True)

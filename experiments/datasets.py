@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from neucb.environments.catalogue import expand, load_table
 from neucb.environments.preprocessing import encode
-from neucb.runner import prepare
-from neucb.summary import summary
+from neucb.environments.sources.catalogue import expand, load_table
+from neucb.runs.api import prepare
+from neucb.runs.summary import summary
 
 AGENT = "kl-perturbed"
 

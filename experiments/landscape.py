@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL
-from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.sources.catalogue import load_table
 from neucb.experiments.perturbation import largest_c_p
 from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 
 SET, LARGER = "magic", "covertype"
 ROUNDS = 3000

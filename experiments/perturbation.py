@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.recipes import find_recipe
-from neucb.environments.catalogue import load_table
+from neucb.agents.recipes.registry import find_recipe
 from neucb.environments.preprocessing import Encoded, encode
-from neucb.runner import prepare
-from neucb.summary import confidence_interval
+from neucb.environments.sources.catalogue import load_table
+from neucb.runs.api import prepare
+from neucb.runs.summary import confidence_interval
 
 DATASETS = ("covertype", "magic", "adult", "mushroom", "shuttle", "letter")
 NOISES = (0.0, 0.1, 0.2)

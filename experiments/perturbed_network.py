@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neucb.agents.initial import draw_network, draw_signs
+from neucb.agents.initialisation import draw_network, draw_signs
 from neucb.environments.preprocessing import Encoded
-from neucb.runner import run
+from neucb.runs.api import run
 
 WIDTH, LR, INTERCEPT = 100, 0.1, 0.1
 STEPS = {"lr": LR, "lr_power": 0.0, "normalize": 0.0, "width": WIDTH, "intercept": INTERCEPT}

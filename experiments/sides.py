@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes.registry import find_recipe
 from neucb.statistics import final_scores, intervals, mean_table, normalized_regret, paired_t, rank
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes.registry import find_recipe
 from neucb.experiments.sides import agents_table, encodings_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
@@ -43,8 +43,8 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
-from neucb.sweeps.load import load_sweep, load_times
-from neucb.sweeps.table import regret_table, times_table
+from neucb.sweeps.store.load_sweep import load_sweep, load_times
+from neucb.sweeps.tables import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from neucb.errors import unknown_name
+from neucb.core.errors import unknown_name
 from neucb.experiments import landscape, perturbation, theory_figures, theory_parts
 
 TABLES: dict[str, Callable[[Path], Iterator[theory_parts.Row]]] = {

@@ -13,14 +13,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import encode
+from neucb.environments.sources.catalogue import load_table
 from neucb.plots import save_figure
 from neucb.plots.drawing import drawing
 from neucb.plots.style import COLORS, GREY
 from neucb.plots.text import one_line
-from neucb.theory.diagnose import Question, diagnose
-from neucb.theory.diagnosis import Diagnosis
+from neucb.runs.api import prepare
+from neucb.theory.diagnose import diagnose
+from neucb.theory.diagnosis import Diagnosis, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def main(cache: str, folder: str) -> None:
     encoded = encode(load_table("magic", source="openml", cache=Path(cache)))
     tables = [pd.read_csv(out / f"{name}.csv") for name in names]
     save_figure(perturbation_figure(*tables), out / "perturbation.png")
-    save_figure(bound_figure(diagnose(encoded, Question(2000))), out / "bound.png")
+    save_figure(bound_figure(diagnose(encoded, Question(2000), prepare)), out / "bound.png")
 
 
 @drawing()

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.environments.catalogue import load_table
+from neucb.engines.log import RunLog
 from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.sources.catalogue import load_table
 from neucb.environments.synthetic import SyntheticVectorEnv
-from neucb.job import Run
-from neucb.log import RunLog
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from neucb.theory.bounds import fit_shape, kl_star_shape, squarecb_gamma
-from neucb.theory.diagnose import DELTA, Question, diagnose
+from neucb.theory.diagnose import DELTA, diagnose
+from neucb.theory.diagnosis import Question
 from neucb.theory.fitting import Training
 from neucb.theory.growth import growth
 from neucb.theory.guarantees import guarantee
@@ -211,7 +212,7 @@ def kernel(cache: Path) -> Iterator[Row]:
     halved = Question(KERNEL_ROUNDS, init="ntk", intercept=0.0, ridges=(0.002, 0.02, 0.2, 2.0))
     for name, preprocessing, question in [*questions, ("magic", "paper", halved)]:
         encoded = encode(load_table(name, source="openml", cache=cache), preprocessing)
-        found = diagnose(encoded, question)
+        found = diagnose(encoded, question, prepare)
         for one in found.ridges:
             yield {
                 "dataset": name,

@@ -16,22 +16,22 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.version import __version__
 from neucb.environments.registration import register
 
 if TYPE_CHECKING:
-    from neucb.agents.agent import Agent, Reduction
+    from neucb.agents.base import Agent, Reduction
     from neucb.agents.prediction import Prediction
+    from neucb.core.spec import Spec
     from neucb.environments.classification import ClassificationVectorEnv
     from neucb.environments.ranking import RankingVectorEnv
     from neucb.environments.single import SingleEnv
     from neucb.environments.synthetic import SyntheticVectorEnv
-    from neucb.loading import load_results
-    from neucb.runner import run
-    from neucb.spec import Spec
+    from neucb.runs.api import run
+    from neucb.runs.checkpoint import Trained, load_agent
     from neucb.sweeps.api import sweep
-    from neucb.trained import Trained, load_agent
+    from neucb.sweeps.store.load_results import load_results
 
-__version__ = "0.1.0"
 __all__ = [
     "Agent",
     "ClassificationVectorEnv",
@@ -42,6 +42,7 @@ __all__ = [
     "Spec",
     "SyntheticVectorEnv",
     "Trained",
+    "__version__",
     "load_agent",
     "load_results",
     "run",
@@ -49,18 +50,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Agent": "neucb.agents.agent",
+    "Agent": "neucb.agents.base",
     "ClassificationVectorEnv": "neucb.environments.classification",
     "Prediction": "neucb.agents.prediction",
     "RankingVectorEnv": "neucb.environments.ranking",
-    "Reduction": "neucb.agents.agent",
+    "Reduction": "neucb.agents.base",
     "SingleEnv": "neucb.environments.single",
-    "Spec": "neucb.spec",
+    "Spec": "neucb.core.spec",
     "SyntheticVectorEnv": "neucb.environments.synthetic",
-    "load_results": "neucb.loading",
-    "Trained": "neucb.trained",
-    "load_agent": "neucb.trained",
-    "run": "neucb.runner",
+    "load_results": "neucb.sweeps.store.load_results",
+    "Trained": "neucb.runs.checkpoint",
+    "load_agent": "neucb.runs.checkpoint",
+    "run": "neucb.runs.api",
     "sweep": "neucb.sweeps.api",
 }
 

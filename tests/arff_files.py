@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from neucb.environments.arff import parse_arff
-from neucb.errors import DataError
+from neucb.core.errors import DataError
+from neucb.environments.arff.reader import parse_arff
 
 VALID = b"""% a comment
 @RELATION "all kinds"

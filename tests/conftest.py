@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neucb.threads import one_thread
+from neucb.core.threads import one_thread
 from tests.openml_server import FakeOpenML, serve
 
 

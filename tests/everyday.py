@@ -21,8 +21,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neucb.environments.files import Reading, read_file
 from neucb.environments.preprocessing import encode
+from neucb.environments.tables.table_file import Reading, read_file
 
 MARKS = ["", "?", "-", "NA", "n.a.", "NaN", "null", "None", "#N/A", "."]
 WORDS = [

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from neucb.disk import TEMPORARY
-from neucb.errors import NeucbError
+from neucb.core.errors import NeucbError
+from neucb.core.files import TEMPORARY
 from tests.targets import TARGETS, Sources
 
 LIMIT = 60  # seconds of an input, from which on it hangs

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neucb.streams import stream
+from neucb.core.random import stream
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 

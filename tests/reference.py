@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import neucb
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 
 FILE = Path(__file__).parent / "data" / "reference.csv"
 DATASET, SEEDS = "wine", 20  # 178 rows, 13 features, 3 classes; in scikit-learn

@@ -18,17 +18,17 @@ from typing import Any
 import pandas as pd
 
 from neucb import cli
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from neucb.plots import KINDS
-from neucb.reading import read_results
-from neucb.results import save
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.save import save
 from neucb.sweeps.api import play_experiment
-from neucb.sweeps.execute import Played, Task
-from neucb.sweeps.load import load_sweep as load_results
 from neucb.sweeps.plan import reporting_batches, tuning_batches
-from neucb.sweeps.play import play_batch
-from neucb.sweeps.reading import read_spec
+from neucb.sweeps.play.batch import play_batch
+from neucb.sweeps.play.execute import Played, Task
+from neucb.sweeps.spec.reading import read_spec
+from neucb.sweeps.store.load_sweep import load_sweep as load_results
+from neucb.sweeps.store.read_results import read_results
 from tests.mutations import as_json, as_toml, mutated_bytes, mutated_table, mutated_value
 
 SPEC: dict[str, Any] = {

@@ -21,19 +21,19 @@ import torch
 from torch import Tensor
 
 import neucb
-from neucb.agents.agent import Reduction
-from neucb.agents.exploration import EpsilonGreedy
-from neucb.agents.hyper import _tensor
+from neucb.agents.base import Reduction
 from neucb.agents.losses import KL, _mixture
-from neucb.agents.module import Module, perceptron
-from neucb.agents.recipes import RECIPES
+from neucb.agents.module.oracle import Module, perceptron
+from neucb.agents.per_replica import _tensor
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.inverse_gap import EpsilonGreedy
 from neucb.agents.state import take_state
-from neucb.errors import DivergedError
-from neucb.job import Run
-from neucb.played import Played, Rows
-from neucb.recording import Repeating
-from neucb.runner import prepare
-from neucb.spec import Spec
+from neucb.core.errors import DivergedError
+from neucb.core.spec import Spec
+from neucb.engines.lockstep.block_record import Played, Rows
+from neucb.engines.lockstep.recording import Repeating
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from tests import pretend
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
@@ -72,12 +72,12 @@ def small(name: str) -> dict[str, int]:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Have a pretended device and graphs of it."""
-    monkeypatch.setattr("neucb.runner.check_device", lambda device: None)
+    monkeypatch.setattr("neucb.runs.api.check_device", lambda device: None)
     monkeypatch.setattr(
-        "neucb.foreseen.make_graph",
+        "neucb.engines.lockstep.block_loop.make_graph",
         lambda device: pretend.PretendedGraph() if device == pretend.NAME else None,
     )
-    monkeypatch.setattr("neucb.foreseen.BLOCK", BLOCK)
+    monkeypatch.setattr("neucb.engines.lockstep.block_loop.BLOCK", BLOCK)
     monkeypatch.setattr(pretend.PretendedGraph, "replays", 0)
     with pretend.device() as name:
         yield name
@@ -145,7 +145,7 @@ def test_rows_of_numbers_are_the_same_too(device: str) -> None:
 
 def test_what_was_learnt_comes_out_of_repeated_blocks(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters included; a trained agent goes on, with a recording of its own."""
-    monkeypatch.setattr("neucb.log.log_spaced", lambda rounds: np.array([rounds]))
+    monkeypatch.setattr("neucb.engines.log.log_spaced", lambda rounds: np.array([rounds]))
     kept = {}
     for where in ("cpu", device):
         arguments: dict[str, Any] = {"engine": "torch", "device": where, "dtype": "float64"}
@@ -212,7 +212,7 @@ def test_a_graph_and_its_memory_go_with_the_run(
         made.append(weakref.ref(graph))
         return graph
 
-    monkeypatch.setattr("neucb.foreseen.make_graph", make)
+    monkeypatch.setattr("neucb.engines.lockstep.block_loop.make_graph", make)
     for _ in range(2):  # what is imported in the first run keeps its frames
         gc.collect()
         gc.disable()

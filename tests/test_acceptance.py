@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 import neucb
-from neucb.environments.bundled import covertype_sample
 from neucb.environments.preprocessing import encode
+from neucb.environments.sources.bundled import covertype_sample
 
 SEEDS = 100
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from neucb.agents.recipes import RECIPES
-from neucb.errors import InputError
-from neucb.spec import Spec
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from neucb.testing import check_agent
 
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neucb.environments.arff import Attribute, parse_arff, read_arff_frame
-from neucb.environments.catalogue import load_table
-from neucb.environments.java_dates import DatePattern
-from neucb.errors import DataError
+from neucb.core.errors import DataError
+from neucb.environments.arff.java_dates import DatePattern
+from neucb.environments.arff.reader import Attribute, parse_arff, read_arff_frame
+from neucb.environments.sources.catalogue import load_table
 from tests.arff_files import VALID, fuzz, mutate, refused, save, truth, write
 
 HEAD = "@relation r\n@attribute a numeric\n@attribute y {no,yes}\n@data\n"
@@ -254,7 +254,7 @@ def test_bytes_that_are_no_text(data: bytes, words: str) -> None:
 
 
 def test_a_mistake_in_a_later_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neucb.environments.arff.BLOCK", 8)
+    monkeypatch.setattr("neucb.environments.arff.reader.BLOCK", 8)
     rows = [f"{i},{'no' if i % 2 else 'yes'}" for i in range(50)]
     np.testing.assert_array_equal(values(HEAD + "\n".join(rows)), [range(50), [1, 0] * 25])
     rows[33] = "x,no"

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from neucb.benchmarks import bench
 from neucb.benchmarks.measure import Clock, Contender, Group, measure
 from neucb.benchmarks.plain import PlainLoop, knows
 from neucb.benchmarks.shapes import SHAPES, find_shapes, rows_of, stand_in
 from neucb.cli import main
+from neucb.core.errors import InputError
 from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import InputError
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from tests.test_engines import one_hot
 
 ROUNDS = 300

@@ -13,7 +13,7 @@ from rich.console import Console
 from neucb.benchmarks.aims import AIMS, measured
 from neucb.benchmarks.folder import BEGIN, COLUMNS, END, page, quote, quoted, write_folder
 from neucb.benchmarks.report import show
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "benchmarks"

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neucb.agents.exploration import FastInverseGap, InverseGap
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.schedules import Power
+from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
+from neucb.agents.rules.schedules import Power
 from neucb.theory.bounds import (
     SHAPES,
     fit_shape,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from neucb.environments.catalogue import catalogue, expand, load_table, number_of
-from neucb.environments.files import Reading
-from neucb.errors import DataError, InputError
+from neucb.core.errors import DataError, InputError
+from neucb.environments.sources.catalogue import catalogue, expand, load_table, number_of
+from neucb.environments.tables.table_file import Reading
 from tests.openml_server import FakeOpenML
 from tests.test_openml import LABEL, fill
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from neucb import cli
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from tests.openml_server import FakeOpenML
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from neucb import results
 from neucb.cli import app, progress
-from neucb.job import Run
-from neucb.runner import prepare
+from neucb.runs import save as results
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from tests.test_cli import RUN, neucb
 
 ROOT = Path(__file__).parent.parent

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.build import make_network
-from neucb.agents.recipes import RECIPES
-from neucb.errors import DivergedError, InputError
-from neucb.runner import prepare
-from neucb.spec import Spec
+from neucb.agents.recipes.build import make_network
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
+from neucb.runs.api import prepare
 from neucb.testing import check_agent
 from tests.test_environment import toy
 

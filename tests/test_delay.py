@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.agent import CountsPending
-from neucb.agents.delay import Delayed
-from neucb.agents.recipes import find_recipe
-from neucb.errors import InputError
-from neucb.spec import Spec
+from neucb.agents.base import CountsPending
+from neucb.agents.recipes.registry import find_recipe
+from neucb.agents.wrappers.delay import Delayed
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from tests.test_environment import toy
 
 

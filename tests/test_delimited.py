@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neucb.environments.catalogue import load_table
-from neucb.environments.delimited import read_delimited, table_name
-from neucb.environments.files import Reading, read_file
-from neucb.environments.raw_table import TextColumn
-from neucb.errors import DataError, InputError
+from neucb.core.errors import DataError, InputError
+from neucb.environments.sources.catalogue import load_table
+from neucb.environments.tables.delimited import read_delimited, table_name
+from neucb.environments.tables.raw_table import TextColumn
+from neucb.environments.tables.table_file import Reading, read_file
 
 ROWS = range(30)
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import neucb
-from neucb.agents import build, settings
-from neucb.agents.exploration import EpsilonGreedy
-from neucb.agents.recipes import RECIPES
-from neucb.engines.stage import make_reaction, make_rule, make_timing
+from neucb.agents.recipes import build, settings
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.inverse_gap import EpsilonGreedy
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
+from neucb.engines.compiled.stage import make_reaction, make_rule, make_timing
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import ORDERS, Fixed, OrderKind, make_order
-from neucb.errors import InputError
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.summary import summary
+from neucb.runs.api import prepare
+from neucb.runs.summary import summary
 from tests.test_run import toy
 
 SPEC = Spec((0,), 3, 4, 10)

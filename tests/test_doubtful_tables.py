@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neucb.environments.files import Reading, from_frame, read_file
+from neucb.core.errors import DataError
 from neucb.environments.ranking import read_ranking
 from neucb.environments.table import Table
-from neucb.errors import DataError
+from neucb.environments.tables.table_file import Reading, from_frame, read_file
 
 N = 200
 

@@ -18,13 +18,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from neucb.errors import InputError, NeucbError
+from neucb.core.errors import InputError, NeucbError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.text import LONGEST, one_line
-from neucb.reading import Results
 from neucb.report import render_report
-from neucb.results import save
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.save import save
+from neucb.sweeps.store.read_results import Results
 from tests.figures import made_up_log
 from tests.test_cli import neucb
 

@@ -15,16 +15,16 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.recipes import RECIPES
-from neucb.engines import networks
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
+from neucb.engines.compiled import networks
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Column, Table
-from neucb.errors import DivergedError, InputError
-from neucb.job import Run
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.summary import why_not_compiled
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.summary import why_not_compiled
 from tests.test_run import toy
 
 ROUNDS = 600
@@ -193,7 +193,7 @@ def test_a_replica_does_not_notice_its_neighbours(recipe: str, monkeypatch: pyte
     """Alone and among others, on one thread and two, in short chunks and long: the same bits."""
     together = frame_of(recipe, one_hot(), "3,4,5,6")
     for name, value in (("FIRST_ROUNDS", 32), ("MOST_ROUNDS", 32), ("SECONDS", 0.0)):
-        monkeypatch.setattr(f"neucb.engines.compiled.{name}", value)
+        monkeypatch.setattr(f"neucb.engines.compiled.engine.{name}", value)
     alone = frame_of(recipe, one_hot(), [5])
     mine = together[together["seed"] == 5].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, alone, check_exact=True)
@@ -280,8 +280,8 @@ def test_contexts_that_are_not_finite_are_refused() -> None:
 
 
 def test_what_was_played_stays_when_a_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neucb.engines.compiled.FIRST_ROUNDS", 64)
-    monkeypatch.setattr("neucb.engines.compiled.SECONDS", 0.0)
+    monkeypatch.setattr("neucb.engines.compiled.engine.FIRST_ROUNDS", 64)
+    monkeypatch.setattr("neucb.engines.compiled.engine.SECONDS", 0.0)
     job = prepare("kl", toy(), 1000, 2, engine="compiled")
     heard = []
 
@@ -309,9 +309,9 @@ def test_bad_settings_are_refused_alike() -> None:
 CODE = """
 import json, sys
 import neucb
-from neucb.engines.kernels.linear import linear
-from neucb.engines.kernels.neural import neural
-from neucb.runner import prepare
+from neucb.engines.compiled.kernels.linear import linear
+from neucb.engines.compiled.kernels.neural import neural
+from neucb.runs.api import prepare
 for agent in ("kl", "squarecb", "uniform"):
     job = prepare(agent, "covertype", 200, 2, source="bundled")
     job.play()

@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 import neucb
-from neucb.agents.delay import Delayed
-from neucb.agents.ensemble import Ensemble
-from neucb.agents.exp4 import Exp4
-from neucb.agents.initial import member_seeds
-from neucb.agents.last_layer import LastLayer
-from neucb.agents.linear import Linear
+from neucb.agents.baselines import BestFixed, Supervised
+from neucb.agents.ensembles.bootstrap import Ensemble
+from neucb.agents.ensembles.exp4 import Exp4
+from neucb.agents.initialisation import member_seeds
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.recipes import RECIPES
-from neucb.agents.skylines import BestFixed, Supervised
-from neucb.agents.weights import PlainWeights
-from neucb.errors import DivergedError, InputError
-from neucb.spec import Spec
-from neucb.streams import stream
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.last_layer import LastLayer
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.wrappers.delay import Delayed
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.random import stream
+from neucb.core.spec import Spec
 from tests.test_neural import ARMS, FEATURES, rounds
 from tests.test_run import toy
 

@@ -10,10 +10,10 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import neucb
+from neucb.core.errors import DataError, InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.single import classification
 from neucb.environments.table import Column, Table
-from neucb.errors import DataError, InputError
 
 
 def toy(rows: int = 60, arms: int = 3) -> Table:

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import neucb
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import ORDERS
 from neucb.environments.registration import ENVIRONMENTS
 from neucb.environments.synthetic import WORLDS
-from neucb.errors import InputError
 from neucb.testing import check_environment
 from tests.test_environment import toy
 

@@ -15,10 +15,10 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from gymnasium.wrappers import vector as wrappers
 
 import neucb
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+from neucb.engines.lockstep.loop import sample
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import InputError
-from neucb.loop import sample
-from neucb.streams import stream
 from neucb.testing import check_environment
 
 MEANS = np.array([0.2, 0.5, 0.8])  # of the arms' rewards

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from neucb.agents.epochs import Epochs, epoch_start
-from neucb.agents.linear import Linear
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import Squared
-from neucb.agents.schedules import Doubling
-from neucb.spec import Spec
+from neucb.agents.rules.schedules import Doubling, epoch_start
+from neucb.agents.wrappers.epochs import Epochs
+from neucb.core.spec import Spec
 from tests.test_exploration import now
 from tests.test_neural import ARMS, FEATURES, rounds
 

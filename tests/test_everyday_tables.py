@@ -17,11 +17,11 @@ from pyarrow import feather
 from sklearn.datasets import load_iris
 
 import neucb
-from neucb.environments.files import Reading, from_frame, read_file
+from neucb.core.errors import DataError, InputError
 from neucb.environments.preprocessing import encode
 from neucb.environments.ranking import read_ranking
 from neucb.environments.table import Table
-from neucb.errors import DataError, InputError
+from neucb.environments.tables.table_file import Reading, from_frame, read_file
 
 N = 120
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.errors import NeucbError
+from neucb.core.errors import NeucbError
 from tests.test_cli import neucb as command
 
 AGENTS = """\

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neucb.agents.agent import ExplorationRule, Reduction
-from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
+from neucb.agents.base import ExplorationRule, Reduction
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.recipes import RECIPES
-from neucb.agents.schedules import Doubling, FastTheory, ObservedLoss, Power, Schedule, SquareTheory
-from neucb.errors import InputError
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.inverse_gap import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
+from neucb.agents.rules.schedules import Doubling, FastTheory, ObservedLoss, Power, Schedule, SquareTheory
+from neucb.core.errors import InputError
 
 
 def now(number: int = 1, loss: tuple[float, ...] = (0.0, 0.0), horizon: int = 100) -> Round:

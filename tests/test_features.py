@@ -9,13 +9,13 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.preprocessing import PolynomialFeatures
 
 import neucb
-from neucb.agents.features import Fourier, Quadratic
-from neucb.agents.linear import Linear
+from neucb.agents.linear.features import Fourier, Quadratic
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import Squared
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes.registry import find_recipe
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from neucb.environments.table import Column, Table
-from neucb.errors import InputError
-from neucb.spec import Spec
 
 rng = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.datasets import dump_svmlight_file
 
-from neucb.environments.catalogue import load_table
-from neucb.environments.files import Reading, from_frame
-from neucb.environments.readers import read_arff
-from neucb.errors import DataError, InputError
+from neucb.core.errors import DataError, InputError
+from neucb.environments.openml.data_file import read_arff
+from neucb.environments.sources.catalogue import load_table
+from neucb.environments.tables.table_file import Reading, from_frame
 
 FRAME = pd.DataFrame(
     {

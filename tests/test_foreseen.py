@@ -14,30 +14,30 @@ import pytest
 import torch
 from numba.core.dispatcher import Dispatcher
 
-from neucb.agents.agent import Reduction
-from neucb.agents.exploration import InverseGap
-from neucb.agents.hyper import _tensor, per_replica
-from neucb.agents.lookahead import Ahead, AheadOnCPU, Block, Room
+from neucb.agents.base import Reduction
 from neucb.agents.losses import KL
-from neucb.agents.module import Module, perceptron
-from neucb.agents.neural import Neural
-from neucb.agents.passes import _rows
+from neucb.agents.module.oracle import Module, perceptron
+from neucb.agents.network.forward import _rows
+from neucb.agents.network.lookahead import Ahead, AheadOnCPU, Block, Room
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sparse import FEW, pays
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.per_replica import _tensor, per_replica
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.recipes import RECIPES, find_recipe
-from neucb.agents.schedules import Power
-from neucb.agents.sparse import FEW, pays
-from neucb.agents.weights import PlainWeights
+from neucb.agents.recipes.registry import RECIPES, find_recipe
+from neucb.agents.rules.inverse_gap import InverseGap
+from neucb.agents.rules.schedules import Power
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
 from neucb.engines.engine import Lockstep
-from neucb.engines.kernels import lookahead
+from neucb.engines.lockstep.block_loop import Foreseen, draw, takes_no_gradients
+from neucb.engines.lockstep.loop import sample
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
-from neucb.errors import DivergedError, InputError
-from neucb.foreseen import Foreseen, draw, takes_no_gradients
-from neucb.job import Run
-from neucb.loop import sample
-from neucb.runner import prepare
-from neucb.spec import Spec
+from neucb.kernels import lookahead
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from tests.test_engines import one_hot, several
 from tests.test_run import toy
 
@@ -57,7 +57,7 @@ def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[
     blocks, steps = job(name, **arguments), job(name, **arguments)
     blocks.play()
     with monkeypatch.context() as patch:
-        patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+        patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
         steps.play()
     return blocks.frame(), steps.frame()
 
@@ -134,7 +134,7 @@ def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -
         used.append(spec.density)
         return False
 
-    monkeypatch.setattr("neucb.agents.neural.pays", never)
+    monkeypatch.setattr("neucb.agents.network.oracle.pays", never)
     for data in (one_hot(), toy()):
         job("kl", data=data).play()
     sparse, dense = used[0], used[-1]
@@ -278,7 +278,7 @@ def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pyte
             run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
             with monkeypatch.context() as patch:
                 if not plays:
-                    patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+                    patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
                 with pytest.raises((DivergedError, InputError)) as caught:
                     run.play()
             ends.append((str(caught.value), run.log.round, run.frame()))
@@ -301,7 +301,7 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
         run = job(name)
         with monkeypatch.context() as patch:
             if not plays:
-                patch.setattr("neucb.foreseen.foreseeable", lambda agent, env: False)
+                patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
             with pytest.raises(KeyboardInterrupt):
                 run.play(stop)
         assert run.log.round == 56 == run.frame()["round"].max()

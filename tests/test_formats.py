@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neucb.errors import InputError, NeucbError
-from neucb.formats import DRAWN, LOG, read_json, read_log
+from neucb.core.errors import InputError, NeucbError
+from neucb.core.seeds import LARGEST, MOST, parse_seeds
 from neucb.report.origin import notes_table, provenance_table
-from neucb.seeds import LARGEST, MOST, parse_seeds
+from neucb.runs.formats import DRAWN, LOG, read_json, read_log
 from neucb.sweeps.api import sweep
-from neucb.sweeps.load import load_sweep as load_results
-from neucb.sweeps.load import load_times
-from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.table import short_names, to_latex
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.store.load_sweep import load_sweep as load_results
+from neucb.sweeps.store.load_sweep import load_times
+from neucb.sweeps.tables import short_names, to_latex
 from tests.test_cli import neucb
 
 SPEC = """\

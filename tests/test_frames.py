@@ -18,12 +18,12 @@ import pytest
 from pyarrow import feather
 
 import neucb
+from neucb.core.errors import DataError, InputError
 from neucb.environments import preprocessing
-from neucb.environments.files import Reading, from_frame, read_file
 from neucb.environments.preprocessing import encode
 from neucb.environments.ranking import read_ranking
 from neucb.environments.table import Table
-from neucb.errors import DataError, InputError
+from neucb.environments.tables.table_file import Reading, from_frame, read_file
 
 N = 12
 X = [0.5, 2.0, -1.0] * 4

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.signs import SignPerturbation
-from neucb.agents.weights import PlainWeights
-from neucb.log import RunLog
-from neucb.runner import run
-from neucb.spec import Spec
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sign_perturbation import SignPerturbation
+from neucb.agents.network.weights import PlainWeights
+from neucb.core.spec import Spec
+from neucb.engines.log import RunLog
+from neucb.runs.api import run
 
 COLUMNS = ["propensity", "distance", "spread"]
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import DivergedError, InputError
-from neucb.job import Run
-from neucb.runner import prepare
-from neucb.summary import summary
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.summary import summary
 from tests.test_cli import neucb as command
 from tests.test_environment import toy
 

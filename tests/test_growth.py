@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from neucb.errors import InputError
-from neucb.log import log_spaced
+from neucb.core.errors import InputError
+from neucb.engines.log import log_spaced
 from neucb.theory.growth import growth, growth_of, winner
 from neucb.theory.laws import Fit, Law, fit
 

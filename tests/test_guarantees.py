@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from neucb.environments.synthetic import SyntheticVectorEnv
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from neucb.theory.bounds import squarecb_bound
 from neucb.theory.guarantees import guarantee
 

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from neucb import cli
-from neucb.agents.recipes import find_recipe
+from neucb.agents.recipes.registry import find_recipe
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv, load
-from neucb.errors import InputError
-from neucb.job import Run
 from neucb.plots import draw
-from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.sweeps.store.read_results import read_results
 from neucb.theory import hindsight
 from neucb.theory.fitting import Training
 from neucb.theory.hindsight import check_hindsight, class_loss, class_regression_regret, fit_class

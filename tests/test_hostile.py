@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from neucb.environments.files import read_file
-from neucb.errors import DataError, InputError
-from neucb.reading import read_results
-from neucb.seeds import parse_seeds
-from neucb.sweeps.load import load_sweep
+from neucb.core.errors import DataError, InputError
+from neucb.core.seeds import parse_seeds
+from neucb.environments.tables.table_file import read_file
+from neucb.sweeps.store.load_sweep import load_sweep
+from neucb.sweeps.store.read_results import read_results
 from tests.test_cli import neucb
 
 RUN = ("run", "--dataset", "iris", "--agent", "uniform", "--seeds", "2")

@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from neucb import cli
-from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+from neucb.agents.initialisation import INITIALISATIONS, Initialisation, draw_network
+from neucb.core.errors import InputError
 from neucb.environments.classification import load
-from neucb.errors import InputError
-from neucb.theory.diagnose import Question, diagnose, power_of
+from neucb.runs.api import prepare
+from neucb.theory.diagnose import diagnose, power_of
+from neucb.theory.diagnosis import Question
 from neucb.theory.dimension import (
     effective_dimension,
     largest_eigenvalue,
@@ -178,7 +180,7 @@ def test_power_of_an_exact_power() -> None:
 
 def test_diagnose_puts_the_pieces_together() -> None:
     encoded = load("iris")
-    found = diagnose(encoded, Question(rounds=60, ridges=(0.1, 1.0)))
+    found = diagnose(encoded, Question(rounds=60, ridges=(0.1, 1.0)), prepare)
     assert found.kept[-1] == 60
     assert found.ridges[0].dimension[-1] > found.ridges[1].dimension[-1] > 0
     assert 0 < found.network_gap < 1

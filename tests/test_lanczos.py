@@ -7,7 +7,9 @@ import pytest
 from numpy import polynomial
 
 from neucb.environments.classification import load
-from neucb.theory.diagnose import Question, diagnose
+from neucb.runs.api import prepare
+from neucb.theory.diagnose import diagnose
+from neucb.theory.diagnosis import Question
 from neucb.theory.dimension import log_determinants, reward_norm
 from neucb.theory.kernel import Kernel, closed_form, with_constant
 from neucb.theory.lanczos import estimate_log_determinants, lanczos, least_reward_norm
@@ -82,9 +84,9 @@ def test_the_norm_of_the_reward_comes_from_below(kernel: Kernel) -> None:
 
 def test_a_diagnosis_goes_on_where_it_is_no_longer_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded, question = load("digits"), Question(rounds=240, ridges=(0.1, 1.0))
-    whole = diagnose(encoded, question)
+    whole = diagnose(encoded, question, prepare)
     monkeypatch.setattr("neucb.theory.diagnose.EXACT", 60)
-    found = diagnose(encoded, question)
+    found = diagnose(encoded, question, prepare)
     assert (whole.exact, found.exact) == (240, 60)
     assert {120, 240} <= set(found.kept.tolist())
     shared = np.isin(whole.kept, found.kept)

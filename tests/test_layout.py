@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 import tomllib
@@ -10,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+
+from tests.imports import circles, imports, modules
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("agents", "benchmarks", "environments", "experiments")
@@ -28,43 +29,58 @@ def test_build_maps_the_folders() -> None:
     tool = project["tool"]["setuptools"]
     mapped = {f"neucb.{folder}": folder for folder in FOLDERS} | {"neucb": "neucb"}
     assert tool["package-dir"] == mapped
-    found = (path.parent.relative_to(ROOT) for path in (ROOT / "neucb").rglob("__init__.py"))
-    own = {".".join(folder.parts) for folder in found}
-    assert sorted(tool["packages"]) == sorted(mapped.keys() | own)
+    assert sorted(tool["packages"]) == sorted(n for n, p in modules().items() if p.name == "__init__.py")
 
 
-def _imports(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-        elif isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-    return names
+LEVELS = (
+    ("core",),
+    ("kernels", "statistics"),
+    ("agents", "environments"),
+    ("engines",),
+    ("runs", "theory"),
+    ("plots", "sweeps", "testing"),
+    ("benchmarks", "experiments", "report"),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 
-# Lower layers know nothing of higher ones: agents and environments do not know each other, nor the runner.
-# Kernels, loops over arrays, are below both; of them they know the constants.
-FOUNDATION = {"neucb.errors", "neucb.spec", "neucb.streams"}
-KERNELS = "neucb.engines.kernels"
+PENDING = {
+    ("neucb.runs.save", "neucb.plots"),
+    ("neucb.sweeps.spec.builtin", "neucb.experiments"),
+}
+PENDING_CIRCLES = {"neucb.agents.recipes", "neucb.engines.compiled", "neucb.engines.lockstep", "neucb.sweeps"}
 
 
-@pytest.mark.parametrize("folder", ["agents", "environments"])
-def test_imports_point_downwards(folder: str) -> None:
-    for path in (ROOT / folder).rglob("*.py"):
-        for name in _imports(path):
-            if name == "neucb" or name.startswith("neucb."):
-                below = name in FOUNDATION or name.startswith(KERNELS)
-                assert below or name.startswith(f"neucb.{folder}"), f"{path.name}: {name}"
+def test_every_unit_has_a_level() -> None:
+    assert {name.split(".")[1] for name in modules() if name != "neucb"} == set(LEVEL)
 
 
-def test_kernels_know_constants_alone() -> None:
-    for path in (ROOT / "neucb" / "engines" / "kernels").glob("*.py"):
-        for name in _imports(path):
-            if name.startswith("neucb"):
-                constants = {"neucb.agents", "neucb.agents.constants"}
-                orders = {"neucb.environments", "neucb.environments.orders"}
-                assert name in constants | orders or name.startswith(KERNELS), f"{path.name}: {name}"
+def test_units_import_downwards_only() -> None:
+    upward = [
+        f"{name} imports {other}"
+        for name, other in sorted(imports())
+        if name != "neucb"
+        and (name, other) not in PENDING
+        and (other == "neucb" or name.split(".")[1] != other.split(".")[1])
+        and (other == "neucb" or LEVEL[name.split(".")[1]] <= LEVEL[other.split(".")[1]])
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def _children(package: str) -> set[tuple[str, str]]:
+    """Return the imports between the modules and folders directly in a package."""
+    depth = package.count(".") + 2
+    below = [edge for edge in imports() if all(name.startswith(f"{package}.") for name in edge)]
+    pairs = {tuple(".".join(name.split(".")[:depth]) for name in edge) for edge in below}
+    return {(name, other) for name, other in pairs if name != other}
+
+
+@pytest.mark.parametrize("package", sorted(n for n, p in modules().items() if p.name == "__init__.py"))
+def test_parts_of_a_package_import_in_no_circle(package: str) -> None:
+    if package != "neucb" and package not in PENDING_CIRCLES:
+        assert not circles(_children(package))
 
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from neucb.agents.linear import Linear
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Squared
-from neucb.spec import Spec
+from neucb.core.spec import Spec
 
 
 def test_squared_is_ridge_regression_on_each_arms_past() -> None:

@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
-from neucb.engines.kernels.logistic import PARTS, exponential, logistic, smoothed, widen
-from neucb.figures import regression_losses
+from neucb.core.metrics import regression_losses
+from neucb.kernels.logistic import PARTS, exponential, logistic, smoothed, widen
 
 
 def tensor(*values: float) -> torch.Tensor:

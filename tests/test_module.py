@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 import neucb
-from neucb.agents.ensemble import Ensemble
-from neucb.agents.exploration import InverseGap
+from neucb.agents.ensembles.bootstrap import Ensemble
 from neucb.agents.losses import KL, Squared
-from neucb.agents.module import Module, perceptron
-from neucb.agents.schedules import Power
-from neucb.errors import InputError
-from neucb.spec import Spec
-from neucb.streams import stream
+from neucb.agents.module.oracle import Module, perceptron
+from neucb.agents.rules.inverse_gap import InverseGap
+from neucb.agents.rules.schedules import Power
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+from neucb.core.spec import Spec
 from tests.test_environment import toy
 
 SPEC = Spec((3, 8), 3, 4, 50, dtype="float64")

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from neucb.agents.descent import Descent
-from neucb.agents.gradient_norm import GradientNorm
-from neucb.agents.initial import step_share
+from neucb.agents.initialisation import step_share
 from neucb.agents.losses import KL, Loss, Squared
-from neucb.agents.module import Module, perceptron
-from neucb.agents.module_norm import ModuleNorm
-from neucb.agents.module_perturbation import ModulePerturbation
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.signs import SignPerturbation
-from neucb.agents.weights import PlainWeights, Weights
-from neucb.errors import InputError
-from neucb.spec import Spec
+from neucb.agents.module.expected_perturbation import ModulePerturbation
+from neucb.agents.module.gradient_norm import ModuleNorm
+from neucb.agents.module.oracle import Module, perceptron
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.gradient_norm import GradientNorm
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sign_perturbation import SignPerturbation
+from neucb.agents.network.weights import PlainWeights, Weights
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 
 K, D, M = 3, 4, 6
 SPEC = Spec((5, 9), K, D, 40, dtype="float64")

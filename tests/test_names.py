@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.disk import check_file, check_writable, shortened
-from neucb.errors import InputError, NeucbError
-from neucb.job import Run
-from neucb.runner import prepare
+from neucb.core.errors import InputError, NeucbError
+from neucb.core.files import check_file, check_writable, shortened
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from neucb.sweeps.plan import reporting_batches
-from neucb.sweeps.reading import parse_spec
+from neucb.sweeps.spec.reading import parse_spec
 from tests.test_cli import RUN
 from tests.test_cli import neucb as command
 
@@ -120,10 +120,11 @@ def test_names_that_fit_stay_as_they_were() -> None:
 
 
 def test_an_installed_name_with_a_slash_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from neucb import plugins, results
+    from neucb.runs import plugins
+    from neucb.runs import save as results
 
     Path("mine.py").write_text(
-        "import neucb.agents.recipes\nready = neucb.agents.recipes.RECIPES['uniform'].build()\n"
+        "from neucb.agents.recipes.registry import RECIPES\nready = RECIPES['uniform'].build()\n"
     )
     monkeypatch.setattr(plugins, "installed", lambda group: {"lab/uniform, new": "mine:ready"})
     job = prepare("lab/uniform, new", "iris", 20, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import neucb
-from neucb.threads import leave_safe_path, safe_path
+from neucb.core.threads import leave_safe_path, safe_path
 
 ROOT = Path(__file__).parent.parent
 NAMESAKES = ("copy", "statistics", "random", "types", "numpy", "torch", "joblib", "gymnasium")

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from neucb.agents.agent import Oracle
-from neucb.agents.initial import INITIALISATIONS, output_factor, step_share
-from neucb.agents.layers import outputs, split
-from neucb.agents.linear import Linear
+from neucb.agents.base import Oracle
+from neucb.agents.initialisation import INITIALISATIONS, output_factor, step_share
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Loss, Squared
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.signs import SignPerturbation
-from neucb.agents.weights import Initial, PlainWeights, Weights
-from neucb.errors import InputError
-from neucb.spec import Spec
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.layers import outputs, split
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sign_perturbation import SignPerturbation
+from neucb.agents.network.weights import Initial, PlainWeights, Weights
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from tests.plain import Plain
 
 LOSSES: dict[str, Loss] = {"squared": Squared(), "kl": KL()}

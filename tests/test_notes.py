@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 
 import neucb
-import neucb.errors
 from neucb.cli.app import main
-from neucb.errors import DataError
+from neucb.core.errors import DataError, InputError
 
 ROWS = 60
 COUNTS = "column 'id' just counts the rows and is left out"
@@ -161,9 +160,9 @@ def test_costs_go_by_the_names_of_the_classes(table: Path) -> None:
     for cost in (named, turned, rows):
         assert neucb.run("uniform", data, seeds=2, cost=cost).equals(plain)
     assert not neucb.run("uniform", data, seeds=2, cost=turned.to_numpy()).equals(plain)
-    with pytest.raises(neucb.errors.InputError, match="unknown class among the rows of the cost matrix 'z'"):
+    with pytest.raises(InputError, match="unknown class among the rows of the cost matrix 'z'"):
         neucb.run("uniform", data, cost=named.rename(index={"n": "z"}))
-    with pytest.raises(neucb.errors.InputError, match="must name every class once: 'n'"):
+    with pytest.raises(InputError, match="must name every class once: 'n'"):
         neucb.run("uniform", data, cost=named[["y", "y"]])
 
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neucb.environments import openml_cache, readers
-from neucb.environments.catalogue import load_table
-from neucb.environments.openml_config import openml_config
+from neucb.core.errors import DataError
+from neucb.environments.openml import cache as openml_cache
+from neucb.environments.openml import data_file as readers
+from neucb.environments.openml.config import openml_config
+from neucb.environments.sources.catalogue import load_table
 from neucb.environments.table import Table
-from neucb.errors import DataError
 
 NS = 'xmlns:oml="http://openml.org/openml"'
 

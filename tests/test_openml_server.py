@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neucb.environments import fetch as fetching
-from neucb.environments import openml_server
-from neucb.environments.catalogue import load_table
-from neucb.environments.openml_config import OpenMLConfig, openml_config
-from neucb.environments.openml_server import download, reachable
-from neucb.errors import DataError
+from neucb.core.errors import DataError
+from neucb.environments.openml import server as openml_server
+from neucb.environments.openml.config import OpenMLConfig, openml_config
+from neucb.environments.openml.server import download, reachable
+from neucb.environments.sources import fetch as fetching
+from neucb.environments.sources.catalogue import load_table
 from tests.openml_server import NUMBERS, FakeOpenML, parquet
 from tests.test_openml import LABEL, fill, load, tree
 

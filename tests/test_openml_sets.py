@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import neucb
-from neucb.environments.catalogue import catalogue, load_table
-from neucb.environments.openml_config import openml_config
+from neucb.environments.openml.config import openml_config
+from neucb.environments.sources.catalogue import catalogue, load_table
 from tests.test_openml import tree
 
 if "NEUCB_TEST_OPENML_CACHE" not in os.environ:
@@ -67,7 +67,7 @@ def test_every_set_of_the_bakeoff_is_one_of_these() -> None:
 MEASURE = """
 import sys, time
 from pathlib import Path
-from neucb.environments.catalogue import load_table
+from neucb.environments.sources.catalogue import load_table
 from neucb.environments.preprocessing import encode
 
 started = time.process_time()  # not the clock on the wall, which tells of the machine's other work too

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import neucb
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
 from neucb.environments.orders import REACT_AFTER, make_order
-from neucb.errors import InputError
 from tests.test_environment import rows_shown, toy
 
 LABELS = np.array([2, 0, 1, 0, 2, 1, 0])

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.agent import is_foreign
-from neucb.agents.delay import Delayed
-from neucb.agents.exploration import EpsilonGreedy
+from neucb.agents.base import is_foreign
 from neucb.agents.losses import KL
-from neucb.agents.module import Module, perceptron
+from neucb.agents.module.oracle import Module, perceptron
 from neucb.agents.prediction import Prediction
-from neucb.agents.recipes import find_recipe
-from neucb.errors import InputError
-from neucb.loop import distribution
-from neucb.spec import Spec
+from neucb.agents.recipes.registry import find_recipe
+from neucb.agents.rules.inverse_gap import EpsilonGreedy
+from neucb.agents.wrappers.delay import Delayed
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
+from neucb.engines.lockstep.loop import distribution
 from neucb.testing import check_agent
 
 

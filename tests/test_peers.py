@@ -17,11 +17,11 @@ from neucb.benchmarks.page import page
 from neucb.benchmarks.peers import PEERS, Arms, Game, Peer, find_peer, vowpal
 from neucb.benchmarks.standings import duels, ranks
 from neucb.cli import main
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.environments.preprocessing import Encoded, Preprocessing
 from neucb.environments.table import Column, Table
-from neucb.errors import InputError
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from neucb.statistics import final_scores
 
 HERE = "numpy"  # a library that is there

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.signs import SignPerturbation
-from neucb.agents.weights import PlainWeights
-from neucb.errors import InputError
-from neucb.spec import Spec
-from neucb.streams import stream
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sign_perturbation import SignPerturbation
+from neucb.agents.network.weights import PlainWeights
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+from neucb.core.spec import Spec
 
 
 def signs(rng: np.random.Generator, count: int, p: int) -> NDArray[np.float64]:

@@ -16,13 +16,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.drawing import SETTINGS
 from neucb.plots.labels import spread
 from neucb.plots.style import styles
 from neucb.report.bounds import bounds_table
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from neucb.statistics import compare_over_seeds, final_scores, win_loss
 from neucb.theory.bounds import squarecb_bound
 from tests.figures import ROUNDS, made_up_log

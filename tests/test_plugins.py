@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import neucb
-from neucb import plugins
-from neucb.errors import InputError, NeucbError
-from neucb.runner import prepare
+from neucb.core.errors import InputError, NeucbError
+from neucb.runs import plugins
+from neucb.runs.api import prepare
 from tests.test_cli import neucb as command
 from tests.test_readme import agent_block
 

@@ -7,10 +7,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from neucb.environments.bundled import covertype_sample
+from neucb.core.errors import DataError, InputError
 from neucb.environments.preprocessing import Preprocessing, encode
+from neucb.environments.sources.bundled import covertype_sample
 from neucb.environments.table import Column, Table
-from neucb.errors import DataError, InputError
 
 
 def table(*columns: Column) -> Table:

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import neucb
-from neucb.agents.delay import Delayed
-from neucb.agents.ensemble import Ensemble
-from neucb.agents.exp4 import Exp4
-from neucb.agents.exploration import EpsilonGreedy
-from neucb.agents.linear import Linear
+from neucb.agents.ensembles.bootstrap import Ensemble
+from neucb.agents.ensembles.exp4 import Exp4
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import Squared
 from neucb.agents.noise import Noise
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.propensity import DRAWS, Propensities, kind_of, least_chances, propensities_of
-from neucb.agents.recipes import RECIPES
-from neucb.agents.uncertain import Thompson
-from neucb.spec import Spec
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.confidence import Thompson
+from neucb.agents.rules.inverse_gap import EpsilonGreedy
+from neucb.agents.wrappers.delay import Delayed
+from neucb.core.spec import Spec
 from tests.test_run import toy
 
 ARMS = 3  # of the toy world

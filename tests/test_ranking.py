@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import neucb
-import neucb.errors
-from neucb.agents.exploration import EpsilonGreedy, FastInverseGap, InverseGap
+import neucb.core.errors
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.schedules import Power
+from neucb.agents.rules.inverse_gap import EpsilonGreedy, FastInverseGap, InverseGap
+from neucb.agents.rules.schedules import Power
+from neucb.core.errors import DataError, InputError
 from neucb.environments.ranking import RankingVectorEnv, read_ranking
-from neucb.errors import DataError, InputError
 from tests.test_environments import RATED
 
 # One of every kind of oracle, wrapper and rule.
@@ -147,7 +147,7 @@ class Stubborn(Blind):
 def test_agents_that_ignore_the_mask_are_stopped() -> None:
     with pytest.raises(InputError, match=r"only some arms are available; Blind\.distribution must take them"):
         neucb.run(Blind(), large(), group="query")
-    with pytest.raises(neucb.errors.DivergedError, match="over the available arms"):
+    with pytest.raises(neucb.core.errors.DivergedError, match="over the available arms"):
         neucb.run(Stubborn(), large(), group="query")
 
 

@@ -20,11 +20,11 @@ from numba import njit
 from numba.core import config
 from numba.core.caching import IndexDataCacheFile
 
-from neucb.disk import explained
-from neucb.engines.kernels import cache as kernel_cache
-from neucb.engines.kernels.cache import make_cache
-from neucb.environments.openml_config import openml_config
-from neucb.errors import NeucbError
+from neucb.core.errors import NeucbError
+from neucb.core.files import explained
+from neucb.environments.openml.config import openml_config
+from neucb.kernels import cache as kernel_cache
+from neucb.kernels.cache import make_cache
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "/dev/null/home"
@@ -36,7 +36,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "neucb", folder / "neucb", ignore=skipped)  # follows links
-    (folder / "neucb" / "engines" / "kernels" / "__pycache__").write_text("")
+    for kernels in ("kernels", "engines/compiled/kernels"):
+        (folder / "neucb" / kernels / "__pycache__").write_text("")
     return folder
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from neucb import cli
-from neucb.errors import InputError
-from neucb.reading import read_results
+from neucb.core.errors import InputError
 from neucb.report.bounds import bounds_table
-from neucb.results import save
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.save import save
 from neucb.statistics import final_scores, mean_table
+from neucb.sweeps.store.read_results import read_results
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from neucb import load_results, sweep
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from neucb.cli import main
-from neucb.results import save
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.save import save
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from neucb.agents.recipes import RECIPES
-from neucb.runner import prepare
+from neucb.agents.recipes.registry import RECIPES
+from neucb.runs.api import prepare
 from tests.reference import DATASET, FILE, read_bands, regrets
 
 BANDS = read_bands()

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from neucb import cli
-from neucb.reading import Results, read_results
 from neucb.report import render_report
 from neucb.report.results import claims, summary_table
 from neucb.report.theory import ablation_table, growth_table, plain_name
-from neucb.results import save
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.save import save
 from neucb.statistics import compare_over_seeds, final_scores, paired_t
+from neucb.sweeps.store.read_results import Results, read_results
 from tests.figures import made_up_log
 
 EVIL = "<script>alert(1)</script>&\"'"

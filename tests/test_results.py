@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neucb.errors import NeucbError
-from neucb.job import Run
+from neucb.core.errors import NeucbError
 from neucb.plots import regret_figure
-from neucb.results import save, stem
-from neucb.runner import prepare
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.save import save, stem
 
 
 @pytest.fixture(scope="module")

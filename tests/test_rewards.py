@@ -13,13 +13,13 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 import neucb
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import InputError
-from neucb.rewards import losses_of
-from neucb.spec import Spec
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
-from neucb.sweeps.reading import parse_spec
+from neucb.environments.rewards import losses_of
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.sweep import sweep
 from tests.test_cli import neucb as command
 from tests.test_environments import RATED
@@ -150,7 +150,7 @@ class Changing(VectorEnv[Any, Any, Any]):
 
 
 def test_the_rounds_before_a_bad_reward_are_kept() -> None:
-    from neucb.runner import prepare
+    from neucb.runs.api import prepare
 
     job = prepare("uniform", Changing(), 50)
     with pytest.raises(InputError, match=r"round 20, seed 0: the reward is 2\.0, outside"):

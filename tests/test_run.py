@@ -11,18 +11,18 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
+from neucb.core.threads import one_thread
+from neucb.engines.lockstep.loop import play, sample
+from neucb.engines.log import GAUGES, RunLog, log_spaced
+from neucb.engines.stalled import long_runs
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
 from neucb.environments.table import Column, Table
-from neucb.errors import DivergedError, InputError
-from neucb.log import GAUGES, RunLog, log_spaced
-from neucb.loop import play, sample
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.stuck import long_runs
-from neucb.summary import confidence_interval, plain, summary
-from neucb.threads import one_thread
+from neucb.runs.api import prepare
+from neucb.runs.summary import confidence_interval, plain, summary
 
 
 def toy(rows: int = 1500) -> Table:

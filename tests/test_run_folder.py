@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.errors import InputError
-from neucb.job import Run
-from neucb.results import save
-from neucb.runner import prepare
-from neucb.sweeps.table import regret_table
+from neucb.core.errors import InputError
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.save import save
+from neucb.sweeps.tables import regret_table
 from tests.test_cli import neucb as command
 
 

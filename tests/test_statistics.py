@@ -11,7 +11,7 @@ from scipy import stats
 
 import neucb
 from neucb import statistics as st
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 
 def scores(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neucb.errors import InputError
-from neucb.seeds import parse_seeds
-from neucb.streams import PURPOSES, stream
+from neucb.core.errors import InputError
+from neucb.core.random import PURPOSES, stream
+from neucb.core.seeds import parse_seeds
 
 
 def test_values_are_keyed_by_seed_and_purpose() -> None:

@@ -15,15 +15,15 @@ import pytest
 
 import neucb
 from neucb import cli
-from neucb.log import FIGURES
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
-from neucb.sweeps.load import load_times
-from neucb.sweeps.progress import Report
-from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.spec import Experiment
+from neucb.engines.log import FIGURES
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.spec.sweep_spec import Experiment
+from neucb.sweeps.store.load_sweep import load_times
 from neucb.sweeps.sweep import sweep
-from neucb.sweeps.table import times_table
+from neucb.sweeps.tables import times_table
 
 SPEC = """
 [experiment]
@@ -139,7 +139,7 @@ def test_reporting_without_tuning(played: Path, tmp_path: Path) -> None:
     whole = neucb.load_results(played)
     expected = whole[whole["purpose"] == "reporting"].reset_index(drop=True)
     pd.testing.assert_frame_equal(neucb.load_results(tmp_path)[expected.columns], expected, check_exact=True)
-    with pytest.raises(neucb.errors.InputError, match="holds no choice of settings"):
+    with pytest.raises(neucb.core.errors.InputError, match="holds no choice of settings"):
         play(SPEC, tmp_path / "new", report_only=True)
 
 

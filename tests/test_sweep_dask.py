@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.errors import InputError
-from neucb.runner import prepare
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import dask
-from neucb.sweeps.progress import Report
-from neucb.sweeps.reading import parse_spec
+from neucb.core.errors import InputError
+from neucb.runs.api import prepare
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import dask
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.sweep import sweep
 from tests.test_sweep import QUICK, play
 from tests.test_sweep_faults import LONG, LONG_RUNS

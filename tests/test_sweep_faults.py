@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb.errors import NeucbError
-from neucb.runner import prepare
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
-from neucb.sweeps.play import Failure
-from neucb.sweeps.progress import Report
-from neucb.sweeps.reading import parse_spec
+from neucb.core.errors import NeucbError
+from neucb.runs.api import prepare
+from neucb.sweeps.play.batch import Failure
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.sweep import sweep
 from tests.test_sweep import QUICK, QUICK_RUNS, ended, play
 

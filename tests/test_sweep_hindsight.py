@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 import neucb
-from neucb.errors import InputError
-from neucb.job import Run
+from neucb.core.errors import InputError
 from neucb.plots import draw
-from neucb.reading import read_results
 from neucb.report.bounds import hindsight_table
-from neucb.runner import prepare
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
 from neucb.sweeps.hindsight import FOLDER
-from neucb.sweeps.progress import Report
-from neucb.sweeps.reading import parse_spec
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.store.read_results import read_results
 from neucb.sweeps.sweep import sweep
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.hindsight import COLUMNS, SWEPT, class_loss

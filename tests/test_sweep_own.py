@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 import neucb
-from neucb import plugins
-from neucb.errors import InputError
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
+from neucb.core.errors import InputError
+from neucb.runs import plugins
 from neucb.sweeps.plan import reporting_batches
-from neucb.sweeps.progress import Report
-from neucb.sweeps.reading import read_spec
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import read_spec
 from neucb.sweeps.sweep import sweep
 from tests.test_plugins import AGENT, DATA
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from neucb.errors import InputError
-from neucb.sweeps.lines import find_line
+from neucb.core.errors import InputError
 from neucb.sweeps.plan import RUNS, reporting_batches, runs, tuning_batches
-from neucb.sweeps.reading import parse_spec, read_spec
-from neucb.sweeps.shipped import shipped_spec
+from neucb.sweeps.spec.builtin import shipped_spec
+from neucb.sweeps.spec.reading import parse_spec, read_spec
+from neucb.sweeps.spec.toml_lines import find_line
 
 GOOD = """\
 [experiment]

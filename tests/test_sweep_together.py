@@ -23,14 +23,14 @@ import pytest
 from filelock import FileLock
 
 import neucb
-from neucb.runner import prepare
-from neucb.sweeps import execute
-from neucb.sweeps.claims import FOLDER, Claims
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import Played, Task, local
-from neucb.sweeps.play import Outcome
-from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.shared import OWNER, PREFIX, shared_folder
+from neucb.runs.api import prepare
+from neucb.sweeps.play import execute
+from neucb.sweeps.play.batch import Outcome
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import Played, Task, local
+from neucb.sweeps.play.shared_tables import OWNER, PREFIX, shared_folder
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.store.locks import FOLDER, Claims
 from neucb.sweeps.sweep import sweep
 from tests.test_sweep import QUICK, QUICK_RUNS, play
 from tests.test_sweep_faults import LONG, LONG_RUNS, start, wait_for_some
@@ -38,7 +38,7 @@ from tests.test_sweep_faults import LONG, LONG_RUNS, start, wait_for_some
 HOLD = """
 import sys, time
 from pathlib import Path
-from neucb.sweeps.claims import Claims
+from neucb.sweeps.store.locks import Claims
 
 with Claims(Path(sys.argv[1])) as claims:
     assert claims.take("batch")
@@ -280,7 +280,7 @@ def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
             shutil.rmtree(folder)
             return taken
 
-    monkeypatch.setattr("neucb.sweeps.shared.FileLock", Late)
+    monkeypatch.setattr("neucb.sweeps.play.shared_tables.FileLock", Late)
     with shared_folder() as mine:
         assert mine != removed[0]
         assert (mine / OWNER).is_file()
@@ -292,7 +292,7 @@ def test_a_warning_is_said_once(
     jobs: int, tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four batches of two agents would each say it; with two jobs in threads."""
-    monkeypatch.setattr("neucb.agents.initial.FULL_UP_TO", 3)
+    monkeypatch.setattr("neucb.agents.initialisation.FULL_UP_TO", 3)
     spec = WARNING + "".join(f'[[agents]]\nname = "{name}"\n' for name in ("squarecb", "linucb"))
     told: list[str] = []
     sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, jobs), Data(notify=told.append))

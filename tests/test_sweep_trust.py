@@ -15,17 +15,17 @@ import pyarrow as pa
 import pytest
 
 import neucb
-from neucb.agents.recipes import RECIPES, find_recipe
-from neucb.environments.fingerprint import fingerprint
+from neucb.agents.recipes.registry import RECIPES, find_recipe
+from neucb.environments.sources.fingerprint import fingerprint
 from neucb.sweeps import identity
-from neucb.sweeps.cost import memory
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import local
 from neucb.sweeps.identity import code_hash
 from neucb.sweeps.plan import reporting_batches, worlds
-from neucb.sweeps.play import play_batch, schema
-from neucb.sweeps.reading import parse_spec
-from neucb.sweeps.spec import Experiment
+from neucb.sweeps.play.batch import play_batch, schema
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.estimate import memory
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.spec.sweep_spec import Experiment
 from neucb.sweeps.sweep import sweep
 from tests.test_sweep import play
 
@@ -83,7 +83,7 @@ def test_which_code_matters() -> None:
     assert code_hash([source]) == code_hash(['def f(x):\n    """Twice."""\n\n    return 2*x\n'])
     assert code_hash([source]) != code_hash([source.replace("2 *", "3 *")])
     assert code_hash([source, ""]) != code_hash([source.replace("f(", "g("), ""])
-    assert all(neucb.provenance.library_version(name) for name in identity.LIBRARIES)
+    assert all(neucb.core.provenance.library_version(name) for name in identity.LIBRARIES)
 
 
 # Imported where runs are played or classes fitted, without any say in their numbers.
@@ -237,7 +237,7 @@ def test_an_agent_of_the_users_own(tmp_path: Path) -> None:
 
 def test_every_hyper_parameter_has_one_type() -> None:
     """Numbers in one recipe are numbers in all, so that all files have one schema."""
-    from neucb.agents.recipes import RECIPES
+    from neucb.agents.recipes.registry import RECIPES
 
     kinds: dict[str, set[bool]] = {}
     for recipe in RECIPES.values():
@@ -298,7 +298,7 @@ def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pyte
     encoded = Data().load(batch.world)
     whole = play_batch(batch, encoded)
     assert len(whole.tables) == 1
-    monkeypatch.setattr("neucb.sweeps.play.MEMORY", 2.5 * memory(batch, encoded))
+    monkeypatch.setattr("neucb.sweeps.play.batch.MEMORY", 2.5 * memory(batch, encoded))
     parts = play_batch(batch, encoded)
     assert [table.num_rows for table in parts.tables] == [len(whole.tables[0]) * n // 5 for n in (2, 2, 1)]
     assert pa.concat_tables(parts.tables).equals(whole.tables[0].combine_chunks())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import neucb
+from neucb.core.errors import InputError
+from neucb.core.random import stream
 from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv
-from neucb.errors import InputError
-from neucb.streams import stream
 
 FORMULAS = {
     "linear": lambda z: (1 + z) / 2,

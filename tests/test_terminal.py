@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 import neucb as package
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from neucb.benchmarks import report
 from neucb.cli import peers as peers_command
 from neucb.cli import tables
-from neucb.terminal import show_table
+from neucb.core.terminal import show_table
 from tests.test_cli import neucb as command
 
 CUT = "…"

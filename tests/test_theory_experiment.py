@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from neucb.core.errors import InputError
 from neucb.environments.classification import load
-from neucb.errors import InputError
 from neucb.experiments import theory, theory_parts, theory_words
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.fitting import Training
 

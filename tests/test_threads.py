@@ -12,10 +12,10 @@ import pytest
 
 from neucb.benchmarks.report import machine
 from neucb.cli import sweep as sweep_command
-from neucb.runner import prepare
+from neucb.core.threads import cores
+from neucb.runs.api import prepare
 from neucb.sweeps import api
-from neucb.sweeps.execute import Task
-from neucb.threads import cores
+from neucb.sweeps.play.execute import Task
 
 
 class Pretended:
@@ -71,7 +71,7 @@ def test_a_quota_is_seen_by_every_engine_and_command(
     assert cores() == count
     job.load()
     assert job.player.threads == count  # type: ignore[attr-defined]
-    monkeypatch.setattr("neucb.sweeps.execute.local", workers)
+    monkeypatch.setattr("neucb.sweeps.play.execute.local", workers)
     list(sweep_command.choose_workers("local", None, None)([]))
     assert given == [count]
     assert machine()["cores"] == count

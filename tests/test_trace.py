@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import neucb
+from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.errors import InputError
-from neucb.runner import prepare
+from neucb.runs.api import prepare
 from tests.test_cli import neucb as command
 from tests.test_run import toy
 

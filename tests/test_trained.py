@@ -13,15 +13,15 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.exploration import FastInverseGap
 from neucb.agents.losses import KL
-from neucb.agents.module import Module
-from neucb.agents.recipes import RECIPES
-from neucb.agents.schedules import Power
+from neucb.agents.module.oracle import Module
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.inverse_gap import FastInverseGap
+from neucb.agents.rules.schedules import Power
 from neucb.agents.state import give_state, take_state
-from neucb.errors import DataError, InputError
-from neucb.runner import prepare
-from neucb.spec import Spec
+from neucb.core.errors import DataError, InputError
+from neucb.core.spec import Spec
+from neucb.runs.api import prepare
 from tests.test_cli import neucb as command
 from tests.test_module import adam, network
 from tests.test_run import toy

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 import neucb
 from neucb.agents.copying import copy_agent
-from neucb.agents.exploration import FastInverseGap
 from neucb.agents.losses import KL
-from neucb.agents.module import Module
-from neucb.agents.recipes import RECIPES
-from neucb.agents.schedules import Power
-from neucb.errors import InputError
+from neucb.agents.module.oracle import Module
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules.inverse_gap import FastInverseGap
+from neucb.agents.rules.schedules import Power
+from neucb.core.errors import InputError
 from tests.test_module import adam, network
 from tests.test_run import toy
 

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 import neucb
-from neucb.agents.initial import step_share
+from neucb.agents.initialisation import step_share
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural
-from neucb.agents.perturbation import ExpectedPerturbation
-from neucb.agents.recipes import RECIPES
-from neucb.agents.training import batch_gradient, is_due, make_batch
-from neucb.agents.weights import PlainWeights
-from neucb.errors import InputError
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.streams import stream
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.training import batch_gradient, is_due, make_batch
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+from neucb.core.spec import Spec
+from neucb.runs.api import prepare
 from tests.test_run import toy
 
 K, D, M = 3, 4, 6

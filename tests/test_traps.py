@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.recipes import RECIPES
+from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import take_state
-from neucb.spec import Spec
+from neucb.core.spec import Spec
 from tests.test_run import toy
 
 ROOT = Path(__file__).parent

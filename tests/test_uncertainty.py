@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 import neucb
-from neucb.agents.agent import Reduction
-from neucb.agents.delay import Delayed
-from neucb.agents.gradient_norm import GradientNorm
-from neucb.agents.linear import Linear
+from neucb.agents.base import Reduction
+from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Squared
-from neucb.agents.neural import Neural
+from neucb.agents.network.gradient_norm import GradientNorm
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.weights import PlainWeights
 from neucb.agents.noise import Noise
 from neucb.agents.prediction import Prediction, Round
-from neucb.agents.uncertain import LowerConfidence, Thompson
-from neucb.agents.weights import PlainWeights
-from neucb.errors import InputError
-from neucb.spec import Spec
+from neucb.agents.rules.confidence import LowerConfidence, Thompson
+from neucb.agents.wrappers.delay import Delayed
+from neucb.core.errors import InputError
+from neucb.core.spec import Spec
 from tests.plain import Plain
 from tests.test_neural import ARMS, FEATURES, rounds
 

@@ -10,7 +10,7 @@ import typer
 from neucb.cli.messages import print_rows
 
 if TYPE_CHECKING:
-    from neucb.agents.recipe import Recipe
+    from neucb.agents.recipes.recipe import Recipe
 
 
 def agents(
@@ -18,8 +18,8 @@ def agents(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with all details.")] = False,
 ) -> None:
     """List the agents, one line each; NAME or --json shows formula, source and hyper-parameters."""
-    from neucb.agents.recipes import RECIPES, find_recipe
-    from neucb.plugins import AGENTS, installed
+    from neucb.agents.recipes.registry import RECIPES, find_recipe
+    from neucb.runs.plugins import AGENTS, installed
 
     recipes = list(RECIPES.values()) if name is None else [find_recipe(name)]
     if as_json:
@@ -35,7 +35,7 @@ def agents(
 
 
 def _details(recipe: Recipe) -> dict[str, Any]:
-    from neucb.summary import plain
+    from neucb.runs.summary import plain
 
     return {
         "name": recipe.name,
@@ -51,7 +51,7 @@ def _details(recipe: Recipe) -> dict[str, Any]:
 def _print_details(recipe: Recipe) -> None:
     from rich.table import Table
 
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
 
     print_rows([("agent", recipe.name), ("", recipe.summary), ("source", recipe.source)])
     for k, part in enumerate(recipe.formula.split("; ")):

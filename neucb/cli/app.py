@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from neucb import __version__
 from neucb.cli.agents import agents
 from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
@@ -23,8 +22,9 @@ from neucb.cli.report import report
 from neucb.cli.results import results
 from neucb.cli.run import complete_trace, run
 from neucb.cli.sweep import sweep
-from neucb.disk import check_text
-from neucb.errors import NeucbError, StoppedError
+from neucb.core.errors import NeucbError, StoppedError
+from neucb.core.files import check_text
+from neucb.core.version import __version__
 
 NOTHING_ASKED = 2  # exit code; a script that calls `neucb` without a command has a mistake
 

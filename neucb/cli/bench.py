@@ -33,7 +33,7 @@ def bench(
     from neucb.benchmarks.shapes import find_shapes
     from neucb.cli.messages import note, terminal
     from neucb.cli.progress import steps
-    from neucb.disk import check_writable, explained
+    from neucb.core.files import check_writable, explained
 
     if out is not None:
         check_writable(out)

@@ -18,7 +18,7 @@ from neucb.cli.options import (
     Target,
     reading_options,
 )
-from neucb.errors import InputError, NeucbError
+from neucb.core.errors import InputError, NeucbError
 
 if TYPE_CHECKING:
     from neucb.environments.table import ColumnSummary
@@ -34,8 +34,8 @@ def datasets(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """List the data sets, one line each."""
-    from neucb.environments.catalogue import catalogue
-    from neucb.plugins import DATASETS, installed
+    from neucb.environments.sources.catalogue import catalogue
+    from neucb.runs.plugins import DATASETS, installed
 
     if context.invoked_subcommand is not None:
         return
@@ -76,10 +76,10 @@ def show(
     """Show classes, columns with their types, missing values, licence and source of a data set."""
     from dataclasses import asdict
 
-    from neucb.environments.catalogue import load_table
     from neucb.environments.describe import describe
-    from neucb.environments.files import Reading
+    from neucb.environments.sources.catalogue import load_table
     from neucb.environments.table import announce
+    from neucb.environments.tables.table_file import Reading
 
     reading = Reading.of(reading_options(target, columns, header, decimal, separator))
     table = load_table(name, source=source, cache=openml_cache, reading=reading, notify=note)
@@ -127,8 +127,8 @@ def fetch(
     from rich.console import Console
     from rich.progress import Progress
 
-    from neucb.environments.catalogue import expand
-    from neucb.environments.fetch import fetch as fetch_all
+    from neucb.environments.sources.catalogue import expand
+    from neucb.environments.sources.fetch import fetch as fetch_all
 
     wanted = expand(names or [], suite)
     if not wanted:

@@ -11,7 +11,7 @@ import typer
 
 from neucb.cli.messages import note, print_rows
 from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
-from neucb.errors import InputError, unknown_name
+from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from neucb.theory.diagnosis import Diagnosis
@@ -52,11 +52,12 @@ def diagnose(
     The neural tangent kernel of all T K encoded contexts gives effective dimension, S and the bounds
     for every T; neural-ucb and neural-ts play the same rows.
     """
-    from neucb.agents.initial import INITIALISATIONS
+    from neucb.agents.initialisation import INITIALISATIONS
     from neucb.environments.classification import load
-    from neucb.environments.files import Reading
-    from neucb.theory.diagnose import Question
+    from neucb.environments.tables.table_file import Reading
+    from neucb.runs.api import prepare
     from neucb.theory.diagnose import diagnose as find
+    from neucb.theory.diagnosis import Question
 
     if init not in INITIALISATIONS:
         raise unknown_name("initialisation", init, INITIALISATIONS)
@@ -75,7 +76,7 @@ def diagnose(
     if rounds > rows:
         note(f"{encoded.table.name} has {rows} rows: taking {rows} rounds instead of {rounds}")
     question = Question(min(rounds, rows), seed, ridges, init, intercept, label_noise)  # type: ignore[arg-type]
-    found = find(encoded, question, _say if sys.stderr.isatty() and not as_json else lambda _: None)
+    found = find(encoded, question, prepare, _say if sys.stderr.isatty() and not as_json else lambda _: None)
     if as_json:
         print(json.dumps(found.as_dict()))
     else:
@@ -102,7 +103,7 @@ def print_diagnosis(found: Diagnosis) -> None:
     """Print the figures at T, a row for each lambda, and what to take from them."""
     from rich.table import Table
 
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
     from neucb.theory.diagnosis import words
 
     question = found.question

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 Target = Annotated[str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")]
 Columns = Annotated[
@@ -44,7 +44,7 @@ def reading_options(
     decimal: str | None,
     separator: str | None,
 ) -> dict[str, object]:
-    """Return the options of `neucb.environments.files.Reading` that were given.
+    """Return the options of `neucb.environments.tables.table_file.Reading` that were given.
 
     Raises:
         InputError: `columns` is not made of name=type.
@@ -65,7 +65,7 @@ def parse_columns(texts: Sequence[str]) -> dict[str, str]:
     Raises:
         InputError: a part without a type, or a name given twice.
     """
-    from neucb.environments.column_types import KINDS
+    from neucb.environments.tables.column_types import KINDS
 
     columns: dict[str, str] = {}
     for text in texts:

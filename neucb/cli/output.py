@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from neucb.cli.messages import note
 from neucb.cli.progress import play
 from neucb.cli.tables import print_summary, print_table
-from neucb.errors import NeucbError, StoppedError
+from neucb.core.errors import NeucbError, StoppedError
 
 if TYPE_CHECKING:
-    from neucb.job import Run
+    from neucb.runs.run import Run
 
 
 class Output:
@@ -46,7 +46,7 @@ class Output:
             NeucbError: the run failed, or could not be saved.
             StoppedError: Ctrl-C ended it early; what was played is saved.
         """
-        from neucb.results import save
+        from neucb.runs.save import save
 
         if self.hindsight:
             from neucb.theory.hindsight import check_hindsight
@@ -74,7 +74,7 @@ class Output:
 
     def _with_what_was_played(self, job: Run, error: NeucbError) -> NeucbError:
         """Save the rounds before a failure; return the error with a word on them."""
-        from neucb.results import save
+        from neucb.runs.save import save
 
         if job.log.round == 0:
             return error
@@ -86,7 +86,7 @@ class Output:
         return type(error)(f"{error}; {before} in {saved.log}")
 
     def _show(self, job: Run) -> None:
-        from neucb.summary import plain, summary
+        from neucb.runs.summary import plain, summary
 
         self.figures.append(summary(job))
         if self.several:
@@ -98,7 +98,7 @@ class Output:
 
     def finish(self) -> None:
         """Show the table of several runs."""
-        from neucb.summary import plain
+        from neucb.runs.summary import plain
 
         if not self.several or not self.figures:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
-from neucb.errors import InputError, NeucbError, StoppedError
+from neucb.core.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,12 +63,12 @@ def peers(
     """
     from neucb.benchmarks.contest import contest
     from neucb.cli.progress import steps
-    from neucb.disk import check_file
-    from neucb.environments.catalogue import expand
+    from neucb.core.files import check_file
+    from neucb.core.seeds import parse_seeds
     from neucb.environments.classification import load
     from neucb.environments.preprocessing import Encoded
-    from neucb.seeds import parse_seeds
-    from neucb.sweeps.load import load_sweep
+    from neucb.environments.sources.catalogue import expand
+    from neucb.sweeps.store.load_sweep import load_sweep
 
     ours = [name for name in agent.split(",") if name]
     players = find_players(peer, ours)
@@ -134,7 +134,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
 
     from neucb.benchmarks.page import times
     from neucb.benchmarks.standings import duels, ranks
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
 
     if frame["label"].nunique() < 2:
         return
@@ -172,7 +172,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
 
 def _write(path: Path, frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
     from neucb.benchmarks.page import page
-    from neucb.disk import explained, write_whole
+    from neucb.core.files import explained, write_whole
 
     text = page(frame, ours, log)
     with explained(path.parent, "--page"):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neucb.cli.messages import note
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 
 def plot(
@@ -36,10 +36,10 @@ def plot(
     ] = None,
 ) -> None:
     """Draw what runs or a sweep have logged."""
-    from neucb.disk import check_file, explained, write_whole
+    from neucb.core.files import check_file, explained, write_whole
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS
-    from neucb.reading import read_results
+    from neucb.sweeps.store.read_results import read_results
 
     file = out or Path(f"{kind}.pdf")
     if file.suffix.lower() not in FORMATS:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from neucb.cli.messages import terminal
-from neucb.errors import NeucbError
+from neucb.core.errors import NeucbError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from neucb.job import Run
-    from neucb.loop import Progress
+    from neucb.engines.lockstep.loop import Progress
+    from neucb.runs.run import Run
 
 
 def play(job: Run, *, show: bool) -> bool:

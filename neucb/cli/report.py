@@ -23,9 +23,9 @@ def report(
     from rich.console import Console
     from rich.progress import Progress
 
-    from neucb.disk import check_file, explained, write_whole
-    from neucb.reading import read_results
+    from neucb.core.files import check_file, explained, write_whole
     from neucb.report.render import render_report, steps
+    from neucb.sweeps.store.read_results import read_results
 
     lines: list[str] = []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
-from neucb.errors import InputError, NeucbError
+from neucb.core.errors import InputError, NeucbError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +29,9 @@ def results(
     ] = False,
 ) -> None:
     """Show mean regret of every agent on every data set of a sweep or of runs; name what is missing."""
-    from neucb.loading import load_results
-    from neucb.sweeps.load import load_times
-    from neucb.sweeps.table import regret_table, shown, shown_times, times_table, to_latex, to_tabular
+    from neucb.sweeps.store.load_results import load_results
+    from neucb.sweeps.store.load_sweep import load_times
+    from neucb.sweeps.tables import regret_table, shown, shown_times, times_table, to_latex, to_tabular
 
     if export is not None and export.suffix not in (".csv", ".tex"):
         raise InputError(f"--export takes a .csv or .tex file, not {export}")
@@ -54,7 +54,7 @@ def results(
 
 
 def _write(option: str, path: Path, text: str) -> None:
-    from neucb.disk import explained, write_whole
+    from neucb.core.files import explained, write_whole
 
     with explained(path.parent, option):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _write(option: str, path: Path, text: str) -> None:
 def _print(table: pd.DataFrame, title: str) -> None:
     from rich.table import Table
 
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
 
     words = {"data set", "agent", "order", "engine"}
     grid = Table(title=title, title_justify="left")

@@ -12,11 +12,11 @@ import typer
 from neucb.cli.messages import note
 from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
 from neucb.cli.output import Output
-from neucb.errors import InputError, NeucbError, StoppedError
+from neucb.core.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
+    from neucb.engines.trace import Wanted
     from neucb.environments.make import EnvironmentOptions
-    from neucb.trace import Wanted
 
 PLAYED: Final = "played"  # --trace alone
 FULL: Final = "full"
@@ -135,15 +135,15 @@ def run(
     With several data sets each is played in turn; one that fails is named at the end, the exit code
     is then 1, and the others are not lost.
     """
-    from neucb.candidate import SAVED, find_candidate
-    from neucb.costs import read_costs
-    from neucb.disk import check_file, check_writable
-    from neucb.environments.catalogue import expand
+    from neucb.core.files import check_file, check_writable
     from neucb.environments.classification import ClassificationVectorEnv
+    from neucb.environments.cost_file import read_costs
     from neucb.environments.feedback import cost_order
+    from neucb.environments.sources.catalogue import expand
     from neucb.environments.table import announce
-    from neucb.plugins import DATASETS, installed
-    from neucb.runner import prepare
+    from neucb.runs.api import prepare
+    from neucb.runs.plugins import DATASETS, installed
+    from neucb.runs.resolved_agent import SAVED, find_candidate
 
     check_writable(out)
     wanted = parse_trace(trace) or hindsight
@@ -235,7 +235,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     Raises:
         InputError: something else than two finite numbers, the lower one first.
     """
-    from neucb.rewards import check_reward_range
+    from neucb.environments.rewards import check_reward_range
 
     if text is None:
         return None

@@ -11,12 +11,12 @@ import typer
 
 from neucb.cli.messages import note
 from neucb.cli.options import Strict
-from neucb.errors import InputError, NeucbError, StoppedError, unknown_name
+from neucb.core.errors import InputError, NeucbError, StoppedError, unknown_name
 
 if TYPE_CHECKING:
-    from neucb.sweeps.execute import Workers
-    from neucb.sweeps.progress import Progress, Report
-    from neucb.sweeps.spec import Experiment
+    from neucb.sweeps.play.execute import Workers
+    from neucb.sweeps.play.progress import Progress, Report
+    from neucb.sweeps.spec.sweep_spec import Experiment
 
 
 def sweep(
@@ -74,8 +74,8 @@ def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Wor
     Raises:
         InputError: an unknown backend, or options that do not go together.
     """
-    from neucb.sweeps.execute import dask, local
-    from neucb.threads import cores
+    from neucb.core.threads import cores
+    from neucb.sweeps.play.execute import dask, local
 
     if backend not in ("local", "dask"):
         raise unknown_name("backend", backend, ("local", "dask"))

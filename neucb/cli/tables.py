@@ -8,10 +8,10 @@ from typing import Any
 
 
 def print_summary(figures: dict[str, Any]) -> None:
-    """Print the figures of one run, see `neucb.summary.summary`."""
+    """Print the figures of one run, see `neucb.runs.summary.summary`."""
     from rich.table import Table
 
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
 
     table = Table(title=f"cumulative regret after {figures['rounds']:,} rounds", title_justify="left")
     table.add_column("played")
@@ -41,7 +41,7 @@ def print_table(figures: Sequence[dict[str, Any]]) -> None:
     """Print the figures of several runs, a row each."""
     from rich.table import Table
 
-    from neucb.terminal import show_table
+    from neucb.core.terminal import show_table
 
     table = Table(title=f"{figures[0]['agent']}: cumulative regret", title_justify="left")
     table.add_column("data set")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from neucb.rewards import UNIT
+from neucb.environments.rewards import UNIT
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
-    from neucb.agents.agent import Agent
-    from neucb.log import RunLog
-    from neucb.loop import Progress
+    from neucb.agents.base import Agent
+    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import RunLog
 
 
 class Engine(Protocol):
@@ -51,8 +51,8 @@ class Lockstep:
         import torch  # noqa: F401
 
         from neucb.agents.propensity import draws, load_chances
-        from neucb.engines.compiling import announced
-        from neucb.log import load_sums
+        from neucb.engines.compiled.compiling import announced
+        from neucb.engines.log import load_sums
 
         with announced():
             load_sums()
@@ -62,7 +62,7 @@ class Lockstep:
                 self.agent.load(self.log.spec)
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; errors and arguments as for `neucb.loop.play`."""
-        from neucb.loop import play
+        """Play all rounds; errors and arguments as for `neucb.engines.lockstep.loop.play`."""
+        from neucb.engines.lockstep.loop import play
 
         play(self.agent, self.env, self.log, progress, self.reward_range)

@@ -6,17 +6,17 @@ one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neucb.errors import DivergedError, InputError
+from neucb.core.errors import DivergedError, InputError
 
 if TYPE_CHECKING:
-    from neucb.candidate import Candidate
+    from neucb.agents.recipes.recipe import Recipe
     from neucb.engines.engine import Engine
-    from neucb.log import RunLog
-    from neucb.loop import Progress
+    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import RunLog
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Group:
     settings: dict[str, Any]
 
 
-def uneven(candidate: Candidate) -> list[str]:
+def uneven(recipe: Recipe | None, settings: Mapping[str, Any]) -> list[str]:
     """Return the names of the whole numbers that are given one by one for the replicas."""
-    known = candidate.recipe.parameters if candidate.recipe is not None else ()
-    return [one.name for one in known if one.whole and isinstance(candidate.settings[one.name], tuple)]
+    known = recipe.parameters if recipe is not None else ()
+    return [one.name for one in known if one.whole and isinstance(settings[one.name], tuple)]
 
 
-def groups_of(candidate: Candidate, replicas: int) -> list[Group]:
+def groups_of(recipe: Recipe | None, settings: Mapping[str, Any], replicas: int) -> list[Group]:
     """Return the groups of R replicas, in the order of their first ones; usually a single group."""
-    settings, names = candidate.settings, uneven(candidate)
+    names = uneven(recipe, settings)
     members: dict[tuple[Any, ...], list[int]] = {}
     for r in range(replicas):
         members.setdefault(tuple(settings[name][r] for name in names), []).append(r)
@@ -54,18 +54,17 @@ def groups_of(candidate: Candidate, replicas: int) -> list[Group]:
     return groups
 
 
-def check_several(candidate: Candidate, *, return_agent: bool, own_environment: bool) -> None:
+def check_several(names: Sequence[str], *, return_agent: bool, own_environment: bool) -> None:
     """Check that a run may have several groups.
 
     Args:
-        candidate: the agent.
+        names: of the whole numbers that differ, see `uneven`.
         return_agent: whether the agent is to be returned.
         own_environment: whether the user gave an environment, which has all R replicas.
 
     Raises:
         InputError: it may not.
     """
-    names = uneven(candidate)
     differ = f"{' and '.join(names)} differ{'s' if len(names) == 1 else ''} between the seeds"
     if return_agent:
         raise InputError(f"{differ}, so that there is no one agent to keep; give one value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.statistics.scores import SKYLINES
 
 if TYPE_CHECKING:

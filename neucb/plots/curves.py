@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.drawing import SMALL
 from neucb.plots.labels import LEADER, LINE, End, end_label, label_ends

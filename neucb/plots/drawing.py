@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from neucb.errors import NeucbError, in_one_line
+from neucb.core.errors import NeucbError, in_one_line
 
 SMALL, NORMAL = 7.0, 8.0  # font sizes in points
 SETTINGS: Any = {  # for rc_context, whose annotation wants every key as a literal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import XScale, absent, curves_of, draw_panels
 from neucb.plots.drawing import drawing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neucb.errors import InputError, unknown_name
+from neucb.core.errors import InputError, unknown_name
 from neucb.plots.gauges import gauge_figure
 from neucb.plots.lstar import lstar_figure
 from neucb.plots.normalized import normalized_figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import Curve, XScale, absent, curves_of, draw_panels
 from neucb.plots.drawing import drawing

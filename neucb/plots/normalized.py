@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import learners, with_labels
 from neucb.plots.drawing import SMALL, drawing
 from neucb.plots.labels import LINE

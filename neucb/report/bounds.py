@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Table, number, words
 from neucb.statistics import t_half_width

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neucb.reading import environment_of, in_words
 from neucb.report.table import Cell, Table, number, words
+from neucb.sweeps.store.read_results import environment_of, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ Manifests = Sequence[dict[str, Any]]
 
 def settings_table(frame: pd.DataFrame) -> Table:
     """Return the hyper-parameters of every competitor, data sets with the same ones together."""
-    from neucb.agents.recipes import RECIPES
+    from neucb.agents.recipes.registry import RECIPES
 
     rows = []
     for label, part in frame.groupby("label", sort=False):

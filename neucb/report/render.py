@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from neucb.errors import InputError, NeucbError, in_one_line
+from neucb.core.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
@@ -25,7 +25,7 @@ from neucb.report.theory import ablation_table, growth_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.reading import Results
+    from neucb.sweeps.store.read_results import Results
 
 Part = Table | Drawing | str  # a sentence that says why the data do not allow the part
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Cell, Table, number, p_value, words
 from neucb.statistics import (

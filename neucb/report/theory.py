@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.report.table import Table, number, p_value, words
 from neucb.statistics import final_scores, holm, paired_t, t_half_width

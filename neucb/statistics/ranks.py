@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

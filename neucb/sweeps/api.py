@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neucb.sweeps.data import Data
-from neucb.sweeps.execute import Workers, local
-from neucb.sweeps.load import load_sweep
-from neucb.sweeps.progress import Progress, Report
-from neucb.sweeps.reading import read_spec
-from neucb.sweeps.shared import shared_folder
-from neucb.sweeps.shipped import shipped_spec
+from neucb.core.threads import cores
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import Workers, local
+from neucb.sweeps.play.progress import Progress, Report
+from neucb.sweeps.play.shared_tables import shared_folder
+from neucb.sweeps.spec.builtin import shipped_spec
+from neucb.sweeps.spec.reading import read_spec
+from neucb.sweeps.store.load_sweep import load_sweep
 from neucb.sweeps.sweep import sweep as _sweep
-from neucb.threads import cores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.sweeps.spec import Experiment
+    from neucb.sweeps.spec.sweep_spec import Experiment
 
 
 def sweep(

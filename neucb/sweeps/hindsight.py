@@ -11,22 +11,22 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.errors import InputError
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.orders import find_order
-from neucb.errors import InputError
-from neucb.plugins import Plugin, find_agent
+from neucb.runs.plugins import Plugin, find_agent
 from neucb.theory.hindsight import COLUMNS, check_class, sizes_of, world_loss
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from neucb.agents.recipe import Recipe
-    from neucb.job import Run
+    from neucb.agents.recipes.recipe import Recipe
+    from neucb.runs.run import Run
     from neucb.sweeps.plan import Batch
-    from neucb.sweeps.play import Failure
-    from neucb.sweeps.spec import AgentGrid, Experiment
-    from neucb.sweeps.store import Store
+    from neucb.sweeps.play.batch import Failure
+    from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment
+    from neucb.sweeps.store.batch_store import Store
 
 FOLDER = "_hindsight"  # readers of Parquet folders pass over it
 RUN = ("label", "dataset", "preprocessing", "order", "label_noise", "setting", "seed")
@@ -91,7 +91,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
 
 def _plainest(recipe: Recipe) -> str:
     """Return the first recipe of the same class, which stands for it."""
-    from neucb.agents.recipes import RECIPES
+    from neucb.agents.recipes.registry import RECIPES
 
     wanted = (recipe.oracle, recipe.loss)
     names = (one.name for one in RECIPES.values() if (one.oracle, one.loss) == wanted and not one.perturbed)

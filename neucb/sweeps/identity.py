@@ -10,48 +10,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import neucb
-from neucb.provenance import library_version
-from neucb.summary import plain
+from neucb.core.provenance import library_version
+from neucb.runs.summary import plain
 
-PACKAGES = ("agents", "engines", "environments")
+PACKAGES = ("agents", "core", "engines", "environments", "kernels")
 MODULES = (
-    "candidate.py",
-    "episodes.py",
-    "figures.py",
-    "foreseen.py",
-    "hindsight.py",
-    "job.py",
-    "log.py",
-    "loop.py",
-    "played.py",
-    "recording.py",
-    "rewards.py",
-    "runner.py",
-    "spec.py",
-    "step_info.py",
-    "streams.py",
-    "stuck.py",
-    "sweeps/data.py",
+    "runs/api.py",
+    "runs/resolved_agent.py",
+    "runs/run.py",
     "sweeps/plan.py",
-    "sweeps/play.py",
-    "threads.py",
+    "sweeps/play/batch.py",
+    "sweeps/play/data.py",
 )
 FITTING = (
-    "figures.py",
-    "job.py",
-    "log.py",
-    "rewards.py",
-    "runner.py",
-    "spec.py",
-    "step_info.py",
-    "streams.py",
-    "sweeps/data.py",
+    "core/metrics.py",
+    "core/random.py",
+    "core/spec.py",
+    "core/threads.py",
+    "engines/log.py",
+    "runs/api.py",
+    "runs/run.py",
     "sweeps/hindsight.py",
-    "sweeps/play.py",
+    "sweeps/play/batch.py",
+    "sweeps/play/data.py",
     "theory/fitting.py",
     "theory/hindsight.py",
-    "threads.py",
 )
 LIBRARIES = ("numpy", "numba", "torch")
 
@@ -69,7 +52,7 @@ def code_version() -> str:
     Agents, engines, environments, the loop and what hands a batch to it count; the command line, plots
     and tables do not, nor do comments and docstrings.
     """
-    root = Path(neucb.__file__).parent
+    root = Path(__file__).parents[1]
     files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
     texts = [path.read_text(encoding="utf-8") for path in (*files, *(root / name for name in MODULES))]
     return digest([code_hash(texts), {name: library_version(name) for name in LIBRARIES}])
@@ -81,7 +64,7 @@ def fit_version() -> str:
 
     Of agents and engines there is none: nothing is played, and the class is named by the batch.
     """
-    root = Path(neucb.__file__).parent
+    root = Path(__file__).parents[1]
     files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]
     texts = [path.read_text(encoding="utf-8") for path in files]
     return digest([code_hash(texts), {name: library_version(name) for name in ("numpy", "torch")}])

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from neucb.agents.parameters import Value
-from neucb.disk import shortened
-from neucb.plugins import Plugin, find_agent
+from neucb.agents.recipes.parameter import Value
+from neucb.core.files import shortened
+from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.identity import code_version, digest, fit_version
-from neucb.sweeps.spec import AgentGrid, Dataset, Experiment
+from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
 Purpose = Literal["tuning", "reporting", "hindsight"]

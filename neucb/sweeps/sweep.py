@@ -8,26 +8,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.disk import check_writable
-from neucb.errors import InputError, NeucbError
-from neucb.summary import plain
-from neucb.sweeps.batches import Batches
-from neucb.sweeps.claims import Claims
+from neucb.core.errors import InputError, NeucbError
+from neucb.core.files import check_writable
+from neucb.runs.summary import plain
 from neucb.sweeps.hindsight import FOLDER, class_batches, class_schema
 from neucb.sweeps.identity import code_version
-from neucb.sweeps.load import is_plan
 from neucb.sweeps.plan import reporting_batches, runs, tuning_batches, worlds
-from neucb.sweeps.progress import Report
-from neucb.sweeps.selection import Chosen, from_json, select, to_json
-from neucb.sweeps.store import PLAN, SELECTION, Store
-from neucb.sweeps.warned import Warned
+from neucb.sweeps.play.batches import Batches
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.play.warnings import Warned
+from neucb.sweeps.select import Chosen, from_json, select, to_json
+from neucb.sweeps.store.batch_store import PLAN, SELECTION, Store
+from neucb.sweeps.store.load_sweep import is_plan
+from neucb.sweeps.store.locks import Claims
 
 if TYPE_CHECKING:
-    from neucb.sweeps.data import Data
-    from neucb.sweeps.execute import Workers
     from neucb.sweeps.plan import Batch
-    from neucb.sweeps.progress import Progress
-    from neucb.sweeps.spec import Experiment
+    from neucb.sweeps.play.data import Data
+    from neucb.sweeps.play.execute import Workers
+    from neucb.sweeps.play.progress import Progress
+    from neucb.sweeps.spec.sweep_spec import Experiment
 
 
 def sweep(

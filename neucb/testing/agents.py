@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.agent import ask
-from neucb.agents.recipes import find_recipe
+from neucb.agents.base import ask
+from neucb.agents.recipes.registry import find_recipe
+from neucb.core.errors import NeucbError
+from neucb.core.spec import Spec
+from neucb.engines.lockstep.loop import distribution, play
+from neucb.engines.log import RunLog
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.table import Column, Table
-from neucb.errors import NeucbError
-from neucb.log import RunLog
-from neucb.loop import distribution, play
-from neucb.plugins import Plugin
-from neucb.spec import Spec
+from neucb.runs.plugins import Plugin
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from neucb.agents.agent import Agent
+    from neucb.agents.base import Agent
 
 SEEDS = (11, 12, 13)
 ARMS, FEATURES = 3, 4

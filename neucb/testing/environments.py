@@ -12,11 +12,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from neucb.episodes import Episodes
-from neucb.errors import InputError
-from neucb.rewards import UNIT, check_reward_range
-from neucb.spec import attribute, read_spec
-from neucb.step_info import FIGURES
+from neucb.core.errors import InputError
+from neucb.core.spec import attribute, read_spec
+from neucb.environments.episodes import Episodes
+from neucb.environments.rewards import UNIT, check_reward_range
+from neucb.environments.step_info import FIGURES
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 SEEDS = (11, 12, 13)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.initial import Initialisation
+from neucb.core.spec import Spec
+from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
-from neucb.errors import InputError
-from neucb.log import log_spaced
-from neucb.runner import prepare
-from neucb.spec import Spec
-from neucb.theory.diagnosis import WIDTH, Diagnosis, ForRidge
+from neucb.theory.diagnosis import DOUBLINGS, WIDTH, Diagnosis, ForRidge, Question
 from neucb.theory.dimension import (
     Norm,
     effective_dimension,
@@ -34,43 +30,39 @@ Array = NDArray[np.float64]
 Rounds = NDArray[np.int64]
 Notify = Callable[[str], None]
 
-MOST_ROUNDS = 20_000  # whose kernel matrix takes 3.2 GB
 EXACT = 5000  # rounds of which everything is exact
-DOUBLINGS = 4  # of T, that exponents are fitted to
-LEAST_ROUNDS = 2 * 2**DOUBLINGS  # of which the first of these has two rounds
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 COMPARED = 1000  # rows of the network's kernel, at most
 DELTA = 0.05
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a data set.
+class PreparedRun(Protocol):
+    """A run that is ready to be played."""
 
-    Attributes:
-        rounds: T in 32..20,000.
-        seed: of the order of the rows, the networks and the dice.
-        ridges: values of lambda > 0.
-        init: of the network.
-        intercept: the constant input beside the context.
-        noise: label noise q.
-    """
+    log: RunLog
 
-    rounds: int = 2000
-    seed: int = 0
-    ridges: tuple[float, ...] = RIDGES
-    init: Initialisation = "he"
-    intercept: float = 0.1
-    noise: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not LEAST_ROUNDS <= self.rounds <= MOST_ROUNDS:
-            raise InputError(f"a diagnosis takes {LEAST_ROUNDS}..{MOST_ROUNDS:,} rounds, not {self.rounds:,}")
-        if not self.ridges or not all(0.0 < ridge < math.inf for ridge in self.ridges):
-            raise InputError("a ridge must be a finite number > 0")
+    def play(self) -> None:
+        """Play all rounds."""
 
 
-def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: None) -> Diagnosis:
+class Prepare(Protocol):
+    """The function that prepares runs, `neucb.runs.api.prepare`: theory does not import what is above it."""
+
+    def __call__(
+        self,
+        agent: str,
+        dataset: Encoded,
+        rounds: int,
+        seeds: list[int],
+        *,
+        settings: dict[str, Any],
+        label_noise: float,
+    ) -> PreparedRun:
+        """Return the run of an agent with these settings on a data set."""
+
+
+def diagnose(
+    encoded: Encoded, question: Question, prepare: Prepare, notify: Notify = lambda _: None
+) -> Diagnosis:
     """Compute the kernel's figures and play neural-ucb and neural-ts on the same rows.
 
     Everything is exact for the first 5,000 rounds. Beyond them the log determinants of T, T / 2, ... rounds
@@ -79,6 +71,7 @@ def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: No
     Args:
         encoded: the data set.
         question: what is asked.
+        prepare: prepares the runs of the two agents, `neucb.runs.api.prepare`.
         notify: gets a line before each stage.
 
     Raises:
@@ -98,7 +91,7 @@ def diagnose(encoded: Encoded, question: Question, notify: Notify = lambda _: No
     norm, norms = _norms(kernel, rewards, kept, exact)
     dimensions = _log_determinants(kernel, question.ridges, kept, exact, notify)
     ridges = tuple(
-        _for_ridge(ridge, arms, kept, found, norms, _regrets(encoded, question, ridge, kept, notify))
+        _for_ridge(ridge, arms, kept, found, norms, _regrets(encoded, question, ridge, kept, prepare, notify))
         for ridge, found in zip(question.ridges, dimensions, strict=True)
     )
     notify("eigenvalues")
@@ -187,7 +180,7 @@ def power_of(rounds: Rounds, curve: Array) -> float:
 
 
 def _regrets(
-    encoded: Encoded, question: Question, ridge: float, kept: Rounds, notify: Notify
+    encoded: Encoded, question: Question, ridge: float, kept: Rounds, prepare: Prepare, notify: Notify
 ) -> tuple[Array, Array]:
     """Return the regret of neural-ucb and of neural-ts at the kept rounds [n]."""
     settings = {
@@ -199,12 +192,12 @@ def _regrets(
     curves = []
     for agent in ("neural-ucb", "neural-ts"):
         notify(f"{agent} with lambda = {ridge:g} on the same rows")
-        job = prepare(
+        run = prepare(
             agent, encoded, question.rounds, [question.seed], settings=settings, label_noise=question.noise
         )
-        job.log.keep(kept)
-        job.play()
-        curves.append(job.log.frame({})["regret"].to_numpy())
+        run.log.keep(kept)
+        run.play()
+        curves.append(run.log.frame({})["regret"].to_numpy())
     return curves[0], curves[1]
 
 

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from neucb.theory.diagnose import Question
+from neucb.agents.initialisation import Initialisation
+from neucb.core.errors import InputError
 
 Array = NDArray[np.float64]
 
 WIDTH = 100  # of the network beside the closed form, and of the agents
+MOST_ROUNDS = 20_000  # whose kernel matrix takes 3.2 GB
+DOUBLINGS = 4  # of T, that exponents are fitted to
+LEAST_ROUNDS = 2 * 2**DOUBLINGS  # of which the first of these has two rounds
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a data set.
+
+    Attributes:
+        rounds: T in 32..20,000.
+        seed: of the order of the rows, the networks and the dice.
+        ridges: values of lambda > 0.
+        init: of the network.
+        intercept: the constant input beside the context.
+        noise: label noise q.
+    """
+
+    rounds: int = 2000
+    seed: int = 0
+    ridges: tuple[float, ...] = RIDGES
+    init: Initialisation = "he"
+    intercept: float = 0.1
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not LEAST_ROUNDS <= self.rounds <= MOST_ROUNDS:
+            raise InputError(f"a diagnosis takes {LEAST_ROUNDS}..{MOST_ROUNDS:,} rounds, not {self.rounds:,}")
+        if not self.ridges or not all(0.0 < ridge < math.inf for ridge in self.ridges):
+            raise InputError("a ridge must be a finite number > 0")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.theory.kernel import Kernel
 
 Array = NDArray[np.float64]

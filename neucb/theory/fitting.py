@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.threads import one_thread
+from neucb.core.threads import one_thread
 
 if TYPE_CHECKING:
     import torch

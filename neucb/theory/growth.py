@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.errors import InputError
+from neucb.core.errors import InputError
 from neucb.theory.laws import LAWS, WORDS, Fit, Law, fit
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.schedules import DELTA
+from neucb.agents.rules.schedules import DELTA
 from neucb.theory.bounds import squarecb_bound
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.agents.exploration import FastInverseGap, InverseGap
+    from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def guarantee(rows: pd.DataFrame, arms: int) -> Guarantee | None:
         rows: of the log, of one competitor on one data set, hyper-parameters included.
         arms: K.
     """
-    from neucb.agents.recipes import RECIPES
+    from neucb.agents.recipes.registry import RECIPES
 
     recipe = RECIPES.get(str(rows["agent"].iloc[0]))
     if recipe is None or recipe.rule not in ("inverse-gap", "fast-inverse-gap"):
@@ -106,8 +106,8 @@ def _gammas(
     """Return the least and the largest gamma [n, R] since the kept round before, by the rule's schedule."""
     import torch
 
-    from neucb.agents.build import make_rule
     from neucb.agents.prediction import Round
+    from neucb.agents.recipes.build import make_rule
 
     settings = {name: values[0] if name == "gamma_schedule" else values for name, values in own.items()}
     rule: InverseGap | FastInverseGap = make_rule(recipe, settings)  # type: ignore[assignment]

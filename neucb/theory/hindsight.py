@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.errors import InputError
+from neucb.core.metrics import regression_losses
+from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import Fixed
-from neucb.errors import InputError
-from neucb.figures import regression_losses
-from neucb.log import log_spaced
 from neucb.theory.fitting import Data, Fit, Model, Training, train
 
 if TYPE_CHECKING:
-    from neucb.agents.recipe import Recipe
-    from neucb.job import Run
+    from neucb.agents.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 
@@ -107,18 +106,37 @@ class ClassLoss:
         return dict(zip(COLUMNS, (self.best_loss.ravel(), *errors), strict=True))
 
 
-def class_loss(job: Run, training: Training = USUAL) -> ClassLoss:
+class PlayedRun(Protocol):
+    """A run of a named agent, played with a trace."""
+
+    log: RunLog
+    extra: dict[str, Array]
+
+    @property
+    def env(self) -> object:
+        """The environment."""
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """The recipe of the agent, None for an agent that has none."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The agent's hyper-parameters, all of them."""
+
+
+def class_loss(run: PlayedRun, training: Training = USUAL) -> ClassLoss:
     """Fit the class of a run's agent to all losses of its rows.
 
     Args:
-        job: played on classification data, with a trace.
+        run: played on classification data, with a trace.
         training: how.
 
     Raises:
         InputError: another environment, no trace, or as `fit_class`.
     """
-    rounds, best, fits = _kept_rounds(job), [], []
-    for recipe, sizes, x, expected, _, _ in _replicas(job):
+    rounds, best, fits = _kept_rounds(run), [], []
+    for recipe, sizes, x, expected, _, _ in _replicas(run):
         found = fit_class(recipe, x, expected, training=training, **sizes)
         best.append(np.cumsum(found.policy_losses(expected))[rounds - 1])
         fits.append(found)
@@ -150,17 +168,17 @@ def world_loss(
     return ClassLoss(rounds, np.cumsum(found.policy_losses(expected))[rounds - 1][None], (found,))
 
 
-def class_regression_regret(job: Run, training: Training = USUAL) -> tuple[NDArray[np.int64], Array]:
+def class_regression_regret(run: PlayedRun, training: Training = USUAL) -> tuple[NDArray[np.int64], Array]:
     """Return the kept rounds [n], and the oracle's loss minus that of its class on the played pairs [R, n].
 
     The class is fitted in hindsight to these pairs. The loss is the agent's own: squared, unhalved, of
     predictions clipped to [0, 1], or KL. Arguments and errors as for `class_loss`.
     """
-    rounds, regret = _kept_rounds(job), []
-    squared = job.candidate.recipe is not None and job.candidate.recipe.loss == "squared"
+    rounds, regret = _kept_rounds(run), []
+    squared = run.recipe is not None and run.recipe.loss == "squared"
     column = "regression_loss" if squared else "regression_log_loss"
-    own = job.log.frame({})[column].to_numpy().reshape(job.log.spec.replicas, -1)
-    for mine, (recipe, sizes, x, expected, action, loss) in zip(own, _replicas(job), strict=True):
+    own = run.log.frame({})[column].to_numpy().reshape(run.log.spec.replicas, -1)
+    for mine, (recipe, sizes, x, expected, action, loss) in zip(own, _replicas(run), strict=True):
         seen, at = np.zeros_like(expected), (np.arange(len(x)), action)
         seen[at] = loss
         found = fit_class(recipe, x, seen, action, training=training, **sizes)
@@ -169,26 +187,26 @@ def class_regression_regret(job: Run, training: Training = USUAL) -> tuple[NDArr
     return rounds, np.stack(regret)
 
 
-def check_hindsight(job: Run) -> None:
+def check_hindsight(run: PlayedRun) -> None:
     """Say before a run is played that its agent's class can be fitted in hindsight.
 
     Raises:
         InputError: it cannot.
     """
-    recipe = job.candidate.recipe
-    if recipe is None or job.log.trace is None or not isinstance(job.env, ClassificationVectorEnv):
+    recipe = run.recipe
+    if recipe is None or run.log.trace is None or not isinstance(run.env, ClassificationVectorEnv):
         raise InputError("a class in hindsight needs a named agent, classification data and a trace")
-    check_class(recipe, job.settings)
+    check_class(recipe, run.settings)
 
 
-def add_hindsight(job: Run, training: Training = USUAL) -> None:
+def add_hindsight(run: PlayedRun, training: Training = USUAL) -> None:
     """Add to the frame of a played run what is known in hindsight.
 
     Columns: see `ClassLoss.columns`, and class_regression_regret, see the function of that name. Arguments
     and errors as for `class_loss`.
     """
-    regret = class_regression_regret(job, training)[1].ravel()
-    job.extra = {**class_loss(job, training).columns(), "class_regression_regret": regret}
+    regret = class_regression_regret(run, training)[1].ravel()
+    run.extra = {**class_loss(run, training).columns(), "class_regression_regret": regret}
 
 
 def check_class(recipe: Recipe, settings: Mapping[str, Any]) -> None:
@@ -211,22 +229,24 @@ def sizes_of(settings: Mapping[str, Any], replica: int) -> dict[str, Any]:
     return {name: value[replica] if isinstance(value, tuple) else value for name, value in given.items()}
 
 
-def _kept_rounds(job: Run) -> NDArray[np.int64]:
-    frame = job.log.frame({})
-    return frame["round"].to_numpy()[: len(frame) // job.log.spec.replicas]
+def _kept_rounds(run: PlayedRun) -> NDArray[np.int64]:
+    frame = run.log.frame({})
+    return frame["round"].to_numpy()[: len(frame) // run.log.spec.replicas]
 
 
-def _replicas(job: Run) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, NDArray[np.int64], Array]]:
+def _replicas(
+    run: PlayedRun,
+) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, NDArray[np.int64], Array]]:
     """Yield recipe, sizes of the network, contexts, expected losses, arms and losses of every replica."""
-    check_hindsight(job)
-    recipe, trace, env = job.candidate.recipe, job.log.trace, job.env
+    check_hindsight(run)
+    recipe, trace, env = run.recipe, run.log.trace, run.env
     assert recipe is not None
     assert trace is not None
     assert isinstance(env, ClassificationVectorEnv)
-    frame = trace.frame(job.log.round)
-    for r, seed in enumerate(job.log.spec.seeds):
+    frame = trace.frame(run.log.round)
+    for r, seed in enumerate(run.log.spec.seeds):
         own = frame[frame["seed"] == seed]
-        sizes = sizes_of(job.settings, r)
+        sizes = sizes_of(run.settings, r)
         expected = env.feedback.expected[own["label"].to_numpy()]
         x = env.encoded.contexts[own["context"].to_numpy()]
         yield recipe, sizes, x, expected, own["action"].to_numpy(), own["loss"].to_numpy()

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.initial import INITIALISATIONS, Initialisation, draw_network
+from neucb.agents.initialisation import INITIALISATIONS, Initialisation, draw_network
 
 if TYPE_CHECKING:
-    from neucb.spec import Spec
+    from neucb.core.spec import Spec
 
 Array = NDArray[np.float64]
 BLOCK = 512  # rows of M computed together

@@ -1,0 +1,197 @@
+"""Agent: what the runner talks to; and Reduction, the agent made of an oracle and a rule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from neucb.agents.prediction import Prediction, Round
+from neucb.agents.propensity import Kinds, Propensities, kind_of
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.core.spec import Spec
+
+
+class Agent(Protocol):
+    """R replicas of a contextual-bandit learner, walking together.
+
+    Row r of every tensor belongs to replica r, which must not notice the others. The runner calls
+    `reset` once, then `distribution` and `update` once a round. It samples the arm itself.
+
+    Contexts are [R, d], or [R, K, d] where `spec.per_arm`. An agent for environments in which only
+    some arms are available takes them as a second argument, `distribution(context, available)`,
+    bool [R, K], and gives the others probability 0. An agent that plays one arm for certain, or that
+    draws itself and returns the distribution given its draws, says so: see `neucb.agents.propensity`.
+    """
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def distribution(self, context: Tensor) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn from contexts [R, d], the arms played [R] (int64) and their losses [R] in [0, 1]."""
+
+
+def ask(agent: Agent, context: Tensor, available: Tensor | None) -> Tensor:
+    """Return an agent's distribution, told which arms are available [R, K] where not all are.
+
+    Raises:
+        InputError: the agent does not take them.
+    """
+    if available is None:
+        return agent.distribution(context)
+    if len(inspect.signature(agent.distribution).parameters) < 2:
+        raise InputError(
+            "the environment has rounds in which only some arms are available; "
+            f"{type(agent).__name__}.distribution must take them: distribution(context, available)"
+        )
+    return agent.distribution(context, available)  # type: ignore[call-arg]  # it takes them
+
+
+def gauges_of(part: object) -> dict[str, Tensor]:
+    """Return what an agent or an oracle tells the log of its state, name -> [R]: see `RunLog`.
+
+    `gauges()` is not part of either contract; what does not have it tells nothing.
+    """
+    gauges: Callable[[], dict[str, Tensor]] | None = getattr(part, "gauges", None)
+    return {} if gauges is None else gauges()
+
+
+class Oracle(Protocol):
+    """An online regression oracle: predicts the loss of every arm, learns from the played one."""
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K] for contexts [R, d]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn from contexts [R, d], arms [R] and losses [R]."""
+
+
+class CountingOracle(Protocol):
+    """An oracle that takes how often each sample counts."""
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K]; change no state."""
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Learn from contexts, arms [R] and losses [R], each `count` [R] times."""
+
+
+class ExplorationRule(Protocol):
+    """A frozen value that turns predictions into a policy.
+
+    One that plays an arm for certain, or draws, says so: see `neucb.agents.propensity`.
+    """
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K], float64."""
+
+
+class CountsPending:
+    """Base of agents that number their rounds themselves, for draws of their own or for messages.
+
+    Attributes:
+        pending: rounds played whose losses have not arrived; `Delayed` counts them here, and in no agent
+            that is not derived from this class.
+    """
+
+    pending: int = 0
+
+
+def is_foreign(agent: object) -> bool:
+    """Return whether an agent, or what it wraps or learns with, is of a class that is not neucb's."""
+    if not type(agent).__module__.startswith("neucb."):
+        return True
+    parts = [getattr(agent, name) for name in ("agent", "oracle", "rule") if hasattr(agent, name)]
+    return any(is_foreign(part) for part in (*parts, *getattr(agent, "experts", ())))
+
+
+class Reduction(CountsPending):
+    """The reduction from bandits to online regression: an agent is an oracle and a rule.
+
+    Foster and Rakhlin, "Beyond UCB", ICML 2020 (arXiv 2002.04926), Algorithm 1.
+
+    Attributes:
+        prediction: the last prediction, for the runner's log.
+        pending: see `CountsPending`; every round has draws of its own.
+    """
+
+    def __init__(self, oracle: Oracle, rule: ExplorationRule) -> None:
+        self.oracle = oracle
+        self.rule = rule
+        self.prediction: Prediction | None = None
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+        import torch
+
+        from neucb.agents.noise import Noise
+
+        self.oracle.reset(spec)
+        self.prediction = None
+        self.pending = 0
+        zero = torch.zeros(spec.replicas, dtype=torch.float64, device=spec.device)
+        self._round = Round(1, zero, spec.horizon, Noise(spec))
+
+    def load(self, spec: Spec) -> None:
+        """Load what the oracle needs compiled, before anything is timed."""
+        if hasattr(self.oracle, "load"):
+            self.oracle.load(spec)
+
+    def look_ahead(self, contexts: Tensor) -> None:
+        """Tell the oracle the contexts [B, R, d] of the next B rounds, if it wants to know."""
+        if hasattr(self.oracle, "look_ahead"):
+            self.oracle.look_ahead(contexts)
+
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""
+        self.prediction = self.oracle.predict(context)
+        if available is not None:
+            self.prediction = replace(self.prediction, available=available)
+        return self.rule(self.prediction, self.now)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the rule draws, see `neucb.agents.propensity`."""
+        return hasattr(self.rule, "propensities")
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """Propensity kind of the rule, if it does not draw."""
+        return kind_of(self.rule)
+
+    def propensities(self, given: Tensor) -> Propensities:
+        """Return the probabilities [R, K] of the arms of the last prediction before the rule's draw."""
+        told: Propensities = self.rule.propensities(self.prediction, self.now)  # type: ignore[attr-defined]
+        return told
+
+    @property
+    def now(self) -> Round:
+        """What the rule may know of the round that is about to be played."""
+        return replace(self._round, pending=self.pending) if self.pending else self._round
+
+    def extend(self, rounds: int) -> None:
+        """Learn that `rounds` more rounds follow those that were played."""
+        self._round = replace(self._round, horizon=self._round.number - 1 + rounds)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return gauges_of(self.oracle)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Pass what was seen on to the oracle."""
+        self.oracle.update(context, action, loss)
+        self._round = self._round.after(loss)

@@ -1,0 +1,1 @@
+"""Agents made of several oracles or experts."""

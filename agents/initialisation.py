@@ -1,0 +1,179 @@
+"""What replicas draw, theta_0, signs and noise, and the limits of the perturbation and of linear models.
+
+In numpy, because both engines start from here.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.core.constants import FULL_UP_TO
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+
+Initialisation = Literal["he", "ntk", "paper"]
+Bootstrap = Literal["poisson", "bernoulli"]
+
+# Standard deviations of W1 and w2 and the output factor, as functions of the width m. Further layers are
+# drawn as W1 is, and each brings the factor once more.
+INITIALISATIONS = {
+    "he": lambda m: (math.sqrt(2.0 / m), math.sqrt(1.0 / m), 1.0),
+    "ntk": lambda m: (1.0, 1.0, math.sqrt(2.0 / m)),
+    "paper": lambda m: (1.0, math.sqrt(1.0 / m), math.sqrt(1.0 / m)),
+}
+
+SHARED_STEP = 0.25  # of the layers between the arms' own and the last, beside the steps of these
+
+SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
+KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
+
+NOISE_ROUNDS = 64  # whose normal numbers are drawn together
+COUNT_ROUNDS = 64  # whose counts are drawn together
+MOST_COLUMNS = 5000  # of quadratic features
+
+
+def draw_network(
+    seed: int, blocks: int, inputs: int, width: int, init: Initialisation, depth: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw W1 [blocks, m, inputs] and the head [q] of one replica from its stream "init".
+
+    The head is w2 [m], after depth - 1 further layers [m, m], see layers.py.
+    """
+    sd_first, sd_last, _ = INITIALISATIONS[init](width)
+    normal = stream(seed, "init").standard_normal
+    first = sd_first * normal((blocks, width, inputs))
+    further = sd_first * normal((depth - 1) * width**2)
+    return first, np.concatenate([further, sd_last * normal(width)])
+
+
+def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
+    """Return the factor of f: relu(c h) = c relu(h), so that those of all layers are one."""
+    return INITIALISATIONS[init](width)[2] ** depth
+
+
+def step_share(width: int, init: Initialisation, depth: int) -> float:
+    """Return by what steps of a deeper network are multiplied: a first one then moves f as far as at depth 1.
+
+    For inputs of norm 1, in the mean over theta_0. With g, by what a hidden layer multiplies the squared norm
+    of what it is given, h, that of the last layer's weights on active units, and s_l, the steps of layer l
+    beside the others', f moves as g^L + h g^(L - 1) sum_l s_l. For "he" the share is 12 / (L + 11).
+    """
+    sd_first, sd_last, factor = INITIALISATIONS[init](width)
+    g, h = (factor**2 * sd**2 * width / 2.0 for sd in (sd_first, sd_last))
+    steps = 1.0 + (depth - 1) * SHARED_STEP
+    return (g + h) / (g**depth + steps * h * g ** (depth - 1))
+
+
+def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
+    """Draw the S sign vectors of one replica from its stream "signs": [S, p], 1 for +1, 0 for -1."""
+    words = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)
+    return np.unpackbits(words).reshape(count, -1)[:, :parameters]
+
+
+def draw_normal(seed: int, block: int, count: int) -> NDArray[np.float64]:
+    """Draw `count` normal numbers for each of 64 rounds from a replica's stream "posterior": [64, count]."""
+    return stream(seed, "posterior", block).standard_normal((NOISE_ROUNDS, count))
+
+
+def member_seeds(seeds: Sequence[int], members: int) -> tuple[int, ...]:
+    """Return the seeds of R N members of ensembles, those of a replica side by side."""
+    drawn = (stream(seed, "members").integers(2**62, size=members) for seed in seeds)
+    return tuple(int(one) for row in drawn for one in row)
+
+
+def draw_counts(rng: np.random.Generator, members: int, bootstrap: Bootstrap) -> NDArray[np.float64]:
+    """Draw how often each member counts the sample of each of the next 64 rounds: [64, N]."""
+    shape = (COUNT_ROUNDS, members)
+    drawn = rng.poisson(1.0, shape) if bootstrap == "poisson" else rng.integers(0, 2, shape)
+    return drawn.astype(np.float64)
+
+
+def draw_fourier(seed: int, inputs: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw w [inputs, columns] at bandwidth 1 and b [columns] of Fourier features from the stream "init"."""
+    rng = stream(seed, "init")
+    return rng.standard_normal((inputs, columns)), rng.uniform(0.0, 2.0 * math.pi, columns)
+
+
+def quadratic_columns(features: int) -> int:
+    """Return the number of columns of quadratic features.
+
+    Raises:
+        InputError: it is above 5,000.
+    """
+    columns = features + features * (features + 1) // 2
+    if columns > MOST_COLUMNS:
+        raise InputError(
+            f"quadratic features of {features} columns would be {columns:,}, more than {MOST_COLUMNS:,}; "
+            "take features=fourier"
+        )
+    return columns
+
+
+def keeps_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
+    """Return whether linear models of so many features keep full covariances.
+
+    Warns:
+        UserWarning: "auto" keeps a diagonal only.
+    """
+    full = covariance == "full" or (covariance == "auto" and features <= FULL_UP_TO)
+    if covariance == "auto" and not full:
+        warnings.warn(
+            f"linear models of {features} features keep the diagonal of their covariance only; "
+            "covariance=full keeps all of it, at d^2 time and memory",
+            UserWarning,
+            stacklevel=3,
+        )
+    return full
+
+
+def offset_scale(c_p: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return c = c_p m^(-1/4) [R].
+
+    Raises:
+        InputError: c_p < 0.
+    """
+    if not (c_p >= 0).all():
+        raise InputError("c_p must be >= 0")
+    return c_p / math.sqrt(math.sqrt(width))
+
+
+def check_expected(rate: NDArray[Any], c: NDArray[np.float64]) -> None:
+    """Check the largest steps [R] of a run with the expected perturbation.
+
+    Raises:
+        InputError: a pull that would overshoot theta_0 and diverge.
+    """
+    if (rate * np.square(c) >= 2.0).any():
+        raise InputError("c_p is too large for this lr: lr c_p^2 / sqrt(width) must be below 2")
+
+
+def check_signs(
+    rate: NDArray[Any], c: NDArray[np.float64], *, count: int, parameters: int, width: int, loss: str
+) -> None:
+    """Check the largest steps [R] of a run with `count` sign vectors.
+
+    Raises:
+        InputError: c_p so large that squared-loss training diverges.
+
+    Warns:
+        UserWarning: c_p so large that KL training oscillates.
+    """
+    strength = float((rate * np.square(c)).max()) * parameters / count
+    squared = loss == "squared"
+    limit = SQUARED_LIMIT if squared else KL_LIMIT
+    if strength < limit:
+        return
+    bound = math.sqrt(limit / strength) * float(c.max()) * width**0.25
+    message = (
+        f"c_p is too large for {count} perturbations of this network: "
+        f"training {'diverges' if squared else 'oscillates'}; keep c_p below {bound:.3g}"
+    )
+    if squared:
+        raise InputError(message)
+    warnings.warn(message, UserWarning, stacklevel=2)

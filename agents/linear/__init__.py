@@ -1,0 +1,1 @@
+"""Linear oracle, its covariance and its feature maps."""

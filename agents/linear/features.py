@@ -1,0 +1,115 @@
+"""Feature maps for linear oracles: products of pairs, or random Fourier features."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from neucb.agents.initialisation import draw_fourier, quadratic_columns
+from neucb.agents.per_replica import Number, per_replica
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.base import CountingOracle
+    from neucb.agents.prediction import Prediction
+    from neucb.core.spec import Spec
+
+
+class FeatureMap(Protocol):
+    """A fixed map of contexts, per replica."""
+
+    def reset(self, spec: Spec) -> int:
+        """Prepare R = spec.replicas maps; return the number of columns d'."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return features [R, ..., d'], float64, of contexts [R, ..., d]."""
+
+
+class Quadratic:
+    """x_1, ..., x_d and all products x_i x_j with i <= j; d' = d + d (d + 1) / 2."""
+
+    def reset(self, spec: Spec) -> int:
+        """Return d'.
+
+        Raises:
+            InputError: d' is above 5,000.
+        """
+        columns = quadratic_columns(spec.features)
+        self._pairs = torch.triu_indices(spec.features, spec.features, device=spec.device)
+        return columns
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the features."""
+        x = x.double()
+        return torch.cat([x, x[..., self._pairs[0]] * x[..., self._pairs[1]]], -1)
+
+
+class Fourier:
+    """sqrt(2 / d') cos(w_j . x + b_j), w_j ~ N(0, I / bandwidth^2), b_j ~ U(0, 2 pi), j = 1..d'.
+
+    Their inner products approximate exp(-|x - z|^2 / (2 bandwidth^2)). Rahimi and Recht, "Random
+    Features for Large-Scale Kernel Machines", NeurIPS 2007. Drawn from the replica's stream "init".
+
+    Args:
+        columns: d' >= 1.
+        bandwidth: > 0; one number or one per replica.
+    """
+
+    def __init__(self, columns: int = 300, bandwidth: Number = 0.5) -> None:
+        self.columns = columns
+        self.bandwidth = bandwidth
+
+    def reset(self, spec: Spec) -> int:
+        """Draw w and b; return d'.
+
+        Raises:
+            InputError: columns < 1 or bandwidth <= 0.
+        """
+        bandwidth = per_replica(self.bandwidth, spec.replicas, device=spec.device)
+        if self.columns < 1 or not bool((bandwidth > 0).all()):
+            raise InputError("fourier features need columns >= 1 and bandwidth > 0")
+        w = np.empty((spec.replicas, spec.features, self.columns))
+        b = np.empty((spec.replicas, 1, self.columns))
+        for r, seed in enumerate(spec.seeds):
+            w[r], b[r] = draw_fourier(seed, spec.features, self.columns)
+        self._w = torch.from_numpy(w).to(spec.device) / bandwidth.view(-1, 1, 1)
+        self._b = torch.from_numpy(b).to(spec.device)
+        return self.columns
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the features."""
+        rows = x.double().view(len(x), -1, x.shape[-1])
+        features = math.sqrt(2.0 / self.columns) * (torch.bmm(rows, self._w) + self._b).cos()
+        return features.view(*x.shape[:-1], self.columns)
+
+
+class Mapped:
+    """An oracle that sees mapped contexts.
+
+    Args:
+        oracle: the oracle; its `spec.features` is the number of mapped columns.
+        features: the map.
+    """
+
+    def __init__(self, oracle: CountingOracle, features: FeatureMap) -> None:
+        self.oracle = oracle
+        self.features = features
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+        columns = self.features.reset(spec)
+        self.oracle.reset(replace(spec, features=columns))
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return the oracle's prediction for contexts [R, d] or [R, K, d]."""
+        return self.oracle.predict(self.features(context))
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Let the oracle learn from contexts, arms [R] and losses [R], each `count` [R] times."""
+        self.oracle.update(self.features(context), action, loss, count)

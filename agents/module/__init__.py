@@ -1,0 +1,1 @@
+"""Oracle over any torch module."""

@@ -1,0 +1,1 @@
+"""Network oracle: layers, training, perturbations, gradient norms."""

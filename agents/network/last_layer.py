@@ -1,0 +1,109 @@
+"""LastLayer: Bayesian linear regression on the last hidden layer of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from neucb.agents.network.forward import Inputs
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.per_replica import Number, per_replica
+from neucb.agents.prediction import Prediction
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.network.forward import Forward
+    from neucb.agents.network.oracle import Neural
+    from neucb.core.spec import Spec
+
+CHUNK = 512  # past samples that go through the network together
+
+
+class LastLayer:
+    """yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, mu = A^-1 sum phi y.
+
+    A = lambda I + sum phi phi' over all arms played: the arms share one head, as they do in the
+    network, so that draws are joint. The network is trained beside it with its own head. Its features
+    move: every `refresh` rounds A and the sum are made anew from all past contexts. Memory: 4 T d
+    bytes and 8 m^2 a replica.
+
+    "Neural linear" of Riquelme, Tucker, Snoek, "Deep Bayesian Bandits Showdown", ICLR 2018 (arXiv
+    1802.09127), with the noise variance left to the factor of the rule.
+
+    Args:
+        oracle: a network with `PlainWeights`.
+        regularization: lambda > 0; one number or one per replica.
+        refresh: rounds >= 1 between two refreshes.
+    """
+
+    def __init__(self, oracle: Neural, *, regularization: Number = 1.0, refresh: int = 500) -> None:
+        self.oracle = oracle
+        self.regularization = regularization
+        self.refresh = refresh
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas.
+
+        Raises:
+            InputError: lambda <= 0, or weights of another kind.
+        """
+        if type(self.oracle.weights) is not PlainWeights:
+            raise InputError("the last layer's regression is for networks without a perturbation")
+        penalty = per_replica(self.regularization, spec.replicas, device=spec.device)
+        if not bool((penalty > 0).all()):
+            raise InputError("regularization must be > 0")
+        self.oracle.reset(spec)
+        self._eye = torch.eye(self.oracle.width, dtype=torch.float64, device=spec.device)
+        self._penalty = penalty.view(-1, 1, 1)
+        self._covariance = self._eye / self._penalty  # A^-1 [R, m, m]
+        self._sum = penalty.new_zeros(spec.replicas, self.oracle.width)  # sum phi y [R, m]
+        self._past: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses and their standard deviations [R, K]."""
+        phi = self.oracle.forward(context).features().double()  # [R, K, m]
+        mu = torch.bmm(self._sum.unsqueeze(1), self._covariance)  # [R, 1, m]
+        mean = (phi * mu).sum(2)
+        symmetric = 0.5 * (self._covariance + self._covariance.transpose(1, 2))
+        factor = torch.bmm(phi, torch.linalg.cholesky_ex(symmetric)[0])
+        return Prediction(mean, factor.square().sum(2).sqrt(), factor=factor)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return self.oracle.gauges()
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Add the played arms' samples, let the network learn, refresh where it is time."""
+        forward = self.oracle.last(context)
+        phi = forward.features()[forward.at(action)].double()  # [R, m]
+        along = torch.bmm(phi.unsqueeze(1), self._covariance).squeeze(1)
+        shrink = 1.0 / (1.0 + (along * phi).sum(1))
+        self._covariance -= shrink.view(-1, 1, 1) * along.unsqueeze(2) * along.unsqueeze(1)
+        self._sum = self._sum + loss.double().unsqueeze(1) * phi
+        self._keep(forward, action, loss)
+        self.oracle.update(context, action, loss)
+        if len(self._past) % self.refresh == 0:
+            self._renew()
+
+    def _keep(self, forward: Forward, action: Tensor, loss: Tensor) -> None:
+        x = forward.inputs.x
+        played = x[forward.at(action)] if x.dim() == 3 else x
+        self._past.append((played, forward.played(action).block, loss.double()))
+
+    def _renew(self) -> None:
+        """Make A^-1 and the sum anew with the features that the network has now."""
+        weights = self.oracle.weights
+        assert isinstance(weights, PlainWeights)
+        for r in range(len(self._sum)):
+            precision, total = self._penalty[r] * self._eye, torch.zeros_like(self._sum[r])
+            for start in range(0, len(self._past), CHUNK):
+                part = self._past[start : start + CHUNK]
+                x, block, y = (torch.stack([one[i][r] for one in part]) for i in range(3))
+                phi = weights.features(r, Inputs(x, block=block)).double()  # [n, m]
+                precision = precision + phi.T @ phi
+                total = total + phi.T @ y
+            self._covariance[r] = torch.linalg.inv(precision)
+            self._sum[r] = total

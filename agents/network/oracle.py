@@ -1,0 +1,277 @@
+"""Neural oracle: a ReLU network on the disjoint encoding, one gradient step a round."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+
+from neucb.agents.initialisation import Initialisation, step_share
+from neucb.agents.network.forward import Forward, Inputs
+from neucb.agents.network.input_scaling import InputScaling
+from neucb.agents.network.lookahead import Block
+from neucb.agents.network.replay import Memory
+from neucb.agents.network.sparse import pays
+from neucb.agents.network.training import (
+    TrainingSchedule,
+    full_steps,
+    is_due,
+    make_batch,
+    stochastic_steps,
+)
+from neucb.agents.network.weights import Initial
+from neucb.agents.per_replica import Number, per_replica
+from neucb.agents.prediction import Prediction
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.losses import Loss
+    from neucb.agents.network.weights import Weights
+    from neucb.core.spec import Spec
+
+
+class Neural:
+    """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arms by gradient steps.
+
+    Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a). With L hidden layers
+    f(x, a) = w . relu(W_L ... relu(W_2 relu(W1 (e_a (x) x)))): every arm has a first layer of its own, and
+    all share the further ones, m x m, and the last.
+
+    All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
+    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1; the further layers' steps are
+    a quarter of these, `SHARED_STEP`. With replay = 1 there is one
+    step a round, on the newest sample, and no history. Memory 4 p bytes a replica with
+    p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
+    Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
+    (arXiv 2312.07145), as we read the paper.
+
+    D_t scales the steps of the first layer per input j by (d (v_j + 0.001) / t)^-normalize, v_j the
+    sum of x_j^2 over the contexts shown so far: rare inputs take larger steps. After Ross, Mineiro,
+    Langford, "Normalized Online Learning", UAI 2013; 0 switches it off.
+
+    With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from all
+    played so far, or on the mean loss of `batch` samples. Memory grows by 4 T (d + 3) bytes a replica.
+    In the place of these steps, `schedule` takes the schedules of published code: "neural-ucb", see
+    `stochastic_steps`, every round up to round 2,000 and every 100th after; "neural-ts", see
+    `full_steps`, every round, at a cost of T^2.
+
+    Args:
+        loss: `Squared()` or `KL()`.
+        weights: how theta is stored: `PlainWeights()` or one of the perturbed kinds.
+        width: m, hidden units. A replica's numbers are the same to the bit alone and in a batch where it is
+            a multiple of 4; of others, some processors round differently.
+        depth: L >= 1, hidden layers.
+        lr: step size > 0; one number or one per replica.
+        lr_power: rho >= 0 of the step schedule; one number or one per replica.
+        radius: of the ball round theta_0, > 0, infinity for no projection.
+        intercept: the constant input beside the context, 0 for none; one number or one per replica.
+            Contexts have norm 1, and a constant as large as that slows the other directions down.
+        init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
+            sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m). Further layers are
+            drawn as W1 is, and each brings the output factor once more.
+        normalize: exponent >= 0 of D_t; one number or one per replica.
+        replay: k >= 1, steps a round.
+        batch: b >= 1, samples of each step but the newest's.
+        schedule: "online", "neural-ucb" or "neural-ts".
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        weights: Weights,
+        *,
+        width: int = 100,
+        depth: int = 1,
+        lr: Number = 0.1,
+        lr_power: Number = 0.0,
+        radius: Number = math.inf,
+        intercept: Number = 1.0,
+        init: Initialisation = "he",
+        normalize: Number = 0.0,
+        replay: int = 1,
+        batch: int = 1,
+        schedule: TrainingSchedule = "online",
+    ) -> None:
+        self.loss = loss
+        self.weights = weights
+        self.width = width
+        self.depth = depth
+        self.lr = lr
+        self.lr_power = lr_power
+        self.radius = radius
+        self.intercept = intercept
+        self.init = init
+        self.normalize = normalize
+        self.replay = replay
+        self.batch = batch
+        self.schedule = schedule
+
+    def reset(self, spec: Spec) -> None:
+        """Draw theta_0 and forget everything.
+
+        Raises:
+            InputError: a hyper-parameter is out of its range.
+        """
+        if min(self.width, self.depth, self.replay, self.batch) < 1:
+            raise InputError("width, depth, replay and batch must be at least 1")
+        if (self.batch > 1 or self.schedule == "neural-ts") and not self.weights.takes_batches:
+            raise InputError("batches are for networks without sign vectors; take perturbations=inf")
+        rate = per_replica(self.lr, spec.replicas, device=spec.device)
+        rate = rate * step_share(self.width, self.init, self.depth)
+        radius = per_replica(self.radius, spec.replicas, device=spec.device)
+        if not bool((rate > 0).all() and (radius > 0).all()):
+            raise InputError("lr and radius must be > 0")
+        self._dtype = getattr(torch, spec.dtype)
+        constant = per_replica(self.intercept, spec.replicas, device=spec.device).to(self._dtype)
+        per_arm = (1,) if spec.per_arm else ()
+        shape = (spec.replicas, *(spec.arms for _ in per_arm), 1)
+        self._constant = constant.view(-1, *per_arm, 1).expand(shape)
+        self._rate = rate
+        self._power = per_replica(self.lr_power, spec.replicas, device=spec.device)
+        self._radius = radius if bool(radius.isfinite().any()) else None
+        self._round = 0
+        self._last: tuple[Tensor, Forward] | None = None
+        self._scaling = InputScaling(self.normalize, spec)
+        self._spec = spec
+        count = (self.replay - 1) * self.batch
+        kept = count > 0 or self.schedule != "online"
+        self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
+        self._block: Block | None = None
+        self._place = 0  # in it
+        self._rates_ahead: Tensor | None = None  # [B, R], of it
+        initial = Initial.draw(spec, self.width, self.init, spec.features + 1, self.depth)
+        self.weights.reset(initial, rate, self.loss)
+
+    def load(self, spec: Spec) -> None:
+        """Load the kernels that `look_ahead` needs on a CPU, before anything is timed."""
+        foresees = self.weights.sees_ahead and self.replay == 1 and self.schedule == "online"
+        if foresees and spec.device == "cpu":
+            from neucb.kernels.lookahead import load
+
+            load(spec.dtype)
+
+    def look_ahead(self, contexts: Tensor) -> None:
+        """Be told the contexts [B, R, d] of the next B rounds, which follow in this order.
+
+        They are used where every step is on the newest sample and none is followed by a projection.
+        None, B = 0, says that those foreseen before do not all come.
+        """
+        if self._block is not None:
+            self._settle()
+        if self._memory is not None or self._radius is not None or not self.weights.sees_ahead:
+            return
+        B = len(contexts)
+        if B == 0:
+            return
+        x = torch.cat([contexts.to(self._dtype), self._constant.expand(B, *self._constant.shape)], -1)
+        self._block = Block(x, self._scaling.look_ahead(x), pays(self._spec))
+        self.weights.look_ahead(self._block)
+        self._place = 0
+        self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
+
+    def _settle(self) -> None:
+        self.weights.settle()
+        self._scaling.settle(self._place)
+        self._block = self._last = self._rates_ahead = None
+        self._place = 0
+
+    def _inputs(self, context: Tensor) -> Inputs:
+        if self._block is not None:
+            block, place = self._block, self._place
+            scale = None if block.scale is None else block.scale[place]
+            return Inputs(block.x[place], scale, place=place, steps=block.steps[place])
+        x = torch.cat([context.to(self._dtype), self._constant], -1)
+        return Inputs(x, self._scaling.with_context(x))
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
+        return Prediction(self.weights.predict(self.forward(context).output))
+
+    def forward(self, context: Tensor) -> Forward:
+        """Return the pass for contexts [R, d] or [R, K, d]."""
+        forward = self.weights.forward(self._inputs(context))
+        self._last = (context, forward)  # the step on the same contexts needs the same pass
+        return forward
+
+    def last(self, context: Tensor) -> Forward:
+        """Return the pass that was last made, if for the same contexts, or a new one."""
+        if self._last is None or self._last[0] is not context:
+            return self.forward(context)
+        return self._last[1]
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return how far theta is from theta_0, and the perturbation's spread."""
+        return {"distance": self.weights.distance(), "spread": self.weights.spread()}
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
+        """Make the gradient steps of a round; `count` [R] >= 0 is how often its sample counts."""
+        self._round += 1
+        forward, target = self.last(context), loss.to(self._dtype)
+        self._last = None
+        if self._block is None:
+            rate = self._rates(self._round)
+            self._scaling.add(forward.inputs.x)
+        else:
+            assert self._rates_ahead is not None
+            rate = self._rates_ahead[self._place]
+            self._place += 1
+        weight = None if count is None else count.to(self._dtype)
+        if self._memory is not None:
+            self._keep(self._memory, forward, action, target, weight)
+        if self.schedule == "online":
+            self._step(forward, action, target, rate if weight is None else rate * weight)
+        if self._block is not None and self._place == self._block.rounds:
+            self._settle()
+        if self._memory is not None:
+            self._learn_again(self._memory, forward.inputs.scale, action, rate)
+
+    def _keep(
+        self, memory: Memory, forward: Forward, action: Tensor, target: Tensor, weight: Tensor | None
+    ) -> None:
+        x = forward.inputs.x[forward.at(action)] if forward.inputs.x.dim() == 3 else forward.inputs.x
+        memory.add(x, forward.played(action).block, target, weight)
+
+    def _learn_again(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> None:
+        """Make the steps of a round on past samples."""
+        spec, weights = self._spec, self.weights
+        match self.schedule:
+            case "neural-ucb":
+                steps = stochastic_steps(weights, memory, scale, rate, spec.seeds, self._round)
+            case "neural-ts":
+                steps = full_steps(weights, memory, scale, rate, spec.blocks)
+            case _:
+                steps = self._replayed(memory, scale, action, rate)
+        if is_due(self.schedule, self._round):
+            for _ in steps:
+                self._project()
+
+    def _replayed(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> Iterator[None]:
+        """Make the further steps of replay; yield after each."""
+        if self.batch == 1:
+            for x, block, old, counted in memory.draw():
+                again = self.weights.forward(Inputs(x, scale, block))
+                self.weights.step(again, action, old, rate * counted)
+                yield
+            return
+        blocks = self._spec.blocks
+        for samples in memory.batches():
+            for r, (x, block, old, counted) in enumerate(zip(*samples, strict=True)):
+                own = None if scale is None else scale[r]
+                self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own), rate[r])
+            yield
+
+    def _rates(self, number: Tensor | int) -> Tensor:
+        """Return the step sizes [R] of a round, or [B, R] of rounds [B, 1]."""
+        return (self._rate / number**self._power).to(self._dtype)
+
+    def _step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
+        self.weights.step(forward, action, target, rate)
+        self._project()
+
+    def _project(self) -> None:
+        if self._radius is not None:
+            self.weights.project(self._radius)

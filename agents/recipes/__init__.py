@@ -1,0 +1,1 @@
+"""Recipes: named agents, their hyper-parameters, and how they are built."""

@@ -1,0 +1,109 @@
+"""Hyper-parameters of recipes: their names, defaults, ranges, and how text becomes a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neucb.core.errors import InputError, unknown_name
+
+Value = float | int | str | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One hyper-parameter of a recipe.
+
+    Attributes:
+        name: as `--set name=value` takes it.
+        default: the value without `--set`.
+        help: one line: what it is, in the notation of the formulas.
+        low: least value; `above_low` says that it is not itself allowed.
+        high: greatest value.
+        choices: the values of a parameter that is a word; empty for a number.
+        whole: a whole number; it changes the shape of the agent, so that an agent has one for all its
+            replicas. A run may have one per seed: several agents play it, see `neucb.engines.groups`.
+        infinite: infinity is a value too.
+    """
+
+    name: str
+    default: Value
+    help: str
+    low: float = 0.0
+    above_low: bool = False
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    whole: bool = False
+    infinite: bool = False
+
+    def check(self, value: object) -> Value:
+        """Return the value as the recipes take it: a word, a number, or a tuple of numbers.
+
+        Text is read as a number, or several with commas between; a sequence is one number per
+        replica.
+
+        Raises:
+            InputError: not a value of this parameter, or out of range.
+        """
+        if self.choices:
+            if value not in self.choices:
+                raise unknown_name(self.name, str(value), self.choices)
+            return str(value)
+        if isinstance(value, str) and "," in value:
+            value = value.split(",")
+        if isinstance(value, str | float | int):
+            return self._number(value)
+        if isinstance(value, Sequence) and len(value):
+            return tuple(self._number(one) for one in value)
+        raise InputError(f"{self.name} must be {self.range}, not {value!r}")
+
+    def _number(self, value: object) -> float | int:
+        try:
+            number = float(value)  # type: ignore[arg-type]  # the exceptions are the check
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{self.name} must be {self.range}, not {value!r}") from None
+        below = number <= self.low if self.above_low else number < self.low
+        if math.isnan(number) or below or number > self.high:
+            raise InputError(f"{self.name} must be {self.range}, not {value}")
+        if math.isinf(number) and not self.infinite:
+            raise InputError(f"{self.name} must be finite, {self.range}, not {value}")
+        if not self.whole or math.isinf(number):
+            return number
+        if number != int(number):
+            raise InputError(f"{self.name} must be {self.range}, not {value}")
+        return int(number)
+
+    def check_shared(self, value: Value) -> None:
+        """Check that a value of `check` is one for all replicas where it has to be in an agent.
+
+        Raises:
+            InputError: it is not.
+        """
+        if self.whole and isinstance(value, tuple):
+            raise InputError(f"{self.name} must be {self.range}, one for all replicas of an agent")
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        least = f"{'above' if self.above_low else 'at least'} {self.low:g}"
+        most = "" if math.isinf(self.high) else f" and at most {self.high:g}"
+        return f"a {'whole ' if self.whole else ''}number {least}{most}"
+
+
+def resolve(parameters: Sequence[Parameter], settings: Mapping[str, Any], owner: str) -> dict[str, Value]:
+    """Return a value for every parameter: those of `settings`, checked, and defaults for the rest.
+
+    Raises:
+        InputError: a name that `owner` does not have, with the nearest one; or a bad value.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in settings:
+        if not known:
+            raise InputError(f"{owner} takes no settings, it has no '{name}'")
+        if name not in known:
+            raise unknown_name(f"setting of {owner}", name, known)
+    return {p.name: p.check(settings[p.name]) if p.name in settings else p.default for p in parameters}

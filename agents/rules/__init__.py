@@ -1,0 +1,1 @@
+"""Exploration rules and their schedules."""

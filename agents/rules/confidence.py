@@ -1,0 +1,100 @@
+"""Rules for oracles that know how uncertain they are: optimism and Thompson sampling.
+
+Losses are minimised, so that optimism is the LOWER confidence bound. Both play one arm with
+probability 1: for Thompson sampling it is the arm of this round's own draw, and the probability of an
+arm before the draw, its propensity, comes from an integral or from further draws.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from neucb.agents.per_replica import Number, per_replica
+from neucb.agents.prediction import lowest
+from neucb.agents.propensity import Kinds, Propensities, estimated_chances, least_chances
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.prediction import Prediction, Round
+
+
+def _parts(prediction: Prediction) -> tuple[Tensor, Tensor]:
+    """Return centres and standard deviations [R, K], float64.
+
+    Raises:
+        InputError: the oracle knows none.
+    """
+    if prediction.std is None:
+        raise InputError("this rule needs an oracle that knows its uncertainty (Prediction.std)")
+    centre = prediction.mean if prediction.output is None else prediction.output
+    return centre.double(), prediction.std.double()
+
+
+def _certain(score: Tensor, prediction: Prediction) -> Tensor:
+    """Give probability 1 to the available arm of the least score; NaN where a score is NaN."""
+    bad = score.isnan().any(1, keepdim=True)
+    if prediction.available is not None:
+        score = score.masked_fill(~prediction.available, math.inf)
+    return lowest(score).masked_fill(bad, math.nan)
+
+
+@dataclass(frozen=True)
+class LowerConfidence:
+    """p_a = 1 for the arm of least yhat_a - nu std_a.
+
+    With nu = alpha and ridge regressions it is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
+    1003.0146), Algorithm 1. Where the oracle has a link, output and std before it are compared, as in
+    UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
+    """
+
+    nu: Number
+    propensity_kind: ClassVar[Kinds] = "deterministic"
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K], one of them 1."""
+        centre, std = _parts(prediction)
+        nu = per_replica(self.nu, len(centre), device=str(centre.device)).unsqueeze(1)
+        return _certain(centre - nu * std, prediction)
+
+
+@dataclass(frozen=True)
+class Thompson:
+    """p_a = 1 for the arm of least draw from N(yhat_a, nu^2 std_a^2).
+
+    Arms are drawn together where the oracle gives a factor of their covariance, and independently
+    where it does not. Agrawal and Goyal, ICML 2013 (arXiv 1209.3352), Algorithm 1.
+    """
+
+    nu: Number
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K], one of them 1."""
+        centre, std = _parts(prediction)
+        nu = per_replica(self.nu, len(centre), device=str(centre.device)).unsqueeze(1)
+        if prediction.factor is None:
+            deviation = std * now.normal(std.shape[1])
+        else:
+            factor = prediction.factor.double()
+            deviation = (factor * now.normal(factor.shape[2]).unsqueeze(1)).sum(2)
+        return _certain(centre + nu * deviation, prediction)
+
+    def propensities(self, prediction: Prediction, now: Round) -> Propensities:
+        """Return the probabilities [R, K] of the arms before the draw.
+
+        Exact where arms are drawn independently, estimated by 10,000 further draws where together.
+        """
+        import torch
+
+        centre, std = _parts(prediction)
+        mask = None if prediction.available is None else prediction.available.cpu().numpy()
+        nu, mean = per_replica(self.nu, len(centre)).abs(), centre.detach().cpu().numpy()
+        if prediction.factor is None:
+            sd = nu.unsqueeze(1) * std.detach().cpu()
+            return Propensities(torch.from_numpy(least_chances(mean, sd.numpy(), mask)), "exact")
+        factor = nu.view(-1, 1, 1) * prediction.factor.detach().cpu().double()
+        p = estimated_chances(mean, factor.numpy(), now.further(), mask)
+        return Propensities(torch.from_numpy(p), "estimated")

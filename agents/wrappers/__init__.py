@@ -1,0 +1,1 @@
+"""Wrappers of oracles and agents: epochs and delay."""

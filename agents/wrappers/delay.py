@@ -1,0 +1,88 @@
+"""Delayed feedback: an agent that hears of its losses late, one by one or in batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from neucb.agents.base import CountsPending, ask, gauges_of
+from neucb.agents.propensity import Kinds, Propensities, draws, kind_of, propensities_of
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.base import Agent
+    from neucb.agents.prediction import Prediction
+    from neucb.core.spec import Spec
+
+
+class Delayed:
+    """Any agent, told of a round's loss `delay` rounds late, or of `batch` rounds at a time.
+
+    With delay n, the loss of round t reaches the agent after round t + n; with batch n, the losses
+    of rounds 1..n reach it together after round n, and so on. What is still outstanding when the run
+    ends never arrives. Joulani, Gyorgy, Szepesvari, "Online Learning under Delayed Feedback", ICML
+    2013.
+
+    Args:
+        agent: the agent.
+        delay: rounds n >= 0.
+        batch: rounds n >= 1; counted after the delay.
+
+    Raises:
+        InputError: a value out of its range, or an agent that is told of all losses anyway.
+    """
+
+    def __init__(self, agent: Agent, *, delay: int = 0, batch: int = 1) -> None:
+        if delay < 0 or batch < 1:
+            raise InputError("delay must be at least 0 and batch at least 1")
+        if hasattr(agent, "foresee") or hasattr(agent, "learn_all"):
+            raise InputError("a skyline is told of all losses; play it without delay and batch")
+        self.agent = agent
+        self.delay = delay
+        self.batch = batch
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The agent's last prediction, where it keeps one."""
+        return getattr(self.agent, "prediction", None)
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything, outstanding losses included."""
+        self._waiting: deque[tuple[Tensor, Tensor, Tensor]] = deque()
+        self.agent.reset(spec)
+        # What a trained agent's last run left outstanding was played all the same.
+        self._lost = self.agent.pending if isinstance(self.agent, CountsPending) else 0
+
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the agent's distribution [R, K]."""
+        if isinstance(self.agent, CountsPending):
+            self.agent.pending = self._lost + len(self._waiting)
+        return ask(self.agent, context, available)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the agent draws, see `neucb.agents.propensity`."""
+        return draws(self.agent)
+
+    @property
+    def propensity_kind(self) -> Kinds:
+        """Propensity kind of the wrapped agent."""
+        return kind_of(self.agent)
+
+    def propensities(self, given: Tensor) -> Propensities:
+        """Return the agent's propensities [R, K]."""
+        return propensities_of(self.agent, given)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the agent tells the log of its state."""
+        return gauges_of(self.agent)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Keep what was seen until it is due."""
+        self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
+        if len(self._waiting) < self.delay + self.batch:
+            return
+        for _ in range(self.batch):
+            self.agent.update(*self._waiting.popleft())

@@ -1,0 +1,60 @@
+"""Epochs: an oracle that learns at the ends of doubling epochs only, as FALCON has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from neucb.agents.base import gauges_of
+from neucb.agents.rules.schedules import epoch_start
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.base import Oracle
+    from neucb.agents.prediction import Prediction
+    from neucb.core.spec import Spec
+
+
+class Epochs:
+    """Keeps an oracle's predictions fixed within an epoch; at its end the oracle learns its rounds.
+
+    Simchi-Levi and Xu, "Bypassing the Monster: A Faster and Simpler Optimal Algorithm for Contextual
+    Bandits under Realizability", Mathematics of Operations Research 2022 (arXiv 2003.12699),
+    Algorithm 1. There an offline regression on the last epoch's rounds makes the predictions; here
+    the online oracle goes on from what it knew before. Memory: the contexts of one epoch.
+
+    Args:
+        oracle: the oracle.
+        passes: >= 1, how often it goes through an epoch's rounds. More than one suits networks; a
+            linear oracle would count every round several times.
+    """
+
+    def __init__(self, oracle: Oracle, *, passes: int = 1) -> None:
+        self.oracle = oracle
+        self.passes = passes
+
+    def reset(self, spec: Spec) -> None:
+        """Forget everything and prepare R = spec.replicas replicas."""
+        self._round = 0
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.oracle.reset(replace(spec, horizon=self.passes * spec.horizon))
+
+    def predict(self, context: Tensor) -> Prediction:
+        """Return the losses [R, K] that the oracle predicted at the epoch's start."""
+        return self.oracle.predict(context)
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Return what the oracle tells the log of its state."""
+        return gauges_of(self.oracle)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Keep the round; in an epoch's last round let the oracle learn."""
+        self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
+        self._round += 1
+        if epoch_start(self._round + 1) != self._round:
+            return
+        for _ in range(self.passes):
+            for seen in self._waiting:
+                self.oracle.update(*seen)
+        self._waiting = []

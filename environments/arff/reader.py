@@ -1,0 +1,224 @@
+"""ARFF files: the one reader for OpenML's sets and for files of the user's own.
+
+The format is Weka's (https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/), dense and
+sparse. Not liac-arff, which refuses comments behind an attribute and dates, truncates INTEGER values,
+passes over values it cannot convert, and takes exponential time for some lists of categories.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.core.errors import DataError
+from neucb.environments.arff.columns import Builder
+from neucb.environments.arff.header import Declaration, Kind, declaration
+from neucb.environments.arff.values import (
+    REST,
+    WHITE,
+    ArffSyntaxError,
+    separators,
+    shown,
+    split_row,
+    split_sparse,
+)
+from neucb.environments.encoding import decode_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = 2**20  # cells converted at once, so that few are Python objects at a time
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute and its values.
+
+    Attributes:
+        name: as declared, without quotes.
+        kind: as declared.
+        values: [N]; numeric: float64, NaN for missing; date: float64 seconds since 1970, NaN for missing;
+            nominal: int32 codes into `levels`, -1 for missing; string: objects, None for missing.
+        levels: of a nominal attribute, in declared order; else None.
+        note: what its numbers lost, or empty; it follows "column 'x' ".
+    """
+
+    name: str
+    kind: Kind
+    values: NDArray[Any]
+    levels: tuple[str, ...] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Content of an ARFF file.
+
+    Attributes:
+        attributes: in declared order, of equal length.
+        rows: number of rows N.
+        notes: one line for each thing that was guessed or left out.
+    """
+
+    attributes: tuple[Attribute, ...]
+    rows: int
+    notes: tuple[str, ...]
+
+
+def parse_arff(data: bytes) -> Relation:
+    """Return the content of an ARFF file.
+
+    For encodings and gzip see `decode_text`. Weights of rows are left out, with a note. What a sparse row
+    leaves out is 0, the first level, or a missing string.
+
+    Args:
+        data: the file's bytes.
+
+    Raises:
+        ArffSyntaxError: a line is no ARFF; the message names it: "line 17: ...".
+        DataError: a relational attribute or another date pattern than we read, likewise named.
+    """
+    notes: list[str] = []
+    try:
+        text = decode_text(data, notes)
+    except DataError as error:
+        raise ArffSyntaxError(f"the file {error}") from error
+    reader = _Reader()
+    try:
+        for line in text.removesuffix("\n").split("\n"):
+            reader.line += 1
+            reader.read(line.strip(WHITE))
+        attributes, rows = reader.finish()
+    except DataError as error:
+        raise type(error)(f"line {reader.line}: {error}") from None
+    if reader.weights:
+        notes.append(f"weights of rows (the first in line {reader.weights:,}) are left out")
+    return Relation(tuple(attributes), rows, tuple(notes))
+
+
+def read_arff_frame(path: Path) -> pd.DataFrame:
+    """Return an ARFF file as a DataFrame of the declared types; `attrs["notes"]` are the notes.
+
+    Numeric attributes are float64, dates datetime64, nominal ones categories in declared order, and
+    strings objects.
+
+    Raises:
+        DataError: see `parse_arff`; the message names the file.
+    """
+    import pandas as pd
+
+    try:
+        relation = parse_arff(path.read_bytes())
+    except DataError as error:
+        raise type(error)(f"{path}: {error}") from None
+    columns: dict[str, Any] = {}
+    notes = list(relation.notes)
+    for one in relation.attributes:
+        values: Any = one.values
+        if one.levels is not None:
+            values = pd.Categorical.from_codes(values, dtype=pd.CategoricalDtype(list(one.levels)))
+        elif one.kind == "date":
+            values = _datetimes(values)
+        columns[one.name] = pd.Series(values, dtype=object if one.kind == "string" else None)
+        if one.note:
+            notes.append(f"column '{one.name}' {one.note}")
+    frame = pd.DataFrame(columns)
+    frame.attrs["notes"] = notes
+    return frame
+
+
+def _datetimes(seconds: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    microseconds = np.full(len(seconds), "NaT", dtype="datetime64[us]")
+    known = ~np.isnan(seconds)
+    microseconds[known] = np.round(seconds[known] * 1e6).astype(np.int64).astype("datetime64[us]")
+    return microseconds
+
+
+@dataclass
+class _Reader:
+    """Takes the lines of a file one by one; `line` is the number of the one at hand, from 1."""
+
+    line: int = 0
+    weights: int = 0  # number of the first line with one
+    declared: dict[str, Declaration] = field(default_factory=dict)
+    builders: list[Builder] = field(default_factory=list)
+    in_data: bool = False
+    pattern: re.Pattern[str] | None = None  # of the separators, from the first dense row on
+    rows: int = 0
+    block: list[list[str | None]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)  # where the rows of the block stand
+
+    def read(self, line: str) -> None:
+        """Take a line, without white space at its ends."""
+        if not line or line[0] == "%":
+            return
+        if self.in_data:
+            self._row(line)
+        else:
+            self._header(line)
+
+    def _header(self, line: str) -> None:
+        match = re.match(r"[^%\x00-\x20]*", line)
+        assert match is not None
+        word = match[0].lower()
+        if word == "@data" and REST.fullmatch(line, match.end()):
+            if not self.declared:
+                raise ArffSyntaxError("no attribute is declared before @data")
+            self.builders = [Builder(one) for one in self.declared.values()]
+            self.in_data = True
+        elif word.startswith("@attribute"):
+            one = declaration(line)
+            if one.name in self.declared:
+                raise ArffSyntaxError(f"a second attribute is called {shown(one.name)}")
+            self.declared[one.name] = one
+        elif not word.startswith("@relation"):
+            raise ArffSyntaxError(f"{shown(line)} is no declaration (@relation, @attribute, @data)")
+
+    def _row(self, line: str) -> None:
+        width = len(self.declared)
+        if line[0] == "{":
+            given, weighted = split_sparse(line)
+            if given and max(given) >= width:
+                raise ArffSyntaxError(f"there is no attribute of index {max(given)}; the last is {width - 1}")
+            values = [given.get(i, one.left_out) for i, one in enumerate(self.declared.values())]
+        else:
+            if self.pattern is None:
+                self.pattern = separators(line, width)
+            values, weighted = split_row(line, width, self.pattern)
+        if weighted and not self.weights:
+            self.weights = self.line
+        self.block.append(values)
+        self.lines.append(self.line)
+        if len(self.block) * width >= BLOCK:
+            self._convert()
+
+    def _convert(self) -> None:
+        for builder, cells in zip(self.builders, self._columns(), strict=True):
+            try:
+                builder.add(cells)
+            except DataError:
+                self.line = self.lines[builder.offender(cells)]
+                raise
+        self.rows += len(self.block)
+        self.block, self.lines = [], []
+
+    def _columns(self) -> Iterator[tuple[str | None, ...]]:
+        return zip(*self.block, strict=True)
+
+    def finish(self) -> tuple[list[Attribute], int]:
+        """Return the attributes and the number of rows."""
+        if not self.in_data:
+            raise ArffSyntaxError("the file ends before @data")
+        if self.block:
+            self._convert()
+        attributes = [
+            Attribute(one.name, one.kind, builder.values(), one.levels, builder.note)
+            for one, builder in zip(self.declared.values(), self.builders, strict=True)
+        ]
+        return attributes, self.rows

@@ -1,0 +1,1 @@
+"""OpenML: client, cache, descriptions, data files."""

@@ -1,0 +1,142 @@
+"""Download a set from the OpenML server with the real client, without risk to what is cached.
+
+The client deletes a set's folder when some calls fail, so it gets a temporary root directory here;
+a folder enters the cache by one rename, complete and checked, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import getproxies, proxy_bypass
+
+from neucb.core.errors import DataError
+from neucb.environments.openml.cache import data_file, read_set
+from neucb.environments.openml.config import OpenMLConfig
+
+PROBE_SECONDS = 1.0
+SILENCE_SECONDS = 20.0  # between two bytes of an answer
+DOWNLOAD_SECONDS = 1800.0  # for one set in all
+KEPT = ("description.xml", "features.xml", "qualities.xml")  # and the data file; none of the client's pickles
+
+
+def reachable(config: OpenMLConfig) -> bool:
+    """Return whether the server, or the proxy in front of it, takes a connection within a second.
+
+    In a thread, since looking up a host's name has no timeout of its own.
+    """
+    answer = threading.Event()
+
+    def probe() -> None:
+        try:
+            with socket.create_connection(_gate(config), timeout=PROBE_SECONDS):
+                answer.set()
+        except OSError:
+            return
+
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    return answer.is_set()
+
+
+def _gate(config: OpenMLConfig) -> tuple[str, int]:
+    """Return the host and port that the client will connect to."""
+    host, port = config.host
+    proxy = getproxies().get(urlparse(config.server).scheme)
+    if not proxy or proxy_bypass(host):
+        return host, port
+    address = urlparse(proxy if "://" in proxy else f"http://{proxy}")
+    return address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
+
+
+def download(config: OpenMLConfig, number: int, name: str) -> None:
+    """Fetch a set into the client's cache.
+
+    Raises:
+        DataError: the server does not have it, does not answer, or what it sent is damaged.
+    """
+    folder = config.folder(number)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".neucb-", dir=folder.parent))
+    except OSError as error:
+        raise DataError(
+            f"{name}: cannot write to the OpenML cache {config.root}: {error.strerror}; "
+            "name another folder with --openml-cache"
+        ) from error
+    try:
+        _ask_client(config, work, "get", str(number), f"{name}: OpenML set {number}")
+        fetched = OpenMLConfig(work, config.server).folder(number)
+        read_set(fetched, number, name, damaged="try again later")  # parses all of it
+        data = data_file(fetched, number)
+        assert data is not None
+        ready = work / "ready"
+        ready.mkdir()
+        for path in (*(fetched / kept for kept in KEPT), data):
+            if path.is_file():
+                path.rename(ready / path.name)
+        _enter(ready, folder, number)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _enter(ready: Path, folder: Path, number: int) -> None:
+    """Rename the finished folder into the cache; an incomplete one there makes room."""
+    for attempt in range(3):
+        if data_file(folder, number) is not None:
+            return  # another process was faster
+        try:
+            if folder.exists():
+                folder.rename(ready.parent / f"incomplete{attempt}")
+            os.rename(ready, folder)
+        except OSError as error:  # another process is at it: look again
+            failure = error
+        else:
+            return
+    raise DataError(f"cannot put OpenML set {number} into the cache: {failure.strerror}") from failure
+
+
+def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
+    """Return version -> number of the active sets of a name, as the server lists them.
+
+    Raises:
+        DataError: the server does not answer properly.
+    """
+    with tempfile.TemporaryDirectory(prefix="neucb-") as root:
+        listed = _ask_client(config, Path(root), "versions", name, f"openml:{name}: the list of sets")
+    return {int(version): int(number) for version, number in listed.items()}
+
+
+def _ask_client(config: OpenMLConfig, root: Path, question: str, subject: str, what: str) -> Any:
+    """Return what the client answers, its cache being `root`; see `openml_client`."""
+    program = str(Path(__file__).with_name("openml_client.py"))
+    # -P: this folder is not a place to import from
+    command = [sys.executable, "-P", program, config.server, str(SILENCE_SECONDS), question, subject]
+    surroundings = {**os.environ, "OPENML_CACHE_DIR": str(root)}
+    try:
+        done = subprocess.run(
+            command,
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DOWNLOAD_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{what} did not come from the server in time; try again later") from None
+    lines = done.stdout.splitlines() or ['{"error": "the openml client stopped"}']
+    reply: dict[str, Any] = json.loads(lines[-1])
+    if "error" in reply:
+        text = " ".join(reply["error"].split())
+        raise DataError(f"{what} could not be downloaded: {text[:200]}")
+    return reply["answer"]

@@ -1,0 +1,1 @@
+"""Data sources: the catalogue, bundled sets, downloads, fingerprints."""

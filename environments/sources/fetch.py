@@ -1,0 +1,67 @@
+"""Download sets ahead of time: several at once, each whole or not at all, what is there is kept."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from neucb.core.errors import DataError
+from neucb.environments.openml.cache import data_file
+from neucb.environments.openml.config import openml_config
+from neucb.environments.openml.server import download, reachable
+from neucb.environments.sources.catalogue import number_of
+
+AT_ONCE = 3  # the server is shared by everybody
+
+
+def fetch(
+    names: Sequence[str],
+    cache: Path | None = None,
+    *,
+    notify: Callable[[str], None] = warnings.warn,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, str]:
+    """Make sure that sets are in the OpenML cache; return name -> error for those that could not be had.
+
+    At most three downloads run at once. A set that is in the cache is not asked for, so that calling
+    again after an interruption resumes.
+
+    Args:
+        names: of the catalogue, or OpenML's; scikit-learn's tables need no download.
+        cache: root folder of the OpenML cache; the client's own by default.
+        notify: see `load_table`.
+        progress: called with each name that is done, there already or failed.
+
+    Raises:
+        InputError: an unknown name.
+        DataError: the server does not answer and a set is missing.
+    """
+    config = openml_config(cache)
+    numbers = {name: number_of(name, cache, notify) for name in names}
+    missing = {
+        name: number
+        for name, number in numbers.items()
+        if number is not None and data_file(config.folder(number), number) is None
+    }
+    for name in numbers:
+        if name not in missing and progress is not None:
+            progress(name)
+    if missing and not reachable(config):
+        raise DataError(f"the OpenML server does not answer; missing in {config.root}: {', '.join(missing)}")
+    failed: dict[str, str] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = {pool.submit(download, config, number, name): name for name, number in missing.items()}
+        try:
+            for job in as_completed(jobs):
+                try:
+                    job.result()
+                except DataError as error:
+                    failed[jobs[job]] = str(error)
+                if progress is not None:
+                    progress(jobs[job])
+        except BaseException:  # Ctrl-C: leave what has not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return failed

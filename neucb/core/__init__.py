@@ -1,0 +1,1 @@
+"""Foundations: errors, seeds and random streams, constants, metrics, files, threads, terminal tables."""

@@ -1,0 +1,52 @@
+"""Seeds as the user writes them: `5`, `10:20`, `3,7`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from neucb.core.errors import InputError
+
+HELP = "write a count (5: seeds 0 to 4), a range (10:20: 10 to 19) or a list (3,7)"
+MOST = 1_000_000  # seeds of a run
+LARGEST = 2**63 - 1  # what the logs can hold
+
+
+def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
+    """Return the seeds meant by a count, a range "10:20" (end excluded), a list "3,7" or an iterable.
+
+    Raises:
+        InputError: none of these, negative, empty, or more than MOST.
+    """
+    if isinstance(seeds, str):
+        numbers = _from_text(seeds)
+    else:
+        numbers = range(seeds) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
+    if not numbers or numbers[0] < 0:
+        raise _no_seeds(seeds)
+    # No len() of a range: it fails from 2^63 on.
+    if isinstance(numbers, range) and numbers[-1] - numbers[0] >= MOST:
+        raise InputError(f"no valid seeds in '{seeds}': there may be {MOST:,} at most")
+    numbers = tuple(numbers)
+    if min(numbers) < 0 or max(numbers) > LARGEST:
+        raise _no_seeds(seeds)
+    if len(set(numbers)) < len(numbers):
+        (twice, _), *_ = Counter(numbers).most_common(1)
+        raise InputError(f"seed {twice} occurs twice: its runs would be one and the same")
+    return numbers
+
+
+def _from_text(text: str) -> range | tuple[int, ...]:
+    try:
+        if ":" in text:
+            first, last = text.split(":")
+            return range(int(first), int(last))
+        if "," in text:
+            return tuple(int(part) for part in text.split(",") if part.strip())
+        return range(int(text))
+    except ValueError:
+        raise _no_seeds(text) from None
+
+
+def _no_seeds(seeds: object) -> InputError:
+    return InputError(f"no valid seeds in '{seeds}': {HELP}")

@@ -1,0 +1,147 @@
+"""Spec: the shape of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
+
+SPACE = 80  # characters of a space in a message
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The shape of a run, given to `Agent.reset`.
+
+    Attributes:
+        seeds: one seed per replica; R = len(seeds). A seed may occur several times, once per
+            hyper-parameter setting.
+        arms: number of arms K >= 2.
+        features: context dimension d >= 1.
+        horizon: number of rounds T >= 1.
+        device: torch device, "cpu" or "cuda".
+        per_arm: whether contexts are [R, K, d], features of every arm, instead of [R, d], shared by
+            the arms.
+        dtype: "float32" or "float64", the precision of networks. Probabilities are always float64.
+        density: share of the contexts' entries that are not 0, where it is known beforehand. It is for
+            speed, and of the data set, the same for all replicas.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    seeds: tuple[int, ...]
+    arms: int
+    features: int
+    horizon: int
+    device: str = "cpu"
+    dtype: str = "float32"
+    per_arm: bool = False
+    density: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.seeds or min(self.seeds) < 0:
+            raise InputError("seeds must be a non-empty sequence of numbers >= 0")
+        if self.arms < 2:
+            raise InputError(f"a bandit needs at least 2 arms, not {self.arms}")
+        if self.features < 1 or self.horizon < 1:
+            raise InputError("features and horizon must be at least 1")
+        if self.dtype not in ("float32", "float64"):
+            raise InputError(f"dtype must be float32 or float64, not {self.dtype}")
+
+    @property
+    def replicas(self) -> int:
+        """R, the number of replicas that walk together."""
+        return len(self.seeds)
+
+    @property
+    def blocks(self) -> int:
+        """Parameter blocks of a model: one per arm under shared contexts, one for all under own ones."""
+        return 1 if self.per_arm else self.arms
+
+
+def read_spec(
+    env: VectorEnv[Any, Any, Any],
+    seeds: tuple[int, ...],
+    rounds: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> Spec:
+    """Return the shape of a run on an environment, num_envs = R.
+
+    Args:
+        env: the environment.
+        seeds: one per sub-environment.
+        rounds: T; the environment's horizon by default.
+        device: see `Spec`.
+        dtype: see `Spec`.
+
+    Raises:
+        InputError: these do not fit the environment, or it is no contextual bandit.
+    """
+    if len(seeds) != env.num_envs:
+        raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
+    arms, shape = _arms(env), _context_shape(env)
+    horizon = attribute(env, "horizon")
+    if not isinstance(horizon, int | np.integer):
+        horizon = None
+    if rounds is None and horizon is None:
+        raise InputError("say how many rounds: this environment has no horizon")
+    if rounds is not None and horizon is not None and rounds > horizon:
+        raise InputError(f"the environment has {horizon} rounds, not {rounds}")
+    return Spec(seeds, arms, shape[-1], int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2)
+
+
+def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
+    """Return an attribute of an environment or of the outermost one it wraps that has it, or None."""
+    while not hasattr(env, name):
+        if env is env.unwrapped:
+            return None
+        env = env.env  # type: ignore[attr-defined]  # of a wrapper
+    return getattr(env, name)
+
+
+def _arms(env: VectorEnv[Any, Any, Any]) -> int:
+    space = env.single_action_space
+    if not isinstance(space, Discrete):
+        raise InputError(f"the environment's actions must be Discrete(K), one per arm, not {_short(space)}")
+    return int(space.n)
+
+
+def _context_shape(env: VectorEnv[Any, Any, Any]) -> tuple[int, ...]:
+    space, arms = env.single_observation_space, _arms(env)
+    shape = space.shape if isinstance(space, Box | MultiBinary | MultiDiscrete) else None
+    if shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):
+        raise InputError(
+            f"the environment's observations must be contexts, [d], or [{arms}, d] with a row per arm, not "
+            f"{_short(space)}; gymnasium.wrappers.FlattenObservation makes them [d]"
+        )
+    return shape
+
+
+def _short(space: object) -> str:
+    words = " ".join(str(space).split())
+    return words if len(words) <= SPACE else words[: SPACE - 3] + "..."
+
+
+def check_device(device: str) -> None:
+    """Check that torch can compute there.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    if device.split(":")[0] != "cuda":
+        raise InputError(f"device must be cpu or cuda, not {device}")
+    if not torch.cuda.is_available():
+        raise InputError("no CUDA device is available to torch; use the cpu")

@@ -1,0 +1,83 @@
+"""The choice of the engine: compiled where it covers the run, torch everywhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from neucb.core.errors import InputError, unknown_name
+from neucb.engines.compiled.stage import missing_part
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.orders import find_order
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes.recipe import Recipe
+    from neucb.core.spec import Spec
+
+EngineName = Literal["auto", "compiled", "torch"]
+
+
+def choose(
+    engine: str, recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
+) -> str:
+    """Return "compiled" or "torch". Arguments as for `refusal`.
+
+    Raises:
+        InputError: an unknown engine, or the compiled one where it cannot play.
+    """
+    if engine not in get_args(EngineName):
+        raise unknown_name("engine", engine, get_args(EngineName))
+    if engine == "torch":
+        return "torch"
+    reason = refusal(recipe, settings, env, spec, late=late)
+    if reason is None:
+        return "compiled"
+    if engine == "compiled":
+        raise InputError(f"the compiled engine cannot play this run: {reason}; use the torch engine")
+    return "torch"
+
+
+def refusal(
+    recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
+) -> str | None:
+    """Return why the compiled engine cannot play a run, None where it can.
+
+    Args:
+        recipe: of the agent; None for an agent object.
+        settings: all hyper-parameters of the recipe; of a tuple, one per replica, every value counts.
+        env: the environment.
+        spec: the shape of the run.
+        late: whether the agent hears late of its losses.
+    """
+    if recipe is None:
+        return "it plays recipes, not agent objects"
+    if late:
+        return "it knows no delayed losses"
+    if spec.device != "cpu":
+        return f"it runs on the cpu, not on {spec.device}"
+    if type(env) is not ClassificationVectorEnv:
+        return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
+    if find_order(env.order).kernel is None:
+        return f"it has no kernel for the order {env.order}"
+    if (missing := missing_part(recipe)) is not None:
+        return f"it has {missing}"
+    if recipe.kind == "ensemble" and settings.get("features") == "fourier":
+        return "it draws no Fourier features for every member"
+    if settings.get("schedule", "online") != "online" or set(_each(settings.get("batch", 1))) != {1}:
+        return "it trains online, a sample at a time"
+    if set(_each(settings.get("depth", 1))) != {1}:
+        return "it knows one hidden layer"
+    if settings.get("matrix") == "full":
+        return "it keeps the diagonal of a gradient's matrix only"
+    if _some_finite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
+        return "it keeps no radius with finitely many perturbations"
+    return None
+
+
+def _some_finite(value: Any) -> bool:
+    return any(math.isfinite(one) for one in _each(value))
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

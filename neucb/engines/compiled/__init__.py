@@ -1,0 +1,1 @@
+"""Compiled engine: agents of the recipes, each replica a loop in machine code."""

@@ -1,0 +1,184 @@
+"""The compiled engine: whole runs of recipes in kernels, one replica at a time, over the cores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neucb.agents.propensity import load_chances
+from neucb.core.threads import cores
+from neucb.engines.compiled.compiling import announced
+from neucb.engines.compiled.experts import failed_expert
+from neucb.engines.compiled.replica import Replica, check, make_replica
+from neucb.engines.compiled.tracing import KEPT, Tracer, draws
+from neucb.engines.lockstep.loop import diverged, no_distribution
+from neucb.engines.log import load_sums
+from neucb.engines.stalled import first_stuck, long_runs, stuck
+from neucb.environments.episodes import bad_context
+from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes.recipe import Recipe
+    from neucb.core.errors import NeucbError
+    from neucb.engines.compiled.stage import Settings
+    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import RunLog
+    from neucb.environments.classification import ClassificationVectorEnv
+
+FIRST_ROUNDS = KEPT  # of all replicas, which tell how many a second there are
+SECONDS = 0.1  # until the log and the progress hear of rounds played
+MOST_ROUNDS = 512 * BLOCK
+
+
+class Compiled:
+    """R replicas of a recipe on an environment whose rows are known beforehand.
+
+    The definition is that of the torch agents; float64 gives the same actions, float32 the same up
+    to rounding. A replica's numbers depend neither on its neighbours nor on the number of threads.
+
+    Args:
+        recipe: the agent.
+        settings: all its hyper-parameters; a tuple has one number per replica.
+        env: the environment; it is read, not stepped.
+        log: of the run, empty.
+        threads: that play replicas; by default as many as there are cores, found when it is loaded.
+
+    Raises:
+        InputError: hyper-parameters that the torch agents refuse too.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        env: ClassificationVectorEnv,
+        log: RunLog,
+        threads: int | None = None,
+    ) -> None:
+        check(recipe, settings, log.spec)
+        self.recipe = recipe
+        self.settings = settings
+        self.env = env
+        self.log = log
+        self.threads = threads
+        self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
+
+    def load(self) -> None:
+        """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
+        if self.log.spec.replicas > 1:
+            self.threads = self.threads or cores()
+        with announced():
+            first = self._make(0)
+            first.play(0, 0)
+            load_sums()
+            if self._tracer is not None and draws(first.rule):
+                load_chances()
+
+    def play(self, progress: Progress | None = None) -> None:
+        """Play all rounds; the log is complete up to the last round counted if this call raises.
+
+        Args:
+            progress: called with the number of rounds played, about ten times a second.
+
+        Raises:
+            DivergedError: predictions or probabilities that are not finite.
+            InputError: contexts that are not finite.
+        """
+        try:
+            workers = min(self.threads or 1, self.log.spec.replicas)
+            if workers == 1:
+                self._rounds(map, progress)
+                return
+            with ThreadPoolExecutor(workers) as pool:
+                self._rounds(pool.map, progress)
+        finally:
+            self.log.close()
+
+    def _make(self, r: int) -> Replica:
+        full = None if self.log.trace is None else self.log.trace.full
+        return make_replica(self.recipe, self.settings, self.env, self.log.spec, r, full)
+
+    def _rounds(self, over: Callable[..., Iterable[Any]], progress: Progress | None) -> None:
+        """Play; `over` maps a function over replicas, in threads or not."""
+        horizon = self.log.spec.horizon
+        replicas = list(over(self._make, range(self.log.spec.replicas)))
+        kept = len(replicas[0].stage.record.kept)  # rounds that have to be counted before more are played
+        counted, start, rounds = 0, 0, FIRST_ROUNDS
+        began = time.perf_counter()
+        while start < horizon:
+            first, start = start, min(start + rounds, horizon)
+            ends = list(over(lambda one, a=first, b=start: one.play(a, b), replicas))
+            seconds = time.perf_counter() - began
+            blocks = int(SECONDS * (start - counted) / seconds) // BLOCK
+            rounds = min(max(blocks * BLOCK, BLOCK), KEPT if kept else MOST_ROUNDS)
+            if min(ends) == start < horizon and seconds < SECONDS / 2 and not kept:
+                continue
+            dead = self._first_stuck(replicas, counted, min(ends))
+            self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1, over)
+            if dead is not None:
+                t, r = dead
+                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
+            if min(ends) < start:
+                raise self._failure(replicas, ends)
+            if progress is not None:
+                progress(start)
+            counted, began = start, time.perf_counter()
+
+    def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
+        """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
+        if self.recipe.wrapper in ("epochs", "epochs-passes"):  # see `neucb.engines.stalled.learns_at_once`
+            return None
+        found = []
+        for r, one in enumerate(replicas):
+            record, script = one.stage.record, one.stage.script
+            for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
+                rounds = slice(first, end)
+                loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
+                contexts = self.env.encoded.contexts[script.rows[rounds]]
+                t = first_stuck(record.predicted[first], loss, contexts, start - first)
+                found += [] if t is None else [(first + t, r)]
+        return min(found, default=None)
+
+    def _count(
+        self, replicas: Sequence[Replica], start: int, stop: int, over: Callable[..., Iterable[Any]]
+    ) -> None:
+        """Bring rounds start..stop-1 of all replicas into the log."""
+        label = np.stack([one.stage.script.label[start:stop] for one in replicas])
+        seen = np.stack([one.stage.script.seen[start:stop] for one in replicas])
+        action = np.stack([one.stage.record.action[start:stop] for one in replicas])
+        predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
+        feedback = self.env.feedback
+        figures = feedback.outcome(label, seen, action)
+        propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+        distance = np.stack([one.stage.record.distance[start:stop] for one in replicas])
+        spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
+        if self._tracer is not None:
+            rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
+            told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
+            self._tracer.write(replicas, over, start, stop, **told)
+        known = predicted if replicas[0].predicts else None
+        gauges = {"distance": distance, "spread": spread}
+        self.log.extend(label, feedback.expected, figures, known, propensity, gauges)
+
+    def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
+        """Return the error that the torch loop would raise: of the first round, the first replica."""
+        from neucb.agents.ensembles.exp4 import expert_diverged  # imports torch
+
+        seeds, contexts = self.log.spec.seeds, self.env.encoded.contexts
+        t = min(ends)
+        failed = [r for r, end in enumerate(ends) if end == t]
+        for r in failed:
+            if not np.isfinite(contexts[replicas[r].stage.script.rows[t]]).all():
+                return bad_context(t, seeds[r])
+        for r in failed:
+            if replicas[r].stage.record.status[0] == NOT_FINITE:
+                return diverged(t, r, seeds[r])
+            if replicas[r].stage.record.status[0] >= EXPERT:
+                name = failed_expert(int(replicas[r].stage.record.status[0]))
+                return expert_diverged(t, r, seeds[r], name)
+        r = failed[0]
+        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)

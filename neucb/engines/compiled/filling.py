@@ -1,0 +1,50 @@
+"""Weights laid out for the machine's vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.kernels import types
+from neucb.kernels.host import LANES
+
+IDLE = 3  # inputs that fill lists of inputs up to a multiple of four
+LINE = 64  # bytes: a vector that starts at a cache line crosses none
+
+
+def filled_up(network: types.Network, arms: int) -> types.Network:
+    """Add hidden units without weights, which stay so and change nothing, up to a multiple of LANES."""
+    width = len(network.head)
+    idle = -width % LANES
+
+    def wider(weights: NDArray[Any]) -> NDArray[Any]:
+        filled = np.zeros((len(weights), arms, width + idle), weights.dtype)
+        filled[:, :, :width] = weights.reshape(len(weights), arms, width)
+        return filled.reshape(len(weights), -1)
+
+    start_head = np.pad(network.start_head, (0, idle)) if len(network.start) else network.start_head
+    return network._replace(
+        first=wider(network.first),
+        head=np.pad(network.head, (0, idle)),
+        start=wider(network.start) if len(network.start) else network.start,
+        start_head=start_head,
+    )
+
+
+def with_idle(first: NDArray[Any]) -> NDArray[Any]:
+    """Add at least IDLE inputs without weights to a first layer, up to a multiple of four."""
+    inputs, columns = first.shape
+    filled = np.zeros((-(-(inputs + IDLE) // 4) * 4, columns), first.dtype)
+    filled[:inputs] = first
+    return filled
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that starts at a cache line."""
+    memory = np.empty(array.nbytes + LINE, np.uint8)
+    offset = -memory.ctypes.data % LINE
+    copy = memory[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

@@ -1,0 +1,81 @@
+"""The kernel of ensembles of networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neucb.engines.compiled.kernels.network import count_inputs, forward, learn, list_inputs, predicted
+from neucb.engines.compiled.kernels.orders import show
+from neucb.engines.compiled.kernels.votes import elect, open_poll, vote
+from neucb.kernels.jit import exact, kernel
+from neucb.kernels.types import Network
+
+if TYPE_CHECKING:
+    from neucb.kernels.types import Array, Belief, Learner, Reaction, Record, Work, World
+
+
+@exact
+def member(networks: Network, i: int) -> Network:
+    """Return the network of member i; all count the same inputs."""
+    return Network(
+        networks.first[i],
+        networks.head[i],
+        networks.start[i],
+        networks.start_head[i],
+        networks.squares,
+        None,
+    )
+
+
+@kernel
+def bootstrap(
+    world: World,
+    reaction: Reaction | None,
+    learner: Learner,
+    networks: Network,
+    memory: Array,
+    counts: Array,
+    record: Record,
+    belief: Belief,
+    work: Work,
+    draws: Array,
+    start: int,
+    stop: int,
+) -> int:
+    """Play rounds start..stop-1 as `neural` does, with a vote of N networks.
+
+    The arrays of `networks` lead with N. `memory` is [N, 3], `counts` [T, N] says how often a member
+    counts the sample of a round, `draws` [N, stop - start, k - 1] choose past samples.
+    """
+    N, K, steps = len(memory), len(work.f), 1 + draws.shape[2]
+    for t in range(start, stop):
+        show(reaction, world, t)
+        open_poll(belief, record)
+        row = world.contexts[world.rows[t]]
+        count_inputs(learner, networks, work, 0, row, t + 1)
+        list_inputs(learner, networks, work, 0, row)
+        for k in range(N + N * steps):  # all members vote, then all learn
+            learns = k >= N
+            i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
+            arm, low, high, target, count = 0, 0, K, 0.0, 0.0
+            if learns:
+                past = t if step == 0 else int(draws[i, t - start, step - 1] * (t + 1))
+                count = counts[past, i]
+                if count == 0.0:
+                    continue
+                arm = record.action[past]
+                target = world.cost[world.seen[past], arm]
+                low, high = arm, arm + 1
+                list_inputs(learner, networks, work, 0, world.contexts[world.rows[past]])
+            network, own = member(networks, i), memory[i]
+            forward(learner, network, own, work, 0, low, high)
+            if learns:
+                rate = count * learner.lr / (t + 1.0) ** learner.lr_power
+                learn(learner, network, own, work, 0, 1, rate, arm, target)
+                continue
+            for a in range(K):
+                belief.output[a] = predicted(learner, network, work, a)
+            vote(belief, record)
+            if k == N - 1 and elect(world, reaction, own, record, belief, N, t) < 0:
+                return t
+    return stop

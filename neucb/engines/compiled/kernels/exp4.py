@@ -1,0 +1,113 @@
+"""The kernel of Exp4 over networks and linear models, see `neucb.agents.ensembles.exp4`."""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neucb.engines.compiled.kernels.linear import list_features, newton, output
+from neucb.engines.compiled.kernels.network import count_inputs, forward, learn, list_inputs, predicted
+from neucb.engines.compiled.kernels.orders import show
+from neucb.engines.compiled.kernels.rules import link, settle, strength, weigh
+from neucb.kernels.jit import exact, kernel
+from neucb.kernels.types import EXPERT, OWN_LOSS
+
+if TYPE_CHECKING:
+    from neucb.kernels.types import (
+        Array,
+        Belief,
+        Experts,
+        Features,
+        Learner,
+        Models,
+        Network,
+        Reaction,
+        Record,
+        Rule,
+        Work,
+        World,
+    )
+
+
+@exact
+def mix(experts: Experts, p: Array) -> None:
+    """Set p [K] to the mixture of the experts' distributions by their weights."""
+    N, K = experts.advice.shape
+    most, total = -np.inf, 0.0
+    for i in range(N):
+        most = max(most, experts.log_weight[i])
+    for i in range(N):
+        total += exp(experts.log_weight[i] - most)
+    for a in range(K):
+        mixture = 0.0
+        for i in range(N):
+            mixture += exp(experts.log_weight[i] - most) / total * experts.advice[i, a]
+        p[a] = (1.0 - experts.mixing) * mixture + experts.mixing / K
+
+
+@exact
+def reweigh(experts: Experts, t: int, arm: int, loss: float, chance: float) -> None:
+    """Multiply the weights by what the loss of the arm, played by `chance`, says of every expert."""
+    for i in range(len(experts.log_weight)):
+        experts.log_weight[i] -= experts.eta / sqrt(t + 1.0) * (experts.advice[i, arm] * loss / chance)
+
+
+@kernel
+def exp4(
+    world: World,
+    reaction: Reaction | None,
+    rules: tuple[Rule, ...],
+    learners: tuple[Learner, ...],
+    networks: tuple[Network, ...],
+    works: tuple[Work, ...],
+    models: tuple[Models, ...],
+    features: Features,
+    memory: Array,
+    experts: Experts,
+    record: Record,
+    belief: Belief,
+    index: Array,
+    value: Array,
+    direction: Array,
+    start: int,
+    stop: int,
+) -> int:
+    """Play rounds start..stop-1 as `neural` and `linear` do, with a network or linear models per expert.
+
+    The networks come first among the experts; `memory` is [experts, 3].
+    """
+    M, N, K = len(networks), len(rules), len(belief.mean)
+    for t in range(start, stop):
+        show(reaction, world, t)
+        row = world.contexts[world.rows[t]]
+        n = list_features(features, row, index, value)
+        for i in range(N):
+            if i < M:
+                learner, network, work = learners[i], networks[i], works[i]
+                count_inputs(learner, network, work, 0, row, t + 1)
+                list_inputs(learner, network, work, 0, row)
+                forward(learner, network, memory[i], work, 0, 0, K)
+                for a in range(K):
+                    belief.mean[a] = predicted(learner, network, work, a)
+            else:
+                for a in range(K):
+                    theta = models[i - M].theta[0, a]
+                    belief.mean[a] = link(output(theta, index, value, n), models[i - M].loss)
+            now = strength(rules[i], belief.strength[i], t - start, t, memory[0, OWN_LOSS], K)
+            if not weigh(rules[i], belief.mean, now, experts.advice[i]):
+                record.status[0] = EXPERT + i
+                return t
+        mix(experts, record.p)
+        arm = settle(world, reaction, memory[0], record, belief.mean, t)
+        record.predicted[t] = np.nan  # the mixture predicts no losses
+        target = world.cost[world.seen[t], arm]
+        reweigh(experts, t, arm, target, record.p[arm])
+        for i in range(N):
+            if i < M:
+                rate = learners[i].lr / (t + 1.0) ** learners[i].lr_power
+                learn(learners[i], networks[i], memory[i], works[i], 0, 1, rate, arm, target)
+            else:
+                newton(models[i - M], 0, arm, index, value, n, direction, target, 1.0)
+    return stop

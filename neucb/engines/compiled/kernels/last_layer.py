@@ -1,0 +1,123 @@
+"""Bayesian regression on a network's last layer in the kernels, see `neucb.agents.network.last_layer`.
+
+The Cholesky factor L of A^-1 is kept instead of A^-1. A sample phi makes it L M, with M M' =
+I - u u' / (1 + u' u), u = L' phi, and M lower triangular: M_kk = sqrt(b_k / b_(k-1)) and M_ik =
+-u_i u_k / sqrt(b_k b_(k-1)) for i > k, b_k = 1 + the sum of u_j^2 over j > k. Carlson, "Fast Triangular
+Formulation of the Square Root Filter", AIAA Journal 11, 1973.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from neucb.engines.compiled.kernels.network import forward, list_inputs
+from neucb.kernels.blocks import place
+from neucb.kernels.jit import exact, fast, kernel
+from neucb.kernels.types import Array, Belief, LastLayer, Learner, Network, Record, Work, World
+from neucb.kernels.vectors import add_scaled, copy_to, dot
+
+
+@fast
+def turn(column: Array, along: Array, keep: float, shed: float, u: float) -> None:
+    """Replace a column of L by that of L M, and add it, as it was, times u to `along`."""
+    for i in range(len(column)):
+        old = column[i]
+        column[i] = keep * old - shed * along[i]
+        along[i] += u * old
+
+
+@exact
+def judge(
+    last: LastLayer | None, work: Work, b: int, belief: Belief, row: int, record: Record, t: int
+) -> None:
+    """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
+    if last is None:
+        return
+    m = len(last.mu)
+    last.along[:] = 0.0  # L z
+    for k in range(m):
+        add_scaled(last.along[k:], belief.noise[row, k], last.root[k, k:])
+    for a in range(len(belief.mean)):
+        copy_to(last.phi, work.hidden[place(work, b), a * m : (a + 1) * m])
+        belief.output[a] = belief.mean[a] = dot(last.phi, last.mu)
+        belief.std[a] = dot(last.phi, last.along)
+        if len(record.factor) > 0:
+            for k in range(m):
+                record.factor[t % len(record.factor), a, k] = dot(last.phi[k:], last.root[k, k:])
+
+
+@exact
+def regress(last: LastLayer | None, work: Work, b: int, arm: int, target: float) -> None:
+    """Add the played arm's sample to A and mu."""
+    if last is None:
+        return
+    m = len(last.mu)
+    copy_to(last.phi, work.hidden[place(work, b), arm * m : (arm + 1) * m])
+    error = target - dot(last.phi, last.mu)
+    last.along[:] = 0.0  # A^-1 phi, in the end
+    grown = 1.0
+    for k in range(m - 1, -1, -1):
+        u = dot(last.root[k, k:], last.phi[k:])
+        before, grown = grown, grown + u * u
+        turn(last.root[k, k:], last.along[k:], sqrt(before / grown), u / sqrt(before * grown), u)
+    add_scaled(last.mu, error / grown, last.along)
+
+
+@exact
+def collect(last: LastLayer, work: Work, arm: int, target: float) -> None:
+    """Add the sample in place 0 to the upper part of A, in `root`, and to the sum of phi y, in `along`."""
+    m, phi = len(last.mu), last.phi
+    copy_to(phi, work.hidden[0, arm * m : (arm + 1) * m])
+    for k in range(m):
+        if phi[k] != 0.0:
+            add_scaled(last.root[k, k:], phi[k], phi[k:])
+    add_scaled(last.along, target, phi)
+
+
+@exact
+def invert(root: Array, column: Array) -> None:
+    """Turn the upper part of A into that of U^-1 = L', U U' = A, U upper triangular."""
+    m = len(root)
+    for j in range(m - 1, -1, -1):
+        pivot = sqrt(root[j, j])
+        for i in range(j + 1):
+            root[i, j] /= pivot
+            column[i] = root[i, j]
+        for i in range(j):
+            add_scaled(root[i, i:j], -column[i], column[i:j])
+    for i in range(m - 1, -1, -1):
+        inverse = 1.0 / root[i, i]
+        copy_to(column[i:], root[i, i:])
+        root[i, i] = inverse
+        root[i, i + 1 :] = 0.0
+        for k in range(i + 1, m):
+            add_scaled(root[i, k:], -inverse * column[k], root[k, k:])
+
+
+@kernel
+def renew(
+    world: World,
+    learner: Learner,
+    network: Network,
+    memory: Array,
+    record: Record,
+    work: Work,
+    last: LastLayer,
+    penalty: float,
+    t: int,
+) -> None:
+    """Make A and mu anew from rounds 0..t-1, with the features that the network has now."""
+    m = len(last.mu)
+    last.root[:] = 0.0
+    last.along[:] = 0.0
+    for k in range(m):
+        last.root[k, k] = penalty
+    for past in range(t):
+        arm = record.action[past]
+        list_inputs(learner, network, work, 0, world.contexts[world.rows[past]])
+        forward(learner, network, memory, work, 0, arm, arm + 1)
+        collect(last, work, arm, world.cost[world.seen[past], arm])
+    invert(last.root, last.phi)
+    last.mu[:] = 0.0
+    for k in range(m):
+        add_scaled(last.mu[k:], dot(last.root[k, k:], last.along[k:]), last.root[k, k:])

@@ -1,0 +1,91 @@
+"""Updates that do not learn from their own round alone, once: of past samples, of epochs, of all arms.
+
+`draws` is None where every round makes one step on its own sample; the compiler then leaves all this out.
+"""
+
+from __future__ import annotations
+
+from neucb.engines.compiled.kernels.network import count_inputs, list_inputs
+from neucb.engines.compiled.kernels.updates import made_before, round_of
+from neucb.kernels.jit import exact
+from neucb.kernels.types import (
+    ALL_ARMS,
+    EVERY_ROUND,
+    Array,
+    Learner,
+    Network,
+    Record,
+    Timing,
+    Work,
+    World,
+)
+from neucb.kernels.vectors import copy_to
+
+
+@exact
+def passes_ahead(draws: Array | None, timing: Timing) -> int:
+    """Return 1 where the pass that chooses the arm comes before the updates, 0 where the first shares it."""
+    if draws is None:
+        return 0
+    return int(timing.code != EVERY_ROUND)
+
+
+@exact
+def steps_an_update(draws: Array | None) -> int:
+    """Return k, the number of steps an update makes."""
+    if draws is None:
+        return 1
+    return 1 + draws.shape[1]
+
+
+@exact
+def updates_made(draws: Array | None, timing: Timing, t: int, arms: int) -> int:
+    """Return the number of updates made before round t = 0, 1, ..."""
+    if draws is None:
+        return t
+    return made_before(timing, t, arms)
+
+
+@exact
+def fetch_past(draws: Array | None, world: World, timing: Timing, work: Work, update: int, row: int) -> None:
+    """Copy the rows of an update's past samples together: reads from all over the table then wait together.
+
+    `row` is that of the update in `draws`.
+    """
+    if draws is None:
+        return
+    for s in range(draws.shape[1]):
+        past = int(draws[row, s] * (update + 1))
+        copy_to(work.past[s], world.contexts[world.rows[round_of(timing, past, len(work.f))]])
+
+
+@exact
+def recall(
+    draws: Array | None,
+    world: World,
+    learner: Learner,
+    network: Network,
+    record: Record,
+    work: Work,
+    b: int,
+    update: int,
+    step: int,
+    row: int,
+) -> tuple[int, float]:
+    """List the inputs of the sample of an update's step in place b; return its arm and loss."""
+    if draws is None:
+        return 0, 0.0
+    timing, arms = learner.timing, len(work.f)
+    past = update if step == 0 else int(draws[row, step - 1] * (update + 1))
+    seen = round_of(timing, past, arms)
+    if timing.code == ALL_ARMS:
+        arm = past % arms
+        target = world.expected[world.label[seen], arm]
+    else:
+        arm = record.action[seen]
+        target = world.cost[world.seen[seen], arm]
+    x = world.contexts[world.rows[seen]] if step == 0 else work.past[step - 1]
+    if step == 0:
+        count_inputs(learner, network, work, b, x, update + 1)
+    list_inputs(learner, network, work, b, x)
+    return arm, target

@@ -1,0 +1,95 @@
+"""Linear models for the kernels: from a recipe and its settings to theta, covariances and features."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.initialisation import draw_fourier, keeps_full, quadratic_columns
+from neucb.agents.recipes.recipe import Recipe
+from neucb.core.spec import Spec
+from neucb.engines.compiled.kernels.linear import linear
+from neucb.engines.compiled.stage import LOSSES, Play, Settings, Stage, make_counts, make_rule, make_timing
+from neucb.kernels import types
+
+FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": types.FOURIER}
+
+
+def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+    """Return what plays the rounds of an agent with linear models."""
+    columns = count_columns(own, spec)
+    features = make_features(own, spec, seed)
+    models = make_models(recipe, own, spec, seed)
+    rule, memory = make_rule(recipe, own, spec), np.zeros(1)
+    index, value, direction = make_lists(columns)
+
+    def play(start: int, stop: int) -> int:
+        played: int = linear(
+            stage.world,
+            stage.reaction,
+            rule,
+            models,
+            features,
+            memory,
+            stage.record,
+            stage.belief((rule,), start, stop),
+            index,
+            value,
+            direction,
+            start,
+            stop,
+        )
+        return played
+
+    return play
+
+
+def count_columns(own: Settings, spec: Spec) -> int:
+    """Return the number of features, the intercept not among them.
+
+    Raises:
+        InputError: too many quadratic features.
+    """
+    if own["features"] == "quadratic":
+        return quadratic_columns(spec.features)
+    return int(own["columns"]) if own["features"] == "fourier" else spec.features
+
+
+def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the kernels' memory for a row's features, which and how large, and for A^-1 x."""
+    return np.empty(columns + 2, np.int64), np.empty(columns + 2), np.empty(columns + 1)
+
+
+def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:
+    """Return the feature map of one replica."""
+    w, b = np.empty((0, 0)), np.empty(0)
+    if own["features"] == "fourier":
+        w, b = draw_fourier(seed, spec.features, int(own["columns"]))
+        w = w / own["bandwidth"]
+    return types.Features(FEATURES[own["features"]], w, b, np.empty(len(b)))
+
+
+def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Models:
+    """Return the models of one replica."""
+    counts = make_counts(own, spec, seed) if recipe.kind == "ensemble" else np.empty((0, 1))
+    columns = count_columns(own, spec)
+    N, K, d = counts.shape[1], spec.arms, columns + 1
+    penalty = float(own["regularization"])
+    full = keeps_full(own["covariance"], columns)
+    precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
+    covariance = np.tile(precision, (N, K, 1, 1))
+    return types.Models(
+        LOSSES[recipe.loss], make_timing(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
+    )
+
+
+def check_models(settings: Settings, spec: Spec) -> None:
+    """Check the features of linear models, as the torch agents do.
+
+    Raises:
+        InputError: too many quadratic features.
+
+    Warns:
+        UserWarning: covariance=auto keeps a diagonal only.
+    """
+    keeps_full(settings["covariance"], count_columns(settings, spec))

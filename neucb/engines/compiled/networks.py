@@ -1,0 +1,287 @@
+"""Networks for the kernels: from a recipe and its settings to weights and working memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.initialisation import (
+    INITIALISATIONS,
+    check_expected,
+    check_signs,
+    draw_network,
+    draw_signs,
+    member_seeds,
+    offset_scale,
+)
+from neucb.agents.per_replica import each
+from neucb.agents.recipes.recipe import Recipe
+from neucb.core.random import stream
+from neucb.core.spec import Spec
+from neucb.engines.compiled.filling import aligned, filled_up, with_idle
+from neucb.engines.compiled.kernels.bootstrap import bootstrap
+from neucb.engines.compiled.kernels.last_layer import renew
+from neucb.engines.compiled.kernels.neural import neural
+from neucb.engines.compiled.last_layer import make_last_layer, with_renewals
+from neucb.engines.compiled.stage import (
+    LOSSES,
+    Play,
+    Settings,
+    Stage,
+    make_counts,
+    make_rule,
+    make_timing,
+    updates_before,
+)
+from neucb.kernels import types
+from neucb.kernels.logistic import PARTS
+
+# Sharing one pass between the rounds of a block pays where rows are dense and weights outgrow the
+# second-level cache; both measured.
+DENSE = 0.7
+CACHE_BYTES = 2**19
+
+
+def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+    """Return what plays the rounds of an agent with one network."""
+    network = make_network(recipe, own, spec, seed)
+    learner = make_learner(recipe, own)
+    further = int(own["replay"]) - 1  # steps an update
+    one_step = learner.timing.code == types.EVERY_ROUND and further == 0
+    # Renewals of the last layer cut blocks anywhere.
+    foreseen = stage.reaction is None and recipe.wrapper != "last-layer"
+    at_once = one_step and foreseen
+    shared = at_once and _pays(stage.world.contexts, network)
+    if not shared and network.signs is None and recipe.wrapper != "last-layer":
+        network = filled_up(network, spec.arms)
+    network = network._replace(
+        first=aligned(network.first),
+        head=aligned(network.head),
+        start=aligned(network.start),
+        start_head=aligned(network.start_head),
+    )
+    together = foreseen and len(network.start) > 0
+    work = make_work(network, spec.arms, shared=shared, together=together, further=further)
+    confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
+    last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
+    rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
+
+    def play(start: int, stop: int) -> int:
+        made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
+        draws = None if one_step else past.random((due - made, further))
+        rates = learner.lr / np.arange(made + 1.0, due + 1.0) ** learner.lr_power
+        belief = stage.belief((rule,), start, stop, 0 if last is None else len(last.mu))
+        played: int = neural(
+            stage.world,
+            stage.reaction,
+            rule,
+            learner,
+            network,
+            confidence,
+            last,
+            memory,
+            stage.record,
+            belief,
+            work,
+            rates,
+            draws,
+            start,
+            stop,
+        )
+        return played
+
+    if last is None:
+        return play
+
+    def again(t: int) -> None:
+        penalty = float(own["regularization"])
+        renew(stage.world, learner, network, memory, stage.record, work, last, penalty, t)
+
+    return with_renewals(play, int(own["refresh"]), again)
+
+
+def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+    """Return what plays the rounds of an agent with an ensemble of networks."""
+    seeds = member_seeds((seed,), int(own["members"]))
+    made = [make_network(recipe, own, spec, one) for one in seeds]
+    first, head, start, start_head = (
+        np.stack(arrays) for arrays in zip(*(one[:4] for one in made), strict=True)
+    )
+    networks = types.Network(first, head, start, start_head, made[0].squares, None)
+    learner, work = make_learner(recipe, own), make_work(made[0], spec.arms, shared=False)
+    memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
+    counts, past = make_counts(own, spec, seed), [stream(one, "replay") for one in seeds]
+    rule, further = make_rule(recipe, own, spec), int(own["replay"]) - 1
+
+    def play(start: int, stop: int) -> int:
+        draws = np.stack([rng.random((stop - start, further)) for rng in past])
+        belief = stage.belief((rule,), start, stop)
+        played: int = bootstrap(
+            stage.world,
+            stage.reaction,
+            learner,
+            networks,
+            memory,
+            counts,
+            stage.record,
+            belief,
+            work,
+            draws,
+            start,
+            stop,
+        )
+        return played
+
+    return play
+
+
+def _pays(contexts: NDArray[Any], network: types.Network) -> bool:
+    """Return whether blocks of rounds should share one pass."""
+    some = contexts[:1000]
+    dense = bool(np.count_nonzero(some) >= DENSE * some.size)
+    return dense and network.first.nbytes > CACHE_BYTES and network.signs is None
+
+
+def _kind(recipe: Recipe, own: Settings) -> int:
+    if not recipe.perturbed:
+        return types.PROJECTED if math.isfinite(own["radius"]) else types.PLAIN
+    return types.EXPECTED if math.isinf(own["perturbations"]) else types.SIGNS
+
+
+def make_learner(recipe: Recipe, own: Settings) -> types.Learner:
+    """Return the hyper-parameters of one replica as the kernels take them."""
+    width = own["width"]
+    c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
+    return types.Learner(
+        LOSSES[recipe.loss],
+        _kind(recipe, own),
+        make_timing(recipe, own),
+        float(own["lr"]),
+        float(own["lr_power"]),
+        float(own["radius"]),
+        float(own["intercept"]),
+        INITIALISATIONS[own["init"]](width)[2],
+        float(own["normalize"]),
+        float(c),
+    )
+
+
+def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Network:
+    """Draw theta_0 and the signs of one replica."""
+    kind = _kind(recipe, own)
+    blocks, head = draw_network(seed, spec.arms, spec.features + 1, own["width"], own["init"])
+    first = with_idle(_columns(blocks).astype(spec.dtype))
+    head = head.astype(spec.dtype)
+    start, start_head = first[:0], head[:0]
+    if kind in (types.PROJECTED, types.EXPECTED):
+        start, start_head, first, head = first, head, np.zeros_like(first), np.zeros_like(head)
+    signs = None
+    if kind == types.SIGNS:
+        signs = make_signs(seed, int(own["perturbations"]), blocks.shape, spec.dtype)
+    return types.Network(first, head, start, start_head, np.zeros(spec.features + 1), signs)
+
+
+def _columns(blocks: NDArray[Any]) -> NDArray[Any]:
+    """Bring [..., K, m, d] to [..., d, K m]."""
+    moved = np.moveaxis(blocks, -1, -3)
+    return np.ascontiguousarray(moved.reshape(*moved.shape[:-2], -1))
+
+
+def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> types.Signs:
+    """Draw the signs of one replica."""
+    K, m, d = shape
+    group = types.GROUP
+    bits = draw_signs(seed, count, K * m * d + m)
+    first = _columns(bits[:, : K * m * d].reshape(count, K, m, d))
+    words = np.zeros((-(-count // group), *first.shape[1:]), np.uint16)
+    for s in range(count):
+        words[s // group] |= first[s].astype(np.uint16) << (s % group)
+    signs = bits.astype(dtype) * 2 - 1
+    v, u, along, residual = np.zeros((4, count), dtype)
+    table = np.empty(1 << min(count, group), dtype)
+    head = np.ascontiguousarray(signs[:, K * m * d :])
+    return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table, np.empty(m, np.uint64))
+
+
+def make_work(
+    network: types.Network, arms: int, *, shared: bool, together: bool = False, further: int = 0
+) -> types.Work:
+    """Return the working memory of one replica.
+
+    Args:
+        network: the replica's.
+        arms: K.
+        shared: whether blocks share a pass.
+        together: whether four rounds share the pass through theta_0 where they do not.
+        further: steps of an update after the first, whose rows are fetched together.
+    """
+    (rows, columns), features = network.first.shape, len(network.squares) - 1
+    block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
+    places = block if shared else types.TOGETHER if together else 1
+    hidden = aligned(np.empty((places, columns), dtype))
+    return types.Work(
+        row=np.empty((block, features), np.float32),
+        past=np.empty((further, features), np.float32),
+        inputs=np.empty((block, rows), np.int64),
+        value=np.empty((block, rows), dtype),
+        step=np.empty((block, rows), dtype),
+        filled=np.empty(block, np.int64),
+        size=np.ones((block, rows), dtype),
+        some=np.empty(rows, np.int64),
+        values=np.empty((types.TOGETHER, rows), dtype),
+        hidden=hidden,
+        moved=aligned(hidden) if len(network.start) else hidden,
+        delta=aligned(np.empty((block, width), dtype)),
+        again=np.empty(width, dtype),
+        head=aligned(np.empty(width, dtype)),
+        f=np.empty(arms),
+        mean=np.empty(arms),
+        slope=np.ones(arms),
+        widened=np.empty(PARTS),
+        shared=_shared(rows, dtype) if shared else None,
+    )
+
+
+def _shared(rows: int, dtype: np.dtype[Any]) -> types.Shared:
+    block = types.BLOCK
+    x, scaled = np.zeros((block, rows), dtype), np.zeros((block, rows), dtype)
+    return types.Shared(x, scaled, np.empty((block, block), dtype), *np.empty((2, block), np.int64))
+
+
+def make_confidence(own: Settings, network: types.Network, learner: types.Learner) -> types.Confidence:
+    """Return 1 / U_0 of one replica."""
+    penalty = float(own["regularization"])
+    square = learner.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
+    rows, columns = network.first.shape
+    dtype = network.first.dtype
+    return types.Confidence(
+        np.full((rows, columns), 1.0 / penalty, dtype),
+        np.full(len(network.head), 1.0 / penalty, dtype),
+        square,
+        penalty,
+        float(own["ceiling"]),
+        np.empty(rows, dtype),
+        np.empty(columns, dtype),
+    )
+
+
+def check_network(recipe: Recipe, settings: Settings, spec: Spec) -> None:
+    """Check the perturbation of all replicas together, as the torch agents do.
+
+    Raises:
+        InputError: a perturbation under which training diverges.
+    """
+    if not recipe.perturbed:
+        return
+    rate, c_p = (each(settings[name], spec.replicas) for name in ("lr", "c_p"))
+    width = int(settings["width"])
+    c = offset_scale(c_p, width)
+    if math.isinf(settings["perturbations"]):
+        check_expected(rate, c)
+    else:
+        parameters = spec.arms * width * (spec.features + 1) + width
+        count = int(settings["perturbations"])
+        check_signs(rate, c, count=count, parameters=parameters, width=width, loss=recipe.loss)

@@ -1,0 +1,98 @@
+"""The trace of the compiled engine: the rounds that kernels keep all arms of, and propensities from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.propensity import Kinds, estimated_chances, kind_of, least_chances
+from neucb.core.random import stream
+from neucb.kernels import types
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes.recipe import Recipe
+    from neucb.engines.compiled.replica import Replica
+    from neucb.engines.compiled.stage import Settings
+    from neucb.engines.trace import Trace
+
+KEPT = 8 * types.BLOCK  # rounds
+
+Floats = NDArray[np.float64]
+
+
+def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
+    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
+
+    Args:
+        rule: the replica's.
+        own: its hyper-parameters.
+        horizon: T.
+        full: whether the trace holds all arms; None where there is no trace.
+    """
+    if full is None or not (full or draws(rule)):
+        return 0, 0
+    return min(KEPT, horizon), int(own["width"]) if rule.code == types.JOINT else 0
+
+
+def draws(rule: types.Rule) -> bool:
+    """Return whether a rule plays the arm of its own draw."""
+    return rule.code in (types.THOMPSON, types.JOINT)
+
+
+class Tracer:
+    """Writes rounds of replicas into a trace.
+
+    Args:
+        trace: of the run.
+        recipe: of the agent.
+        settings: all its hyper-parameters; a tuple has one number per replica.
+    """
+
+    def __init__(self, trace: Trace, recipe: Recipe, settings: Settings) -> None:
+        self.trace = trace
+        self._kind = kind_of(recipe.build(settings))
+
+    def write(
+        self,
+        replicas: Sequence[Replica],
+        over: Callable[..., Iterable[Any]],
+        start: int,
+        stop: int,
+        **figures: NDArray[Any],
+    ) -> None:
+        """Write rounds start..stop-1.
+
+        Args:
+            replicas: that have played them, not more than `KEPT` after them.
+            over: maps a function over replicas.
+            start: the first of the rounds, from 0.
+            stop: the round after the last.
+            figures: [R, n] each, see `Trace.write`.
+        """
+        first = replicas[0]
+        if len(first.stage.record.kept) == 0:
+            propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+            self.trace.write(start, self._kind, propensity=propensity, **figures)
+            return
+        told = list(over(lambda one: _propensities(one, start, stop), replicas))
+        p, means = (np.stack([one[i] for one in told]) for i in range(2))
+        kind = told[0][2] or self._kind
+        self.trace.write(start, kind, p, means if first.predicts else None, **figures)
+
+
+def _propensities(one: Replica, start: int, stop: int) -> tuple[Floats, Floats, Kinds | None]:
+    """Return propensities and predicted losses [n, K] of rounds, and of what kind if the rule draws."""
+    record, nu = one.stage.record, abs(one.rule.scale)
+    places = np.arange(start, stop) % len(record.kept)
+    kept = np.moveaxis(record.kept[places], 1, 0)  # [4, n, K]
+    means = kept[types.MEAN]
+    if one.rule.code == types.THOMPSON:
+        return least_chances(kept[types.OUTPUT], nu * kept[types.STD]), means, "exact"
+    if one.rule.code == types.JOINT:
+        rngs = (stream(one.stage.seed, "propensity", t + 1) for t in range(start, stop))
+        p = estimated_chances(kept[types.OUTPUT], nu * record.factor[places], rngs)
+        return p, means, "estimated"
+    return kept[types.P], means, None

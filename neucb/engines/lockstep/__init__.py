@@ -1,0 +1,1 @@
+"""Torch engine: R replicas of any agent and any environment, in lockstep."""

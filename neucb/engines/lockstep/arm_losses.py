@@ -1,0 +1,41 @@
+"""Hindsight: what the runner tells agents that know more than a bandit may, see agents/skylines.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    from neucb.environments.episodes import Episodes
+
+
+def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
+    """Return the expected losses [R, K] of all arms in the figures of a round.
+
+    Raises:
+        InputError: the environment does not tell them.
+    """
+    losses: NDArray[np.float64] = np.asarray(info.get("expected_losses", np.nan), dtype=np.float64)
+    if np.isnan(losses).any():
+        raise InputError("this agent needs an environment that tells the expected losses of all arms")
+    return losses
+
+
+def arm_losses(episodes: Episodes) -> NDArray[np.float64]:
+    """Play a run, in each round the first arm available: return every arm's expected losses, summed [R, K].
+
+    Raises:
+        InputError: the environment does not tell them, or as `Episodes`.
+    """
+    spec = episodes.spec
+    total = np.zeros((spec.replicas, spec.arms))
+    episodes.reset()
+    for _ in range(spec.horizon):
+        available = episodes.look()[1]
+        first = np.zeros(spec.replicas, dtype=np.int64) if available is None else available.argmax(1)
+        total += expected_losses(episodes.step(first)[1])
+    return total

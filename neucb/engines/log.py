@@ -1,0 +1,277 @@
+"""RunLog: the cumulative figures of a run, kept at log-spaced rounds, as one tidy DataFrame."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.core.metrics import ORACLE_SUMS, oracle_figures
+from neucb.core.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.engines.trace import Trace
+
+PER_DECADE = 20
+SUMS = ("loss", "regret", "L_star", "L_star_realised", *ORACLE_SUMS)
+GAUGES = ("distance", "spread")
+FIGURES = (*SUMS, "best_fixed_arm", "propensity", *GAUGES)
+
+
+def log_spaced(horizon: int, per_decade: int = PER_DECADE) -> NDArray[np.int64]:
+    """Return rounds 1..horizon, about `per_decade` a decade, the last one always among them."""
+    steps = int(np.ceil(per_decade * np.log10(horizon))) + 1
+    rounds = np.unique(np.round(10.0 ** (np.arange(steps) / per_decade)).astype(np.int64))
+    return np.append(rounds[rounds < horizon], horizon)
+
+
+class RunLog:
+    """Running sums over the rounds of R replicas.
+
+    Columns of the frame, all cumulative up to and including `round`:
+        loss: realised loss.
+        regret: expected loss of the arms played minus that of the best arms.
+        L_star: expected loss of the best arms; L_star_realised: their realised loss.
+        regression_loss: (yhat - y)^2 of the played arms, yhat clipped to [0, 1], unhalved.
+        regression_log_loss: KL(y || yhat) of the same, yhat clipped to [1e-6, 1 - 1e-6].
+        squared_regression_regret: (yhat - y)^2 - (h - y)^2 of the played arms, h their expected loss; yhat
+            as the rule saw it, not clipped, as SquareCB's theorem has it.
+        log_regression_regret: KL(y || yhat) - KL(y || h) of the same, both clipped as above.
+        squared_error: (yhat - h)^2; triangular_error: (yhat - h)^2 / (yhat + h), yhat at least 1e-6: what
+            the inequalities of SquareCB's and FastCB's rule speak of. Clean labels are an h of 0 and 1.
+        best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
+    Not sums:
+        propensity: mean over these rounds of the probability with which the runner drew the played arm;
+            where the agent draws itself, as Thompson sampling does, given its draw, hence 1: see `Trace`.
+        distance: |theta - theta_0| of a network after this very round.
+        spread: root mean square over s of the perturbation's offsets f~_s - f after this round,
+            c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
+    What an environment or an agent does not tell (no expected losses, no predictions, no network) is
+    NaN; of networks without perturbation and projection the compiled engine does not know the distance.
+
+    Attributes:
+        spec: the shape of the run.
+        trace: of every round, or None.
+        round: rounds counted so far.
+        sums: name -> [R] cumulative figures up to now.
+        arm_losses: [R, K] cumulative expected loss of each arm.
+    """
+
+    def __init__(self, spec: Spec, trace: Trace | None = None) -> None:
+        self.spec = spec
+        self.trace = trace
+        self.round = 0
+        self._due: list[int] = log_spaced(spec.horizon).tolist()
+        zero = np.zeros(spec.replicas)
+        self._propensity = zero.copy()  # summed
+        self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
+        self.sums = {name: zero.copy() for name in SUMS}
+        self.arm_losses = np.zeros((spec.replicas, spec.arms))
+        self._labels = np.zeros((spec.replicas, spec.arms))  # how often each occurred, where `extend` counts
+        self._kept: list[tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]] = []  # [n], [R, n] each
+
+    @property
+    def due(self) -> bool:
+        """Whether the round that is counted next will be kept."""
+        return bool(self.due_until(self.round + 1))
+
+    def keep(self, rounds: Iterable[int]) -> None:
+        """Keep these rounds, in ascending order, and the last one played, instead of log-spaced ones."""
+        self._due = [*rounds]
+
+    def due_until(self, stop: int) -> list[int]:
+        """Return which rounds up to `stop` are still to be kept."""
+        return self._due[bisect_right(self._due, self.round) : bisect_right(self._due, stop)]
+
+    def add(
+        self,
+        loss: NDArray[np.float64],
+        info: Mapping[str, Any],
+        predicted: NDArray[np.float64] | None,
+        propensity: NDArray[np.float64] | None = None,
+        gauges: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> None:
+        """Count one round.
+
+        Args:
+            loss: [R] realised losses of the played arms.
+            info: the environment's step info.
+            predicted: [R] predicted losses of the played arms, or None.
+            propensity: [R] probabilities with which they were drawn, or None.
+            gauges: [R] each: distance and spread, where the agent tells them; for rounds that are kept.
+        """
+        due = self.due
+        self.round += 1
+        self._propensity = self._propensity + (np.nan if propensity is None else propensity)
+        self._gauges = self._no_gauges | dict(gauges or {})
+        sums = self.sums
+        nan = np.full(self.spec.replicas, np.nan)
+        best = info.get("best_loss", nan)
+        sums["loss"] += loss
+        sums["regret"] += info.get("expected_loss", loss) - best
+        sums["L_star"] += best
+        sums["L_star_realised"] += info.get("best_realised_loss", nan)
+        self.arm_losses += info.get("expected_losses", np.nan)
+        for name, value in oracle_figures(predicted, loss, info.get("expected_loss", nan)).items():
+            sums[name] += value
+        if due:
+            self._keep()
+
+    def extend(
+        self,
+        label: NDArray[np.int64],
+        expected: NDArray[np.float64],
+        figures: Mapping[str, NDArray[np.float64]],
+        predicted: NDArray[np.float64] | None,
+        propensity: NDArray[np.float64],
+        gauges: Mapping[str, NDArray[np.float64]],
+    ) -> None:
+        """Count n rounds at once, to the same sums as n calls of `add`.
+
+        Args:
+            label: [R, n] clean labels.
+            expected: [K, K] expected loss of every arm (columns) under a label (rows).
+            figures: [R, n] each: loss, expected_loss, best_loss and best_realised_loss.
+            predicted: [R, n] predicted losses of the played arms, or None.
+            propensity: [R, n] probabilities with which they were drawn.
+            gauges: [R, n] each: distance and spread after every round.
+        """
+        loss, h, best = figures["loss"], figures["expected_loss"], figures["best_loss"]
+        n = loss.shape[1]
+        if n == 0:
+            return
+        added = {
+            "loss": loss,
+            "regret": h - best if best.any() else h,
+            "L_star": best,
+            "L_star_realised": figures["best_realised_loss"],
+            **oracle_figures(predicted, loss, h),
+        }
+        due = self.due_until(self.round + n)
+        rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])
+        ends = rounds - self.round  # [C] how many of the n rounds are over where the sums are wanted
+        rows = _all_sums(self.sums, added, ends)
+        drawn = _sums(self._propensity, propensity, ends)
+        told = {name: values[:, ends - 1] for name, values in gauges.items()}
+        labels = _counts(self._labels, label, ends)  # [C, R, K]
+        # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
+        arm_losses = np.zeros_like(labels)
+        for y, losses in enumerate(expected):
+            arm_losses += labels[:, :, y, None] * losses
+        self.round += n
+        self.sums = {name: values[:, -1].copy() for name, values in rows.items()}
+        self._labels, self.arm_losses, self._propensity = labels[-1], arm_losses[-1], drawn[:, -1].copy()
+        self._gauges = {name: values[:, -1] for name, values in told.items()}
+        rows["best_fixed_arm"] = arm_losses.min(axis=2).T - rows["L_star"]
+        rows["propensity"] = drawn / rounds
+        rows |= told
+        if due:
+            kept = len(due)
+            self._kept.append((rounds[:kept], {name: values[:, :kept] for name, values in rows.items()}))
+
+    def _keep(self) -> None:
+        row = {name: value.copy() for name, value in self.sums.items()}
+        row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
+        row["propensity"] = self._propensity / self.round
+        row |= self._gauges
+        self._kept.append((np.array([self.round]), {name: value[:, None] for name, value in row.items()}))
+
+    def close(self) -> None:
+        """Keep the last round that was played, also where a run ends early."""
+        if self.round and (not self._kept or self._kept[-1][0][-1] != self.round):
+            self._keep()
+
+    def gather(self, parts: Sequence[tuple[Sequence[int], RunLog]]) -> None:
+        """Take over what other logs have counted, all of the same rounds, as that of this run's replicas.
+
+        Args:
+            parts: the numbers of some replicas, and the log of a run of these; together they are all R.
+        """
+        first = parts[0][1]
+        place = np.argsort(np.concatenate([replicas for replicas, _ in parts]))
+        self.round = first.round
+        logs = [log for _, log in parts]
+        self.sums = {name: np.concatenate([log.sums[name] for log in logs])[place] for name in SUMS}
+        self.arm_losses = np.concatenate([log.arm_losses for log in logs])[place]
+        kept = {name: np.concatenate([log._figure(name) for log in logs])[place] for name in FIGURES}
+        self._kept = [(np.concatenate([numbers for numbers, _ in first._kept]), kept)]
+        for replicas, log in parts:
+            if self.trace is not None and log.trace is not None:
+                self.trace.take(replicas, log.trace)
+
+    def _figure(self, name: str) -> NDArray[np.float64]:
+        """Return a figure [R, n] at the kept rounds."""
+        return np.concatenate([rows[name] for _, rows in self._kept], axis=1)
+
+    def frame(self, labels: Mapping[str, Any]) -> pd.DataFrame:
+        """Return the kept rounds, one row per replica and round, replicas one after the other.
+
+        Args:
+            labels: further columns: one value for all, or a tuple of one per replica.
+        """
+        import pandas as pd
+
+        rounds = np.concatenate([np.empty(0, np.int64), *(numbers for numbers, _ in self._kept)])
+        columns: dict[str, Any] = {}
+        for name, value in labels.items():
+            each = value if isinstance(value, tuple) else (value,) * self.spec.replicas
+            columns[name] = np.repeat(np.array(each), len(rounds))
+        columns["seed"] = np.repeat(np.array(self.spec.seeds, dtype=np.int64), len(rounds))
+        columns["round"] = np.tile(rounds, self.spec.replicas)
+        figures = list(FIGURES)
+        for name in figures:
+            columns[name] = self._figure(name).ravel()
+        first = [name for name in ("agent", "dataset", "seed", "round") if name in columns]
+        rest = [name for name in columns if name not in (*first, *figures)]
+        return pd.DataFrame({name: columns[name] for name in (*first, *figures, *rest)})
+
+
+def load_sums() -> None:
+    """Compile what `RunLog.extend` sums with, or load it from numba's cache, before anything is timed."""
+    no_ends = np.zeros(0, np.int64)
+    _sums(np.zeros(0), np.zeros((0, 0)), no_ends)
+    _counts(np.zeros((0, 0)), np.zeros((0, 0), np.int64), no_ends)
+
+
+def _sums(
+    total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return `total` [R] and the first ends [C] of `added` [R, n] summed, one after the other: [R, C]."""
+    from neucb.kernels.sums import sums_at  # imports numba
+
+    sums = np.empty((len(total), len(ends)))
+    sums_at(total, np.ascontiguousarray(added), ends, sums)
+    return sums
+
+
+def _all_sums(
+    totals: Mapping[str, NDArray[np.float64]],
+    added: Mapping[str, NDArray[np.float64]],
+    ends: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Return `_sums` of all figures, one array on top of one total being summed once, zeros not at all."""
+    known: dict[tuple[int, bytes], Any] = {}
+    rows = {}
+    for name, total in totals.items():
+        key = (id(added[name]), total.tobytes())
+        if key not in known:
+            some = added[name].any()
+            known[key] = _sums(total, added[name], ends) if some else np.repeat(total[:, None], len(ends), 1)
+        rows[name] = known[key]
+    return rows
+
+
+def _counts(
+    total: NDArray[np.float64], label: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return `total` [R, K] and the numbers of labels in the first ends [C] of [R, n]: [C, R, K]."""
+    from neucb.kernels.sums import counts_at
+
+    counts = np.empty((len(ends), *total.shape))
+    counts_at(total, np.ascontiguousarray(label), ends, counts)
+    return counts

@@ -1,0 +1,97 @@
+"""Stuck: agents that predict the same to the bit whatever they see, and will not learn any more.
+
+A network can die without a number that is not finite: all its hidden units are off for every context,
+or its output is so large that the predicted loss is 0 or 1 exactly. It would then play one arm for
+ever. What tells it from an agent that has nothing left to learn: the predicted losses of the arms
+played have been equal to the last bit for 200 rounds, though contexts differed and losses were others
+than predicted, so that an agent that learns would have moved. Agents that learn late are not watched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.wrappers.delay import Delayed
+from neucb.agents.wrappers.epochs import Epochs
+from neucb.core.errors import DivergedError
+
+ROUNDS = 200
+MISS = 1e-3  # by which a loss is another than the predicted one
+
+Floats = NDArray[np.float64]
+
+
+def stuck(t: int, replica: int, seed: int, value: float) -> DivergedError:
+    """Return the error for a replica that is stuck; t counts from 0."""
+    return DivergedError(
+        f"round {t + 1}, seed {seed}: the predicted loss has been {value:.6g} for {ROUNDS} rounds, whatever "
+        "the context and the losses: the network is dead; lower its step size (lr) or take a wider one",
+        t,
+        replica,
+    )
+
+
+def learns_at_once(agent: object) -> bool:
+    """Return whether an agent learns after every round: one that waits is right not to move."""
+    return not isinstance(agent, Delayed) and not isinstance(getattr(agent, "oracle", None), Epochs)
+
+
+class Watch:
+    """Watches R replicas round by round; `long_runs` and `first_stuck` find the same afterwards.
+
+    Args:
+        replicas: R.
+    """
+
+    def __init__(self, replicas: int) -> None:
+        self._value = np.full(replicas, np.nan)  # predicted in all rounds of the run of equal ones
+        self._length = np.zeros(replicas, dtype=np.int64)
+        self._differed = np.zeros(replicas, dtype=np.bool_)  # from the run's first context
+        self._missed = np.zeros(replicas, dtype=np.bool_)
+        self._first: NDArray[np.float32] | None = None
+
+    def see(self, predicted: Floats, loss: Floats, context: NDArray[np.float32]) -> int | None:
+        """Take a round: predicted and realised losses [R] of the arms played, contexts [R, ...].
+
+        Returns:
+            The first replica that is stuck, or None.
+        """
+        same = predicted == self._value
+        self._value = predicted
+        self._length = np.where(same, self._length + 1, 1)
+        if self._first is None or not same.any():
+            self._first = context.copy()
+            self._differed[:] = False
+        else:
+            self._first[~same] = context[~same]
+            differs = (context != self._first).reshape(len(context), -1).any(axis=1)
+            self._differed = (same & self._differed) | differs
+        self._missed = (same & self._missed) | (np.abs(loss - predicted) > MISS)
+        found = (self._length >= ROUNDS) & self._differed & self._missed
+        return int(found.argmax()) if found.any() else None
+
+
+def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
+    """Return the runs (first, end) of at least 200 equal values in `predicted` [t] that end after `start`."""
+    if not (predicted[1 :: ROUNDS - 1] == predicted[: -1 : ROUNDS - 1]).any():
+        return []  # the usual case: every such run holds one of these pairs
+    breaks = np.flatnonzero(predicted[1:] != predicted[:-1]) + 1
+    firsts, ends = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(predicted)]])
+    long = (ends - firsts >= ROUNDS) & (ends > start)
+    return [(int(first), int(end)) for first, end in zip(firsts[long], ends[long], strict=True)]
+
+
+def first_stuck(value: float, loss: Floats, contexts: NDArray[np.float32], since: int) -> int | None:
+    """Return the first round of a run of equal predictions, from `since` on, in which `Watch` says stuck.
+
+    Args:
+        value: predicted in all rounds of the run.
+        loss: [n] realised losses in them.
+        contexts: [n, d] in them.
+        since: 0 for the run's first round.
+    """
+    differed = np.logical_or.accumulate((contexts != contexts[0]).any(axis=1))
+    found = differed & np.logical_or.accumulate(np.abs(loss - value) > MISS)
+    found[: max(ROUNDS - 1, since)] = False
+    return int(found.argmax()) if found.any() else None

@@ -1,0 +1,166 @@
+"""Trace: every round of a run, for evaluation off policy and a look at single decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neucb.agents.propensity import KINDS, Kinds, kind_codes
+from neucb.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.core.spec import Spec
+
+Wanted = bool | Literal["full"]  # of a run
+
+UNKNOWN = -1  # row or label of environments that have none
+
+
+class Trace:
+    """One row per replica and round. Memory: 41 T bytes a replica, and 16 T K more if full.
+
+    Columns of the frame:
+        seed, round: the latter from 1.
+        context: number, from 0, of the row of the source that was shown, where there is a table; rows
+            without a label are counted.
+        row: the same of the played arm's row, where every arm has a row of its own.
+        action: the arm played, 0..K-1; action_class: its class, where arms have names.
+        propensity: probability of the played arm given context and history, in [0, 1].
+        propensity_kind: "exact"; "deterministic", of agents that play one arm for certain, 1 then: such a
+            log has no overlap with other policies; or "estimated", the share of 10,000 draws: its
+            inverse is biased, clip it at 20 / 10,000 before dividing by it. It can be 0.
+        loss: realised, in [0, 1].
+        label, label_class: the clean label, after drift, where there are labels.
+    Further columns, if full:
+        p_0 ... p_{K-1}: probabilities of all arms; propensity is that of the played one.
+        predicted_loss_0 ... predicted_loss_{K-1}: the agent's predictions, where it makes any; of arms that
+            are not available too.
+
+    A replica that draws itself, by Thompson sampling for example, is played by its draw: its propensity
+    is the probability before the draw, and not the mean of the column `propensity` of the log.
+
+    `frame.attrs["classes"]` has the names of the arms in their order; Parquet files keep it.
+
+    Args:
+        spec: the shape of the run.
+        full: whether to keep the probabilities and predicted losses of all arms.
+        classes: [K] names of the arms, which are those of the labels; none by default.
+        positions: see `Table.positions`.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        full: bool = False,
+        classes: Sequence[str] = (),
+        positions: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.spec = spec
+        self._positions = positions
+        self.full = full
+        self.classes = tuple(classes)
+        shape = (spec.replicas, spec.horizon)
+        self._figures: dict[str, NDArray[Any]] = {
+            "context": np.full(shape, UNKNOWN),
+            **({"row": np.full(shape, UNKNOWN)} if spec.per_arm else {}),
+            "action": np.full(shape, UNKNOWN),
+            "propensity": np.empty(shape),
+            "propensity_kind": np.zeros(shape, np.int8),
+            "loss": np.empty(shape),
+            "label": np.full(shape, UNKNOWN),
+        }
+        if full:
+            unknown = np.full((*shape, spec.arms), np.nan)
+            self._figures |= {"p": unknown, "predicted": unknown.copy()}
+
+    def write(
+        self,
+        start: int,
+        kind: Kinds,
+        p: NDArray[np.float64] | None = None,
+        predicted: NDArray[np.float64] | None = None,
+        **figures: NDArray[Any],
+    ) -> None:
+        """Write the rounds from `start` (from 0) on.
+
+        Args:
+            start: the first of n rounds.
+            kind: of the propensities; one, or one per replica.
+            p: [R, n, K] probabilities of all arms; needed if full, or without figures["propensity"].
+            predicted: [R, n, K] predicted losses, where there are any.
+            figures: [R, n] each, by the names of the columns.
+        """
+        action = figures["action"]
+        codes = kind_codes(kind, self.spec.replicas)[:, None]
+        given = {**figures, "propensity_kind": np.broadcast_to(codes, action.shape)}
+        if "propensity" not in figures:
+            assert p is not None
+            given["propensity"] = np.take_along_axis(p, action[:, :, None], 2)[:, :, 0]
+        if self.full:
+            given |= {
+                name: value for name, value in (("p", p), ("predicted", predicted)) if value is not None
+            }
+        for name, values in given.items():
+            self._figures[name][:, start : start + values.shape[1]] = values
+
+    def take(self, replicas: Sequence[int], other: Trace) -> None:
+        """Write all rounds of another trace, whose replicas have these numbers here."""
+        for name, values in other._figures.items():
+            self._figures[name][list(replicas)] = values
+
+    def frame(self, rounds: int) -> pd.DataFrame:
+        """Return the first `rounds` rounds, replicas one after the other."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "seed": np.repeat(np.array(self.spec.seeds, dtype=np.int64), rounds),
+            "round": np.tile(np.arange(1, rounds + 1), self.spec.replicas),
+        }
+        for name, values in self._figures.items():
+            played = values[:, :rounds]
+            flat = played.reshape(-1, *played.shape[2:])
+            if name == "propensity_kind":
+                columns[name] = pd.Categorical.from_codes(flat, pd.Index(KINDS))
+            elif name == "p":
+                columns |= {f"p_{a}": flat[:, a] for a in range(self.spec.arms)}
+            elif name == "predicted":
+                if not np.isnan(flat).all():
+                    columns |= {f"predicted_loss_{a}": flat[:, a] for a in range(self.spec.arms)}
+            elif name not in ("context", "row", "label") or not (flat == UNKNOWN).all():
+                if name == "context" and self._positions is not None:
+                    flat = self._positions[flat]
+                columns |= {name: flat, **self._named(name, flat)}
+        frame = pd.DataFrame(columns)
+        if self.classes:
+            frame.attrs["classes"] = list(self.classes)
+        return frame
+
+    def _named(self, name: str, arms: NDArray[Any]) -> dict[str, Any]:
+        """Return the column of the class names of arms, where it is one of arms and these have names."""
+        import pandas as pd
+
+        if name not in ("action", "label") or len(set(self.classes)) < self.spec.arms:
+            return {}
+        known = np.where((arms >= 0) & (arms < len(self.classes)), arms, UNKNOWN)  # an environment may err
+        return {f"{name}_class": pd.Categorical.from_codes(known, pd.Index(self.classes))}
+
+
+def make_trace(
+    spec: Spec, wanted: Wanted, classes: Sequence[str] = (), positions: NDArray[np.int64] | None = None
+) -> Trace | None:
+    """Return a trace as it is wanted, or None.
+
+    Raises:
+        InputError: it is neither True, False nor "full".
+    """
+    if wanted not in (True, False, "full"):
+        raise InputError(f"trace must be True, False or 'full', not {wanted!r}")
+    given = classes if isinstance(classes, list | tuple) else ()
+    named = tuple(str(one) for one in given) if len(given) == spec.arms else ()
+    return Trace(spec, full=wanted == "full", classes=named, positions=positions) if wanted else None

@@ -1,0 +1,1 @@
+"""Compiled functions that several parts share: the decorators, the cache, vectors, sums, integrals."""

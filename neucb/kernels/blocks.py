@@ -1,0 +1,131 @@
+"""Blocks of rounds that share one pass through the first layer, see `Shared`."""
+
+from __future__ import annotations
+
+from neucb.kernels.jit import exact, fast
+from neucb.kernels.types import Array, Learner, Network, Shared, Work
+from neucb.kernels.vectors import (
+    add_outer,
+    add_outer_seen,
+    add_products,
+    add_scaled,
+    combine,
+    copy_to,
+    dot,
+    multiply,
+    scale_by,
+)
+
+
+@fast
+def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
+    """Fill gram [n, n] above its diagonal with the products of rows of `scaled` and later ones of x."""
+    for b in range(n):
+        for c in range(b + 1, n):
+            gram[b, c] = dot(scaled[b], x[c])
+
+
+@exact
+def keep_row(shared: Shared | None, work: Work, b: int, row: Array, intercept: float) -> None:
+    """Keep the b-th row of a block."""
+    if shared is None:
+        return
+    copy_to(shared.x[b], row)
+    shared.x[b, len(row)] = intercept
+    for j in range(len(row) + 1):
+        shared.scaled[b, j] = shared.x[b, j] * work.size[b, j]
+
+
+@exact
+def share_pass(shared: Shared | None, network: Network, work: Work, n: int) -> None:
+    """Make the pass of a block of n rounds."""
+    if shared is None:
+        return
+    products(shared.scaled, shared.x, shared.gram, n)
+    multiply(shared.x, network.first, work.moved, n)
+    if len(network.start):
+        multiply(shared.x, network.start, work.hidden, n)
+
+
+@exact
+def pass_alone(
+    shared: Shared | None, w: Array, index: Array, value: Array, n: int, left: int, z: Array
+) -> None:
+    """Set z = x' w, where no block has made the pass."""
+    if shared is None:
+        combine(w, index, value, n, left, z)
+
+
+@exact
+def add_step(shared: Shared | None, network: Network, work: Work, b: int, n: int, arm: int) -> None:
+    """Add the step of round b to the first layer, or to the passes of the later rounds of its block."""
+    m, delta = len(work.head), work.delta[b]
+    left, right = arm * m, (arm + 1) * m
+    if shared is None:
+        add_outer(network.first, work.inputs[b], work.step[b], work.filled[b], left, delta)
+    else:
+        shared.arm[b] = arm
+        for later in range(b + 1, n):
+            add_scaled(work.moved[later, left:right], shared.gram[b, later], delta)
+
+
+@exact
+def along_step(
+    shared: Shared | None, learner: Learner, network: Network, work: Work, b: int, n: int, arm: int
+) -> float:
+    """Add the step of round b as `add_step` does; return its product with the first layer as it was."""
+    m, delta = len(work.head), work.delta[b]
+    index, step, left = work.inputs[b], work.step[b], arm * m
+    if shared is None:
+        return add_outer_seen(network.first, index, step, work.filled[b], left, delta)
+    if learner.normalize == 0.0:
+        total = dot(delta, work.moved[b, left : left + m])
+    else:
+        combine(network.first, index, step, work.filled[b], left, work.again)
+        add_waiting(shared, work, b, arm)
+        total = dot(delta, work.again)
+    add_step(shared, network, work, b, n, arm)
+    return total
+
+
+@exact
+def place(work: Work, b: int) -> int:
+    """Return which row of the hidden layer round b has."""
+    return b % len(work.hidden)
+
+
+@exact
+def add_waiting(shared: Shared | None, work: Work, b: int, arm: int) -> None:
+    """Add to `again` the steps of the block that the first layer does not have yet."""
+    if shared is None:
+        return
+    for before in range(b):
+        if shared.arm[before] == arm:
+            add_scaled(work.again, dot(shared.scaled[before], shared.scaled[b]), work.delta[before])
+
+
+@exact
+def fold(shared: Shared | None, network: Network, work: Work, scale: float, b: int, n: int) -> None:
+    """Multiply the scale s into G, and into the steps of a block that are still to be added to it."""
+    for j in range(len(network.first)):
+        scale_by(network.first[j], scale)
+    scale_by(network.head, scale)
+    if shared is not None:
+        for before in range(b):
+            scale_by(work.delta[before], scale)
+        for after in range(b + 1, n):
+            scale_by(work.moved[after], scale)
+
+
+@exact
+def flush(shared: Shared | None, network: Network, work: Work, n: int) -> None:
+    """Add the steps of a block of n rounds to the first layer."""
+    if shared is None:
+        return
+    m, same = len(work.head), shared.same
+    for arm in range(len(work.f)):
+        count = 0
+        for b in range(n):
+            same[count] = b
+            count += shared.arm[b] == arm
+        add_products(network.first, shared.scaled, work.delta, same[:count], arm * m, (arm + 1) * m)

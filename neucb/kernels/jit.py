@@ -1,0 +1,63 @@
+"""Decorators of compiled functions, and the digest of all files that they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.cpu import CPUTargetOptions
+from numba.core.options import TargetOptions
+from numba.extending import intrinsic
+
+from neucb.kernels.cache import make_cache
+
+PACKAGE = Path(__file__).parents[1]
+FOLDERS = ("kernels", "engines/compiled/kernels")
+MODULES = (PACKAGE / "core" / "constants.py", PACKAGE / "environments" / "orders.py")
+SOURCES = (*(path for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py"))), *MODULES)
+DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
+
+# Inlined by force: a call would cost more than many of these functions, since it passes each array of
+# a tuple as ten numbers. Without wrappers for the interpreter, which calls kernels only.
+INLINED: dict[str, Any] = {
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
+exact: Any = njit(**INLINED, fastmath=False)  # said, since it would take after a caller that is fast
+# A flag of numba's compiler that its decorators do not offer by themselves. It says that no array which such
+# a function writes shares memory with another one it is given; else every loop would ask that first.
+NOALIAS = TargetOptions.Mapping("noalias")  # type: ignore[no-untyped-call]
+setattr(CPUTargetOptions, "noalias", NOALIAS)  # noqa: B010 - unknown to its types
+FAST: dict[str, Any] = {**INLINED, "noalias": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+fast: Any = njit(**FAST)
+# Without numba's runtime, also in what is inlined: nothing here allocates, and counting references to every
+# slice took a third of the time.
+KERNEL: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that the interpreter calls; it holds no GIL."""
+    dispatcher: Any = njit(**KERNEL)(function)
+    stored = make_cache(function, DIGEST)
+    if stored is not None:
+        dispatcher._cache = stored
+    return dispatcher
+
+
+def _alone(typing_context: Any) -> Any:
+    """Keep the compiler from making a loop over vectors of the loop that this stands in."""
+
+    def generate(context: Any, builder: Any, *_: Any) -> Any:
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+alone: Any = intrinsic(_alone)

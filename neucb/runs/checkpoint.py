@@ -1,0 +1,173 @@
+"""Trained agents: what a run leaves behind, to ask, to play on with, and to keep in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from neucb.agents.base import Agent, CountsPending, Reduction, ask
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.state import give_state, take_state
+from neucb.core.errors import DataError, InputError
+from neucb.core.files import explained, write_whole
+from neucb.core.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIX = ".safetensors"
+HEAD = "neucb"  # key of the file's JSON head
+VERSION = 1
+
+
+class Trained(CountsPending):
+    """An agent that has played. Played again it goes on where it was, it does not begin anew.
+
+    `neucb.run(..., return_agent=True)` returns one; `neucb.run(trained, ...)` plays a copy of it, with
+    as many replicas, arms and features. Its round number goes on, and with it its schedules of step
+    sizes and of exploration.
+
+    Attributes:
+        agent: R replicas, as they were after the last round.
+        name: of the agent.
+        settings: all its hyper-parameters, of a named agent.
+        spec: the shape of its last run.
+        rounds: that it has played, in all its runs.
+        data: what the last run had to say of its data.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        name: str,
+        settings: Mapping[str, Any],
+        spec: Spec,
+        rounds: int,
+        data: Mapping[str, Any],
+    ) -> None:
+        self.agent = agent
+        self.name = name
+        self.settings = settings
+        self.spec = spec
+        self.rounds = rounds
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "agent":  # a copy in the making has none yet
+            raise AttributeError(name)
+        return getattr(self.agent, name)  # what the runner looks for beyond the `Agent` contract
+
+    def reset(self, spec: Spec) -> None:
+        """Go on: forget nothing, and prepare for `spec.horizon` more rounds.
+
+        Raises:
+            InputError: the run has another shape.
+        """
+        for what in ("replicas", "arms", "features", "per_arm", "device", "dtype"):
+            ours, theirs = getattr(self.spec, what), getattr(spec, what)
+            if ours != theirs:
+                raise InputError(f"{self.name} was trained with {what} = {ours}; it cannot play {theirs}")
+        if isinstance(self.agent, Reduction):
+            self.agent.extend(spec.horizon)
+
+    @property
+    def pending(self) -> int:
+        """Rounds played whose losses have not arrived, see `CountsPending`."""
+        return self.agent.pending if isinstance(self.agent, CountsPending) else 0
+
+    @pending.setter
+    def pending(self, count: int) -> None:
+        if isinstance(self.agent, CountsPending):
+            self.agent.pending = count
+
+    def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
+        """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""
+        return ask(self.agent, context, available)
+
+    def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
+        """Learn from contexts, the arms played [R] and their losses [R] in [0, 1]."""
+        self.agent.update(context, action, loss)
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of all that it has learnt."""
+        state, tensors = take_state(self.agent)
+        digest = hashlib.sha256(json.dumps(state).encode())
+        for name in sorted(tensors):
+            digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())  # of any dtype
+        return digest.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file: the tensors, and a JSON head that says what they are.
+
+        Raises:
+            InputError: the agent holds something that cannot be kept, see `take_state`.
+            NeucbError: the file cannot be written.
+        """
+        from safetensors.torch import save_file
+
+        state, tensors = take_state(self.agent)
+        head = {
+            "version": VERSION,
+            "name": self.name,
+            "settings": self.settings,
+            "spec": asdict(self.spec),
+            "rounds": self.rounds,
+            "data": self.data,
+            "state": state,
+        }
+        path = Path(path)
+        words = {HEAD: json.dumps(head, default=str)}
+        with explained(path.parent, "--save-agent"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda part: save_file(tensors, part, words))
+
+
+def load_agent(path: str | Path, agent: Agent | None = None) -> Trained:
+    """Return the agent that `Trained.save` wrote.
+
+    Args:
+        path: of the file.
+        agent: a new agent of the same make, where it is none of the named ones.
+
+    Raises:
+        DataError: there is no such file, or it holds something else.
+        InputError: it holds an agent that has no name, and `agent` is missing or of another make.
+    """
+    head, tensors = _read(Path(path))
+    spec = Spec(**{**head["spec"], "seeds": tuple(head["spec"]["seeds"])})
+    name, settings = head["name"], head["settings"]
+    if agent is None:
+        if name not in RECIPES:
+            raise InputError(f"{path} holds {name}, no named agent: give a new one, load_agent(path, agent)")
+        settings = RECIPES[name].settings(settings)
+        agent = RECIPES[name].build(settings)
+    with torch.no_grad():
+        agent.reset(spec)
+        give_state(agent, head["state"], tensors)
+    return Trained(agent, name, settings, spec, head["rounds"], head["data"])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is no safetensors file: {error}") from None
+    if HEAD not in metadata:
+        raise DataError(f"{path} holds no agent that neucb saved")
+    head: dict[str, Any] = json.loads(metadata[HEAD])
+    if head.get("version") != VERSION:
+        raise DataError(f"{path} is of version {head.get('version')}, this neucb reads {VERSION}")
+    return head, tensors

@@ -1,0 +1,262 @@
+"""Plugins: agents and data sets of the user's own, from a file, from a module, or installed.
+
+`path/to/file.py:Name` and `package.module:Name` name an object of Python code; a distribution gives
+its agents short names by the entry-point group "neucb.agents", its data sets by "neucb.datasets".
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import InputError, NeucbError, unknown_name
+from neucb.environments.sources.catalogue import catalogue
+from neucb.runs.plugin_source import checksums
+
+if TYPE_CHECKING:
+    from neucb.agents.base import Agent
+
+AGENTS, DATASETS = "neucb.agents", "neucb.datasets"
+SCHEMES = ("openml:", "synthetic:")  # names of data sets that hold a colon too
+METHODS = {"reset": "spec", "distribution": "context", "update": "context, action, loss"}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An object of the user's code.
+
+    Attributes:
+        name: short, for the log.
+        reference: where it is, "file.py:Name" or "package.module:Name".
+        value: the object.
+    """
+
+    name: str
+    reference: str
+    value: Any
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What a result has to say of the code: where it is, the checksums of its file and of own imports."""
+        file = _file_of(self.value)
+        if file is None:
+            return {"reference": self.reference}
+        module = sys.modules.get(getattr(self.value, "__module__", None) or type(self.value).__module__)
+        package = "" if module is None else module.__package__ or ""
+        (_, mine), *others = checksums(Path(file), package).items()
+        imports = {"imports": dict(others)} if others else {}
+        return {"reference": self.reference, "sha256": mine, **imports}
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return its hyper-parameters: none.
+
+        Raises:
+            InputError: some are given.
+        """
+        if given:
+            raise InputError(f"{self.reference} takes no settings; write them into its code")
+        return {}
+
+    def build(self, given: Mapping[str, Any] | None = None) -> Agent:
+        """Return the agent: what the class or function gives without arguments, or the object itself.
+
+        Raises:
+            InputError: it needs arguments, fails, or gives something that is no agent.
+        """
+        self.settings(given or {})
+        agent = self.call()
+        for method, arguments in METHODS.items():
+            if not callable(getattr(agent, method, None)):
+                raise InputError(f"{self.reference} is no agent: it lacks {method}({arguments})")
+        made: Agent = agent
+        return made
+
+    def call(self, **arguments: Any) -> Any:
+        """Return what it gives for those of `arguments` that it needs; an object gives itself.
+
+        Raises:
+            InputError: it needs others, or fails.
+        """
+        if not (inspect.isclass(self.value) or inspect.isfunction(self.value)):
+            return self.value
+        needed = _needed(self.value)
+        others = [name for name in needed if name not in arguments]
+        if others:
+            raise InputError(
+                f"{self.reference} needs arguments: {', '.join(others)}; give them defaults, "
+                "or name a function that needs none"
+            )
+        with self.explained():
+            return self.value(**{name: arguments[name] for name in needed})
+
+    def explained(self) -> _Explained:
+        """Return a context in which whatever its code raises becomes one line."""
+        return _Explained(self.reference, _file_of(self.value))
+
+
+def explain(error: BaseException, plugins: Sequence[Plugin]) -> NeucbError:
+    """Return one line for what code of the user's own raised while it was played.
+
+    Args:
+        error: that it raised.
+        plugins: that were played, at least one; the first whose file led to the error is named.
+    """
+    files = {os.path.realpath(one.filename) for one in traceback.extract_tb(error.__traceback__)}
+    known = [(one.reference, _file_of(one.value)) for one in plugins]
+    named = (one for one in known if one[1] is not None and os.path.realpath(one[1]) in files)
+    reference, file = next(named, known[0])
+    return NeucbError(_what(reference, file, error))
+
+
+def find_agent(name: str) -> Recipe | Plugin:
+    """Return the agent of a name: a recipe, a reference "file.py:Name", or an installed one.
+
+    Raises:
+        InputError: there is none; the message names the nearest.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    found = _find(name, AGENTS)
+    if found is None:
+        raise unknown_name("agent", name, [*RECIPES, *installed(AGENTS)])
+    return found
+
+
+def find_dataset(name: str) -> Plugin | None:
+    """Return the data set of a reference "file.py:function" or an installed one; None for other names.
+
+    Raises:
+        InputError: the reference leads nowhere.
+    """
+    if name.startswith(SCHEMES) or any(name == entry.name for entry in catalogue()):
+        return None
+    return _find(name, DATASETS)
+
+
+def installed(group: str) -> dict[str, str]:
+    """Return the names that installed distributions give in a group, and their references."""
+    return {point.name: point.value for point in entry_points(group=group)}
+
+
+def _find(name: str, group: str) -> Plugin | None:
+    if name.endswith(".py"):
+        raise InputError(f"{name}: say which object of the file you mean: {name}:Name")
+    where, _, attribute = name.rpartition(":")
+    if where and attribute.isidentifier():
+        return Plugin(attribute, name, _resolve(where, attribute))
+    reference = installed(group).get(name)
+    if reference is None:
+        return None
+    where, _, attribute = reference.partition(":")
+    return Plugin(name, reference, _resolve(where, attribute))
+
+
+def _resolve(where: str, attribute: str) -> Any:
+    """Return an attribute of a file or module."""
+    module = _file(Path(where)) if where.endswith(".py") else _module(where)
+    if hasattr(module, attribute):
+        return getattr(module, attribute)
+    own = [one for one, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    raise InputError(f"{where}: {unknown_name('name', attribute, own)}")
+
+
+def _file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    return _loaded(path.resolve(), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _loaded(path: Path, changed: int) -> ModuleType:
+    """Run a file as a module; `changed` is its time, so that an edited file is run anew."""
+    name = f"neucb_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    _importable(path.parent)
+    with _Explained(path.name, str(path)):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _module(name: str) -> ModuleType:
+    _importable(Path.cwd())
+    with _Explained(name, None):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            raise InputError(
+                f"there is no module {error.name}; it must be installed, or lie in this folder"
+            ) from None
+
+
+def _importable(folder: Path) -> None:
+    """Let modules of a folder be imported, as Python does for a script's own; the last to be looked at."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _needed(make: Any) -> list[str]:
+    """Return the arguments that a class or function cannot do without."""
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except ValueError:  # built-in ones have none
+        return []
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one.name for one in parameters if one.default is one.empty and one.kind not in several]
+
+
+def _file_of(value: Any) -> str | None:
+    """Return the file that an object's code is in."""
+    described = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+    try:
+        return inspect.getsourcefile(described)
+    except (TypeError, OSError):
+        return None
+
+
+class _Explained:
+    """Context manager: whatever the user's code raises, `sys.exit` too, becomes one line that says where."""
+
+    def __init__(self, reference: str, file: str | None) -> None:
+        self.reference = reference
+        self.file = file
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not isinstance(error, NeucbError | KeyboardInterrupt):
+            raise InputError(_what(self.reference, self.file, error)) from error
+
+
+def _what(reference: str, file: str | None, error: BaseException) -> str:
+    """Return one line: what was raised, and the last line of the user's code that led there."""
+    said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    words = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{os.path.basename(error.filename)}, line {error.lineno}: {words}"
+    aside = ("<", os.path.dirname(__file__) + os.sep)  # neucb's own lines say nothing of what is wrong
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(aside)]
+    real = os.path.realpath(file or "")
+    own = [one for one in frames if os.path.realpath(one.filename) == real] or frames
+    if not own:
+        return f"{reference}: {words}"
+    return f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}: {words}"

@@ -1,0 +1,94 @@
+"""Candidate: the agent of a run, whatever it was named or given by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.recipes.recipe import Recipe
+from neucb.core.errors import InputError
+from neucb.runs.plugins import Plugin, find_agent
+
+if TYPE_CHECKING:
+    from neucb.agents.base import Agent
+    from neucb.runs.checkpoint import Trained
+
+SAVED = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The agent of a run.
+
+    Attributes:
+        name: in the log.
+        settings: all its hyper-parameters, of a named one.
+        recipe: of a named one.
+        plugin: of one in the user's own code.
+        agent: of one that is there already.
+        trained: of one that goes on where it was.
+        origin: what a result has to say of it besides.
+    """
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    plugin: Plugin | None = None
+    agent: Agent | None = None
+    trained: Trained | None = None
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Agent:
+        """Return the agent that is to play: a new one, a copy of a trained one, or the one given.
+
+        Raises:
+            InputError: a trained one cannot be copied, see `copy_agent`.
+        """
+        if self.trained is not None:
+            from neucb.agents.copying import copy_agent
+
+            return copy_agent(self.trained, self.name)
+        if self.agent is not None:
+            return self.agent
+        made = self.recipe or self.plugin
+        assert made is not None
+        return made.build(self.settings)
+
+    def trained_by(self, agent: Agent, log_rounds: int, spec: Any, data: Mapping[str, Any]) -> Trained:
+        """Return the agent that `make` gave, after its rounds."""
+        from neucb.runs.checkpoint import Trained
+
+        before = 0
+        if isinstance(agent, Trained):
+            before, agent = agent.rounds, agent.agent
+        return Trained(agent, self.name, self.settings, spec, before + log_rounds, data)
+
+
+def find_candidate(agent: str | Agent, settings: Mapping[str, Any] | None = None) -> Candidate:
+    """Return the candidate of a name, a reference, a file of a trained agent, or an agent object.
+
+    Raises:
+        InputError: there is none; bad settings, or settings for what takes none.
+        DataError: the file holds no agent.
+    """
+    if isinstance(agent, str) and not agent.endswith(SAVED):
+        found = find_agent(agent)
+        chosen = dict(found.settings(settings or {}))
+        if isinstance(found, Recipe):
+            return Candidate(found.name, chosen, recipe=found)
+        found.build()  # faults now, not once the data are there
+        return Candidate(found.name, chosen, plugin=found, origin={"code": found.origin})
+    if settings:
+        raise InputError("settings are for named agents; give an agent object its own when you make it")
+    if not isinstance(agent, str) and not hasattr(agent, "save"):
+        return Candidate(type(agent).__name__, agent=agent)
+    from neucb.runs.checkpoint import Trained, load_agent
+
+    trained = load_agent(Path(agent)) if isinstance(agent, str) else agent
+    if not isinstance(trained, Trained):
+        return Candidate(type(agent).__name__, agent=trained)
+    dataset = trained.data.get("dataset")
+    before = {"rounds": trained.rounds, "dataset": dataset, "sha256": trained.checksum}
+    return Candidate(trained.name, dict(trained.settings), trained=trained, origin={"trained": before})

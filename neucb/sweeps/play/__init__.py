@@ -1,0 +1,1 @@
+"""Playing the batches of a sweep: processes, memory, progress."""

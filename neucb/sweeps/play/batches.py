@@ -1,0 +1,195 @@
+"""Batches: those of one store, of which the ones that are not there are played."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from neucb.core.errors import NeucbError
+from neucb.sweeps.play.batch import Failure, Outcome, failure, prepare_batch
+from neucb.sweeps.play.estimate import cost
+from neucb.sweeps.play.execute import Task, Workers
+from neucb.sweeps.play.warnings import Warned, kept_warnings
+
+if TYPE_CHECKING:
+    from neucb.sweeps.plan import Batch
+    from neucb.sweeps.play.data import Data
+    from neucb.sweeps.play.progress import Report
+    from neucb.sweeps.store.batch_store import Record, Store
+    from neucb.sweeps.store.locks import Claims
+
+WAIT = 0.5  # seconds between looks at what another sweep plays
+
+
+@dataclass
+class Batches:
+    """The batches of one store that a sweep wants.
+
+    Attributes:
+        store: of their files.
+        claims: on them.
+        workers: play tasks, see execute.py.
+        data: the data sets.
+        prints: data set -> its fingerprint, or why there is none.
+        warned: the warnings that were said.
+        report: counts them.
+        show: called whenever a batch is done.
+        names: of those that have one, planned so far.
+        unplayed: runs that could not begin.
+    """
+
+    store: Store
+    claims: Claims
+    workers: Workers
+    data: Data
+    prints: Mapping[str, dict[str, Any] | str]
+    warned: Warned
+    report: Report
+    show: Callable[[], None]
+    names: list[str] = field(default_factory=list)
+    unplayed: list[Failure] = field(default_factory=list)
+    _missing: dict[str, Batch] = field(default_factory=dict)
+    _again: set[str] = field(default_factory=set)
+
+    def plan(self, batches: Iterable[Batch]) -> list[str]:
+        """Plan batches for `play`; return the names of those whose data can be had, one for each of them."""
+        names = []
+        for batch in batches:
+            data = self.prints[batch.world.dataset.name]
+            if isinstance(data, str):
+                self._fail(batch, data)
+                continue
+            name = batch.name(data)
+            names.append(name)
+            if name not in self._missing:
+                self.names.append(name)
+                self._missing[name] = batch
+        return names
+
+    def play(self) -> None:
+        """Play those of the planned batches that are not there."""
+        for name, batch in list(self._missing.items()):
+            if self._found(name, batch):
+                del self._missing[name]
+        self.show()
+        self._play(self._tasks(self._missing))
+        self._missing = {}
+
+    def clear(self) -> None:
+        """Set aside what is not wanted, and remove what killed processes left."""
+        self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
+        self.store.clear()
+
+    def _play(self, tasks: Sequence[Task]) -> None:
+        """Play tasks, and wait for those that other sweeps play at the same time."""
+        left = {task.name: task for task in tasks}
+        said = False
+        while left:
+            with closing(self.workers(list(left.values()))) as played, self.warned.silenced():
+                for task, outcome in played:
+                    del left[task.name]
+                    self._store(task, outcome)
+            for name, task in list(left.items()):
+                record = self._arrived(name)
+                if record is not None:
+                    del left[name]
+                    self._count(record, task.batch)
+            self.show()
+            if left and not said:
+                said = True
+                self.data.notify(f"waiting for another sweep on {self.store.folder}: {len(left)} batches")
+            if left:
+                time.sleep(WAIT)
+
+    def _store(self, task: Task, outcome: Outcome) -> None:
+        data = self.prints[task.batch.world.dataset.name]
+        assert not isinstance(data, str)
+        self.store.write(task.name, task.batch, data, outcome)
+        self.claims.release(task.name)
+        self.report.failures += outcome.failures
+        self.report.played += len(task.batch.seeds)
+        self.report.rounds += outcome.played
+        self.warned.tell({text: [task.batch] for text in outcome.warnings})
+        self.show()
+
+    def _claim(self, name: str) -> bool:
+        """Claim a batch; there is no need where another sweep has just stored it."""
+        if not self.claims.take(name):
+            return False
+        if self._arrived(name) is not None:
+            self.claims.release(name)
+            return False
+        return True
+
+    def _arrived(self, name: str) -> Record | None:
+        """Return the record of a batch that another sweep has stored."""
+        return None if name in self._again else self.store.find(name)
+
+    def _found(self, name: str, batch: Batch) -> bool:
+        record = self.store.find(name)
+        if record is None:
+            self._mend(name)
+            record = self.store.find(name)
+        if record is None:
+            return False
+        if record.passing:
+            self._again.add(name)
+            return False
+        self._count(record, batch)
+        return True
+
+    def _mend(self, name: str) -> None:
+        """Set a damaged batch aside; bring back one that is whole from there."""
+        if not self.store.damaged(name):
+            self.store.restore(name)
+        elif self.claims.take(name):  # else it is being written
+            if self.store.damaged(name):  # still: it may just have been written
+                self.data.notify(f"{self.store.log(name)} is damaged: set aside, played again")
+                self.store.set_aside([name])
+            self.claims.release(name)
+
+    def _count(self, record: Record, batch: Batch) -> None:
+        """Count a batch that was there."""
+        self.report.failures += record.failures
+        self.report.found += len(batch.seeds)
+
+    def _tasks(self, missing: Mapping[str, Batch]) -> list[Task]:
+        tasks = []
+        engines: dict[tuple[Any, ...], str] = {}
+        words_of: dict[tuple[Any, ...], list[str]] = {}
+        warned: dict[str, list[Batch]] = {}
+        for name, batch in missing.items():
+            words = tuple(
+                (key, value) for key, value in batch.settings.items() if not isinstance(value, tuple)
+            )
+            key = (batch.agent, batch.world.key, words)
+            try:
+                data = self.data.load(batch.world)
+                if key not in engines:
+                    words_of[key] = []
+                    with kept_warnings(words_of[key]):
+                        job = prepare_batch(batch.part(0, 1), data)
+                        if job.engine == "compiled":
+                            job.load()  # here, so that no two threads compile the same kernel
+                    engines[key] = job.engine
+            except NeucbError as error:
+                self._fail(batch, " ".join(str(error).split()))
+                continue
+            for text in dict.fromkeys(words_of[key]):
+                warned.setdefault(text, []).append(batch)
+            engine = engines[key]
+            tasks.append(
+                Task(name, batch, data, engine, cost(batch, data, engine), partial(self._claim, name))
+            )
+        self.warned.tell(warned)
+        return tasks
+
+    def _fail(self, batch: Batch, reason: str) -> None:
+        """Record a batch that could not even begin; it is tried again next time."""
+        failures = [failure(batch, run, reason) for run in range(len(batch.seeds))]
+        self.unplayed += failures
+        self.report.failures += failures

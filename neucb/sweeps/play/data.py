@@ -1,0 +1,150 @@
+"""The data of a sweep: what identifies each set, and its table, read once, when a batch needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neucb.environments.feedback import cost_order
+from neucb.environments.make import SYNTHETIC
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.ranking import read_ranking
+from neucb.environments.sources.catalogue import load_table
+from neucb.environments.sources.fingerprint import fingerprint, of_table
+from neucb.environments.table import Column, Table, announce
+from neucb.environments.tables.table_file import Reading, from_frame, is_file_name, is_frame
+from neucb.runs.plugins import Plugin, find_dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.sweeps.plan import World
+    from neucb.sweeps.spec.sweep_spec import Dataset
+
+
+MAPPED = 1_000_000  # bytes of contexts from which on workers share one copy
+
+
+@dataclass
+class Data:
+    """The data sets of one sweep.
+
+    Attributes:
+        source, cache: see `neucb.run`.
+        tables: DataFrames in memory by the name of the data set that they are.
+        notify: gets a line when something else is played than was asked for.
+        shared: folder for encoded tables that all processes map into memory instead of copying them;
+            None where there is one process only.
+        strict: raise an error where rows or columns are left out, in place of a line.
+    """
+
+    source: str = "auto"
+    cache: Path | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notify: Callable[[str], None] = print
+    shared: Path | None = None
+    strict: bool = False
+    _encoded: dict[tuple[str, str], Encoded] = field(default_factory=dict)
+    _announced: set[str] = field(default_factory=set)
+
+    def fingerprint(self, dataset: Dataset) -> dict[str, Any]:
+        """Return what identifies a data set's rows, see `neucb.environments.sources.fingerprint`.
+
+        Raises:
+            InputError, DataError: it cannot be had.
+        """
+        if dataset.name.startswith(SYNTHETIC):
+            return {"source": "synthetic"}
+        own = self._own(dataset)
+        if isinstance(own, Plugin):
+            return {"source": "code", "code": own.origin}
+        if own is not None:
+            return of_table(own)
+        return fingerprint(dataset.name, source=self._source(dataset), cache=self.cache, notify=self.notify)
+
+    def load(self, world: World) -> Encoded | str:
+        """Return the encoded table of a world, or its name where it has none.
+
+        Raises:
+            InputError, DataError: it cannot be had.
+        """
+        name, options = world.dataset.name, world.dataset.options
+        if name.startswith(SYNTHETIC):
+            return name
+        if {"group", "arms"} & set(options):
+            if name not in self._announced:
+                ranking = read_ranking(name, Reading.of(options), options.get("group"), world.preprocessing)
+                self._announce(name, ranking.notes)
+            return name
+        key = (name, world.preprocessing)
+        if key not in self._encoded:
+            table = self._table(world.dataset)
+            if table is None:
+                return name
+            if name not in self._announced and "cost" in options:
+                announce(name, cost_order(options["cost"], table.classes), self.notify)
+            self._announce(name, table.notes)
+            encoded = _slim(encode(table, world.preprocessing))
+            if self.shared is not None and encoded.contexts.nbytes >= MAPPED:
+                encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
+            self._encoded[key] = encoded
+        return self._encoded[key]
+
+    def _announce(self, name: str, notes: Sequence[str]) -> None:
+        """Report the notes of a data set, once."""
+        if name not in self._announced:
+            announce(name, notes, self.notify, strict=self.strict)
+            self._announced.add(name)
+
+    def _own(self, dataset: Dataset) -> Table | Plugin | None:
+        """Return the table of a DataFrame in memory or of the user's code; the code where it gives none."""
+        name, reading = dataset.name, Reading.of(dataset.options)
+        if name in self.tables:
+            return from_frame(self.tables[name], reading=reading, name=name)
+        plugin = None if is_file_name(name) else find_dataset(name)
+        if plugin is None:
+            return None
+        made = plugin.call(num_envs=1)
+        if is_frame(made):
+            return from_frame(made, reading=reading, name=name)
+        return made if isinstance(made, Table) else plugin
+
+    def _table(self, dataset: Dataset) -> Table | None:
+        """Return a data set's table, None where the user's code gives an environment."""
+        own = self._own(dataset)
+        if own is not None:
+            return own if isinstance(own, Table) else None
+        return load_table(
+            dataset.name,
+            source=self._source(dataset),
+            cache=self.cache,
+            reading=Reading.of(dataset.options),
+            notify=self.notify,
+        )
+
+    def _source(self, dataset: Dataset) -> str:
+        """Return where a set comes from; files and scikit-learn's tables have one source only."""
+        from neucb.environments.sources.bundled import SCIKIT_LEARN
+
+        only = dataset.name in SCIKIT_LEARN or is_file_name(dataset.name)
+        return "auto" if only else self.source
+
+
+def _slim(encoded: Encoded) -> Encoded:
+    """Return an encoded table without the columns that it was made from: workers need only contexts."""
+    table = encoded.table
+    return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),)))
+
+
+def _mapped(encoded: Encoded, path: Path) -> Encoded:
+    """Return an encoded table whose contexts are a file's pages; joblib hands the file on, not a copy.
+
+    Mapped copy-on-write, because the kernels are compiled for arrays that could be written to.
+    """
+    np.save(path, encoded.contexts, allow_pickle=False)
+    contexts = np.load(path, mmap_mode="c", allow_pickle=False)
+    return replace(encoded, contexts=np.asarray(contexts))

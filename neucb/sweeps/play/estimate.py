@@ -1,0 +1,63 @@
+"""Cost: how much work and memory a batch takes, roughly; no number that is played depends on it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from neucb.core.constants import FULL_UP_TO
+from neucb.environments.make import ROUNDS
+
+if TYPE_CHECKING:
+    from neucb.environments.preprocessing import Encoded
+    from neucb.sweeps.plan import Batch
+
+STEP = 3e5  # a lockstep round of torch costs about as much as so many multiplications
+
+
+def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
+    """Return the expected work of a batch, roughly in multiplications."""
+    rows, features, arms = _shape(batch, data)
+    recycle = bool(batch.options.get("recycle"))
+    wanted = batch.rounds or ROUNDS
+    rounds = wanted if recycle else min(wanted, rows)
+    width = _number(batch, "width", features)
+    step = arms * width * (features + (_number(batch, "depth", 1) - 1) * width)
+    step *= _number(batch, "replay", 1) * _number(batch, "members", 1)
+    return rounds * (len(batch.seeds) * step + (0.0 if engine == "compiled" else STEP))
+
+
+def memory(batch: Batch, data: Encoded | str) -> float:
+    """Return the bytes that one run of a batch keeps: parameters, copies of them, covariances."""
+    _, features, arms = _shape(batch, data)
+    size = 4 if batch.dtype == "float32" else 8
+    if "width" in batch.settings:
+        width = _number(batch, "width", 1)
+        parameters = arms * width * (features + 1) + (_number(batch, "depth", 1) - 1) * width**2 + width
+        signs = _number(batch, "perturbations", math.inf)
+        copies = 4 + (signs if math.isfinite(signs) else 0)
+        kept = size * parameters * copies
+        if batch.settings.get("matrix") == "full":
+            kept += 8 * parameters**2
+    else:
+        features = {
+            "quadratic": features * (features + 3) / 2,
+            "fourier": _number(batch, "columns", features),
+        }.get(str(batch.settings.get("features")), features)
+        full = batch.settings.get("covariance") != "diagonal" and features <= FULL_UP_TO
+        kept = 8 * arms * (features**2 if full else features) * 2
+    return kept * _number(batch, "members", 1)
+
+
+def _shape(batch: Batch, data: Encoded | str) -> tuple[int, float, int]:
+    """Return rows, d and K; a guess for worlds that have no table."""
+    if isinstance(data, str):
+        return batch.rounds or ROUNDS, 10, 10
+    rows, features = data.contexts.shape
+    return rows, features, data.table.arms
+
+
+def _number(batch: Batch, name: str, default: float) -> float:
+    """Return a hyper-parameter that all runs share, or the default where the agent has none."""
+    value = batch.settings.get(name, default)
+    return float(value) if isinstance(value, int | float) else default

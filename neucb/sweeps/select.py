@@ -1,0 +1,84 @@
+"""Selection: the settings of least regret on the tuning seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neucb.sweeps.plan import World, cell_id, worlds
+from neucb.sweeps.spec.sweep_spec import OVER_ALL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neucb.agents.recipes.parameter import Value
+    from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment
+
+WORLD = ["dataset", "preprocessing", "order", "label_noise"]
+Chosen = dict[tuple[str, tuple[Any, ...]], dict[str, "Value"]]
+
+
+def select(experiment: Experiment, tuning: pd.DataFrame) -> Chosen:
+    """Return the chosen hyper-parameters of every tuned agent in every world.
+
+    Over all data sets: those of the least mean, over worlds, of regret divided by that of the best
+    cell there (or by 1 where that is less). Per data set: those of least mean regret in each world.
+    A cell of which a run failed in a world has infinite regret there. Of equals the first in the grid
+    is chosen; where every cell failed, none is.
+
+    Args:
+        experiment: the experiment.
+        tuning: rows of the tuning runs, as `neucb.load_results` gives them.
+    """
+    keys = ["label", *WORLD, "setting", "seed"]
+    last = tuning.loc[tuning.groupby(keys, sort=False)["round"].idxmax()]
+    chosen: Chosen = {}
+    for agent in experiment.agents:
+        if experiment.tuned(agent):
+            own = last[last["label"] == agent.label]
+            chosen |= _select(agent, own, worlds(experiment), len(experiment.tuning_seeds), experiment.select)
+    return chosen
+
+
+def _select(agent: AgentGrid, rows: pd.DataFrame, places: Sequence[World], seeds: int, rule: str) -> Chosen:
+    cells = agent.cells()
+    grouped = rows.groupby([*WORLD, "setting"])["regret"].agg(["mean", "size"])
+    whole = grouped.loc[grouped["size"] == seeds, "mean"].to_dict()
+    regret = np.array(
+        [[whole.get((*world.key, cell_id(cell)), np.inf) for cell in cells] for world in places]
+    )  # [worlds, cells]
+    if rule == OVER_ALL:
+        least = regret.min(axis=1, keepdims=True)
+        tried = np.isfinite(least).ravel()
+        ratio = regret[tried] / np.maximum(least[tried], 1.0)
+        regret = np.broadcast_to(ratio.mean(axis=0) if tried.any() else np.inf, regret.shape)
+    best = regret.argmin(axis=1)
+    return {
+        (agent.label, world.key): cells[cell]
+        for world, cell, row in zip(places, best, regret, strict=True)
+        if np.isfinite(row[cell])
+    }
+
+
+def to_json(chosen: Chosen, rule: str) -> dict[str, Any]:
+    """Return the selection as JSON values."""
+    rows = [
+        {"label": label, **dict(zip(WORLD, key, strict=True)), "settings": settings}
+        for (label, key), settings in chosen.items()
+    ]
+    return {"rule": rule, "selected": rows}
+
+
+def from_json(content: Mapping[str, Any], agents: Sequence[AgentGrid]) -> Chosen:
+    """Return the selection that `to_json` wrote; settings of agents not among `agents` are left out."""
+    from neucb.runs.plugins import find_agent
+
+    recipes = {agent.label: find_agent(agent.name) for agent in agents}
+    return {
+        (row["label"], tuple(row[name] for name in WORLD)): recipes[row["label"]].settings(row["settings"])
+        for row in json.loads(json.dumps(content))["selected"]
+        if row["label"] in recipes
+    }

@@ -1,0 +1,1 @@
+"""Specs of sweeps: TOML files, checked and read."""

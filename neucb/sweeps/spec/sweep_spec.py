@@ -1,0 +1,96 @@
+"""Experiment: what a sweep plays, as plain values; spec files are read by reading.py."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from neucb.runs.plugins import find_agent
+
+if TYPE_CHECKING:
+    from neucb.agents.recipes.parameter import Value
+
+OVER_ALL = "mean regret over all data sets"
+Selection = Literal["mean regret over all data sets", "per data set"]
+
+
+@dataclass(frozen=True)
+class AgentGrid:
+    """An agent and the settings that a sweep tries.
+
+    Attributes:
+        name: of the recipe, or where the user's own is, see `neucb.run`.
+        label: what it is called in the results, once in an experiment.
+        settings: hyper-parameters that all cells have, checked.
+        grid: hyper-parameter -> its values, checked; the cells are their product.
+        hindsight: on how many reporting seeds, the first ones, the best policy of its class is fitted.
+    """
+
+    name: str
+    label: str
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    hindsight: int = 0
+
+    def cells(self) -> list[dict[str, Value]]:
+        """Return all hyper-parameters of every cell, the last one of the grid varying fastest."""
+        recipe = find_agent(self.name)
+        chosen = (
+            dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())
+        )
+        return [recipe.settings({**self.settings, **one}) for one in chosen]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of an experiment.
+
+    Attributes:
+        name: of the catalogue, openml:..., a file, or synthetic:...
+        options: target of a file, arms and features of a synthetic world.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Agents x grids x data sets x orders x noise x preprocessing x seeds.
+
+    Attributes:
+        name: of the experiment; its results go to a folder of that name.
+        agents: with their grids.
+        datasets: what they are played on.
+        reporting_seeds: of the runs that are reported.
+        tuning_seeds: of the runs that the settings are chosen on, none of them a reporting seed;
+            without any, every cell is played on the reporting seeds and nothing is chosen.
+        rounds: T at most; every data set has as many as its rows allow.
+        orders, label_noise, preprocessing: one run for each.
+        select: the settings are those of least regret over all data sets, or of each one.
+        options: recycle, drift, delay, batch and source, see `neucb.run`.
+        engine, device, dtype: see `neucb.run`.
+        strict: refuse a data set of which rows or columns are left out.
+    """
+
+    name: str
+    agents: tuple[AgentGrid, ...]
+    datasets: tuple[Dataset, ...]
+    reporting_seeds: tuple[int, ...]
+    tuning_seeds: tuple[int, ...] = ()
+    rounds: int | None = None
+    orders: tuple[str, ...] = ("shuffled",)
+    label_noise: tuple[float, ...] = (0.0,)
+    preprocessing: tuple[str, ...] = ("standard",)
+    select: Selection = "mean regret over all data sets"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = "auto"
+    device: str = "cpu"
+    dtype: str = "float32"
+    strict: bool = False
+
+    def tuned(self, agent: AgentGrid) -> bool:
+        """Whether an agent's settings are chosen on the tuning seeds."""
+        return bool(self.tuning_seeds) and len(agent.cells()) > 1
