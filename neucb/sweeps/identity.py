@@ -25,7 +25,6 @@ MODULES = (
     "log.py",
     "loop.py",
     "played.py",
-    "recording.py",
     "rewards.py",
     "runner.py",
     "spec.py",
