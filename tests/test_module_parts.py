@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from neucb.agents.descent import Descent
 from neucb.agents.initialisation import step_share
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.module.expected_perturbation import ModulePerturbation
@@ -21,6 +20,7 @@ from neucb.agents.network.gradient_norm import GradientNorm
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.sign_perturbation import SignPerturbation
 from neucb.agents.network.weights import PlainWeights, Weights
+from neucb.agents.per_replica import per_replica
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 
@@ -51,8 +51,24 @@ class Disjoint(nn.Module):
         return f
 
 
+class Descent(torch.optim.Optimizer):
+    """The steps of the recipes: lr / t^power in round t, each parameter leading with R."""
+
+    def __init__(self, parameters: Any, steps: int = 1) -> None:
+        rates = {"rate": per_replica(LR, 2), "power": per_replica(POWER, 2)}
+        super().__init__(parameters, {**rates, "steps": steps, "made": 0})
+
+    @torch.no_grad()
+    def step(self, closure: object = None) -> None:  # type: ignore[override]  # no closure
+        for group in self.param_groups:
+            rate = group["rate"] / (group["made"] // group["steps"] + 1) ** group["power"]
+            group["made"] += 1
+            for parameter in group["params"]:
+                parameter -= rate.view(-1, *(1 for _ in parameter.shape[1:])) * parameter.grad
+
+
 def descent(parameters: Any) -> Descent:
-    return Descent(parameters, LR, POWER, 1)
+    return Descent(parameters)
 
 
 def as_in_deep(depth: int) -> tuple[float, ...]:
@@ -109,7 +125,7 @@ def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
     """Three steps a round, with step sizes that fall from round to round."""
     neural = Neural(KL(), PlainWeights(), width=M, depth=2, lr=as_in_deep(2), lr_power=POWER, replay=3)
     module = Module(
-        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, LR, POWER, 3), replay=3, together=False
+        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, 3), replay=3, together=False
     )
     for one in (neural, module):
         one.reset(SPEC)

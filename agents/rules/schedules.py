@@ -39,13 +39,13 @@ def _numbers(value: Number, now: Round) -> Tensor:
 
 
 def _power(now: Round, exponent: Number) -> Tensor | float:
-    """Return t^exponent, one number or [R], on a CPU by the same arithmetic as the compiled engine."""
-    if not now.observed_loss.is_cpu:
-        power: Tensor = now.number ** _numbers(exponent, now)
-        return power
+    """Return t^exponent, one number or [R], by the same arithmetic as the compiled engine."""
     if not isinstance(exponent, Sequence):
         return float(now.number**exponent)
-    return now.observed_loss.new_tensor([now.number**one for one in exponent])
+    import torch
+
+    powers = torch.tensor([now.number**one for one in exponent], dtype=torch.float64)
+    return powers.to(now.observed_loss.device)
 
 
 @dataclass(frozen=True)

@@ -294,8 +294,8 @@ def run(
             environment. Both compute the same; in float64 they take the same actions.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
-        progress: called with the number of rounds played, after every round (torch; 48 of them where a GPU
-            repeats them) or every tenth of a second (compiled).
+        progress: called with the number of rounds played, after every round (torch) or every
+            tenth of a second (compiled).
         return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
             `frame.attrs["engine"]` says.
         trace: return every round too, see `Trace`; "full": with the probabilities and predicted losses of

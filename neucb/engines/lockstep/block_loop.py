@@ -11,7 +11,7 @@ import numpy as np
 from neucb.agents.base import is_foreign
 from neucb.agents.propensity import draws, kind_of, propensities_of
 from neucb.core.random import stream
-from neucb.engines.lockstep.block_record import Played, Rows
+from neucb.engines.lockstep.block_record import Played
 from neucb.engines.lockstep.loop import (
     Progress,
     distribution,
@@ -19,15 +19,12 @@ from neucb.engines.lockstep.loop import (
     gauges,
     no_distribution,
 )
-from neucb.engines.lockstep.recording import Repeating, make_graph
 from neucb.engines.stalled import Floats, Watch, learns_at_once, stuck
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.episodes import bad_context
 from neucb.environments.orders import find_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -82,7 +79,6 @@ class Foreseen:
         self.dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds], 1)
 
         self._asks = log.trace is not None and draws(agent)  # for propensities, in every round
-        self._repeating: Repeating | None = None  # on a GPU
         self._watch = Watch(spec.replicas)
         self._last = np.full((1, spec.replicas), np.nan)  # predicted in the round before the block
 
@@ -96,17 +92,12 @@ class Foreseen:
 
         from neucb.agents.state import leave_inference
 
-        spec = self.log.spec
-        self.agent.reset(replace(spec, density=_density(self.env.encoded.contexts)))
-        graph = None if is_foreign(self.agent) or self._asks else make_graph(spec.device)
-        if graph is not None:
-            self._repeating = Repeating(self.agent, graph, self._play, spec)
+        self.agent.reset(replace(self.log.spec, density=_density(self.env.encoded.contexts)))
         quick = takes_no_gradients(self.agent)
         try:
             with torch.inference_mode() if quick else nullcontext():
                 self._blocks(progress)
         finally:
-            self._repeating = None  # it is part of a cycle, and holds memory of the GPU
             if quick:
                 leave_inference(self.agent)
 
@@ -135,43 +126,25 @@ class Foreseen:
 
     def _block(self, left: int, right: int, progress: Progress | None) -> None:
         """Play rounds left..right-1 and count them."""
-        rows = self._rows(left, right)
         played = Played(right - left, self.log.spec)
-        due = self.log.due_until(right)
         try:
-            if self._repeating is not None and right - left == BLOCK and not due:
-                self._repeating.play(rows, played)
-                if progress is not None:
-                    progress(right)
-            else:
-                self._play(rows, played, left, due, progress)
+            self._play(left, right, played, progress)
         finally:
             self._count(left, played)
 
-    def _rows(self, left: int, right: int) -> Rows:
-        """Return what rounds left..right-1 bring."""
+    def _play(self, left: int, right: int, played: Played, progress: Progress | None) -> None:
+        """Play rounds left..right-1 and record them in `played`."""
         import torch
 
-        spec = self.log.spec
-        to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
-        contexts = torch.as_tensor(self.env.encoded.contexts[self.rows[left:right]], **to)
-        losses = torch.as_tensor(self.env.feedback.cost[self.seen[left:right]], **to)
-        dice = torch.as_tensor(self.dice[left:right], device=spec.device).unsqueeze(2)
-        return Rows(contexts, losses, dice)
-
-    def _play(
-        self,
-        rows: Rows,
-        played: Played,
-        left: int = 0,
-        due: Sequence[int] = (),
-        progress: Progress | None = None,
-    ) -> None:
-        """Play the rounds after round `left`, and tell `played`."""
         agent, spec = self.agent, self.log.spec
+        to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
+        contexts = torch.as_tensor(self.env.encoded.contexts[self.rows[left:right]], **to)  # [B, R, d]
+        losses = torch.as_tensor(self.env.feedback.cost[self.seen[left:right]], **to)  # [B, R, K]
+        dice = torch.as_tensor(self.dice[left:right], device=spec.device).unsqueeze(2)
         if hasattr(agent, "look_ahead"):
-            agent.look_ahead(rows.contexts)
-        rounds = zip(*(one.unbind() for one in rows), strict=True)
+            agent.look_ahead(contexts)
+        due = self.log.due_until(right)
+        rounds = zip(contexts.unbind(), losses.unbind(), dice.unbind(), strict=True)
         try:
             for t, (context, loss, die) in enumerate(rounds, left + 1):
                 p = distribution(agent.distribution(context), spec)
@@ -186,8 +159,8 @@ class Foreseen:
                 if progress is not None:
                     progress(t)
         finally:
-            if played.rounds < len(rows.contexts) and hasattr(agent, "look_ahead"):
-                agent.look_ahead(rows.contexts[:0])
+            if played.rounds < right - left and hasattr(agent, "look_ahead"):
+                agent.look_ahead(contexts[:0])
 
     def _count(self, left: int, played: Played) -> None:
         """Bring the rounds of a block into the log, up to the first that went wrong."""

@@ -1,8 +1,8 @@
-"""Played: what a block of rounds brings, and what came of it."""
+"""Played: the record of a block of rounds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.propensity import Propensities
     from neucb.core.spec import Spec
-
-
-class Rows(NamedTuple):
-    """What the rounds of a block bring, on the device.
-
-    Attributes:
-        contexts: [B, R, d].
-        losses: [B, R, K] of all arms.
-        dice: [B, R, 1] in [0, 1), float64.
-    """
-
-    contexts: Tensor
-    losses: Tensor
-    dice: Tensor
 
 
 class Played:
@@ -78,13 +64,3 @@ class Played:
         mean, p = self.mean[: self.asked], self.p[: self.asked]
         finite = mean.isfinite().all(2)
         return finite.cpu().numpy(), is_distribution(p).cpu().numpy()
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what is on the device, by its name."""
-        return {"p": self.p, "mean": self.mean, "action": self.action}
-
-    def take(self, other: Played) -> None:
-        """Become what another one is, of a block of as many rounds, gauges apart."""
-        for own, given in zip(self.tensors().values(), other.tensors().values(), strict=True):
-            own.copy_(given)
-        self.asked, self.rounds, self.predicts = other.asked, other.rounds, other.predicts

@@ -56,8 +56,7 @@ def play(
         agent: is reset with `log.spec`.
         env: num_envs = R; is reset with the seeds of `log.spec`.
         log: takes the figures; complete up to the last round played if this call raises.
-        progress: called with the number of rounds played, after every round, or after blocks of 48 where a
-            GPU repeats them.
+        progress: called with the number of rounds played, after every round.
         reward_range: (low, high), between which the environment's rewards lie.
 
     Raises:
