@@ -1,6 +1,6 @@
 """The folder of a benchmark run: bench.json (all figures), bench.txt (tables), README.md (machine and aims).
 
-    neucb bench --openml-cache CACHE --out results/benchmarks
+Written by `neucb bench --openml-cache CACHE --out results/benchmarks`.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ def test_the_wheel_holds_every_module_and_the_data(wheel: Path) -> None:
     ours = {f"neucb/{name}" for name in tracked() if name.split("/")[0] in folders}
     ours |= {name for name in tracked() if name.startswith("neucb/")} - {f"neucb/{name}" for name in folders}
     ours.add("neucb_command.py")
-    scripts = {f"neucb/{name}" for name in tracked() if name.startswith(FROM_A_CHECKOUT)}
-    assert {name.rpartition("/")[0] + "/" for name in scripts} == {f"neucb/{name}" for name in FROM_A_CHECKOUT}
-    ours -= scripts
+    scripts = {name for name in tracked() if name.startswith(FROM_A_CHECKOUT)}
+    assert {name.rpartition("/")[0] + "/" for name in scripts} == set(FROM_A_CHECKOUT)
+    ours -= {f"neucb/{name}" for name in scripts}
     modules = {name for name in ours if name.endswith(".py")}
     assert modules == {name for name in names if name.endswith(".py")}
     data = ours - modules
