@@ -1,1 +1,1 @@
-"""Experiments: the runs behind the numbers in results/."""
+"""Specs that come with neucb, and the studies behind the numbers in results/."""

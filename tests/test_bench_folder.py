@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 
 from neucb.benchmarks.aims import AIMS, measured
-from neucb.benchmarks.folder import BEGIN, COLUMNS, END, page, quote, quoted, write_folder
+from neucb.benchmarks.folder import COLUMNS, page, write_folder
+from neucb.benchmarks.maintenance.quote import BEGIN, END, quote, quoted
 from neucb.benchmarks.report import show
 from neucb.core.errors import InputError
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "benchmarks"
-REQUOTE = "python -m neucb.benchmarks.folder README.md results/benchmarks/bench.json"
+REQUOTE = "python -m neucb.benchmarks.maintenance.quote README.md results/benchmarks/bench.json"
 
 
 def found() -> dict[str, Any]:

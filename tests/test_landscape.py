@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from neucb.environments.classification import load
-from neucb.experiments import landscape
-from neucb.experiments.landscape import convergence_rows
-from neucb.experiments.perturbation import largest_c_p, variants
-from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
+from neucb.experiments.studies import landscape
+from neucb.experiments.studies.landscape import convergence_rows
+from neucb.experiments.studies.perturbation import largest_c_p, variants
+from neucb.experiments.studies.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
 
 
 @pytest.mark.parametrize("kl", [False, True])

@@ -13,6 +13,7 @@ import pytest
 from tests.imports import circles, imports, modules
 
 ROOT = Path(__file__).parent.parent
+MAINTAINERS = {"neucb.benchmarks.maintenance", "neucb.experiments.studies"}  # run from a checkout
 FOLDERS = ("agents", "benchmarks", "environments", "experiments")
 
 
@@ -29,7 +30,8 @@ def test_build_maps_the_folders() -> None:
     tool = project["tool"]["setuptools"]
     mapped = {f"neucb.{folder}": folder for folder in FOLDERS} | {"neucb": "neucb"}
     assert tool["package-dir"] == mapped
-    assert sorted(tool["packages"]) == sorted(n for n, p in modules().items() if p.name == "__init__.py")
+    packages = {name for name, path in modules().items() if path.name == "__init__.py"}
+    assert sorted(tool["packages"]) == sorted(packages - MAINTAINERS)
 
 
 LEVELS = (
@@ -48,7 +50,6 @@ LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 PENDING = {
     ("neucb.runs.save", "neucb.plots"),
-    ("neucb.sweeps.spec.builtin", "neucb.experiments"),
 }
 PENDING_CIRCLES = {"neucb.agents.recipes", "neucb.engines.compiled", "neucb.engines.lockstep", "neucb.sweeps"}
 

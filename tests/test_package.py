@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+FROM_A_CHECKOUT = ("experiments/studies/", "benchmarks/maintenance/")  # scripts that no command needs
 
 
 def tracked() -> list[str]:
@@ -48,11 +49,16 @@ def test_the_wheel_holds_every_module_and_the_data(wheel: Path) -> None:
     ours = {f"neucb/{name}" for name in tracked() if name.split("/")[0] in folders}
     ours |= {name for name in tracked() if name.startswith("neucb/")} - {f"neucb/{name}" for name in folders}
     ours.add("neucb_command.py")
+    scripts = {name for name in tracked() if name.startswith(FROM_A_CHECKOUT)}
+    assert {name.rpartition("/")[0] + "/" for name in scripts} == set(FROM_A_CHECKOUT)
+    ours -= {f"neucb/{name}" for name in scripts}
     modules = {name for name in ours if name.endswith(".py")}
     assert modules == {name for name in names if name.endswith(".py")}
     data = ours - modules
     assert data <= names
-    assert {"neucb/py.typed", "neucb/environments/data/covertype_sample.parquet"} <= data
+    needed = ("py.typed", "environments/data/covertype_sample.parquet", "experiments/quick.toml")
+    assert {f"neucb/{name}" for name in needed} <= data
+    assert not {name for name in names if name.removeprefix("neucb/").startswith(FROM_A_CHECKOUT)}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
@@ -60,7 +66,7 @@ def test_the_source_distribution_holds_the_tests(wheel: Path) -> None:
     (path,) = wheel.parent.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
-    wanted = {name for name in tracked() if name.startswith("tests/")}
+    wanted = {name for name in tracked() if name.startswith(("tests/", *FROM_A_CHECKOUT))}
     assert {*wanted, "LICENSE", "README.md", "constraints.txt", "Makefile", "pyproject.toml"} <= names
     assert not any("__pycache__" in name for name in names)
 
@@ -70,12 +76,16 @@ def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     command = [sys.executable, "-m", "neucb", "run", "--rounds", "50", "--seeds", "2", "--source", "bundled"]
-    code = "import neucb, sys; print(neucb.__file__)"
+    modules = [f"neucb.benchmarks.{path.stem}" for path in (site / "neucb/benchmarks").glob("[!_]*.py")]
+    code = (
+        f"import neucb, {', '.join(modules)}; from neucb.sweeps.spec.builtin import shipped_spec; "
+        "print(neucb.__file__, shipped_spec('quick'), sep='\\n')"
+    )
     env = os.environ | {"PYTHONPATH": str(site)}
     where = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
-    assert where.stdout.strip().startswith(str(site))
+    assert [Path(line).is_relative_to(site) for line in where.stdout.splitlines()] == [True, True]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 3

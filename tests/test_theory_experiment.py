@@ -9,7 +9,7 @@ import pytest
 
 from neucb.core.errors import InputError
 from neucb.environments.classification import load
-from neucb.experiments import theory, theory_parts, theory_words
+from neucb.experiments.studies import theory, theory_parts, theory_words
 from neucb.runs.api import prepare
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.fitting import Training

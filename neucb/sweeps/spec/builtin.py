@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
-import neucb.experiments
 from neucb.core.errors import unknown_name
 
 
@@ -14,7 +14,8 @@ def shipped_spec(name: str) -> Path:
     Raises:
         InputError: there is none of this name; the message names the nearest.
     """
-    known = {path.stem: path for path in Path(neucb.experiments.__path__[0]).glob("*.toml")}
+    folder = Path(str(files("neucb.experiments")))
+    known = {path.stem: path for path in folder.glob("*.toml")}
     if name not in known:
         raise unknown_name("experiment", name, known)
     return known[name]

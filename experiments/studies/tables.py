@@ -1,6 +1,6 @@
 """The tables of results/: what a sweep has shown, small enough to be committed.
 
-    python -m neucb.experiments.tables SWEEP FOLDER [DEFAULTS]
+    python -m neucb.experiments.studies.tables SWEEP FOLDER [DEFAULTS]
 
 SWEEP is the folder that `neucb sweep` printed, FOLDER takes
 
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.registry import find_recipe
-from neucb.experiments.sides import agents_table, encodings_table, worlds_table
+from neucb.experiments.studies.sides import agents_table, encodings_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,

@@ -1,6 +1,6 @@
 """What the data sets are: size, time to load, and how the default agent fares on each.
 
-    python -m neucb.experiments.datasets CACHE FOLDER [DATASET ...]
+    python -m neucb.experiments.studies.datasets CACHE FOLDER [DATASET ...]
 
 CACHE is the root of an OpenML cache; without names the suite `bakeoff` is played. FOLDER takes
 datasets.csv, `results` in the repository. Seeds 0 to 4, min(rows, 10,000) rounds.

@@ -1,6 +1,6 @@
 """What the perturbation does to the loss: curvature on the path, a slice, convergence in S.
 
-    python -m neucb.experiments.landscape CACHE FOLDER
+    python -m neucb.experiments.studies.landscape CACHE FOLDER
 
 CACHE is the root of an OpenML cache that holds magic and covertype; FOLDER takes curvature.csv, slice.csv,
 convergence.csv and spread.csv, `results/theory` in the repository. The agent's own path is trained
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from neucb.agents.losses import KL
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.sources.catalogue import load_table
-from neucb.experiments.perturbation import largest_c_p
-from neucb.experiments.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
+from neucb.experiments.studies.perturbation import largest_c_p
+from neucb.experiments.studies.perturbed_network import LR, WIDTH, make, path, played, product, top_curvature
 from neucb.runs.api import prepare
 
 SET, LARGER = "magic", "covertype"

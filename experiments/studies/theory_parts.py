@@ -1,4 +1,4 @@
-"""The parts of `neucb.experiments.theory`: each yields the rows of its table."""
+"""The parts of `neucb.experiments.studies.theory`: each yields the rows of its table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The figures of results/theory, made of the tables there and of one diagnosis.
 
-    python -m neucb.experiments.theory_figures CACHE FOLDER
+    python -m neucb.experiments.studies.theory_figures CACHE FOLDER
 
 CACHE is the root of an OpenML cache that holds magic; FOLDER holds the tables of the experiments
 perturbation and landscape, and takes perturbation.png and bound.png.

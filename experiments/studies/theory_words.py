@@ -1,6 +1,6 @@
 """The tables of results/theory/README.md, made of the tables beside it.
 
-    python -m neucb.experiments.theory_words FOLDER
+    python -m neucb.experiments.studies.theory_words FOLDER
 
 prints them in Markdown. A test holds that each row stands in the README.
 """

@@ -1,6 +1,6 @@
 """Theory beside practice: everything in results/theory, or parts of it.
 
-    python -m neucb.experiments.theory CACHE FOLDER [PART ...]
+    python -m neucb.experiments.studies.theory CACHE FOLDER [PART ...]
 
 CACHE is the root of an OpenML cache that holds the data sets; FOLDER takes a table per part and two
 figures, `results/theory` in the repository. Parts: regression, kl-star, class, theorem, kernel, ablation,
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from neucb.core.errors import unknown_name
-from neucb.experiments import landscape, perturbation, theory_figures, theory_parts
+from neucb.experiments.studies import landscape, perturbation, theory_figures, theory_parts
 
 TABLES: dict[str, Callable[[Path], Iterator[theory_parts.Row]]] = {
     "regression": theory_parts.regression,

@@ -1,6 +1,6 @@
 """What the perturbation does: the ablation that reviewers of the paper asked for, on real data.
 
-    python -m neucb.experiments.perturbation CACHE FOLDER [DATASET ...]
+    python -m neucb.experiments.studies.perturbation CACHE FOLDER [DATASET ...]
 
 CACHE is the root of an OpenML cache that holds the data sets; FOLDER takes ablation.csv,
 `results/theory` in the repository. Plain network, pull to the start (S = infinity) and S in {1, 3, 10}

@@ -1,6 +1,6 @@
 """Kill a sweep a hundred times, at random moments, and see that nothing finished is lost.
 
-    python -m neucb.benchmarks.kills [KILLS [SEED]]
+    python -m neucb.benchmarks.maintenance.kills [KILLS [SEED]]
 
 Plays a sweep in a process of its own, kills that with SIGKILL after a random time, starts it again on
 the same folder, and so on; a sweep that ends is compared with one that was left alone, and the next
