@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from neucb.agents.constants import DELTA
 from neucb.agents.epochs import epoch_start
 from neucb.agents.hyper import Number, per_replica
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.prediction import Round
-
-
-DELTA = 0.05  # chance that the theorem of `SquareTheory` fails
 
 
 class Schedule(Protocol):

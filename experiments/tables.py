@@ -44,13 +44,13 @@ from neucb.statistics import (
     win_loss,
 )
 from neucb.sweeps.load import load_sweep, load_times
+from neucb.sweeps.plan import WORLD
 from neucb.sweeps.table import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 NO_RIVALS = SKYLINES | {"uniform"}
 
 

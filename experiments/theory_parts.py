@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.constants import DELTA
 from neucb.environments.catalogue import load_table
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.synthetic import SyntheticVectorEnv
@@ -16,7 +17,7 @@ from neucb.job import Run
 from neucb.log import RunLog
 from neucb.runner import prepare
 from neucb.theory.bounds import fit_shape, kl_star_shape, squarecb_gamma
-from neucb.theory.diagnose import DELTA, Question, diagnose
+from neucb.theory.diagnose import Question, diagnose
 from neucb.theory.fitting import Training
 from neucb.theory.growth import growth
 from neucb.theory.guarantees import guarantee

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.constants import DELTA
 from neucb.agents.epochs import epoch_start
 from neucb.agents.initial import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
 from neucb.agents.recipe import Recipe
-from neucb.agents.schedules import DELTA
 from neucb.engines.kernels import types
 from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders import Fixed, WeakestClass

@@ -37,6 +37,7 @@ MODULES = (
     "threads.py",
 )
 FITTING = (
+    "agents/constants.py",
     "figures.py",
     "job.py",
     "log.py",
@@ -78,7 +79,8 @@ def code_version() -> str:
 def fit_version() -> str:
     """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with.
 
-    Of agents and engines there is none: nothing is played, and the class is named by the batch.
+    Of agents and engines there are the constants alone: nothing is played, and the class is named by the
+    batch.
     """
     root = Path(neucb.__file__).parent
     files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.constants import DELTA
 from neucb.agents.initial import Initialisation
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
@@ -40,7 +41,6 @@ DOUBLINGS = 4  # of T, that exponents are fitted to
 LEAST_ROUNDS = 2 * 2**DOUBLINGS  # of which the first of these has two rounds
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 COMPARED = 1000  # rows of the network's kernel, at most
-DELTA = 0.05
 
 
 @dataclass(frozen=True)
