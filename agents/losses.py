@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 
-from neucb.core.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
+from neucb.core.constants import CLIP, MIXTURE_SLOPES, MIXTURE_WEIGHTS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
 class Loss(Protocol):

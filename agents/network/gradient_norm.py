@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neucb.agents.network.oracle import Neural
     from neucb.core.spec import Spec
 
-FULL_UP_TO = 3000  # parameters: 72 MB a replica
+FULL_MATRIX_PARAMETERS = 3000  # of the largest network with a full matrix: 72 MB a replica
 
 
 class GradientNorm:
@@ -158,9 +158,9 @@ class FullMatrix:
     """
 
     def __init__(self, size: int, penalty: Tensor) -> None:
-        if size > FULL_UP_TO:
+        if size > FULL_MATRIX_PARAMETERS:
             raise InputError(
-                f"matrix=full is for networks of up to {FULL_UP_TO:,} parameters, not {size:,}; "
+                f"matrix=full is for networks of up to {FULL_MATRIX_PARAMETERS:,} parameters, not {size:,}; "
                 "lower the width or use matrix=diagonal"
             )
         eye = torch.eye(size, dtype=torch.float64, device=penalty.device)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from neucb.agents.per_replica import Number, per_replica
+from neucb.core.constants import DELTA
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.prediction import Round
-
-
-DELTA = 0.05  # chance that the theorem of `SquareTheory` fails
 
 
 def epoch_start(number: int) -> int:

@@ -43,6 +43,7 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
+from neucb.sweeps.plan import WORLD
 from neucb.sweeps.store.load_sweep import load_sweep, load_times
 from neucb.sweeps.tables import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
@@ -50,7 +51,6 @@ from neucb.theory.hindsight import COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 NO_RIVALS = SKYLINES | {"uniform"}
 
 

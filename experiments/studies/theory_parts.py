@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.constants import DELTA
 from neucb.engines.log import RunLog
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.sources.catalogue import load_table
@@ -16,7 +17,7 @@ from neucb.environments.synthetic import SyntheticVectorEnv
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.theory.bounds import fit_shape, kl_star_shape, squarecb_gamma
-from neucb.theory.diagnose import DELTA, diagnose
+from neucb.theory.diagnose import diagnose
 from neucb.theory.diagnosis import Question
 from neucb.theory.fitting import Training
 from neucb.theory.growth import growth

@@ -6,6 +6,8 @@ TIE = 1e-12  # arms whose predictions differ by less, relatively, are tied
 REACH = 9.0  # standard deviations within which all normal draws lie but 1e-19 of them
 FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
 FOLD_BELOW = 1e-3  # of the pull's scale factor, long before its inverse loses precision
+CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
+DELTA = 0.05  # failure probability of the theorems' bounds
 FULL_UP_TO = 300  # features for which linear models keep full covariances unless told otherwise
 INPUT_FLOOR = 1e-3  # of sums of squares, against division by 0 for inputs that were always 0
 

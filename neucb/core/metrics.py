@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.constants import CLIP
+
 ORACLE_SUMS = (
     "regression_loss",
     "regression_log_loss",
@@ -13,7 +15,6 @@ ORACLE_SUMS = (
     "squared_error",
     "triangular_error",
 )
-CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
 def oracle_figures(

@@ -23,6 +23,7 @@ MODULES = (
     "sweeps/play/data.py",
 )
 FITTING = (
+    "core/constants.py",
     "core/metrics.py",
     "core/random.py",
     "core/spec.py",
@@ -62,7 +63,8 @@ def code_version() -> str:
 def fit_version() -> str:
     """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with.
 
-    Of agents and engines there is none: nothing is played, and the class is named by the batch.
+    Of agents and engines there are the constants alone: nothing is played, and the class is named by the
+    batch.
     """
     root = Path(__file__).parents[1]
     files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]

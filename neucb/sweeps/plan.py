@@ -15,6 +15,7 @@ from neucb.sweeps.identity import code_version, digest, fit_version
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
+WORLD = ["dataset", "preprocessing", "order", "label_noise"]  # the columns of `World.key`
 Purpose = Literal["tuning", "reporting", "hindsight"]
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from neucb.runs.summary import confidence_interval
+from neucb.sweeps.plan import WORLD
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PER_ROUNDS = 10_000
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

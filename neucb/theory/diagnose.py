@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.constants import DELTA
 from neucb.core.spec import Spec
 from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
@@ -32,7 +33,6 @@ Notify = Callable[[str], None]
 
 EXACT = 5000  # rounds of which everything is exact
 COMPARED = 1000  # rows of the network's kernel, at most
-DELTA = 0.05
 
 
 class PreparedRun(Protocol):

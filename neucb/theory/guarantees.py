@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.rules.schedules import DELTA
+from neucb.core.constants import DELTA
 from neucb.theory.bounds import squarecb_bound
 
 if TYPE_CHECKING:

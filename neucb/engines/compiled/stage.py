@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from neucb.agents.initialisation import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
 from neucb.agents.recipes.recipe import Recipe
-from neucb.agents.rules.schedules import DELTA, epoch_start
+from neucb.agents.rules.schedules import epoch_start
+from neucb.core.constants import DELTA
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.random import stream
 from neucb.core.spec import Spec
