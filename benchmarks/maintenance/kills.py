@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.core.errors import NeucbError
-from neucb.sweeps.store.batch_store import PLAN, Store
+from neucb.sweeps.store.batch_store import PLAN, BatchStore
 from neucb.sweeps.store.load_sweep import load_sweep
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def wait_for_more(folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dict[str, bytes]:
     """Return the batches that are whole; those of `before` are among them and the rows are the expected."""
-    store = Store(folder)
+    store = BatchStore(folder)
     whole = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
     for name, content in before.items():
         if whole.get(name) != content:

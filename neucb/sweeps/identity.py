@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from neucb.core.json_values import digest
 from neucb.core.provenance import library_version
-from neucb.runs.summary import plain
 
 PACKAGES = ("agents", "core", "engines", "environments", "kernels")
 MODULES = (
     "runs/api.py",
+    "runs/log_table.py",
     "runs/resolved_agent.py",
     "runs/run.py",
     "sweeps/plan.py",
@@ -33,17 +32,12 @@ FITTING = (
     "runs/run.py",
     "sweeps/hindsight.py",
     "sweeps/play/batch.py",
+    "sweeps/play/class_fit.py",
     "sweeps/play/data.py",
     "theory/fitting.py",
     "theory/hindsight.py",
 )
 LIBRARIES = ("numpy", "numba", "torch")
-
-
-def digest(content: Any) -> str:
-    """Return the hash of JSON-like content, 16 hexadecimal digits."""
-    text = json.dumps(plain(content), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

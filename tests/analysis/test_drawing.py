@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -22,8 +23,6 @@ from neucb.core.errors import InputError, NeucbError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.text import LONGEST, one_line
 from neucb.report import render_report
-from neucb.runs.api import prepare
-from neucb.runs.save import save
 from neucb.sweeps.store.read_results import Results
 from tests.support.command import neucb
 from tests.support.figures import made_up_log
@@ -191,17 +190,15 @@ def test_a_figure_that_fails_costs_no_results(
 
 
 def test_a_plot_for_which_there_is_no_room_costs_no_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = prepare("uniform", "iris", 20, 2)
-    job.play()
     monkeypatch.setattr("neucb.plots.save_figure", failing(ERRORS[-1]))
-    with pytest.warns(UserWarning, match=r"are saved, but no plot: OSError: .*No space left on device"):
-        saved = save(job, tmp_path)
-    assert saved.plot is None
-    assert saved.log.exists()
-    assert saved.manifest.exists()
-    assert len(list(tmp_path.iterdir())) == 2
+    words = ("--agent", "uniform", "--dataset", "iris", "--rounds", "20", "--seeds", "2")
+    assert neucb(monkeypatch, "run", *words, "--quiet", "--out", str(tmp_path)) == 0
+    captured = capsys.readouterr()
+    assert re.search("are saved, but no plot: OSError: .*No space left on device", captured.err)
+    assert len(captured.out.splitlines()) == 2
+    assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json"}
 
 
 FLAT = ("regret", "loss", "best_fixed_arm", "L_star", "propensity", "spread", "distance", "regression_loss")

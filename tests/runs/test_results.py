@@ -42,7 +42,7 @@ def test_playing_again_keeps_what_was_known_in_hindsight(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(pd.read_parquet(log), first.frame(), check_exact=True)
     changed = play()  # as by code that has changed since: what was known is of other numbers
     other = changed.frame().assign(regret=lambda rows: rows["regret"] + 1.0)
-    changed.frame = lambda: other.copy()  # type: ignore[method-assign]
+    changed.frame = lambda _=None: other.copy()  # type: ignore[method-assign, assignment]
     save(changed, tmp_path)
     pd.testing.assert_frame_equal(pd.read_parquet(log), other, check_exact=True)
     log.write_bytes(b"damaged")

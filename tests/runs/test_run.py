@@ -13,6 +13,7 @@ import torch
 import neucb
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import DivergedError, InputError
+from neucb.core.json_values import plain
 from neucb.core.spec import Spec
 from neucb.core.threads import one_thread
 from neucb.engines.lockstep.loop import play, sample
@@ -22,7 +23,7 @@ from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
 from neucb.environments.table import Column, Table
 from neucb.runs.api import prepare
-from neucb.runs.summary import confidence_interval, plain, summary
+from neucb.runs.summary import confidence_interval, summary
 from tests.support.tables import toy
 
 

@@ -18,7 +18,7 @@ import pytest
 import neucb
 from neucb.core.errors import NeucbError
 from neucb.runs.api import prepare
-from neucb.sweeps.play.batch import Failure
+from neucb.runs.store import Failure
 from neucb.sweeps.play.data import Data
 from neucb.sweeps.play.execute import local
 from neucb.sweeps.play.progress import Report

@@ -16,11 +16,11 @@ from neucb.plots import draw
 from neucb.report.bounds import hindsight_table
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
-from neucb.sweeps.hindsight import FOLDER
 from neucb.sweeps.play.data import Data
 from neucb.sweeps.play.execute import local
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.store.class_fits import FOLDER
 from neucb.sweeps.store.read_results import read_results
 from neucb.sweeps.sweep import sweep
 from neucb.theory.bounds import kl_star_shape
@@ -131,7 +131,7 @@ def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
     def fail(_: Run) -> None:
         raise InputError("nothing to fit")
 
-    monkeypatch.setattr("neucb.sweeps.hindsight.class_table", fail)
+    monkeypatch.setattr("neucb.sweeps.play.batch.class_table", fail)
     spec = SPEC.replace("label_noise = [0.0, 0.1]\n", "").replace(', "weakest-class"', "")
     report = sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, 1), Data())
     assert report.fits is not None

@@ -17,10 +17,11 @@ import pytest
 import neucb
 from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.environments.sources.fingerprint import fingerprint
+from neucb.runs.log_table import schema
 from neucb.sweeps import identity
 from neucb.sweeps.identity import code_hash
 from neucb.sweeps.plan import reporting_batches, worlds
-from neucb.sweeps.play.batch import play_batch, schema
+from neucb.sweeps.play.batch import play_batch
 from neucb.sweeps.play.data import Data
 from neucb.sweeps.play.estimate import memory
 from neucb.sweeps.play.execute import local
