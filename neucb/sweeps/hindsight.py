@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
 from neucb.environments.make import SYNTHETIC
-from neucb.environments.orders import find_order
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.theory.hindsight import COLUMNS, check_class, sizes_of, world_loss
 
@@ -46,7 +47,7 @@ def check_agent(agent: AgentGrid, experiment: Experiment) -> None:
         raise InputError(f"{agent.name} has no class that is known")
     for cell in agent.cells():
         check_class(recipe, cell)
-    if all(find_order(order).reacts for order in experiment.orders):
+    if not any(issubclass(find_order(order), FixedOrder) for order in experiment.orders):
         raise InputError(
             f"the rows of order {experiment.orders[0]} depend on the agent: no policy is best for all"
         )
@@ -67,7 +68,7 @@ def class_batches(
     seeds = {one.label: experiment.reporting_seeds[: one.hindsight] for one in experiment.agents}
     for batch in reporting:
         for run, seed in enumerate(batch.seeds):
-            if seed in seeds[batch.label] and not find_order(batch.world.order).reacts:
+            if seed in seeds[batch.label] and issubclass(find_order(batch.world.order), FixedOrder):
                 values = (batch.label, *batch.world.key, cell_id(batch.cell(run)), seed)
                 yield _fit_of(batch, run), dict(zip(RUN, values, strict=True))
 
