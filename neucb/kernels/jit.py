@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 from neucb.kernels.cache import make_cache
 
 PACKAGE = Path(__file__).parents[1]
-FOLDERS = ("kernels", "engines/compiled/kernels")
-MODULES = (PACKAGE / "core" / "constants.py", PACKAGE / "environments" / "orders.py")
+FOLDERS = ("kernels", "engines/compiled/kernels", "environments/orders")
+MODULES = (PACKAGE / "core" / "constants.py",)
 SOURCES = (*(path for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py"))), *MODULES)
 DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 

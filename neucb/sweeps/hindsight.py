@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from neucb.environments.orders import find_order
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
 from neucb.runs.log_table import cell_id
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.store.class_fits import RUN
@@ -32,7 +33,7 @@ def class_batches(
     seeds = {agent.label: experiment.reporting_seeds[: agent.hindsight] for agent in experiment.agents}
     for batch in reporting:
         for run, seed in enumerate(batch.seeds):
-            if seed in seeds[batch.label] and not find_order(batch.world.order).reacts:
+            if seed in seeds[batch.label] and issubclass(find_order(batch.world.order), FixedOrder):
                 values = (batch.label, *batch.world.key, cell_id(batch.cell(run)), seed)
                 yield _fit_of(batch, run), dict(zip(RUN, values, strict=True))
 

@@ -19,7 +19,7 @@ from neucb.core.errors import InputError
 from neucb.core.metrics import regression_losses
 from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import Fixed
+from neucb.environments.orders.order import FixedOrder
 from neucb.theory.fitting import Data, Fit, Model, Training, train
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def world_loss(
         InputError: the rows depend on what is played, or as `fit_class`.
     """
     script = env.script(seed)
-    if not isinstance(script.order, Fixed):
+    if not isinstance(script.order, FixedOrder):
         raise InputError(f"the rows of order {env.order} depend on the agent: no policy is best for all")
     expected = env.feedback.expected[script.label]
     found = fit_class(recipe, env.encoded.contexts[script.rows], expected, training=SWEPT, **sizes)

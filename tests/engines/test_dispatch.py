@@ -16,7 +16,8 @@ from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 from neucb.engines.compiled.stage import make_reaction, make_rule, make_timing
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import ORDERS, Fixed, OrderKind, make_order
+from neucb.environments.orders.order import FixedOrder, Order
+from neucb.environments.orders.registry import ORDERS
 from neucb.runs.api import prepare
 from neucb.runs.summary import summary
 from tests.support.tables import toy
@@ -93,11 +94,11 @@ def test_a_rule_that_torch_alone_knows_is_played_by_torch(monkeypatch: pytest.Mo
     np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
 
 
-class Stubborn:
+class Stubborn(Order):
     """Shows a row again until it is played right, then one that was not shown: it reacts to the agent."""
 
-    def __init__(self, rows: Any) -> None:
-        self.rows, self.at = rows, 0
+    def __init__(self, labels: Any, arms: int, horizon: int, rng: np.random.Generator) -> None:
+        self.rows, self.at = rng.permutation(len(labels)), 0
 
     def row(self, t: int) -> int:
         return int(self.rows[self.at])
@@ -106,12 +107,8 @@ class Stubborn:
         self.at += loss == 0.0
 
 
-def make_stubborn(labels: Any, arms: int, horizon: int, rng: np.random.Generator) -> Stubborn:
-    return Stubborn(rng.permutation(len(labels)))
-
-
 def test_an_order_that_reacts_and_has_no_kernel_is_played_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ORDERS, "stubborn", OrderKind(make_stubborn))
+    monkeypatch.setitem(ORDERS, "stubborn", Stubborn)
     job = prepare("epsilon-greedy", toy(), 300, "3,8", order="stubborn", trace=True)
     assert job.engine == "torch"
     job.play()
@@ -129,30 +126,23 @@ def test_an_order_that_reacts_and_has_no_kernel_is_played_by_torch(monkeypatch: 
         prepare("epsilon-greedy", toy(), 300, 1, order="stubborn", engine="compiled")
     env = ClassificationVectorEnv(toy(), 1, order="stubborn")
     with pytest.raises(InputError, match="no kernel for the order Stubborn"):
-        make_reaction(env.script(3), env.encoded.labels, 3)
+        make_reaction(env.script(3), env.encoded.labels)
 
 
-def test_an_order_without_a_kernel_that_does_not_react_is_played_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whoever adds an order and says nothing of kernels gets right rows; "fixed" makes it compiled."""
+class Backwards(FixedOrder):
+    def draw(self, labels: Any, horizon: int, rng: np.random.Generator) -> Any:
+        return np.arange(len(labels))[::-1][:horizon]
 
-    def backwards(labels: Any, arms: int, horizon: int, rng: np.random.Generator) -> Fixed:
-        return Fixed(np.arange(len(labels))[::-1][:horizon])
 
+def test_an_order_that_does_not_react_is_played_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ORDERS, "backwards", Backwards)
     traces = []
-    for kernel, engine in ((None, "torch"), ("fixed", "compiled")):
-        monkeypatch.setitem(ORDERS, "backwards", OrderKind(backwards, kernel))  # type: ignore[arg-type]
-        job = prepare("squarecb", toy(), 200, 2, order="backwards", trace=True, dtype="float64")
-        assert job.engine == engine
+    for engine in ("torch", "compiled"):
+        job = prepare(
+            "squarecb", toy(), 200, 2, order="backwards", trace=True, dtype="float64", engine=engine
+        )
         job.play()
         assert job.log.trace is not None
         traces.append(job.log.trace.frame(200))
     assert traces[0]["context"].tolist() == [*range(1499, 1299, -1)] * 2
     assert traces[0]["action"].tolist() == traces[1]["action"].tolist()
-
-
-def test_an_order_that_names_the_wrong_kernel_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ORDERS, "stubborn", OrderKind(make_stubborn, "fixed"))
-    with pytest.raises(TypeError, match="the kernel 'fixed' does not play Stubborn, the order stubborn"):
-        make_order("stubborn", np.arange(3), 3, 3, 0)

@@ -12,7 +12,7 @@ import pytest
 import neucb
 from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import ORDERS
+from neucb.environments.orders.registry import ORDERS
 from neucb.environments.registration import ENVIRONMENTS
 from neucb.environments.synthetic import WORLDS
 from neucb.testing import check_environment

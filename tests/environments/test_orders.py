@@ -7,9 +7,11 @@ import pytest
 
 import neucb
 from neucb.core.errors import InputError
+from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
-from neucb.environments.orders import REACT_AFTER, make_order
+from neucb.environments.orders.registry import make_order
+from neucb.environments.orders.weakest_class import REACT_AFTER
 from tests.support.episodes import rows_shown
 from tests.support.tables import cyclic as toy
 
@@ -139,3 +141,39 @@ def test_the_weakest_class_is_one_of_the_table_also_under_drift() -> None:
         shown[t] = own[0]
         env.step(np.where(own == 0, 1 - label, label))  # wrong on the table's class 0, right on 1
     assert (shown[REACT_AFTER:] == 0).mean() > 0.65
+
+
+class PlainWeakestClass:
+    """The order weakest-class by its definition, in other words than the one that is compiled."""
+
+    def __init__(self, labels: np.ndarray, arms: int, horizon: int, rng: np.random.Generator) -> None:
+        self.rows, self.coins = rng.permutation(len(labels)), rng.random(horizon)
+        self.labels, self.shown = labels, set[int]()
+        self.losses: list[list[float]] = [[] for _ in range(arms)]
+
+    def row(self, t: int) -> int:
+        left = [row for row in self.rows.tolist() if row not in self.shown]
+        row = left[0]
+        if t >= 500 and self.coins[t] < 0.5:
+            here = {self.labels[row] for row in left}
+            means = [np.mean(own) if own and a in here else -1.0 for a, own in enumerate(self.losses)]
+            if max(means) >= 0:
+                row = [row for row in left if self.labels[row] == np.argmax(means)][-1]
+        self.shown.add(row)
+        return row
+
+    def saw(self, label: int, loss: float) -> None:
+        self.losses[label].append(loss)
+
+
+def test_weakest_class_is_its_definition() -> None:
+    rng = np.random.default_rng(5)
+    labels = rng.choice(4, 900, p=[0.7, 0.2, 0.08, 0.02])  # so that classes are used up
+    order = make_order("weakest-class", labels, 4, 900, 7)
+    plain = PlainWeakestClass(labels, 4, 900, stream(7, "order"))
+    for t in range(900):
+        row = plain.row(t)
+        assert order.row(t) == row
+        loss = float(rng.integers(0, 5)) / 4  # sums of quarters are exact
+        plain.saw(labels[row], loss)
+        order.saw(labels[row], loss)

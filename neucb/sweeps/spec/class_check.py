@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from neucb.core.errors import InputError
 from neucb.environments.make import SYNTHETIC
-from neucb.environments.orders import find_order
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment
 from neucb.theory.hindsight import check_class
@@ -23,7 +24,7 @@ def check_class_of(agent: AgentGrid, experiment: Experiment) -> None:
         raise InputError(f"{agent.name} has no class that is known")
     for cell in agent.cells():
         check_class(recipe, cell)
-    if all(find_order(order).reacts for order in experiment.orders):
+    if not any(issubclass(find_order(order), FixedOrder) for order in experiment.orders):
         raise InputError(
             f"the rows of order {experiment.orders[0]} depend on the agent: no policy is best for all"
         )

@@ -13,7 +13,7 @@ from neucb.core.errors import InputError, unknown_name
 from neucb.core.files import check_text
 from neucb.core.seeds import parse_seeds
 from neucb.engines.choose import EngineName
-from neucb.environments.orders import ORDERS
+from neucb.environments.orders.registry import ORDERS
 from neucb.environments.preprocessing import Preprocessing
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.spec.class_check import check_class_of
