@@ -19,6 +19,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from neucb.agents.initialisation import draw_network, draw_signs
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.rules.confidence import LowerConfidence
+from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
 from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
@@ -145,11 +147,11 @@ class PlainLoop:
         """Return the arm that inverse gap weighting draws."""
         mean = self.predict(z).double()
         gamma = self.own["gamma"] * self.round ** self.own["gamma_power"]
-        if self.recipe.rule == "fast-inverse-gap":
+        if self.recipe.rule is FastInverseGap:
             mean = mean.clamp_min(1e-6)
         best = int(mean.argmin())
         gap = mean - mean[best]
-        if self.recipe.rule == "fast-inverse-gap":
+        if self.recipe.rule is FastInverseGap:
             p = mean[best] / (self.arms * mean[best] + gamma * gap)
         else:
             p = 1.0 / (self.arms + gamma * gap)
@@ -233,6 +235,6 @@ def knows(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
         return False
     if recipe.wrapper == "gradient-norm":
         plain = settings["gradient"] == "code" and settings["matrix"] == "diagonal"
-        return plain and recipe.rule == "lower-confidence" and recipe.loss == "squared"
-    gap = recipe.rule in ("inverse-gap", "fast-inverse-gap") and recipe.wrapper == "none"
+        return plain and recipe.rule is LowerConfidence and recipe.loss == "squared"
+    gap = recipe.rule in (InverseGap, FastInverseGap) and recipe.wrapper == "none"
     return gap and settings["gamma_schedule"] == "time"

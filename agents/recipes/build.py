@@ -27,22 +27,11 @@ from neucb.agents.recipes.settings import (
     LINEAR,
     NEURAL,
     ORACLES,
-    RULES,
     WRAPPERS,
-)
-from neucb.agents.rules.confidence import LowerConfidence, Thompson
-from neucb.agents.rules.inverse_gap import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
-from neucb.agents.rules.schedules import (
-    Doubling,
-    FastTheory,
-    ObservedLoss,
-    Power,
-    Schedule,
-    SquareTheory,
 )
 from neucb.agents.uniform import Uniform
 from neucb.agents.wrappers.epochs import Epochs
-from neucb.core.errors import unknown_name
+from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
@@ -50,8 +39,15 @@ if TYPE_CHECKING:
 Settings = Mapping[str, Any]
 
 
-def build(recipe: Recipe, settings: Settings) -> Agent:
-    """Return a new agent of a recipe; `settings` holds all its hyper-parameters, checked."""
+def make_agent(recipe: Recipe, given: Mapping[str, Any] | None = None) -> Agent:
+    """Return a new agent of a recipe; `given` holds hyper-parameters, numbers or one number per replica.
+
+    Raises:
+        InputError: an unknown name or a bad value; several values of a whole number.
+    """
+    settings = recipe.settings(given or {})
+    for parameter in recipe.parameters:
+        parameter.check_shared(settings[parameter.name])
     match recipe.kind:
         case "uniform":
             return Uniform()
@@ -64,7 +60,7 @@ def build(recipe: Recipe, settings: Settings) -> Agent:
             oracle = make_oracle(recipe, _repeated(settings, members))
             return Ensemble(oracle, members=members, bootstrap=settings["bootstrap"])
         case "exp4":
-            experts = [RECIPES[name].build() for name in EXPERTS]
+            experts = [make_agent(RECIPES[name]) for name in EXPERTS]
             return Exp4(experts, eta=settings["eta"], mixing=settings["mixing"], names=EXPERTS)
         case "reduction":
             return Reduction(wrapped(recipe, settings), make_rule(recipe, settings))
@@ -151,38 +147,6 @@ def make_rule(recipe: Recipe, settings: Settings) -> ExplorationRule:
     Raises:
         InputError: there is no such rule.
     """
-    match recipe.rule:
-        case "epsilon-greedy":
-            return EpsilonGreedy(settings["epsilon"], settings["epsilon_power"])
-        case "falcon":
-            return InverseGap(Doubling(settings["gamma"]))
-        case "fast-inverse-gap":
-            theory = FastTheory(settings["best_loss"], settings["regression_regret"])
-            return FastInverseGap(_gamma(settings, theory))
-        case "inverse-gap":
-            return InverseGap(_gamma(settings, SquareTheory(settings["regression_regret"])))
-        case "softmax":
-            return Softmax(_gamma(settings))
-        case "lower-confidence":
-            return LowerConfidence(settings["nu"])
-        case "thompson":
-            return Thompson(settings["nu"])
-        case "greedy":
-            return EpsilonGreedy(0.0)
-        case _:
-            raise unknown_name("rule", recipe.rule, RULES)
-
-
-def _gamma(settings: Settings, theory: Schedule | None = None) -> Schedule:
-    match settings["gamma_schedule"]:
-        case "loss":
-            return ObservedLoss(settings["gamma"], settings["gamma_power"])
-        case "epochs":
-            return Doubling(settings["gamma"])
-        case "theory":
-            assert theory is not None
-            return theory
-        case "time":
-            return Power(settings["gamma"], settings["gamma_power"])
-        case unknown:
-            raise unknown_name("gamma_schedule", unknown, ("time", "loss", "epochs", "theory"))
+    if recipe.rule is None:
+        raise InputError(f"{recipe.name} has no rule that turns predictions into a policy")
+    return recipe.rule.of(settings)

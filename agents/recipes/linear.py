@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from neucb.agents.recipes.network import FALCON
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.rules.confidence import LowerConfidence, Thompson
+from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap, InverseGap, Softmax
 
 BEYOND_UCB = "Foster, Rakhlin, ICML 2020 (arXiv 2002.04926)"
 FIRST_ORDER = "Foster, Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237)"
@@ -21,7 +23,7 @@ LINEAR_RECIPES = (
         "SquareCB with one ridge regression per arm",
         BEYOND_UCB,
         oracle="linear",
-        rule="inverse-gap",
+        rule=InverseGap,
         defaults=(("regularization", 0.3), ("gamma", 100.0)),
     ),
     Recipe(
@@ -30,7 +32,7 @@ LINEAR_RECIPES = (
         FIRST_ORDER,
         oracle="linear",
         loss="kl",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         defaults=(("regularization", 0.1), ("gamma", 100.0)),
     ),
     Recipe(
@@ -38,7 +40,7 @@ LINEAR_RECIPES = (
         "FALCON with ridge regressions that learn at the ends of doubling epochs",
         FALCON,
         oracle="linear",
-        rule="falcon",
+        rule=Falcon,
         wrapper="epochs",
         defaults=(("regularization", 0.1), ("gamma", 300.0)),
     ),
@@ -47,7 +49,7 @@ LINEAR_RECIPES = (
         "ridge regression per arm, epsilon-greedy",
         "the usual baseline",
         oracle="linear",
-        rule="epsilon-greedy",
+        rule=EpsilonGreedy,
         defaults=(("regularization", 0.1), ("epsilon", 0.001)),
     ),
     Recipe(
@@ -55,7 +57,7 @@ LINEAR_RECIPES = (
         "ridge regression per arm, Boltzmann exploration",
         BOLTZMANN,
         oracle="linear",
-        rule="softmax",
+        rule=Softmax,
         defaults=(("regularization", 0.1), ("gamma", 3.0)),
     ),
     Recipe(
@@ -63,7 +65,7 @@ LINEAR_RECIPES = (
         "LinUCB with one ridge regression per arm",
         LINUCB,
         oracle="linear",
-        rule="lower-confidence",
+        rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 0.1)),
     ),
     Recipe(
@@ -71,7 +73,7 @@ LINEAR_RECIPES = (
         "linear Thompson sampling with one ridge regression per arm",
         LINTS,
         oracle="linear",
-        rule="thompson",
+        rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(
@@ -80,7 +82,7 @@ LINEAR_RECIPES = (
         UCB_GLM,
         oracle="linear",
         loss="kl",
-        rule="lower-confidence",
+        rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 1.0)),
     ),
     Recipe(
@@ -89,7 +91,7 @@ LINEAR_RECIPES = (
         LOGISTIC_TS,
         oracle="linear",
         loss="kl",
-        rule="thompson",
+        rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.rules.confidence import LowerConfidence, Thompson
+from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap, Greedy, InverseGap
 
 # Chosen on tuning seeds 1000 and 1001 of 39 data sets together, one setting per recipe, see
 # experiments/defaults.toml and results/README.md. The best c_p is 0; 0.03 costs less than 1 % of regret. The
@@ -33,7 +35,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="kl",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         perturbed=True,
         defaults=KL_DEFAULTS,
     ),
@@ -43,7 +45,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="squared",
-        rule="inverse-gap",
+        rule=InverseGap,
         perturbed=True,
         defaults=SQUARED_DEFAULTS,
     ),
@@ -53,7 +55,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="kl",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         perturbed=True,
         defaults=KL_REPLAY_DEFAULTS,
     ),
@@ -63,7 +65,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="squared",
-        rule="inverse-gap",
+        rule=InverseGap,
         perturbed=True,
         defaults=SQUARED_REPLAY_DEFAULTS,
     ),
@@ -73,7 +75,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="kl",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         defaults=KL_DEFAULTS,
     ),
     Recipe(
@@ -82,7 +84,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="squared",
-        rule="inverse-gap",
+        rule=InverseGap,
         defaults=SQUARED_DEFAULTS,
     ),
     Recipe(
@@ -91,7 +93,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="kl",
-        rule="inverse-gap",
+        rule=InverseGap,
         defaults=KL_SQUARECB_DEFAULTS,
     ),
     Recipe(
@@ -100,7 +102,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="squared",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         defaults=SQUARED_FASTCB_DEFAULTS,
     ),
     Recipe(
@@ -109,7 +111,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="kl",
-        rule="inverse-gap",
+        rule=InverseGap,
         perturbed=True,
         defaults=KL_SQUARECB_DEFAULTS,
     ),
@@ -119,7 +121,7 @@ NEURAL_RECIPES = (
         NEUCB,
         oracle="neural",
         loss="squared",
-        rule="fast-inverse-gap",
+        rule=FastInverseGap,
         perturbed=True,
         defaults=SQUARED_FASTCB_DEFAULTS,
     ),
@@ -128,7 +130,7 @@ NEURAL_RECIPES = (
         "network with squared loss, epsilon-greedy",
         "the usual baseline",
         oracle="neural",
-        rule="epsilon-greedy",
+        rule=EpsilonGreedy,
         defaults=(*SQUARED_NETWORK, ("epsilon", 0.001)),
     ),
     Recipe(
@@ -136,7 +138,7 @@ NEURAL_RECIPES = (
         "network with squared loss, epsilon-greedy with decay",
         "the usual baseline",
         oracle="neural",
-        rule="epsilon-greedy",
+        rule=EpsilonGreedy,
         defaults=(*SQUARED_NETWORK, ("epsilon", 0.03), ("epsilon_power", 0.5)),
     ),
     Recipe(
@@ -144,7 +146,7 @@ NEURAL_RECIPES = (
         "network with squared loss, no exploration",
         "the usual baseline",
         oracle="neural",
-        rule="greedy",
+        rule=Greedy,
         defaults=SQUARED_NETWORK,
     ),
     Recipe(
@@ -152,7 +154,7 @@ NEURAL_RECIPES = (
         "FALCON with a network that learns at the ends of doubling epochs",
         FALCON,
         oracle="neural",
-        rule="falcon",
+        rule=Falcon,
         wrapper="epochs-passes",
         defaults=(("lr", 1.2), ("lr_power", 0.3), NORMALIZE, ("gamma", 100.0)),
     ),
@@ -161,7 +163,7 @@ NEURAL_RECIPES = (
         "NeuralUCB: confidence bound from the norm of the gradient",
         NEURAL_UCB,
         oracle="neural",
-        rule="lower-confidence",
+        rule=LowerConfidence,
         wrapper="gradient-norm",
         defaults=(("lr", 0.9), ("lr_power", 0.2), NORMALIZE, ("nu", 0.1)),
     ),
@@ -170,7 +172,7 @@ NEURAL_RECIPES = (
         "NeuralTS: Thompson sampling with the norm of the gradient",
         NEURAL_TS,
         oracle="neural",
-        rule="thompson",
+        rule=Thompson,
         wrapper="gradient-norm",
         defaults=(*SQUARED_NETWORK, ("nu", 0.01)),
     ),
@@ -188,7 +190,7 @@ NEURAL_RECIPES = (
         "Thompson sampling with Bayesian regression on the network's last layer",
         SHOWDOWN,
         oracle="neural",
-        rule="thompson",
+        rule=Thompson,
         wrapper="last-layer",
         defaults=(*SQUARED_NETWORK, ("nu", 0.01)),
     ),

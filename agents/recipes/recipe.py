@@ -1,31 +1,18 @@
-"""Recipe: a named agent as pure data, which parts it is made of; build.py makes the agent."""
+"""Recipe: a named agent as pure data, which parts it is made of; `make_agent` of build.py makes the agent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from neucb.agents.parameter import Parameter, Value, resolve
 from neucb.agents.recipes import settings
-from neucb.agents.recipes.parameter import Parameter, Value, resolve
-
-if TYPE_CHECKING:
-    from neucb.agents.base import Agent
+from neucb.agents.rules.rule import Rule
 
 Kind = Literal["reduction", "uniform", "ensemble", "exp4", "best-fixed", "supervised"]
 Oracle = Literal["none", "neural", "linear"]
 Wrapper = Literal["none", "epochs", "epochs-passes", "gradient-norm", "last-layer"]
-Rule = Literal[
-    "none",
-    "greedy",
-    "inverse-gap",
-    "fast-inverse-gap",
-    "softmax",
-    "falcon",
-    "epsilon-greedy",
-    "lower-confidence",
-    "thompson",
-]
 
 
 @dataclass(frozen=True)
@@ -39,7 +26,7 @@ class Recipe:
         kind: what the parts are put into: "reduction", an oracle and a rule, or an agent of its own.
         oracle: what predicts losses.
         loss: what the oracle regresses with.
-        rule: how its predictions become a policy; "none" where the kind says it.
+        rule: how its predictions become a policy; None where the kind says it.
         perturbed: whether the neural oracle's prediction is perturbed.
         wrapper: what stands round the oracle.
         defaults: of this recipe, where they differ from the parameter's own.
@@ -51,7 +38,7 @@ class Recipe:
     kind: Kind = "reduction"
     oracle: Oracle = "none"
     loss: Literal["squared", "kl"] = "squared"
-    rule: Rule = "none"
+    rule: type[Rule] | None = None
     perturbed: bool = False
     wrapper: Wrapper = "none"
     defaults: tuple[tuple[str, Value], ...] = ()
@@ -63,7 +50,7 @@ class Recipe:
             *settings.ORACLES[self.oracle],
             *(settings.PERTURBATION if self.perturbed else ()),
             *settings.WRAPPERS[self.wrapper],
-            *settings.RULES[self.rule],
+            *(self.rule.parameters if self.rule is not None else ()),
             *settings.KINDS[self.kind],
         )
         own = dict(self.defaults)
@@ -77,13 +64,18 @@ class Recipe:
     @property
     def uncertain(self) -> bool:
         """Whether the rule needs standard deviations."""
-        return self.rule in ("lower-confidence", "thompson")
+        return self.rule is not None and self.rule.needs_std
+
+    @property
+    def joint(self) -> bool:
+        """Whether the outputs of a round's arms are drawn together."""
+        return self.wrapper == "last-layer"
 
     @property
     def formula(self) -> str:
         """What it predicts and what it plays, in one line."""
         kind = self.kind
-        parts = [settings.RULE_FORMULAS[self.rule] if kind == "reduction" else settings.KIND_FORMULAS[kind]]
+        parts = [settings.KIND_FORMULAS[kind] if self.rule is None else self.rule.formula]
         if self.wrapper != "none":
             parts.insert(0, settings.WRAPPER_FORMULAS[self.wrapper])
         elif self.uncertain:
@@ -103,16 +95,3 @@ class Recipe:
             InputError: an unknown name or a bad value.
         """
         return resolve(self.parameters, given, self.name)
-
-    def build(self, given: Mapping[str, Any] | None = None) -> Agent:
-        """Return a new agent; `given` holds hyper-parameters, numbers or one number per replica.
-
-        Raises:
-            InputError: an unknown name or a bad value; several values of a whole number.
-        """
-        from neucb.agents.recipes.build import build
-
-        chosen = self.settings(given or {})
-        for parameter in self.parameters:
-            parameter.check_shared(chosen[parameter.name])
-        return build(self, chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from neucb.agents.recipes.parameter import Parameter
+from neucb.agents.parameter import Parameter
 
 NEURAL = (
     Parameter("width", 100, "hidden units m", low=1, whole=True),
@@ -68,43 +68,7 @@ FEATURES = (
     Parameter("columns", 300, "number of Fourier features", low=1, whole=True),
     Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
 )
-GAMMA = (
-    Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
-    Parameter("gamma_power", 0.5, "exponent rho of the schedule; 0 for a constant gamma", high=2.0),
-)
-SOFTMAX = (
-    *GAMMA,
-    Parameter(
-        "gamma_schedule",
-        "time",
-        "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss)",
-        choices=("time", "loss"),
-    ),
-)
-GAP = (
-    *GAMMA,
-    Parameter(
-        "gamma_schedule",
-        "time",
-        "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss), FALCON's gamma sqrt(K tau), tau the "
-        "end of the last doubling epoch (epochs), the theorem's constant of Reg and L* (theory)",
-        choices=("time", "loss", "epochs", "theory"),
-    ),
-    Parameter(
-        "regression_regret",
-        10.0,
-        "Reg of the theory schedule: regression loss beyond the best network's, over the run",
-        above_low=True,
-    ),
-    Parameter("best_loss", 0.0, "L* of FastCB's theory schedule: the best policy's loss over the run"),
-)
-FALCON = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
-EPSILON = (
-    Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
-    Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
-)
 EPOCHS = (Parameter("passes", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
-CONFIDENCE = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
 GRADIENT = (
     Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
     Parameter(
@@ -160,18 +124,6 @@ WRAPPERS = {
     "gradient-norm": GRADIENT,
     "last-layer": LAST_LAYER,
 }
-RULES = {
-    "none": (),
-    "greedy": (),
-    "inverse-gap": GAP,
-    "fast-inverse-gap": GAP,
-    "softmax": SOFTMAX,
-    "falcon": FALCON,
-    "epsilon-greedy": EPSILON,
-    "lower-confidence": CONFIDENCE,
-    "thompson": CONFIDENCE,
-}
-
 NETWORK = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
 DEPTH_FORMULA = (
     "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W1 (e_a (x) x)))), V_2 to V_L shared by the arms"
@@ -201,15 +153,3 @@ KIND_FORMULAS = {
     "supervised": "p_b = 1, b = argmin yhat; the oracle learns every arm's expected loss in every round",
 }
 COVARIANCE_FORMULA = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
-RULE_FORMULAS = {
-    "greedy": "p_b = 1, b = argmin yhat",
-    "inverse-gap": "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest",
-    "fast-inverse-gap": "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, "
-    "p_b the rest",
-    "softmax": "p_a proportional to exp(-gamma_t yhat_a)",
-    "falcon": "p_a = 1 / (K + gamma_m (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest, "
-    "gamma_m constant within epoch m",
-    "epsilon-greedy": "p_b = 1 - epsilon_t + epsilon_t / K for b = argmin yhat, epsilon_t / K for the others",
-    "lower-confidence": "plays argmin (mean_a - nu std_a), means before the link",
-    "thompson": "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link",
-}

@@ -17,6 +17,8 @@ from typing import Any
 from numba.core import config
 from numba.core.caching import FunctionCache
 
+from neucb.kernels.sources import digest
+
 ANOTHER = "name another folder with the environment variable NUMBA_CACHE_DIR"
 
 
@@ -28,15 +30,14 @@ class KernelCache(FunctionCache):
 
     Args:
         function: the kernel.
-        digest: of all sources that it is compiled from.
     """
 
-    def __init__(self, function: Callable[..., Any], digest: str) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
-        self._digest = digest
+        self._function = function
 
-    def _index_key(self, *arguments: Any) -> tuple[Any, ...]:
-        return (*super()._index_key(*arguments), self._digest)  # type: ignore[no-untyped-call]
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), digest(self._function, sig))  # type: ignore[no-untyped-call]
 
     def load_overload(self, *arguments: Any) -> Any:
         """Return a kernel from disk; None where there is none, or a damaged one, which is forgotten."""
@@ -64,7 +65,7 @@ def _warn_once(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
+def make_cache(function: Callable[..., Any]) -> KernelCache | None:
     """Return the cache of a kernel; None where no folder at all can be written to.
 
     Where numba finds none, beside the package or in the user's cache folder, this process and those that
@@ -79,7 +80,7 @@ def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
         _use_temporary_folder(package)
     for _ in range(2):
         try:
-            return KernelCache(function, digest)
+            return KernelCache(function)
         except RuntimeError:  # numba: no locator available
             _use_temporary_folder(package)
     return None

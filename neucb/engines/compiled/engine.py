@@ -14,7 +14,8 @@ from neucb.core.threads import cores
 from neucb.engines.compiled.compiling import announced
 from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.replica import Replica, check, make_replica
-from neucb.engines.compiled.tracing import KEPT, Tracer, draws
+from neucb.engines.compiled.stage import KEPT, draws
+from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.lockstep.loop import diverged, no_distribution
 from neucb.engines.log import load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck

@@ -15,8 +15,16 @@ from neucb.engines.compiled.experts import check_experts, play_experts
 from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
 from neucb.engines.compiled.networks import check_network, play_ensemble, play_network
-from neucb.engines.compiled.stage import PLAYERS, Play, Settings, Stage, make_rule, make_stage, missing_part
-from neucb.engines.compiled.tracing import kept_of
+from neucb.engines.compiled.stage import (
+    PLAYERS,
+    Play,
+    Settings,
+    Stage,
+    kept_of,
+    make_rule,
+    make_stage,
+    missing_part,
+)
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.kernels.types import P, Rule
 

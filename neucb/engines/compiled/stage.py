@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,13 @@ from numpy.typing import NDArray
 
 from neucb.agents.initialisation import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
 from neucb.agents.recipes.recipe import Recipe
-from neucb.agents.rules.schedules import DELTA, epoch_start
+from neucb.agents.rules.formulas import decaying, epoch_start, growing
+from neucb.agents.rules.inverse_gap import Greedy
+from neucb.agents.rules.rule import Rule
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.random import stream
 from neucb.core.spec import Spec
+from neucb.engines.compiled.kernels.rules import WEIGHTS
 from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders import Fixed, WeakestClass
 from neucb.kernels import types
@@ -31,16 +33,6 @@ PLAYERS = {  # kind of the agent and its oracle -> the kernel
     ("ensemble", "neural"): "bootstrap",
 }
 LOSSES = {"squared": types.SQUARED, "kl": types.KL}
-RULES = {
-    "greedy": types.EPSILON_GREEDY,
-    "epsilon-greedy": types.EPSILON_GREEDY,
-    "falcon": types.INVERSE_GAP,
-    "inverse-gap": types.INVERSE_GAP,
-    "fast-inverse-gap": types.FAST_INVERSE_GAP,
-    "softmax": types.SOFTMAX,
-    "lower-confidence": types.LOWER_CONFIDENCE,
-    "thompson": types.THOMPSON,
-}
 TIMINGS = {
     "none": types.EVERY_ROUND,
     "gradient-norm": types.EVERY_ROUND,
@@ -48,7 +40,7 @@ TIMINGS = {
     "epochs": types.EPOCHS,
     "epochs-passes": types.EPOCHS,
 }
-SCHEDULES = {"time": types.TIME, "loss": types.LOSS, "epochs": types.DOUBLING, "theory": types.TIME}
+KEPT = 8 * types.BLOCK  # rounds
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
@@ -80,7 +72,7 @@ class Stage:
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
         noise = np.empty((0, arms))
-        if rules[0].code in (types.THOMPSON, types.JOINT) and stop > start:
+        if rules[0].kind in (types.THOMPSON, types.JOINT) and stop > start:
             first, last = start // NOISE_ROUNDS, (stop - 1) // NOISE_ROUNDS
             blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
@@ -94,9 +86,10 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
-    grown = np.sqrt(rounds) if rule.power == 0.5 else rounds**rule.power
+    if rule.schedule != types.DECAY:
+        return growing(rounds, rule.scale, rule.power)  # type: ignore[no-any-return]
     with np.errstate(over="ignore"):
-        return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
+        return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
 
 
 def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
@@ -128,6 +121,25 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
     return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
+
+
+def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
+    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
+
+    Args:
+        rule: the replica's.
+        own: its hyper-parameters.
+        horizon: T.
+        full: whether the trace holds all arms; None where there is no trace.
+    """
+    if full is None or not (full or draws(rule)):
+        return 0, 0
+    return min(KEPT, horizon), int(own["width"]) if rule.kind == types.JOINT else 0
+
+
+def draws(rule: types.Rule) -> bool:
+    """Return whether a rule plays the arm of its own draw."""
+    return rule.kind in (types.THOMPSON, types.JOINT)
 
 
 def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types.Reaction | None:
@@ -166,47 +178,34 @@ def missing_part(recipe: Recipe) -> str | None:
     """Return what of a recipe the kernels do not know, None where they know all its parts."""
     if (recipe.kind, recipe.oracle) not in PLAYERS:
         return f"no agent of kind '{recipe.kind}' with the oracle '{recipe.oracle}'"
-    if recipe.rule not in RULES and (recipe.rule != "none" or recipe.kind == "reduction"):
-        return f"no rule '{recipe.rule}'"
+    rule = recipe.rule
+    if rule is not None and not knows(rule):
+        return f"no compiled form of the rule '{rule.name}'"
+    if rule is None and recipe.kind == "reduction":
+        return "no reduction without a rule"
     if recipe.wrapper not in TIMINGS:
         return f"no wrapper '{recipe.wrapper}'"
     return None if recipe.loss in LOSSES else f"no loss '{recipe.loss}'"
 
 
+def knows(rule: type[Rule]) -> bool:
+    """Return whether the kernels know a rule."""
+    return rule.kernel_kind is not None and (rule.kernel_kind != types.BY_GAP or rule.weight in WEIGHTS)
+
+
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
-    """Return the recipe's exploration rule; greedy where the agent's kind says how it plays.
+    """Return the recipe's exploration rule; the greedy one where the agent's kind says how it plays.
 
     Raises:
         InputError: the kernels do not know it.
     """
-    match recipe.rule:
-        case "epsilon-greedy":
-            epsilon, power = float(own["epsilon"]), float(own["epsilon_power"])
-            return types.Rule(RULES[recipe.rule], types.DECAY, epsilon, power)
-        case "falcon":
-            return types.Rule(RULES[recipe.rule], types.DOUBLING, float(own["gamma"]), 0.0)
-        case "inverse-gap" | "fast-inverse-gap" | "softmax":
-            schedule = SCHEDULES[own["gamma_schedule"]]
-            if own["gamma_schedule"] == "theory":
-                return types.Rule(RULES[recipe.rule], schedule, _theory(recipe, own, spec), 0.0)
-            return types.Rule(RULES[recipe.rule], schedule, float(own["gamma"]), float(own["gamma_power"]))
-        case "lower-confidence" | "thompson":
-            code = types.JOINT if recipe.wrapper == "last-layer" else RULES[recipe.rule]
-            return types.Rule(code, types.TIME, float(own["nu"]), 0.0)
-        case "greedy":
-            return types.Rule(RULES[recipe.rule], types.DECAY, 0.0, 0.0)
-        case "none" if recipe.kind != "reduction":
-            return types.Rule(RULES["greedy"], types.DECAY, 0.0, 0.0)
-        case _:
-            raise unknown_name("rule", recipe.rule, RULES)
-
-
-def _theory(recipe: Recipe, own: Settings, spec: Spec) -> float:
-    """Return the constant gamma of `SquareTheory` and `FastTheory`."""
-    regret = own["regression_regret"]
-    if recipe.rule == "inverse-gap":
-        return math.sqrt(spec.arms * spec.horizon / (regret + math.log(2.0 / DELTA)))
-    return max(math.sqrt(spec.arms * own["best_loss"] / (3.0 * regret)), 10.0 * spec.arms)
+    part = Greedy if recipe.rule is None and recipe.kind != "reduction" else recipe.rule
+    if part is None or part.kernel_kind is None or not knows(part):
+        raise InputError(f"the compiled engine has {missing_part(recipe)}")
+    kind = types.JOINT if part.kernel_kind == types.THOMPSON and recipe.joint else part.kernel_kind
+    weight = WEIGHTS.index(part.weight) if kind == types.BY_GAP else -1
+    schedule = part.of(own).schedule.kernel(spec.arms, spec.horizon)
+    return types.Rule(kind, weight, part.floor, part.proportional, *schedule)
 
 
 def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
