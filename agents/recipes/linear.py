@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from neucb.agents.losses import KL
+from neucb.agents.recipes.kinds import ENSEMBLE, REDUCTION
 from neucb.agents.recipes.network import FALCON
+from neucb.agents.recipes.oracles import LINEAR
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.wrappers import EPOCHS
 from neucb.agents.rules.confidence import LowerConfidence, Thompson
 from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap, InverseGap, Softmax
 
@@ -22,7 +26,8 @@ LINEAR_RECIPES = (
         "squarecb",
         "SquareCB with one ridge regression per arm",
         BEYOND_UCB,
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=InverseGap,
         defaults=(("regularization", 0.3), ("gamma", 100.0)),
     ),
@@ -30,8 +35,9 @@ LINEAR_RECIPES = (
         "fastcb",
         "FastCB with one online logistic regression per arm",
         FIRST_ORDER,
-        oracle="linear",
-        loss="kl",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
         rule=FastInverseGap,
         defaults=(("regularization", 0.1), ("gamma", 100.0)),
     ),
@@ -39,16 +45,18 @@ LINEAR_RECIPES = (
         "falcon",
         "FALCON with ridge regressions that learn at the ends of doubling epochs",
         FALCON,
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=Falcon,
-        wrapper="epochs",
+        wrapper=EPOCHS,
         defaults=(("regularization", 0.1), ("gamma", 300.0)),
     ),
     Recipe(
         "epsilon-greedy",
         "ridge regression per arm, epsilon-greedy",
         "the usual baseline",
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=EpsilonGreedy,
         defaults=(("regularization", 0.1), ("epsilon", 0.001)),
     ),
@@ -56,7 +64,8 @@ LINEAR_RECIPES = (
         "softmax",
         "ridge regression per arm, Boltzmann exploration",
         BOLTZMANN,
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=Softmax,
         defaults=(("regularization", 0.1), ("gamma", 3.0)),
     ),
@@ -64,7 +73,8 @@ LINEAR_RECIPES = (
         "linucb",
         "LinUCB with one ridge regression per arm",
         LINUCB,
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 0.1)),
     ),
@@ -72,7 +82,8 @@ LINEAR_RECIPES = (
         "lints",
         "linear Thompson sampling with one ridge regression per arm",
         LINTS,
-        oracle="linear",
+        REDUCTION,
+        oracle=LINEAR,
         rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
@@ -80,8 +91,9 @@ LINEAR_RECIPES = (
         "glm-ucb",
         "UCB-GLM with one online logistic regression per arm",
         UCB_GLM,
-        oracle="linear",
-        loss="kl",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
         rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 1.0)),
     ),
@@ -89,8 +101,9 @@ LINEAR_RECIPES = (
         "logistic-ts",
         "Thompson sampling with one online logistic regression per arm",
         LOGISTIC_TS,
-        oracle="linear",
-        loss="kl",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
         rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
@@ -98,8 +111,8 @@ LINEAR_RECIPES = (
         "bagging",
         "vote of 10 ridge regressions per arm, each on its own online bootstrap",
         BAKE_OFF,
-        "ensemble",
-        oracle="linear",
+        ENSEMBLE,
+        oracle=LINEAR,
         defaults=(("regularization", 0.03),),
     ),
 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from neucb.agents.recipes.oracles import NEURAL
 from neucb.core.errors import InputError
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.orders import find_order
@@ -82,7 +83,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
         label=f"class of {_plainest(recipe)}",
         purpose="hindsight",
         seeds=(batch.seeds[run],),
-        settings=sizes_of(batch.settings, run) if recipe.oracle == "neural" else {},
+        settings=sizes_of(batch.settings, run) if recipe.oracle == NEURAL else {},
         engine="torch",
         device="cpu",
         dtype="float32",

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.initialisation import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
+from neucb.agents.recipes.kinds import REDUCTION
 from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.rules.formulas import decaying, epoch_start, growing
 from neucb.agents.rules.inverse_gap import Greedy
 from neucb.agents.rules.rule import Rule
-from neucb.core.errors import InputError, unknown_name
+from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.engines.compiled.kernels.rules import WEIGHTS
@@ -22,24 +23,6 @@ from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders import Fixed, WeakestClass
 from neucb.kernels import types
 
-PLAYERS = {  # kind of the agent and its oracle -> the kernel
-    ("uniform", "none"): "fixed",
-    ("best-fixed", "none"): "fixed",
-    ("exp4", "none"): "exp4",
-    ("reduction", "linear"): "linear",
-    ("ensemble", "linear"): "linear",
-    ("reduction", "neural"): "neural",
-    ("supervised", "neural"): "neural",
-    ("ensemble", "neural"): "bootstrap",
-}
-LOSSES = {"squared": types.SQUARED, "kl": types.KL}
-TIMINGS = {
-    "none": types.EVERY_ROUND,
-    "gradient-norm": types.EVERY_ROUND,
-    "last-layer": types.EVERY_ROUND,
-    "epochs": types.EPOCHS,
-    "epochs-passes": types.EPOCHS,
-}
 KEPT = 8 * types.BLOCK  # rounds
 
 Settings = Mapping[str, Any]
@@ -51,6 +34,7 @@ class Stage:
     """What every kernel takes of a replica.
 
     Attributes:
+        env: environment of the run.
         seed: the replica's.
         script: what it meets.
         world: the same for the kernels.
@@ -58,6 +42,7 @@ class Stage:
         record: what came of it.
     """
 
+    env: ClassificationVectorEnv
     seed: int
     script: Script
     world: types.World
@@ -120,7 +105,7 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
+    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
@@ -174,20 +159,6 @@ def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types
     )
 
 
-def missing_part(recipe: Recipe) -> str | None:
-    """Return what of a recipe the kernels do not know, None where they know all its parts."""
-    if (recipe.kind, recipe.oracle) not in PLAYERS:
-        return f"no agent of kind '{recipe.kind}' with the oracle '{recipe.oracle}'"
-    rule = recipe.rule
-    if rule is not None and not knows(rule):
-        return f"no compiled form of the rule '{rule.name}'"
-    if rule is None and recipe.kind == "reduction":
-        return "no reduction without a rule"
-    if recipe.wrapper not in TIMINGS:
-        return f"no wrapper '{recipe.wrapper}'"
-    return None if recipe.loss in LOSSES else f"no loss '{recipe.loss}'"
-
-
 def knows(rule: type[Rule]) -> bool:
     """Return whether the kernels know a rule."""
     return rule.kernel_kind is not None and (rule.kernel_kind != types.BY_GAP or rule.weight in WEIGHTS)
@@ -199,26 +170,32 @@ def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
     Raises:
         InputError: the kernels do not know it.
     """
-    part = Greedy if recipe.rule is None and recipe.kind != "reduction" else recipe.rule
+    part = Greedy if recipe.rule is None and recipe.kind != REDUCTION else recipe.rule
     if part is None or part.kernel_kind is None or not knows(part):
-        raise InputError(f"the compiled engine has {missing_part(recipe)}")
-    kind = types.JOINT if part.kernel_kind == types.THOMPSON and recipe.joint else part.kernel_kind
-    weight = WEIGHTS.index(part.weight) if kind == types.BY_GAP else -1
+        name = None if part is None else part.name
+        raise InputError(f"the compiled engine has no compiled form of the rule '{name}'")
+    kind = types.JOINT if recipe.joint else part.kernel_kind
+    weight = -1 if part.weight is None else WEIGHTS.index(part.weight)
     schedule = part.of(own).schedule.kernel(spec.arms, spec.horizon)
     return types.Rule(kind, weight, part.floor, part.proportional, *schedule)
 
 
-def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
-    """Return when the recipe's oracle learns.
+def loss_code(recipe: Recipe) -> int:
+    """Return the code of the recipe's loss.
 
     Raises:
-        InputError: the kernels do not know what stands round it.
+        InputError: the kernels do not know it.
     """
-    if recipe.kind == "supervised":
+    if recipe.loss.kernel is None:
+        raise InputError(f"the compiled engine has no compiled form of the loss '{recipe.loss.name}'")
+    return recipe.loss.kernel
+
+
+def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
+    """Return when the recipe's oracle learns."""
+    if recipe.kind.all_arms:
         return types.Timing(types.ALL_ARMS, 1)
-    if recipe.wrapper not in TIMINGS:
-        raise unknown_name("wrapper", recipe.wrapper, TIMINGS)
-    return types.Timing(TIMINGS[recipe.wrapper], int(own.get("passes", 1)))
+    return types.Timing(types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1)))
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
