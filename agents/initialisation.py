@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from neucb.core.constants import FULL_UP_TO
 from neucb.core.errors import InputError
 from neucb.core.random import stream
+
+if TYPE_CHECKING:
+    from neucb.agents.losses import Loss
 
 Initialisation = Literal["he", "ntk", "paper"]
 Bootstrap = Literal["poisson", "bernoulli"]
@@ -29,9 +32,6 @@ INITIALISATIONS = {
 }
 
 SHARED_STEP = 0.25  # of the layers between the arms' own and the last, beside the steps of these
-
-SQUARED_LIMIT = 1.8  # of lr c_p^2 p / (sqrt(m) S): 2 diverges, and near it the offset drowns the losses
-KL_LIMIT = 8.0  # the same with sigma' <= 1/4: it oscillates instead of diverging
 
 NOISE_ROUNDS = 64  # whose normal numbers are drawn together
 COUNT_ROUNDS = 64  # whose counts are drawn together
@@ -154,26 +154,24 @@ def check_expected(rate: NDArray[Any], c: NDArray[np.float64]) -> None:
 
 
 def check_signs(
-    rate: NDArray[Any], c: NDArray[np.float64], *, count: int, parameters: int, width: int, loss: str
+    rate: NDArray[Any], c: NDArray[np.float64], *, count: int, parameters: int, width: int, loss: type[Loss]
 ) -> None:
     """Check the largest steps [R] of a run with `count` sign vectors.
 
     Raises:
-        InputError: c_p so large that squared-loss training diverges.
+        InputError: c_p so large that training diverges.
 
     Warns:
-        UserWarning: c_p so large that KL training oscillates.
+        UserWarning: c_p so large that training oscillates.
     """
     strength = float((rate * np.square(c)).max()) * parameters / count
-    squared = loss == "squared"
-    limit = SQUARED_LIMIT if squared else KL_LIMIT
-    if strength < limit:
+    if strength < loss.strength_limit:
         return
-    bound = math.sqrt(limit / strength) * float(c.max()) * width**0.25
+    bound = math.sqrt(loss.strength_limit / strength) * float(c.max()) * width**0.25
     message = (
         f"c_p is too large for {count} perturbations of this network: "
-        f"training {'diverges' if squared else 'oscillates'}; keep c_p below {bound:.3g}"
+        f"training {'diverges' if loss.diverges else 'oscillates'}; keep c_p below {bound:.3g}"
     )
-    if squared:
+    if loss.diverges:
         raise InputError(message)
     warnings.warn(message, UserWarning, stacklevel=2)

@@ -8,41 +8,59 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, Protocol
-
-import torch
+from typing import TYPE_CHECKING, ClassVar
 
 from neucb.core.constants import CLIP, MIXTURE_SLOPES, MIXTURE_WEIGHTS
+from neucb.kernels import types
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
-class Loss(Protocol):
-    """A regression loss on a network's output f, per element of tensors of any shape."""
+class Loss:
+    """A regression loss on a network's output f, per element of tensors of any shape.
 
-    @property
-    def name(self) -> Literal["squared", "kl"]:
-        """The loss's name."""
+    Attributes:
+        name: identifier in messages.
+        formula: loss that is minimised, in words.
+        link_name: name of the link; None where a prediction is the output itself.
+        kernel: code in kernels, see `neucb.kernels.types`; None where only the torch engine plays it.
+        strength_limit: largest lr c_p^2 p / (sqrt(m) S) of finitely many perturbations.
+        diverges: whether training diverges beyond that limit; otherwise it oscillates.
+    """
+
+    name: ClassVar[str]
+    formula: ClassVar[str]
+    link_name: ClassVar[str | None] = None
+    kernel: ClassVar[int | None] = None
+    strength_limit: ClassVar[float] = 1.8  # 2 diverges, and near it the offset drowns the losses
+    diverges: ClassVar[bool] = True
 
     def link(self, output: Tensor) -> Tensor:
         """Return the predicted loss for an output f."""
+        raise NotImplementedError
 
     def value(self, predicted: Tensor, target: Tensor) -> Tensor:
         """Return the reported regression loss of a prediction, a number >= 0."""
+        raise NotImplementedError
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Return (E link(f + scale xi), E link'(f + scale xi)) for xi ~ N(0, 1)."""
+        raise NotImplementedError
 
     def curvature(self, output: Tensor) -> Tensor:
         """Return the derivative of the link at f."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Squared:
+class Squared(Loss):
     """Squared loss: predicts f, trains on (f - y)^2 / 2, reports (yhat - y)^2 with yhat in [0, 1]."""
 
-    name: Literal["squared"] = "squared"
+    name = "squared"
+    formula = "(f_a - y)^2 / 2"
+    kernel = types.SQUARED
 
     def link(self, output: Tensor) -> Tensor:
         """Return f itself."""
@@ -54,18 +72,23 @@ class Squared:
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Return (f, 1): the mean of a symmetric offset is nought."""
-        return output, torch.ones_like(output)
+        return output, output.new_ones(output.shape)
 
     def curvature(self, output: Tensor) -> Tensor:
         """Return 1."""
-        return torch.ones_like(output)
+        return output.new_ones(output.shape)
 
 
 @dataclass(frozen=True)
-class KL:
+class KL(Loss):
     """Binary Kullback-Leibler loss: predicts sigmoid(f), trains on the cross entropy."""
 
-    name: Literal["kl"] = "kl"
+    name = "kl"
+    formula = "KL(y || yhat_a)"
+    link_name = "sigmoid"
+    kernel = types.KL
+    strength_limit = 8.0  # with sigma' <= 1/4
+    diverges = False
 
     def link(self, output: Tensor) -> Tensor:
         """Return sigmoid(f).
@@ -79,12 +102,7 @@ class KL:
         """Return KL(y || yhat) with yhat clipped to [1e-6, 1 - 1e-6]; the log loss for y in {0, 1}."""
         yhat = predicted.clamp(CLIP, 1.0 - CLIP)
         miss = 1.0 - target
-        return (
-            torch.xlogy(target, target)
-            + torch.xlogy(miss, miss)
-            - target * yhat.log()
-            - miss * (1.0 - yhat).log()
-        )
+        return target.xlogy(target) + miss.xlogy(miss) - target * yhat.log() - miss * (1.0 - yhat).log()
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean of sigmoid and of its derivative under a Gaussian offset, error < 1e-6.
@@ -98,7 +116,7 @@ class KL:
         weight, slope = _mixture(output.dtype, output.device)
         widened = slope / (1.0 + (slope * scale.unsqueeze(-1)).square()).sqrt()
         z = widened * output.unsqueeze(-1)
-        mean = (weight * (0.5 * (1.0 + torch.erf(z * math.sqrt(0.5))))).sum(-1)
+        mean = (weight * (0.5 * (1.0 + (z * math.sqrt(0.5)).erf()))).sum(-1)
         density = (z.square() * -0.5).exp() * (1.0 / math.sqrt(2.0 * math.pi))
         return mean, (weight * widened * density).sum(-1)
 
@@ -111,6 +129,8 @@ class KL:
 @lru_cache(maxsize=64)
 def _mixture(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the weights and slopes [8] of the mixture; made once, since a GPU is waited for then."""
+    import torch
+
     with torch.inference_mode(False):  # what is kept serves runs in any mode
         weight, slope = (torch.tensor(one, dtype=dtype) for one in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
         return weight.to(device), slope.to(device)

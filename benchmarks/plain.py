@@ -18,7 +18,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from neucb.agents.initialisation import draw_network, draw_signs
+from neucb.agents.losses import Squared
+from neucb.agents.recipes.kinds import REDUCTION
+from neucb.agents.recipes.oracles import NEURAL
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.wrappers import GRADIENT_NORM
+from neucb.agents.rules.confidence import LowerConfidence
+from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
 from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
@@ -101,7 +107,7 @@ class PlainLoop:
         self.c = settings["c_p"] / settings["width"] ** 0.25 if recipe.perturbed else 0.0
         if self.count and math.isfinite(self.count):
             self.signs = self._signs(seed, int(self.count))
-        self.ucb = recipe.wrapper == "gradient-norm"
+        self.ucb = recipe.wrapper == GRADIENT_NORM
         if self.ucb:
             self.u = torch.full_like(self.start, settings["regularization"])
         self.round = 0
@@ -137,19 +143,19 @@ class PlainLoop:
         if self.count:
             offset, weight = self.offsets()
             values = f.unsqueeze(1) + offset
-            return (values if self.recipe.loss == "squared" else torch.sigmoid(values)) @ weight
-        return f if self.recipe.loss == "squared" else torch.sigmoid(f)
+            return (values if self.recipe.loss is Squared else torch.sigmoid(values)) @ weight
+        return f if self.recipe.loss is Squared else torch.sigmoid(f)
 
     @torch.no_grad()
     def explore(self, z: Tensor) -> int:
         """Return the arm that inverse gap weighting draws."""
         mean = self.predict(z).double()
         gamma = self.own["gamma"] * self.round ** self.own["gamma_power"]
-        if self.recipe.rule == "fast-inverse-gap":
+        if self.recipe.rule is FastInverseGap:
             mean = mean.clamp_min(1e-6)
         best = int(mean.argmin())
         gap = mean - mean[best]
-        if self.recipe.rule == "fast-inverse-gap":
+        if self.recipe.rule is FastInverseGap:
             p = mean[best] / (self.arms * mean[best] + gamma * gap)
         else:
             p = 1.0 / (self.arms + gamma * gap)
@@ -201,7 +207,7 @@ class PlainLoop:
     def loss(self, f: Tensor, loss: float) -> Tensor:
         """Return the losses of outputs f."""
         target = torch.full_like(f, loss)
-        if self.recipe.loss == "squared":
+        if self.recipe.loss is Squared:
             return 0.5 * mse_loss(f, target, reduction="none")
         return binary_cross_entropy_with_logits(f, target, reduction="none")
 
@@ -227,12 +233,12 @@ class PlainLoop:
 
 def knows(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
     """Return whether there is a plain loop of a recipe with these settings."""
-    if recipe.kind != "reduction" or recipe.oracle != "neural":
+    if recipe.kind != REDUCTION or recipe.oracle != NEURAL:
         return False
     if settings["init"] != "he" or math.isfinite(settings["radius"]):
         return False
-    if recipe.wrapper == "gradient-norm":
+    if recipe.wrapper == GRADIENT_NORM:
         plain = settings["gradient"] == "code" and settings["matrix"] == "diagonal"
-        return plain and recipe.rule == "lower-confidence" and recipe.loss == "squared"
-    gap = recipe.rule in ("inverse-gap", "fast-inverse-gap") and recipe.wrapper == "none"
+        return plain and recipe.rule is LowerConfidence and recipe.loss is Squared
+    gap = recipe.rule in (InverseGap, FastInverseGap) and recipe.wrapper is None
     return gap and settings["gamma_schedule"] == "time"

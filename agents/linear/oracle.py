@@ -83,7 +83,7 @@ class Linear:
         if not self.uncertainty:
             return Prediction(mean)
         covariance = self._covariance
-        before = None if self.loss.name == "squared" else output
+        before = None if self.loss.link_name is None else output
         return Prediction(mean, covariance.std(x), output=before, factor=covariance.factor(x))
 
     def _output(self, x: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ class ModuleNorm:
         else:
             norm = self._full.norm(g.double())
         output = self.oracle.outputs(context)
-        before = None if self.oracle.loss.name == "squared" else output
+        before = None if self.oracle.loss.link_name is None else output
         std = (self._penalty * norm).clamp_min(0.0).sqrt()
         return Prediction(self.oracle.loss.link(output), std, output=before)
 

@@ -76,7 +76,7 @@ class GradientNorm:
             raise InputError("regularization must be > 0")
         ceiling = per_replica(self.ceiling, spec.replicas, device=spec.device)
         bounded = bool(ceiling.isfinite().any())
-        if bounded and self.oracle.loss.name != "squared":
+        if bounded and self.oracle.loss.link_name is not None:
             raise InputError("a ceiling is for the squared loss: other predictions are below 1 anyway")
         self._ceiling = ceiling.unsqueeze(1) if bounded else None
         self.oracle.reset(spec)
@@ -96,7 +96,7 @@ class GradientNorm:
         forward = self.oracle.forward(context)
         norm = self._matrix.norm(forward, self._square).double()  # [R, K], g' U^-1 g
         mean = self.oracle.weights.predict(forward.output)
-        compared = None if self.oracle.loss.name == "squared" else forward.output
+        compared = None if self.oracle.loss.link_name is None else forward.output
         if self._ceiling is not None:
             compared = torch.minimum(mean.double(), self._ceiling)
         return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=compared)

@@ -66,7 +66,7 @@ class SignPerturbation(PlainWeights):
             count=self.count,
             parameters=initial.parameters,
             width=initial.width,
-            loss=loss.name,
+            loss=type(loss),
         )
         c = torch.from_numpy(scale).to(spec.device)
         self._initial = initial

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from neucb.agents.losses import KL
+from neucb.agents.recipes.kinds import ENSEMBLE, REDUCTION
 from neucb.agents.recipes.network import FALCON
+from neucb.agents.recipes.oracles import LINEAR
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.wrappers import EPOCHS
+from neucb.agents.rules.confidence import LowerConfidence, Thompson
+from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap, InverseGap, Softmax
 
 BEYOND_UCB = "Foster, Rakhlin, ICML 2020 (arXiv 2002.04926)"
 FIRST_ORDER = "Foster, Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237)"
@@ -20,84 +26,93 @@ LINEAR_RECIPES = (
         "squarecb",
         "SquareCB with one ridge regression per arm",
         BEYOND_UCB,
-        oracle="linear",
-        rule="inverse-gap",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=InverseGap,
         defaults=(("regularization", 0.3), ("gamma", 100.0)),
     ),
     Recipe(
         "fastcb",
         "FastCB with one online logistic regression per arm",
         FIRST_ORDER,
-        oracle="linear",
-        loss="kl",
-        rule="fast-inverse-gap",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
+        rule=FastInverseGap,
         defaults=(("regularization", 0.1), ("gamma", 100.0)),
     ),
     Recipe(
         "falcon",
         "FALCON with ridge regressions that learn at the ends of doubling epochs",
         FALCON,
-        oracle="linear",
-        rule="falcon",
-        wrapper="epochs",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=Falcon,
+        wrapper=EPOCHS,
         defaults=(("regularization", 0.1), ("gamma", 300.0)),
     ),
     Recipe(
         "epsilon-greedy",
         "ridge regression per arm, epsilon-greedy",
         "the usual baseline",
-        oracle="linear",
-        rule="epsilon-greedy",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=EpsilonGreedy,
         defaults=(("regularization", 0.1), ("epsilon", 0.001)),
     ),
     Recipe(
         "softmax",
         "ridge regression per arm, Boltzmann exploration",
         BOLTZMANN,
-        oracle="linear",
-        rule="softmax",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=Softmax,
         defaults=(("regularization", 0.1), ("gamma", 3.0)),
     ),
     Recipe(
         "linucb",
         "LinUCB with one ridge regression per arm",
         LINUCB,
-        oracle="linear",
-        rule="lower-confidence",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 0.1)),
     ),
     Recipe(
         "lints",
         "linear Thompson sampling with one ridge regression per arm",
         LINTS,
-        oracle="linear",
-        rule="thompson",
+        REDUCTION,
+        oracle=LINEAR,
+        rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(
         "glm-ucb",
         "UCB-GLM with one online logistic regression per arm",
         UCB_GLM,
-        oracle="linear",
-        loss="kl",
-        rule="lower-confidence",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
+        rule=LowerConfidence,
         defaults=(("regularization", 0.1), ("nu", 1.0)),
     ),
     Recipe(
         "logistic-ts",
         "Thompson sampling with one online logistic regression per arm",
         LOGISTIC_TS,
-        oracle="linear",
-        loss="kl",
-        rule="thompson",
+        REDUCTION,
+        oracle=LINEAR,
+        loss=KL,
+        rule=Thompson,
         defaults=(("regularization", 0.1), ("nu", 0.03)),
     ),
     Recipe(
         "bagging",
         "vote of 10 ridge regressions per arm, each on its own online bootstrap",
         BAKE_OFF,
-        "ensemble",
-        oracle="linear",
+        ENSEMBLE,
+        oracle=LINEAR,
         defaults=(("regularization", 0.03),),
     ),
 )

@@ -11,10 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from neucb.agents.parameter import Parameter
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import lowest
 from neucb.agents.propensity import Kinds, Propensities, estimated_chances, least_chances
+from neucb.agents.rules.rule import Rule
+from neucb.agents.rules.schedules import Power, Schedule
 from neucb.core.errors import InputError
+from neucb.kernels import types
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +47,25 @@ def _certain(score: Tensor, prediction: Prediction) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LowerConfidence:
+class ScoreRule(Rule):
+    """Base of rules that play the arm of least yhat_a + nu d_a, d_a a deviation of the prediction.
+
+    Attributes:
+        nu: factor of the deviation; one number or one per replica.
+    """
+
+    nu: Number
+
+    parameters = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
+    needs_std = True
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of nu, which is constant."""
+        return Power(self.nu, 0.0)
+
+
+class LowerConfidence(ScoreRule):
     """p_a = 1 for the arm of least yhat_a - nu std_a.
 
     With nu = alpha and ridge regressions it is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
@@ -51,7 +73,9 @@ class LowerConfidence:
     UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
     """
 
-    nu: Number
+    name = "lower-confidence"
+    formula = "plays argmin (mean_a - nu std_a), means before the link"
+    kernel_kind = types.LOWER_CONFIDENCE
     propensity_kind: ClassVar[Kinds] = "deterministic"
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
@@ -61,15 +85,16 @@ class LowerConfidence:
         return _certain(centre - nu * std, prediction)
 
 
-@dataclass(frozen=True)
-class Thompson:
+class Thompson(ScoreRule):
     """p_a = 1 for the arm of least draw from N(yhat_a, nu^2 std_a^2).
 
     Arms are drawn together where the oracle gives a factor of their covariance, and independently
     where it does not. Agrawal and Goyal, ICML 2013 (arXiv 1209.3352), Algorithm 1.
     """
 
-    nu: Number
+    name = "thompson"
+    formula = "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link"
+    kernel_kind = types.THOMPSON
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K], one of them 1."""

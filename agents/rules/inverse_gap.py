@@ -3,45 +3,102 @@
 All compute in float64 and elementwise over [R, K]. The best arm b is the argmin of the predicted
 losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Arms that are not
 available have probability 0, and K counts those that are.
+
+To add a rule of this kind, write a class derived from `GapRule` and name it in the row of a recipe: the
+kernels compile its `weight`, the very function that the torch engine calls.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from neucb.agents.per_replica import Number, per_replica
+from neucb.agents.parameter import Parameter
+from neucb.agents.per_replica import Number
 from neucb.agents.prediction import gaps
-from neucb.agents.rules.schedules import Schedule
+from neucb.agents.rules import formulas
+from neucb.agents.rules.rule import Rule
+from neucb.agents.rules.schedules import (
+    GAMMA,
+    SCHEDULE,
+    Decay,
+    Doubling,
+    FastTheory,
+    Schedule,
+    SquareTheory,
+    gamma_of,
+)
 from neucb.core.constants import FLOOR
+from neucb.kernels import types
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from neucb.agents.prediction import Prediction, Round
     from neucb.agents.propensity import Kinds
+    from neucb.agents.rules.formulas import Weight
+
+THEORY = (
+    *GAMMA,
+    replace(
+        SCHEDULE,
+        help="gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss), FALCON's gamma sqrt(K tau), tau "
+        "the end of the last doubling epoch (epochs), the theorem's constant of Reg and L* (theory)",
+        choices=("time", "loss", "epochs", "theory"),
+    ),
+    Parameter(
+        "regression_regret",
+        10.0,
+        "Reg of the theory schedule: regression loss beyond the best network's, over the run",
+        above_low=True,
+    ),
+    Parameter("best_loss", 0.0, "L* of FastCB's theory schedule: the best policy's loss over the run"),
+)
 
 
-def _losses(prediction: Prediction) -> tuple[Tensor, Tensor | int]:
-    """Return predicted losses [R, K], infinite for arms not available, and how many are, one or [R, 1]."""
-    mean = prediction.mean.double()
-    if prediction.available is None:
-        return mean, mean.shape[1]
-    return mean.masked_fill(~prediction.available, math.inf), prediction.available.sum(1, keepdim=True)
-
-
-def _rest_to_best(probability: Tensor, gap: Tensor, available: Tensor | None) -> Tensor:
-    """Give what the available arms leave of 1 to the best arm, the first whose gap is 0, on top; in place."""
-    if available is not None:
-        probability.masked_fill_(~available, 0.0)
+def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
+    """Give what the other arms leave of 1 to the best arm, the first whose gap is 0, on top; in place."""
     rest = 1.0 - probability.sum(1, keepdim=True)
     return probability.scatter_add_(1, gap.argmin(1, keepdim=True), rest)
 
 
+class GapRule(Rule):
+    """Base of rules that weigh every arm by the gap of its predicted loss to the least one.
+
+    Attributes:
+        weight: weight of an arm, see `neucb.agents.rules.formulas`, for both engines.
+        floor: least value of a predicted loss, to which lower ones are raised first.
+        proportional: whether probabilities are proportional to the weights; otherwise they are the weights,
+            and the best arm has the rest.
+    """
+
+    weight: ClassVar[Weight]
+    kernel_kind = types.BY_GAP
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K]."""
+        import torch
+
+        mean, available, arms = prediction.mean.double(), prediction.available, prediction.mean.shape[1]
+        strength = self.schedule(now, arms).unsqueeze(1)
+        among: Tensor | int = arms
+        if available is not None:
+            mean, among = mean.masked_fill(~available, math.inf), available.sum(1, keepdim=True)
+        least, gap = gaps(mean if math.isinf(self.floor) else mean.clamp_min(self.floor))
+        weight: Tensor = self.weight(gap, least, strength, among, torch.exp)
+        if weight.shape != gap.shape:
+            weight = weight.expand_as(gap).clone()
+        if available is not None:
+            weight = weight.masked_fill(~available, 0.0)
+        if self.proportional:
+            return weight / weight.sum(1, keepdim=True)
+        return _rest_to_best(weight, gap)
+
+
 @dataclass(frozen=True)
-class InverseGap:
+class InverseGap(GapRule):
     """Inverse gap weighting, the rule of SquareCB.
 
     p_a = 1 / (K + gamma (yhat_a - yhat_b)) for a != b; b has the rest.
@@ -50,16 +107,40 @@ class InverseGap:
 
     gamma: Schedule
 
-    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
-        """Return probabilities [R, K]."""
-        mean, arms = _losses(prediction)
-        _, gap = gaps(mean)
-        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best((gamma * gap).add_(arms).reciprocal_(), gap, prediction.available)
+    name = "inverse-gap"
+    parameters = THEORY
+    formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
+    weight = staticmethod(formulas.inverse_gap)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(gamma_of(settings, SquareTheory(settings["regression_regret"])))
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of gamma."""
+        return self.gamma
+
+
+class Falcon(InverseGap):
+    """Inverse gap weighting with gamma by doubling epochs, see `neucb.agents.wrappers.epochs`."""
+
+    name = "falcon"
+    parameters = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
+    formula = (
+        "p_a = 1 / (K + gamma_m (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest, "
+        "gamma_m constant within epoch m"
+    )
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(Doubling(settings["gamma"]))
 
 
 @dataclass(frozen=True)
-class FastInverseGap:
+class FastInverseGap(GapRule):
     """Reweighted inverse gap weighting, the rule of FastCB.
 
     p_a = yhat_b / (K yhat_b + gamma (yhat_a - yhat_b)) for a != b; b has the rest. Predicted losses
@@ -68,16 +149,25 @@ class FastInverseGap:
 
     gamma: Schedule
 
-    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
-        """Return probabilities [R, K]."""
-        mean, arms = _losses(prediction)
-        least, gap = gaps(mean.clamp_min(FLOOR))
-        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        return _rest_to_best(least / (gamma * gap).add_(arms * least), gap, prediction.available)
+    name = "fast-inverse-gap"
+    parameters = THEORY
+    formula = "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
+    weight = staticmethod(formulas.fast_inverse_gap)
+    floor = FLOOR
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(gamma_of(settings, FastTheory(settings["best_loss"], settings["regression_regret"])))
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of gamma."""
+        return self.gamma
 
 
 @dataclass(frozen=True)
-class EpsilonGreedy:
+class EpsilonGreedy(GapRule):
     """p_b = 1 - epsilon_t + epsilon_t / K; every other arm epsilon_t / K.
 
     epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
@@ -86,6 +176,24 @@ class EpsilonGreedy:
     epsilon: Number = 0.05
     power: Number = 0.0
 
+    name = "epsilon-greedy"
+    parameters = (
+        Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
+        Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
+    )
+    formula = "p_b = 1 - epsilon_t + epsilon_t / K for b = argmin yhat, epsilon_t / K for the others"
+    weight = staticmethod(formulas.even_share)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(settings["epsilon"], settings["epsilon_power"])
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of epsilon."""
+        return Decay(self.epsilon, self.power)
+
     @property
     def propensity_kind(self) -> Kinds:
         """See `neucb.agents.propensity`: with epsilon 0 one arm is played for certain."""
@@ -93,18 +201,22 @@ class EpsilonGreedy:
             return tuple("exact" if one else "deterministic" for one in self.epsilon)
         return "exact" if self.epsilon else "deterministic"
 
-    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
-        """Return probabilities [R, K]."""
-        mean, arms = _losses(prediction)
-        _, gap = gaps(mean)
-        R, device = len(mean), str(mean.device)
-        decay = now.number ** per_replica(self.power, R, device=device)
-        epsilon = (per_replica(self.epsilon, R, device=device) / decay).clamp_max(1.0).unsqueeze(1)
-        return _rest_to_best((epsilon / arms).expand_as(mean).clone(), gap, prediction.available)
+
+class Greedy(EpsilonGreedy):
+    """p_b = 1 for the best arm."""
+
+    name = "greedy"
+    parameters = ()
+    formula = "p_b = 1, b = argmin yhat"
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule, which has no hyper-parameters."""
+        return cls(0.0)
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(GapRule):
     """Boltzmann exploration: p_a proportional to exp(-gamma (yhat_a - yhat_b)).
 
     gamma is the inverse temperature. Cesa-Bianchi, Gentile, Lugosi, Neu, "Boltzmann Exploration Done
@@ -113,10 +225,18 @@ class Softmax:
 
     gamma: Schedule
 
-    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
-        """Return probabilities [R, K]."""
-        mean, _ = _losses(prediction)
-        _, gap = gaps(mean)
-        gamma = self.gamma(now, mean.shape[1]).unsqueeze(1)
-        weight = (-gamma * gap).exp().masked_fill(gap.isinf(), 0.0)
-        return weight / weight.sum(1, keepdim=True)
+    name = "softmax"
+    parameters = (*GAMMA, SCHEDULE)
+    formula = "p_a proportional to exp(-gamma_t yhat_a)"
+    weight = staticmethod(formulas.boltzmann)
+    proportional = True
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(gamma_of(settings))
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of gamma."""
+        return self.gamma

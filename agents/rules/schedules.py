@@ -1,14 +1,19 @@
-"""Schedules of gamma, the exploration parameter of inverse gap weighting: larger is greedier."""
+"""Schedules of a rule's strength: gamma of inverse gap weighting, larger is greedier, or epsilon."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from neucb.agents.per_replica import Number, per_replica
+from neucb.agents.parameter import Parameter
+from neucb.agents.per_replica import Number, each, per_replica
+from neucb.agents.rules import formulas
 from neucb.core.constants import DELTA
+from neucb.core.errors import unknown_name
+from neucb.kernels import types
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +21,8 @@ if TYPE_CHECKING:
     from neucb.agents.prediction import Round
 
 
-def epoch_start(number: int) -> int:
-    """Return tau_{m-1}, the last round of the epoch before that of round `number` >= 1.
-
-    Epochs end at tau_m = 2^m: 2, 4, 8, ...; tau_0 = 0.
-    """
-    return 0 if number <= 2 else 1 << ((number - 1).bit_length() - 1)
+# What kernels take of a schedule: its code, scale and exponent.
+Kernel = tuple[int, float, float]
 
 
 class Schedule(Protocol):
@@ -30,20 +31,13 @@ class Schedule(Protocol):
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R], float64, > 0 or 0 for uniform play."""
 
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule of one replica, K arms and T rounds as the kernels take it."""
+
 
 def _numbers(value: Number, now: Round) -> Tensor:
     loss = now.observed_loss
     return per_replica(value, loss.shape[0], device=str(loss.device))
-
-
-def _power(now: Round, exponent: Number) -> Tensor | float:
-    """Return t^exponent, one number or [R], by the same arithmetic as the compiled engine."""
-    if not isinstance(exponent, Sequence):
-        return float(now.number**exponent)
-    import torch
-
-    powers = torch.tensor([now.number**one for one in exponent], dtype=torch.float64)
-    return powers.to(now.observed_loss.device)
 
 
 @dataclass(frozen=True)
@@ -54,8 +48,35 @@ class Power:
     exponent: Number = 0.5
 
     def __call__(self, now: Round, arms: int) -> Tensor:
-        """Return gamma [R]."""
-        return _numbers(self.scale, now) * _power(now, self.exponent)
+        """Return gamma [R], by the same arithmetic as the compiled engine."""
+        if not isinstance(self.exponent, Sequence):
+            return formulas.growing(now.number, _numbers(self.scale, now), self.exponent)  # type: ignore[no-any-return]
+        import torch
+
+        scale, exponent = (each(one, len(now.observed_loss)).tolist() for one in (self.scale, self.exponent))
+        gamma = [formulas.growing(now.number, *pair) for pair in zip(scale, exponent, strict=True)]
+        return torch.tensor(gamma, dtype=torch.float64).to(now.observed_loss.device)
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it."""
+        return types.TIME, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """epsilon_t = min(1, scale / t^exponent); exponent 0 is a constant epsilon."""
+
+    scale: Number
+    exponent: Number = 0.0
+
+    def __call__(self, now: Round, arms: int) -> Tensor:
+        """Return epsilon [R]."""
+        epsilon = formulas.decaying(now.number, _numbers(self.scale, now), _numbers(self.exponent, now))
+        return epsilon.clamp_max(1.0)  # type: ignore[no-any-return]
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it."""
+        return types.DECAY, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -70,7 +91,12 @@ class ObservedLoss:
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
-        return _numbers(self.scale, now) * (1.0 + now.observed_loss) ** _numbers(self.exponent, now)
+        scale, exponent = _numbers(self.scale, now), _numbers(self.exponent, now)
+        return formulas.growing_with_loss(now.observed_loss, scale, exponent, operator.pow)  # type: ignore[no-any-return]
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it."""
+        return types.LOSS, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -85,8 +111,15 @@ class SquareTheory:
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
-        regret = _numbers(self.regression_regret, now)
-        return (arms * now.horizon / (regret + math.log(2.0 / self.delta))).sqrt()
+        regret, confidence = _numbers(self.regression_regret, now), math.log(2.0 / self.delta)
+        root = type(regret).sqrt
+        return formulas.square_theory(arms, now.horizon, regret, confidence, root)  # type: ignore[no-any-return]
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it, a constant."""
+        confidence = math.log(2.0 / self.delta)
+        gamma = formulas.square_theory(arms, horizon, self.regression_regret, confidence, math.sqrt)
+        return types.TIME, gamma, 0.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +136,13 @@ class FastTheory:
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
         best, regret = _numbers(self.best_loss, now), _numbers(self.regression_regret, now)
-        return (arms * best / (3.0 * regret)).sqrt().clamp_min(10.0 * arms)
+        gamma: Tensor = formulas.fast_theory(arms, best, regret, type(best).sqrt)
+        return gamma.clamp_min(10.0 * arms)
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it, a constant."""
+        gamma = formulas.fast_theory(arms, self.best_loss, self.regression_regret, math.sqrt)
+        return types.TIME, max(gamma, 10.0 * arms), 0.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +157,40 @@ class Doubling:
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
-        start = epoch_start(now.number)
-        scale = _numbers(self.scale, now)
-        return scale * math.sqrt(arms * start) if start else scale.new_ones(len(scale))
+        start = formulas.epoch_start(now.number)
+        return formulas.growing_by_epochs(start, arms, _numbers(self.scale, now), math.sqrt)  # type: ignore[no-any-return]
+
+    def kernel(self, arms: int, horizon: int) -> Kernel:
+        """Return the schedule as the kernels take it."""
+        return types.DOUBLING, float(self.scale), 0.0  # type: ignore[arg-type]
+
+
+GAMMA = (
+    Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
+    Parameter("gamma_power", 0.5, "exponent rho of the schedule; 0 for a constant gamma", high=2.0),
+)
+SCHEDULE = Parameter(
+    "gamma_schedule",
+    "time",
+    "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss)",
+    choices=("time", "loss"),
+)
+
+
+def gamma_of(settings: Mapping[str, Any], theory: Schedule | None = None) -> Schedule:
+    """Return the schedule of the hyper-parameters gamma, gamma_power and gamma_schedule.
+
+    Args:
+        settings: all hyper-parameters of the rule.
+        theory: the schedule of the rule's theorem, None where it has none.
+
+    Raises:
+        InputError: the rule has no such schedule.
+    """
+    scale, exponent, name = settings["gamma"], settings["gamma_power"], settings["gamma_schedule"]
+    known: dict[str, Schedule] = {"time": Power(scale, exponent), "loss": ObservedLoss(scale, exponent)}
+    if theory is not None:
+        known |= {"epochs": Doubling(scale), "theory": theory}
+    if name not in known:
+        raise unknown_name("gamma_schedule", name, known)
+    return known[name]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from neucb.agents.base import gauges_of
-from neucb.agents.rules.schedules import epoch_start
+from neucb.agents.rules.formulas import epoch_start
 
 if TYPE_CHECKING:
     from torch import Tensor

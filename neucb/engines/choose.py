@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from neucb.agents.recipes.kinds import ENSEMBLE
 from neucb.core.errors import InputError, unknown_name
-from neucb.engines.compiled.stage import missing_part
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.environments.orders.registry import find_order
@@ -61,9 +61,11 @@ def refusal(
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
     if not issubclass(find_order(env.order), FixedOrder | CompiledOrder):
         return f"it has no kernel for the order {env.order}"
+    from neucb.engines.compiled.replica import missing_part  # imports numba
+
     if (missing := missing_part(recipe)) is not None:
         return f"it has {missing}"
-    if recipe.kind == "ensemble" and settings.get("features") == "fourier":
+    if recipe.kind == ENSEMBLE and settings.get("features") == "fourier":
         return "it draws no Fourier features for every member"
     if settings.get("schedule", "online") != "online" or set(_each(settings.get("batch", 1))) != {1}:
         return "it trains online, a sample at a time"

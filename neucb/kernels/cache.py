@@ -20,6 +20,7 @@ from numba.core.caching import FunctionCache
 from numba.core.types import BaseNamedTuple, BaseTuple
 
 from neucb.core.files import sha256
+from neucb.kernels.sources import digest
 
 ANOTHER = "name another folder with the environment variable NUMBA_CACHE_DIR"
 
@@ -32,16 +33,15 @@ class KernelCache(FunctionCache):
 
     Args:
         function: the kernel.
-        digest: of all sources that it is compiled from.
     """
 
-    def __init__(self, function: Callable[..., Any], digest: str) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
-        self._digest = digest
+        self._function = function
 
     def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
         key = super()._index_key(signature, codegen)  # type: ignore[no-untyped-call]
-        return (*key, self._digest, *(sha256(path) for path in sorted(set(_source_files(signature)))))
+        return (*key, digest(self._function, signature), *map(sha256, sorted(set(_source_files(signature)))))
 
     def load_overload(self, *arguments: Any) -> Any:
         """Return a kernel from disk; None where there is none, or a damaged one, which is forgotten."""
@@ -79,7 +79,7 @@ def _warn_once(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
+def make_cache(function: Callable[..., Any]) -> KernelCache | None:
     """Return the cache of a kernel; None where no folder at all can be written to.
 
     Where numba finds none, beside the package or in the user's cache folder, this process and those that
@@ -94,7 +94,7 @@ def make_cache(function: Callable[..., Any], digest: str) -> KernelCache | None:
         _use_temporary_folder(package)
     for _ in range(2):
         try:
-            return KernelCache(function, digest)
+            return KernelCache(function)
         except RuntimeError:  # numba: no locator available
             _use_temporary_folder(package)
     return None

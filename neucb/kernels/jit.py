@@ -1,10 +1,8 @@
-"""Decorators of compiled functions, and the digest of all files that they come from."""
+"""Decorators of compiled functions."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -14,12 +12,6 @@ from numba.core.options import TargetOptions
 from numba.extending import intrinsic
 
 from neucb.kernels.cache import make_cache
-
-PACKAGE = Path(__file__).parents[1]
-FOLDERS = ("kernels", "engines/compiled/kernels", "environments/orders")
-MODULES = (PACKAGE / "core" / "constants.py",)
-SOURCES = (*(path for folder in FOLDERS for path in sorted((PACKAGE / folder).glob("*.py"))), *MODULES)
-DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
 # Inlined by force: a call would cost more than many of these functions, since it passes each array of
 # a tuple as ten numbers. Without wrappers for the interpreter, which calls kernels only.
@@ -47,7 +39,7 @@ KERNEL: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model"
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that the interpreter calls; it holds no GIL."""
     dispatcher: Any = njit(**KERNEL)(function)
-    stored = make_cache(function, DIGEST)
+    stored = make_cache(function)
     if stored is not None:
         dispatcher._cache = stored
     return dispatcher

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SQUARED, KL = 0, 1  # losses
-# Rules; those from LOWER_CONFIDENCE on need standard deviations, and JOINT deviations that were drawn.
-INVERSE_GAP, FAST_INVERSE_GAP, EPSILON_GREEDY, SOFTMAX, LOWER_CONFIDENCE, THOMPSON, JOINT = range(7)
+# Kinds of rules; those from LOWER_CONFIDENCE on need standard deviations, JOINT deviations that were drawn.
+BY_GAP, LOWER_CONFIDENCE, THOMPSON, JOINT = range(4)
 TIME, LOSS, DOUBLING, DECAY = range(4)  # schedules of a rule's strength
 EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from which samples
 # How theta is kept: as it is; as theta_0 + s G, for projections and for the expected perturbation;
@@ -51,9 +51,21 @@ class World(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The exploration rule; `scale` and `power` are those of gamma, epsilon or nu."""
+    """The exploration rule of one replica.
 
-    code: int
+    Attributes:
+        kind: BY_GAP, LOWER_CONFIDENCE, THOMPSON or JOINT.
+        weight: code of the weight of an arm, for BY_GAP, and the next two likewise.
+        floor: least value of a predicted loss, to which lower ones are raised.
+        proportional: whether probabilities are proportional to the weights.
+        schedule: TIME, LOSS, DOUBLING or DECAY.
+        scale, power: of gamma, epsilon or nu.
+    """
+
+    kind: int
+    weight: int
+    floor: float
+    proportional: bool
     schedule: int
     scale: float
     power: float

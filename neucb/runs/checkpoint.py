@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neucb.agents.base import Agent, CountsPending, Reduction, ask
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import give_state, take_state
 from neucb.core.errors import DataError, InputError
@@ -147,7 +148,7 @@ def load_agent(path: str | Path, agent: Agent | None = None) -> Trained:
         if name not in RECIPES:
             raise InputError(f"{path} holds {name}, no named agent: give a new one, load_agent(path, agent)")
         settings = RECIPES[name].settings(settings)
-        agent = RECIPES[name].build(settings)
+        agent = make_agent(RECIPES[name], settings)
     with torch.no_grad():
         agent.reset(spec)
         give_state(agent, head["state"], tensors)

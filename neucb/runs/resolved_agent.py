@@ -52,9 +52,12 @@ class Candidate:
             return copy_agent(self.trained, self.name)
         if self.agent is not None:
             return self.agent
-        made = self.recipe or self.plugin
-        assert made is not None
-        return made.build(self.settings)
+        if self.recipe is not None:
+            from neucb.agents.recipes.build import make_agent
+
+            return make_agent(self.recipe, self.settings)
+        assert self.plugin is not None
+        return self.plugin.build(self.settings)
 
     def trained_by(self, agent: Agent, log_rounds: int, spec: Any, data: Mapping[str, Any]) -> Trained:
         """Return the agent that `make` gave, after its rounds."""

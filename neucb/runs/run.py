@@ -142,7 +142,7 @@ class Run:
             lr, power = settings["lr"], settings["lr_power"]
             rate = f"lr = {lr:g}"
             recipe = self.candidate.recipe
-            if recipe is not None and recipe.kind != "supervised" and "epochs" not in recipe.wrapper:
+            if recipe is not None and not recipe.kind.all_arms and not recipe.by_epochs:
                 share = step_share(settings["width"], settings["init"], settings["depth"])
                 rate += f", {share * lr / (t + 1) ** power:.3g} in this round"
             words = words.replace("(lr)", f"({rate})")

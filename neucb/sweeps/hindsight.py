@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from neucb.agents.recipes.oracles import NEURAL
 from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
 from neucb.runs.log_table import cell_id
@@ -48,7 +49,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
         label=f"class of {_plainest(recipe)}",
         purpose="hindsight",
         seeds=(batch.seeds[run],),
-        settings=sizes_of(batch.settings, run) if recipe.oracle == "neural" else {},
+        settings=sizes_of(batch.settings, run) if recipe.oracle == NEURAL else {},
         engine="torch",
         device="cpu",
         dtype="float32",

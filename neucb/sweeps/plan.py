@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from neucb.agents.recipes.parameter import Value
+from neucb.agents.parameter import Value
 from neucb.core.files import shortened
 from neucb.core.json_values import digest
 from neucb.runs.plugins import Plugin, find_agent

@@ -15,7 +15,7 @@ from neucb.sweeps.spec.sweep_spec import OVER_ALL
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.agents.recipes.parameter import Value
+    from neucb.agents.parameter import Value
     from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment
 
 Chosen = dict[tuple[str, tuple[Any, ...]], dict[str, "Value"]]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.base import ask
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.core.errors import NeucbError
 from neucb.core.spec import Spec
@@ -54,7 +55,9 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
         AssertionError: something is wrong; the message says what.
         InputError: the agent cannot be made without arguments, or lacks a method.
     """
-    make: Make = (lambda: find_recipe(agent).build(settings)) if isinstance(agent, str) else _maker(agent)
+    make: Make = (
+        (lambda: make_agent(find_recipe(agent), settings)) if isinstance(agent, str) else _maker(agent)
+    )
     together = _distributions(make(), SEEDS)
     _same(_distributions(make(), SEEDS), together, "the same seeds must give the same run")
     nosy = _distributions(make(), SEEDS, nosy=True)
@@ -147,10 +150,10 @@ def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
     values: Mapping[str, Any] = recipe.settings(settings)
     names = [p.name for p in recipe.parameters if not p.whole and not p.choices]
     both = {key: (float(values[key]), 0.5 * float(values[key])) for key in names}
-    together = _distributions(recipe.build({**values, **both}), SEEDS[:2])
+    together = _distributions(make_agent(recipe, {**values, **both}), SEEDS[:2])
     for r in range(2):
         one = {**values, **{key: pair[r] for key, pair in both.items()}}
-        alone = _distributions(recipe.build(one), SEEDS[r : r + 1])
+        alone = _distributions(make_agent(recipe, one), SEEDS[r : r + 1])
         rule = "a replica must not depend on its neighbours' hyper-parameters"
         _close(alone, together[:, r : r + 1], rule)
 

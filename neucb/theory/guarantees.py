@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
 from neucb.core.constants import DELTA
 from neucb.theory.bounds import squarecb_bound
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from neucb.agents.rules.inverse_gap import FastInverseGap, InverseGap
 
 Array = NDArray[np.float64]
 
@@ -67,11 +66,11 @@ def guarantee(rows: pd.DataFrame, arms: int) -> Guarantee | None:
     from neucb.agents.recipes.registry import RECIPES
 
     recipe = RECIPES.get(str(rows["agent"].iloc[0]))
-    if recipe is None or recipe.rule not in ("inverse-gap", "fast-inverse-gap"):
+    if recipe is None or recipe.rule not in (InverseGap, FastInverseGap):
         return None
     if "world" in rows and rows["world"].str.contains("delay|batch").any():
         return None
-    error = "squared_error" if recipe.rule == "inverse-gap" else "triangular_error"
+    error = "squared_error" if recipe.rule is InverseGap else "triangular_error"
     names = [one.name for one in recipe.parameters if one.name.startswith(("gamma", "best", "regression"))]
     if not {error, "squared_regression_regret", *names} <= set(rows.columns) or rows[error].isna().any():
         return None
@@ -83,14 +82,14 @@ def guarantee(rows: pd.DataFrame, arms: int) -> Guarantee | None:
     sums = {name: table.to_numpy(dtype=np.float64) for name, table in tables.items() if name not in names}
     own = {name: tuple(tables[name].iloc[0]) for name in names}
     regret = sums["squared_regression_regret"][-1]
-    theory = set(own["gamma_schedule"]) == {"theory"} and recipe.rule == "inverse-gap"
+    theory = set(own["gamma_schedule"]) == {"theory"} and recipe.rule is InverseGap
     if theory and (regret <= own["regression_regret"]).all():
         bound = [squarecb_bound(arms, int(t[-1]), one, DELTA) for one in own["regression_regret"]]
         return Guarantee("theorem", t[-1:], np.array([np.mean(bound)]), float(regret.mean()))
     low, high = _gammas(recipe, own, sums["loss"], t, arms)
     played = np.diff(t, prepend=0)[:, None]
     errors = np.diff(sums[error], axis=0, prepend=0.0)
-    if recipe.rule == "inverse-gap":
+    if recipe.rule is InverseGap:
         steps = 2.0 * arms * played / low + high / 4.0 * errors
     elif low.min() < 2.0 * arms:
         return None

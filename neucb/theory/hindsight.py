@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.agents.losses import KL, Squared
+from neucb.agents.recipes.oracles import LINEAR, NEURAL
 from neucb.core.errors import InputError
 from neucb.core.metrics import regression_losses
 from neucb.engines.log import RunLog, log_spaced
@@ -64,7 +66,7 @@ def fit_class(
     held = max(1, round(training.held_out * rows))
     if rows - held < 2:
         raise InputError(f"a fit in hindsight needs more than {rows} rows")
-    constant = intercept if recipe.oracle == "neural" else 1.0
+    constant = intercept if recipe.oracle == NEURAL else 1.0
     x = torch.from_numpy(np.hstack([contexts, np.full((rows, 1), constant)]).astype(np.float32))
     weight = np.ones((rows, arms)) if played is None else np.eye(arms)[played]
     data = Data(x, torch.from_numpy(losses).float(), torch.from_numpy(weight).float())
@@ -73,8 +75,8 @@ def fit_class(
     found = []
     for restart in range(training.restarts):
         generator = torch.Generator().manual_seed(1000 * training.seed + restart)
-        model = Model(arms, x.shape[1], width if recipe.oracle == "neural" else 0, generator)
-        found.append(train(model, recipe.loss, data, parts, training, generator))
+        model = Model(arms, x.shape[1], width if recipe.oracle == NEURAL else 0, generator)
+        found.append(train(model, "kl" if recipe.loss is KL else "squared", data, parts, training, generator))
     totals = [one.trained * len(parts[0]) + one.held_out * held for one in found]
     best = found[int(np.argmin(totals))]
     spread = (max(totals) - min(totals)) / rows
@@ -175,7 +177,7 @@ def class_regression_regret(run: PlayedRun, training: Training = USUAL) -> tuple
     predictions clipped to [0, 1], or KL. Arguments and errors as for `class_loss`.
     """
     rounds, regret = _kept_rounds(run), []
-    squared = run.recipe is not None and run.recipe.loss == "squared"
+    squared = run.recipe is not None and run.recipe.loss is Squared
     column = "regression_loss" if squared else "regression_log_loss"
     own = run.log.frame({})[column].to_numpy().reshape(run.log.spec.replicas, -1)
     for mine, (recipe, sizes, x, expected, action, loss) in zip(own, _replicas(run), strict=True):
@@ -215,7 +217,9 @@ def check_class(recipe: Recipe, settings: Mapping[str, Any]) -> None:
     Raises:
         InputError: it cannot.
     """
-    if recipe.oracle not in ("neural", "linear"):
+    if recipe.loss not in (Squared, KL):
+        raise InputError(f"a class in hindsight is fitted by squared or KL loss, not by '{recipe.loss.name}'")
+    if recipe.oracle not in (NEURAL, LINEAR):
         raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
     for name, only in (("depth", 1), ("features", "linear")):
         given = settings.get(name, only)

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.recipes.build import make_network
+from neucb.agents.recipes.oracles import NEURAL as NETWORK
+from neucb.agents.recipes.oracles import make_network
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import DivergedError, InputError
 from neucb.core.spec import Spec
@@ -21,7 +22,7 @@ from neucb.runs.api import prepare
 from neucb.testing import check_agent
 from tests.support.tables import cyclic as toy
 
-NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == "neural"]
+NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 
 
 @pytest.mark.parametrize("depth", [2, 3])

@@ -7,6 +7,7 @@ import torch
 
 import neucb
 from neucb.agents.base import CountsPending
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.agents.wrappers.delay import Delayed
 from neucb.core.errors import InputError
@@ -87,7 +88,7 @@ def test_an_attribute_called_pending_stays_the_users_own() -> None:
 
 def test_outstanding_losses_are_counted_for_agents_that_number_their_rounds() -> None:
     for name in ("kl", "exp4"):
-        inner = find_recipe(name).build({})
+        inner = make_agent(find_recipe(name))
         assert isinstance(inner, CountsPending)
         agent = Delayed(inner, delay=3)
         agent.reset(Spec((0,), 3, 2, 9))
@@ -102,7 +103,7 @@ def test_outstanding_losses_are_counted_for_agents_that_number_their_rounds() ->
 
 def test_a_trained_agent_goes_on_with_draws_of_its_own() -> None:
     """Thompson's draws are numbered by the rounds played, also those whose losses never arrived."""
-    inner = find_recipe("lints").build({})
+    inner = make_agent(find_recipe("lints"))
     spec = Spec((0,), 3, 2, 9)
     first = Delayed(inner, delay=4)
     first.reset(spec)

@@ -22,6 +22,7 @@ from neucb.agents.network.expected_perturbation import ExpectedPerturbation
 from neucb.agents.network.last_layer import LastLayer
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.wrappers.delay import Delayed
 from neucb.core.errors import DivergedError, InputError
@@ -174,7 +175,7 @@ def test_exponential_weights_by_hand() -> None:
 
 
 def test_exponential_weights_find_the_better_expert() -> None:
-    agent = Exp4([RECIPES[name].build() for name in ("uniform", "squarecb")])
+    agent = Exp4([make_agent(RECIPES[name]) for name in ("uniform", "squarecb")])
     last = neucb.run(agent, toy(), seeds=2).groupby("seed").tail(1)
     assert (agent.weights[:, 1] > 0.9).all()
     assert (last["regret"] < 500).all()

@@ -9,7 +9,8 @@ import torch
 
 from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import Squared
-from neucb.agents.rules.schedules import Doubling, epoch_start
+from neucb.agents.rules.formulas import epoch_start
+from neucb.agents.rules.schedules import Doubling
 from neucb.agents.wrappers.epochs import Epochs
 from neucb.core.spec import Spec
 from tests.support.rounds import ARMS, FEATURES, now, rounds

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neucb.agents.base import ExplorationRule, Reduction
 from neucb.agents.prediction import Prediction, Round
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.rules.inverse_gap import EpsilonGreedy, FastInverseGap, InverseGap, Softmax
 from neucb.agents.rules.schedules import Doubling, FastTheory, ObservedLoss, Power, Schedule, SquareTheory
@@ -192,11 +193,11 @@ def test_one_value_per_replica_or_an_error() -> None:
     ],
 )
 def test_every_schedule_has_a_name(name: str, chosen: dict[str, Any], expected: object) -> None:
-    agent = RECIPES[name].build(chosen)
+    agent = make_agent(RECIPES[name], chosen)
     assert isinstance(agent, Reduction)
     assert agent.rule == expected
 
 
 def test_softmax_has_no_theory() -> None:
     with pytest.raises(InputError, match="unknown gamma_schedule 'theory'"):
-        RECIPES["softmax"].build({"gamma_schedule": "theory"})
+        make_agent(RECIPES["softmax"], {"gamma_schedule": "theory"})

@@ -12,6 +12,7 @@ import neucb
 from neucb.agents.linear.features import Fourier, Quadratic
 from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import Squared
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
@@ -66,5 +67,5 @@ def test_too_many_columns_are_refused_and_wide_ones_marked() -> None:
     with pytest.raises(InputError, match=r"5,049, more than 5,000; take features=fourier"):
         Quadratic().reset(Spec((0,), 2, 99, 10))
     with pytest.warns(UserWarning, match="diagonal"):
-        find_recipe("squarecb").build({"features": "quadratic"}).reset(Spec((0,), 2, 30, 10))
+        make_agent(find_recipe("squarecb"), {"features": "quadratic"}).reset(Spec((0,), 2, 30, 10))
     assert Linear(Squared()).covariance == "auto"

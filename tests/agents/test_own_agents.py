@@ -13,6 +13,7 @@ from neucb.agents.base import is_foreign
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module, perceptron
 from neucb.agents.prediction import Prediction
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.agents.rules.inverse_gap import EpsilonGreedy
 from neucb.agents.wrappers.delay import Delayed
@@ -108,8 +109,8 @@ def test_an_agent_that_calls_backward_may_hear_late_and_is_checked() -> None:
 
 def test_gradients_are_recorded_for_foreign_parts_only() -> None:
     module = Module(perceptron(), KL(), lambda parameters: torch.optim.SGD(parameters, lr=0.1))
-    ours = [find_recipe(name).build({}) for name in ("kl-perturbed", "exp4", "neural-ucb", "linucb")]
+    ours = [make_agent(find_recipe(name)) for name in ("kl-perturbed", "exp4", "neural-ucb", "linucb")]
     assert not any(is_foreign(agent) for agent in [*ours, neucb.Reduction(module, EpsilonGreedy(0.1))])
     theirs = neucb.Reduction(Logistic(), EpsilonGreedy(0.1))
-    ruled = neucb.Reduction(find_recipe("kl").build({}).oracle, lambda prediction, now: prediction.mean)  # type: ignore[attr-defined]
+    ruled = neucb.Reduction(make_agent(find_recipe("kl")).oracle, lambda prediction, now: prediction.mean)  # type: ignore[attr-defined]
     assert all(is_foreign(agent) for agent in (theirs, Delayed(theirs, delay=3), Greedy(), ruled))

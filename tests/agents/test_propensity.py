@@ -20,6 +20,7 @@ from neucb.agents.losses import Squared
 from neucb.agents.noise import Noise
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.propensity import DRAWS, Propensities, kind_of, least_chances, propensities_of
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.rules.confidence import Thompson
 from neucb.agents.rules.inverse_gap import EpsilonGreedy
@@ -197,7 +198,7 @@ def test_arms_are_played_as_often_as_their_propensities_say(name: str, engine: s
 
 
 def test_kinds_are_what_agents_play_by() -> None:
-    kinds = {name: kind_of(RECIPES[name].build()) for name in RECIPES}
+    kinds = {name: kind_of(make_agent(RECIPES[name])) for name in RECIPES}
     certain = {name for name, kind in kinds.items() if kind == "deterministic"}
     assert certain == {"linucb", "glm-ucb", "neural-ucb", "neural-greedy", "best-fixed", "supervised"}
 
@@ -259,14 +260,14 @@ def test_late_losses_and_trained_agents_keep_their_kind(name: str) -> None:
     _, after = neucb.run(agent, toy(), 60, 2, trace=True)
     assert kinds == {*before["propensity_kind"]} == {*after["propensity_kind"]}
     assert len(kinds) == 1
-    if RECIPES[name].rule == "thompson":  # it goes on where it was, and does not start anew from 1/3
+    if RECIPES[name].rule is Thompson:  # it goes on where it was, and does not start anew from 1/3
         assert before["propensity"].iloc[0] == pytest.approx(1 / 3, abs=0.02)
         assert after.loc[after["round"] == 1, "propensity"].max() > 0.6
 
 
 def test_experts_that_draw_are_mixed_before_their_draws() -> None:
     """Two Thompson samplers that know nothing: 1/3 each for the mixture, whatever they drew."""
-    experts = [RECIPES[name].build() for name in ("lints", "neural-linear")]
+    experts = [make_agent(RECIPES[name]) for name in ("lints", "neural-linear")]
     agent = Exp4(experts, mixing=0.1)
     agent.reset(Spec((0, 1), ARMS, 4, 60))
     given = agent.distribution(torch.ones(2, 4))
@@ -274,7 +275,7 @@ def test_experts_that_draw_are_mixed_before_their_draws() -> None:
     assert told.kind == ("estimated", "estimated")
     torch.testing.assert_close(told.p, torch.full((2, 3), 1 / 3, dtype=torch.float64), atol=0.01, rtol=0)
     assert float(given.amax()) > 0.45
-    alone = Exp4([RECIPES["lints"].build(), RECIPES["linucb"].build()], mixing=0.0)
+    alone = Exp4([make_agent(RECIPES["lints"]), make_agent(RECIPES["linucb"])], mixing=0.0)
     alone.reset(Spec((0, 1), ARMS, 4, 60))
     told = propensities_of(Delayed(alone), alone.distribution(torch.ones(2, 4)))
     assert told.kind == ("exact", "exact")

@@ -16,6 +16,7 @@ from neucb.agents.network.expected_perturbation import ExpectedPerturbation
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.training import batch_gradient, is_due, make_batch
 from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.oracles import NEURAL as NETWORK
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import InputError
 from neucb.core.random import stream
@@ -237,7 +238,7 @@ def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, de
     torch.testing.assert_close(on_head, exact_head)
 
 
-NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == "neural"]
+NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 
 
 @pytest.mark.parametrize("name", NEURAL)

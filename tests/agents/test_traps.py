@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import neucb
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import take_state
 from neucb.core.spec import Spec
@@ -76,7 +77,7 @@ def _without(state: Any, name: str) -> Any:
 @pytest.mark.parametrize("name", RECIPES)
 def test_predict_changes_no_bit_of_the_state(name: str) -> None:
     """All tensors, generators and counters of an agent are the same bytes after it was asked."""
-    agent = RECIPES[name].build()
+    agent = make_agent(RECIPES[name])
     agent.reset(Spec((3, 8), 3, 4, 60))
     rng = np.random.default_rng(0)
     x = torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((30, 2, 4))).float(), dim=2)

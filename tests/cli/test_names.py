@@ -124,7 +124,9 @@ def test_an_installed_name_with_a_slash_is_saved(tmp_path: Path, monkeypatch: py
     from neucb.runs import save as results
 
     Path("mine.py").write_text(
-        "from neucb.agents.recipes.registry import RECIPES\nready = RECIPES['uniform'].build()\n"
+        "from neucb.agents.recipes.build import make_agent\n"
+        "from neucb.agents.recipes.registry import RECIPES\n"
+        "ready = make_agent(RECIPES['uniform'])\n"
     )
     monkeypatch.setattr(plugins, "installed", lambda group: {"lab/uniform, new": "mine:ready"})
     job = prepare("lab/uniform, new", "iris", 20, 2)

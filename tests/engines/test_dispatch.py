@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import neucb
-from neucb.agents.recipes import build, settings
+from neucb.agents.linear.oracle import Linear
+from neucb.agents.losses import Squared
+from neucb.agents.prediction import Prediction, Round
+from neucb.agents.recipes.build import make_agent
+from neucb.agents.recipes.recipe import Kind, OraclePart, Wrapper
 from neucb.agents.recipes.registry import RECIPES
-from neucb.agents.rules.inverse_gap import EpsilonGreedy
+from neucb.agents.rules.confidence import LowerConfidence
+from neucb.agents.rules.inverse_gap import GapRule
+from neucb.agents.rules.rule import Rule
+from neucb.agents.rules.schedules import Power, Schedule
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
-from neucb.engines.compiled.stage import make_reaction, make_rule, make_timing
+from neucb.engines.compiled.stage import loss_code, make_reaction, make_rule
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders.order import FixedOrder, Order
 from neucb.environments.orders.registry import ORDERS
@@ -25,73 +33,133 @@ from tests.support.tables import toy
 SPEC = Spec((0,), 3, 4, 10)
 
 
+class AlwaysRandom(Rule):
+    """A rule as a user adds it: no kernel knows it."""
+
+    name = "always-random"
+    formula = "p_a = 1 / K"
+
+    def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:
+        return torch.full_like(prediction.mean, 1 / prediction.mean.shape[1], dtype=torch.float64)
+
+
+class HalfGap(GapRule):
+    """A rule with a weight, registered after the kernels were made from the recipes."""
+
+    name = "half-gap"
+    formula = "p_a = 1 / (K + 50 gap) for a != b = argmin yhat, p_b the rest"
+
+    @staticmethod
+    def weight(gap: Any, least: Any, strength: Any, arms: Any, exp: Any) -> Any:
+        return 1.0 / (arms + strength * gap)
+
+    @property
+    def schedule(self) -> Schedule:
+        return Power(50.0, 0.0)
+
+
+class Halved(Squared):
+    """A loss of the user's own: the squared loss by another name, without a kernel."""
+
+    name = "halved"
+    kernel = None
+
+
+WRAPPER = Wrapper("no-op", "it changes nothing", lambda oracle, settings: oracle)
+KIND = Kind("doubled", "p_a = 1 / K", lambda recipe, settings: make_agent(RECIPES["uniform"]))
+ORACLE = OraclePart("other", (), lambda recipe: ["yhat_a = 0"], lambda recipe, settings: Linear(Squared()))
+
+
 def add_recipe(monkeypatch: pytest.MonkeyPatch, base: str, **parts: Any) -> None:
-    """Register the recipe "fake" with parts of which nothing but their names is known."""
-    for part, table in (
-        ("kind", settings.KINDS),
-        ("oracle", settings.ORACLES),
-        ("wrapper", settings.WRAPPERS),
-        ("rule", settings.RULES),
-    ):
-        if part in parts:
-            monkeypatch.setitem(table, parts[part], ())
     monkeypatch.setitem(RECIPES, "fake", replace(RECIPES[base], name="fake", **parts))
 
 
 @pytest.mark.parametrize(
-    ("base", "part", "noun", "missing"),
+    ("base", "parts", "missing"),
     [
-        ("neural-greedy", "rule", "rule", "no rule 'none-such'"),
-        ("squarecb", "rule", "rule", "no rule 'none-such'"),
-        ("neural-greedy", "wrapper", "wrapper", "no wrapper 'none-such'"),
-        ("squarecb", "wrapper", "wrapper", "no wrapper 'none-such'"),
-        ("fastcb", "loss", "loss", "no loss 'none-such'"),
-        ("kl", "kind", "kind of agent", "no agent of kind 'none-such' with the oracle 'neural'"),
-        ("epsilon-greedy", "oracle", "oracle", "no agent of kind 'reduction' with the oracle 'none-such'"),
+        ("neural-greedy", {"rule": AlwaysRandom}, "no compiled form of the rule 'always-random'"),
+        ("squarecb", {"rule": AlwaysRandom, "defaults": ()}, "no compiled form of the rule 'always-random'"),
+        ("squarecb", {"rule": HalfGap, "defaults": ()}, "no compiled form of the rule 'half-gap'"),
+        ("neural-greedy", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
+        ("squarecb", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
+        ("kl", {"loss": Halved}, "no compiled form of the loss 'halved'"),
+        ("fastcb", {"loss": Halved}, "no compiled form of the loss 'halved'"),
+        ("kl", {"kind": KIND}, "no agent of kind 'doubled' with the oracle 'neural'"),
+        (
+            "epsilon-greedy",
+            {"oracle": ORACLE},
+            "no agent of kind 'reduction' with the oracle 'other'",
+        ),
+        (
+            "neural-linear",
+            {"rule": LowerConfidence},
+            "no rule 'lower-confidence' for arms that are predicted together",
+        ),
     ],
 )
-def test_a_part_without_a_branch_is_never_taken_for_another(
-    base: str, part: str, noun: str, missing: str, monkeypatch: pytest.MonkeyPatch
+def test_a_part_without_a_kernel_is_played_by_torch_which_says_why(
+    base: str, parts: dict[str, Any], missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_recipe(monkeypatch, base, **{part: "none-such"})
-    for engine in ("auto", "torch"):
-        with pytest.raises(InputError, match=f"unknown {noun} 'none-such'"):
-            neucb.run("fake", toy(), 10, 1, engine=engine)
+    """And never taken for another: the summary, of which the command line prints the line, has the reason."""
+    add_recipe(monkeypatch, base, **parts)
+    job = prepare("fake", toy(), 60, 2)
+    job.play()
+    assert job.engine == "torch"
+    assert summary(job)["not_compiled"] == f"it has {missing}"
     with pytest.raises(InputError, match=f"cannot play this run: it has {missing}; use the torch engine"):
         neucb.run("fake", toy(), 10, 1, engine="compiled")
 
 
-def test_a_reduction_without_a_rule_is_not_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_recipe(monkeypatch, "neural-greedy", rule="none")
-    with pytest.raises(InputError, match="unknown rule 'none'"):
+def test_a_rule_that_torch_alone_knows_plays_its_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_recipe(monkeypatch, "squarecb", rule=AlwaysRandom, defaults=())
+    last = neucb.run("fake", toy(), 1500, 3).groupby("seed").tail(1)
+    np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
+
+
+def test_a_loss_that_torch_alone_knows_is_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the squared loss, so that the recipe takes the very actions of that loss on the same engine."""
+    add_recipe(monkeypatch, "sq", loss=Halved)
+    known, added = (neucb.run(name, toy(), 200, 2, engine="torch") for name in ("sq", "fake"))
+    assert known["regret"].tolist() == added["regret"].tolist()
+    assert "(f_a - y)^2 / 2" in RECIPES["fake"].formula
+
+
+@pytest.mark.parametrize(
+    ("base", "part", "message"),
+    [
+        ("neural-greedy", "rule", "the recipe fake has no exploration rule"),
+        ("neural-greedy", "oracle", "the recipe fake has no oracle"),
+    ],
+)
+def test_a_reduction_without_a_part_is_refused(
+    base: str, part: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not greedy."""
+    add_recipe(monkeypatch, base, **{part: None}, defaults=())
+    for engine in ("auto", "torch"):
+        with pytest.raises(InputError, match=message):
+            neucb.run("fake", toy(), 10, 1, engine=engine)
+
+
+def test_a_rule_that_needs_deviations_has_them_or_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_recipe(monkeypatch, "neural-ucb", wrapper=None, defaults=())
+    with pytest.raises(InputError, match="needs an oracle that knows its uncertainty"):
         neucb.run("fake", toy(), 10, 1)
 
 
-def test_the_kernels_own_dispatch_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_recipe(monkeypatch, "neural-greedy", rule="none-such", wrapper="none-such")
-    with pytest.raises(InputError, match="unknown rule 'none-such'"):
+def test_the_kernels_own_parts_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    add_recipe(monkeypatch, "neural-greedy", rule=AlwaysRandom, loss=Halved)
+    with pytest.raises(InputError, match="no compiled form of the rule 'always-random'"):
         make_rule(RECIPES["fake"], {}, SPEC)
-    with pytest.raises(InputError, match="unknown wrapper 'none-such'"):
-        make_timing(RECIPES["fake"], {})
+    with pytest.raises(InputError, match="no compiled form of the loss 'halved'"):
+        loss_code(RECIPES["fake"])
 
 
-@pytest.mark.parametrize("table", ["features", "gamma_schedule"])
-def test_a_choice_without_a_branch_raises(table: str) -> None:
-    chosen = RECIPES["squarecb"].settings({}) | {table: "none-such"}
-    with pytest.raises(InputError, match=f"unknown {table} 'none-such'"):
-        build.build(RECIPES["squarecb"], chosen)
-
-
-def test_a_rule_that_torch_alone_knows_is_played_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the summary, of which the command line prints the line, says why."""
-    add_recipe(monkeypatch, "squarecb", rule="always-random")
-    monkeypatch.setattr(build, "make_rule", lambda recipe, own: EpsilonGreedy(1.0))
-    job = prepare("fake", toy(), 1500, 3)
-    job.play()
-    assert job.engine == "torch"
-    assert summary(job)["not_compiled"] == "it has no rule 'always-random'"
-    last = job.frame().groupby("seed").tail(1)
-    np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
+@pytest.mark.parametrize("name", ["features", "gamma_schedule"])
+def test_a_choice_without_a_branch_raises(name: str) -> None:
+    chosen = RECIPES["squarecb"].settings({}) | {name: "none-such"}
+    with pytest.raises(InputError, match=f"unknown {name} 'none-such'"):
+        RECIPES["squarecb"].kind.make(RECIPES["squarecb"], chosen)
 
 
 class Stubborn(Order):

@@ -24,6 +24,7 @@ from neucb.agents.network.sparse import FEW, pays
 from neucb.agents.network.weights import PlainWeights
 from neucb.agents.per_replica import _tensor, per_replica
 from neucb.agents.prediction import Prediction, Round
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.agents.rules.inverse_gap import InverseGap
 from neucb.agents.rules.schedules import Power
@@ -375,4 +376,4 @@ def test_the_parts_of_others_play_in_no_inference_mode() -> None:
     for agent in agents:
         assert not takes_no_gradients(agent)
         prepare(agent, one_hot(), 40, 2, engine="torch").play()
-    assert takes_no_gradients(find_recipe("kl").build())
+    assert takes_no_gradients(make_agent(find_recipe("kl")))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import neucb
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import DivergedError, InputError
 from neucb.environments.classification import ClassificationVectorEnv
@@ -133,7 +134,7 @@ def test_where_there_can_be_one_agent_only_a_line_says_so() -> None:
     with pytest.raises(InputError, match=f"{differ}, and an environment object plays all seeds together"):
         neucb.run("kl", world(2), settings=settings)
     with pytest.raises(InputError, match="width must be a whole number at least 1, one for all replicas of"):
-        RECIPES["kl"].build({"width": [8, 12]})
+        make_agent(RECIPES["kl"], {"width": [8, 12]})
     with pytest.raises(InputError, match=r"width has 2 values \(8, 12\) for 3 seeds; give one value, or one"):
         neucb.run("kl", toy(60), seeds=3, settings={"width": [8, 12]})
 

@@ -49,7 +49,7 @@ LEVELS = (
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 
 
-PENDING_CIRCLES = {"neucb.agents.recipes", "neucb.engines.compiled", "neucb.engines.lockstep"}
+PENDING_CIRCLES = {"neucb.engines.lockstep"}
 
 
 def test_every_unit_has_a_level() -> None:

@@ -99,7 +99,7 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def compiled(function: Any) -> tuple[Any, kernel_cache.KernelCache | None]:
     dispatcher: Any = njit(function)
-    cache = make_cache(function, "digest")
+    cache = make_cache(function)
     if cache is not None:
         dispatcher._cache = cache
     return dispatcher, cache

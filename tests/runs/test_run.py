@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import neucb
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import DivergedError, InputError
 from neucb.core.json_values import plain
@@ -357,7 +358,7 @@ def test_more_rounds_than_rows_are_the_rows_there_are() -> None:
 
 def test_torch_threads_are_given_back() -> None:
     torch.set_num_threads(2)
-    play(RECIPES["uniform"].build(), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
+    play(make_agent(RECIPES["uniform"]), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
     assert torch.get_num_threads() == 2
     with one_thread():
         assert torch.get_num_threads() == 1

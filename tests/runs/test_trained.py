@@ -15,6 +15,7 @@ import torch
 import neucb
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module
+from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.rules.inverse_gap import FastInverseGap
 from neucb.agents.rules.schedules import Power
@@ -50,7 +51,7 @@ def as_trained(name: str, agent: Any) -> neucb.Trained:
 def test_every_recipe_comes_back_and_goes_on_as_if_nothing_had_happened(name: str, tmp_path: Path) -> None:
     """40 rounds, a file, 40 more: the same bits as 80 rounds; asking before saving changes nothing."""
     spec = Spec((4, 9), 3, 4, 2 * HALF)
-    agent = RECIPES[name].build()
+    agent = make_agent(RECIPES[name])
     agent.reset(spec)
     distributions(agent, range(HALF))
     agent.distribution(torch.ones(2, 4))
@@ -60,7 +61,7 @@ def test_every_recipe_comes_back_and_goes_on_as_if_nothing_had_happened(name: st
     for ours, theirs in zip(distributions(loaded, range(HALF, 2 * HALF)), through, strict=True):
         assert torch.equal(ours, theirs)
     if RECIPES[name].learns:
-        fresh = RECIPES[name].build()
+        fresh = make_agent(RECIPES[name])
         fresh.reset(spec)
         forgetful = distributions(fresh, range(HALF, 2 * HALF))
         assert any(not torch.equal(ours, theirs) for ours, theirs in zip(forgetful, through, strict=True))
@@ -139,7 +140,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         neucb.load_agent(tmp_path / "words.safetensors")
     trained.save(tmp_path / "agent.safetensors")
     with pytest.raises(InputError, match="the state does not fit Exp4"):
-        neucb.load_agent(tmp_path / "agent.safetensors", RECIPES["exp4"].build())
+        neucb.load_agent(tmp_path / "agent.safetensors", make_agent(RECIPES["exp4"]))
 
 
 def test_what_cannot_be_kept_is_named() -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 import neucb
+from neucb.agents.losses import KL
 from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.environments.sources.fingerprint import fingerprint
 from neucb.runs.log_table import schema
@@ -159,7 +160,7 @@ def test_a_fit_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     (batch,) = reporting_batches(parse_spec(SPEC), {})
     fit = dataclasses.replace(batch, purpose="hindsight")
     before = fit.name({})
-    recipe = dataclasses.replace(find_recipe("squarecb"), loss="kl")
+    recipe = dataclasses.replace(find_recipe("squarecb"), loss=KL)
     monkeypatch.setitem(RECIPES, "squarecb", recipe)
     assert fit.name({}) != before
 

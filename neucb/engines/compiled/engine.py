@@ -14,7 +14,8 @@ from neucb.core.threads import cores
 from neucb.engines.compiled.compiling import announced
 from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.replica import Replica, check, make_replica
-from neucb.engines.compiled.tracing import KEPT, Tracer, draws
+from neucb.engines.compiled.stage import KEPT, draws
+from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.lockstep.loop import diverged, no_distribution
 from neucb.engines.log import load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
@@ -130,7 +131,7 @@ class Compiled:
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
         """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
-        if self.recipe.wrapper in ("epochs", "epochs-passes"):  # see `neucb.engines.stalled.learns_at_once`
+        if self.recipe.by_epochs:  # see `neucb.engines.stalled.learns_at_once`
             return None
         found = []
         for r, one in enumerate(replicas):
@@ -178,7 +179,7 @@ class Compiled:
             if replicas[r].stage.record.status[0] == NOT_FINITE:
                 return diverged(t, r, seeds[r])
             if replicas[r].stage.record.status[0] >= EXPERT:
-                name = failed_expert(int(replicas[r].stage.record.status[0]))
+                name = failed_expert(self.recipe, int(replicas[r].stage.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
         return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from neucb.agents.recipes.registry import EXPERTS, RECIPES
+from neucb.agents.recipes.oracles import LINEAR, NEURAL
+from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
 from neucb.engines.compiled.kernels.exp4 import exp4
 from neucb.engines.compiled.linear import check_models, count_columns, make_features, make_lists, make_models
@@ -15,21 +16,21 @@ from neucb.engines.compiled.stage import Play, Settings, Stage, make_rule
 from neucb.kernels import types
 
 
-def _experts() -> list[str]:
-    """Return `EXPERTS` in the kernel's order: networks first."""
-    return sorted(EXPERTS, key=lambda name: RECIPES[name].oracle != "neural")
+def _experts(recipe: Recipe) -> list[Recipe]:
+    """Return the experts in the kernel's order: networks first."""
+    return sorted(recipe.experts, key=lambda expert: expert.oracle != NEURAL)
 
 
-def failed_expert(status: int) -> str:
+def failed_expert(recipe: Recipe, status: int) -> str:
     """Return the name of the expert that diverged, by the status that the kernel ended with."""
-    return _experts()[status - types.EXPERT]
+    return _experts(recipe)[status - types.EXPERT].name
 
 
-def play_experts(own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
-    """Return what plays the rounds of Exp4 over `EXPERTS`."""
-    parts = [(RECIPES[name], RECIPES[name].settings({})) for name in _experts()]
-    deep = [(recipe, theirs) for recipe, theirs in parts if recipe.oracle == "neural"]
-    flat = [(recipe, theirs) for recipe, theirs in parts if recipe.oracle == "linear"]
+def play_experts(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
+    """Return what plays the rounds of Exp4."""
+    seed, parts = stage.seed, [(expert, expert.settings({})) for expert in _experts(recipe)]
+    deep = [part for part in parts if part[0].oracle == NEURAL]
+    flat = parts[len(deep) :]
     rules = tuple(make_rule(recipe, theirs, spec) for recipe, theirs in (*deep, *flat))
     learners = tuple(make_learner(recipe, theirs) for recipe, theirs in deep)
     networks = tuple(make_network(recipe, theirs, spec, seed) for recipe, theirs in deep)
@@ -67,12 +68,12 @@ def play_experts(own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
     return play
 
 
-def check_experts(spec: Spec) -> None:
+def check_experts(recipe: Recipe, spec: Spec) -> None:
     """Check the experts' features.
 
     Warns:
         UserWarning: linear models keep a diagonal only.
     """
-    for name in EXPERTS:
-        if RECIPES[name].oracle == "linear":
-            check_models(RECIPES[name].settings({}), spec)
+    for expert in recipe.experts:
+        if expert.oracle == LINEAR:
+            check_models(expert.settings({}), spec)

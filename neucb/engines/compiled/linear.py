@@ -6,20 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.initialisation import draw_fourier, keeps_full, quadratic_columns
+from neucb.agents.recipes.kinds import ENSEMBLE
 from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
 from neucb.engines.compiled.kernels.linear import linear
-from neucb.engines.compiled.stage import LOSSES, Play, Settings, Stage, make_counts, make_rule, make_timing
+from neucb.engines.compiled.stage import Play, Settings, Stage, loss_code, make_counts, make_rule, make_timing
 from neucb.kernels import types
 
 FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": types.FOURIER}
 
 
-def play_models(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+def play_models(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
     """Return what plays the rounds of an agent with linear models."""
     columns = count_columns(own, spec)
-    features = make_features(own, spec, seed)
-    models = make_models(recipe, own, spec, seed)
+    features = make_features(own, spec, stage.seed)
+    models = make_models(recipe, own, spec, stage.seed)
     rule, memory = make_rule(recipe, own, spec), np.zeros(1)
     index, value, direction = make_lists(columns)
 
@@ -71,7 +72,7 @@ def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:
 
 def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Models:
     """Return the models of one replica."""
-    counts = make_counts(own, spec, seed) if recipe.kind == "ensemble" else np.empty((0, 1))
+    counts = make_counts(own, spec, seed) if recipe.kind == ENSEMBLE else np.empty((0, 1))
     columns = count_columns(own, spec)
     N, K, d = counts.shape[1], spec.arms, columns + 1
     penalty = float(own["regularization"])
@@ -79,7 +80,7 @@ def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.M
     precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
     covariance = np.tile(precision, (N, K, 1, 1))
     return types.Models(
-        LOSSES[recipe.loss], make_timing(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
+        loss_code(recipe), make_timing(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
     )
 
 

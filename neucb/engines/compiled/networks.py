@@ -19,6 +19,7 @@ from neucb.agents.initialisation import (
 )
 from neucb.agents.per_replica import each
 from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.wrappers import GRADIENT_NORM, LAST_LAYER
 from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.engines.compiled.filling import aligned, filled_up, with_idle
@@ -27,10 +28,10 @@ from neucb.engines.compiled.kernels.last_layer import renew
 from neucb.engines.compiled.kernels.neural import neural
 from neucb.engines.compiled.last_layer import make_last_layer, with_renewals
 from neucb.engines.compiled.stage import (
-    LOSSES,
     Play,
     Settings,
     Stage,
+    loss_code,
     make_counts,
     make_rule,
     make_timing,
@@ -45,17 +46,17 @@ DENSE = 0.7
 CACHE_BYTES = 2**19
 
 
-def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+def play_network(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
     """Return what plays the rounds of an agent with one network."""
-    network = make_network(recipe, own, spec, seed)
+    network = make_network(recipe, own, spec, stage.seed)
     learner = make_learner(recipe, own)
     further = int(own["replay"]) - 1  # steps an update
     one_step = learner.timing.code == types.EVERY_ROUND and further == 0
     # Renewals of the last layer cut blocks anywhere.
-    foreseen = stage.reaction is None and recipe.wrapper != "last-layer"
+    foreseen = stage.reaction is None and recipe.wrapper != LAST_LAYER
     at_once = one_step and foreseen
     shared = at_once and _pays(stage.world.contexts, network)
-    if not shared and network.signs is None and recipe.wrapper != "last-layer":
+    if not shared and network.signs is None and recipe.wrapper != LAST_LAYER:
         network = filled_up(network, spec.arms)
     network = network._replace(
         first=aligned(network.first),
@@ -65,9 +66,9 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     )
     together = foreseen and len(network.start) > 0
     work = make_work(network, spec.arms, shared=shared, together=together, further=further)
-    confidence = make_confidence(own, network, learner) if recipe.wrapper == "gradient-norm" else None
-    last = make_last_layer(int(own["width"])) if recipe.wrapper == "last-layer" else None
-    rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(seed, "replay")
+    confidence = make_confidence(own, network, learner) if recipe.wrapper == GRADIENT_NORM else None
+    last = make_last_layer(int(own["width"])) if recipe.wrapper == LAST_LAYER else None
+    rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(stage.seed, "replay")
 
     def play(start: int, stop: int) -> int:
         made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
@@ -103,9 +104,9 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     return with_renewals(play, int(own["refresh"]), again)
 
 
-def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: Stage) -> Play:
+def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
     """Return what plays the rounds of an agent with an ensemble of networks."""
-    seeds = member_seeds((seed,), int(own["members"]))
+    seeds = member_seeds((stage.seed,), int(own["members"]))
     made = [make_network(recipe, own, spec, one) for one in seeds]
     first, head, start, start_head = (
         np.stack(arrays) for arrays in zip(*(one[:4] for one in made), strict=True)
@@ -113,7 +114,7 @@ def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: S
     networks = types.Network(first, head, start, start_head, made[0].squares, None)
     learner, work = make_learner(recipe, own), make_work(made[0], spec.arms, shared=False)
     memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
-    counts, past = make_counts(own, spec, seed), [stream(one, "replay") for one in seeds]
+    counts, past = make_counts(own, spec, stage.seed), [stream(one, "replay") for one in seeds]
     rule, further = make_rule(recipe, own, spec), int(own["replay"]) - 1
 
     def play(start: int, stop: int) -> int:
@@ -156,7 +157,7 @@ def make_learner(recipe: Recipe, own: Settings) -> types.Learner:
     width = own["width"]
     c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
     return types.Learner(
-        LOSSES[recipe.loss],
+        loss_code(recipe),
         _kind(recipe, own),
         make_timing(recipe, own),
         float(own["lr"]),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.recipes.recipe import Recipe
+from neucb.agents.recipes.kinds import BEST_FIXED, ENSEMBLE, EXP4, REDUCTION, SUPERVISED, UNIFORM
+from neucb.agents.recipes.oracles import LINEAR, NEURAL
+from neucb.agents.recipes.recipe import Kind, OraclePart, Recipe
+from neucb.agents.recipes.wrappers import EPOCH_PASSES, EPOCHS, GRADIENT_NORM, LAST_LAYER
 from neucb.core.constants import TIE
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
@@ -15,10 +19,9 @@ from neucb.engines.compiled.experts import check_experts, play_experts
 from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
 from neucb.engines.compiled.networks import check_network, play_ensemble, play_network
-from neucb.engines.compiled.stage import PLAYERS, Play, Settings, Stage, make_rule, make_stage, missing_part
-from neucb.engines.compiled.tracing import kept_of
+from neucb.engines.compiled.stage import Play, Settings, Stage, kept_of, knows, make_rule, make_stage
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.kernels.types import P, Rule
+from neucb.kernels.types import THOMPSON, P, Rule
 
 
 @dataclass(frozen=True)
@@ -51,22 +54,41 @@ def make_replica(
     seed = spec.seeds[r]
     rule = make_rule(recipe, own, spec)
     stage = make_stage(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
-    match PLAYERS.get((recipe.kind, recipe.oracle)):
-        case "fixed" if recipe.kind == "uniform":
-            play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
-        case "fixed":
-            play = _fixed(_best_arm(make_stage(env, spec, seed)), stage)
-        case "exp4":
-            play = play_experts(own, spec, seed, stage)
-        case "linear":
-            play = play_models(recipe, own, spec, seed, stage)
-        case "bootstrap":
-            play = play_ensemble(recipe, own, spec, seed, stage)
-        case "neural":
-            play = play_network(recipe, own, spec, seed, stage)
-        case _:
-            raise InputError(f"the compiled engine has {missing_part(recipe)}")
-    return Replica(stage, rule, play, predicts=recipe.oracle != "none")
+    if (missing := missing_part(recipe)) is not None:
+        raise InputError(f"the compiled engine has {missing}")
+    play = PLAYERS[recipe.kind, recipe.oracle](recipe, own, spec, stage)
+    return Replica(stage, rule, play, predicts=recipe.oracle is not None)
+
+
+def missing_part(recipe: Recipe) -> str | None:
+    """Return in words which part of a recipe the kernels lack, None where they have all its parts."""
+    rule, wrapper, oracle = recipe.rule, recipe.wrapper, recipe.oracle
+    if (recipe.kind, oracle) not in PLAYERS:
+        return f"no agent of kind '{recipe.kind.name}' with the oracle '{oracle.name if oracle else 'none'}'"
+    if wrapper not in WRAPPERS:
+        return f"no wrapper '{wrapper.name if wrapper else 'none'}'"
+    if recipe.loss.kernel is None:
+        return f"no compiled form of the loss '{recipe.loss.name}'"
+    if rule is None:
+        return "no reduction without a rule" if recipe.kind == REDUCTION else _missing_expert(recipe)
+    if not knows(rule):
+        return f"no compiled form of the rule '{rule.name}'"
+    if rule.needs_std and oracle == NEURAL and (wrapper is None or not wrapper.gives_std):
+        return f"no standard deviations for the rule '{rule.name}'"
+    if recipe.joint and rule.kernel_kind != THOMPSON:
+        return f"no rule '{rule.name}' for arms that are predicted together"
+    return None
+
+
+def _missing_expert(recipe: Recipe) -> str | None:
+    """Return which expert of a mixture is of a make that the kernel does not mix, None where none is."""
+    for expert in recipe.experts:
+        plain = expert.kind == REDUCTION and expert.wrapper is None and not expert.uncertain
+        if not plain or missing_part(expert) is not None:
+            return f"no mixture with the expert '{expert.name}'"
+    if recipe.experts and {expert.oracle for expert in recipe.experts} != {NEURAL, LINEAR}:
+        return "no mixture without both networks and linear models"
+    return None
 
 
 def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
@@ -88,6 +110,14 @@ def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
     return play
 
 
+def _play_uniform(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
+    return _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
+
+
+def _play_best_fixed(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
+    return _fixed(_best_arm(make_stage(stage.env, spec, stage.seed)), stage)
+
+
 def _best_arm(stage: Stage) -> NDArray[np.float64]:
     """Return probability 1 for the arm [K] that is best in hindsight, of a play of the first one."""
     K, T = len(stage.record.p), len(stage.world.rows)
@@ -105,9 +135,21 @@ def check(recipe: Recipe, settings: Settings, spec: Spec) -> None:
     Raises:
         InputError: a perturbation under which training diverges, or too many features.
     """
-    if recipe.oracle == "neural":
+    if recipe.oracle == NEURAL:
         check_network(recipe, settings, spec)
-    elif recipe.oracle == "linear":
+    elif recipe.oracle == LINEAR:
         check_models(settings, spec)
-    elif recipe.kind == "exp4":
-        check_experts(spec)
+    check_experts(recipe, spec)
+
+
+PLAYERS: dict[tuple[Kind, OraclePart | None], Callable[..., Play]] = {
+    (UNIFORM, None): _play_uniform,
+    (BEST_FIXED, None): _play_best_fixed,
+    (EXP4, None): play_experts,
+    (REDUCTION, LINEAR): play_models,
+    (ENSEMBLE, LINEAR): play_models,
+    (REDUCTION, NEURAL): play_network,
+    (SUPERVISED, NEURAL): play_network,
+    (ENSEMBLE, NEURAL): play_ensemble,
+}
+WRAPPERS = (None, EPOCHS, EPOCH_PASSES, GRADIENT_NORM, LAST_LAYER)

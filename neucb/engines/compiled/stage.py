@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,45 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.agents.initialisation import COUNT_ROUNDS, NOISE_ROUNDS, draw_counts, draw_normal
+from neucb.agents.recipes.kinds import REDUCTION
 from neucb.agents.recipes.recipe import Recipe
-from neucb.agents.rules.schedules import epoch_start
-from neucb.core.constants import DELTA
-from neucb.core.errors import InputError, unknown_name
+from neucb.agents.rules.formulas import decaying, epoch_start, growing
+from neucb.agents.rules.inverse_gap import Greedy
+from neucb.agents.rules.rule import Rule
+from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
+from neucb.engines.compiled.kernels.rules import WEIGHTS
 from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
 
-PLAYERS = {  # kind of the agent and its oracle -> the kernel
-    ("uniform", "none"): "fixed",
-    ("best-fixed", "none"): "fixed",
-    ("exp4", "none"): "exp4",
-    ("reduction", "linear"): "linear",
-    ("ensemble", "linear"): "linear",
-    ("reduction", "neural"): "neural",
-    ("supervised", "neural"): "neural",
-    ("ensemble", "neural"): "bootstrap",
-}
-LOSSES = {"squared": types.SQUARED, "kl": types.KL}
-RULES = {
-    "greedy": types.EPSILON_GREEDY,
-    "epsilon-greedy": types.EPSILON_GREEDY,
-    "falcon": types.INVERSE_GAP,
-    "inverse-gap": types.INVERSE_GAP,
-    "fast-inverse-gap": types.FAST_INVERSE_GAP,
-    "softmax": types.SOFTMAX,
-    "lower-confidence": types.LOWER_CONFIDENCE,
-    "thompson": types.THOMPSON,
-}
-TIMINGS = {
-    "none": types.EVERY_ROUND,
-    "gradient-norm": types.EVERY_ROUND,
-    "last-layer": types.EVERY_ROUND,
-    "epochs": types.EPOCHS,
-    "epochs-passes": types.EPOCHS,
-}
-SCHEDULES = {"time": types.TIME, "loss": types.LOSS, "epochs": types.DOUBLING, "theory": types.TIME}
+KEPT = 8 * types.BLOCK  # rounds
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
@@ -60,6 +34,7 @@ class Stage:
     """What every kernel takes of a replica.
 
     Attributes:
+        env: environment of the run.
         seed: the replica's.
         script: what it meets.
         world: the same for the kernels.
@@ -67,6 +42,7 @@ class Stage:
         record: what came of it.
     """
 
+    env: ClassificationVectorEnv
     seed: int
     script: Script
     world: types.World
@@ -81,7 +57,7 @@ class Stage:
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
         noise = np.empty((0, arms))
-        if rules[0].code in (types.THOMPSON, types.JOINT) and stop > start:
+        if rules[0].kind in (types.THOMPSON, types.JOINT) and stop > start:
             first, last = start // NOISE_ROUNDS, (stop - 1) // NOISE_ROUNDS
             blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
@@ -95,9 +71,10 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
-    grown = np.sqrt(rounds) if rule.power == 0.5 else rounds**rule.power
+    if rule.schedule != types.DECAY:
+        return growing(rounds, rule.scale, rule.power)  # type: ignore[no-any-return]
     with np.errstate(over="ignore"):
-        return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
+        return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
 
 
 def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
@@ -128,7 +105,26 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(seed, script, world, make_reaction(script, env.encoded.labels), record)
+    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels), record)
+
+
+def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
+    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
+
+    Args:
+        rule: the replica's.
+        own: its hyper-parameters.
+        horizon: T.
+        full: whether the trace holds all arms; None where there is no trace.
+    """
+    if full is None or not (full or draws(rule)):
+        return 0, 0
+    return min(KEPT, horizon), int(own["width"]) if rule.kind == types.JOINT else 0
+
+
+def draws(rule: types.Rule) -> bool:
+    """Return whether a rule plays the arm of its own draw."""
+    return rule.kind in (types.THOMPSON, types.JOINT)
 
 
 def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction | None:
@@ -145,64 +141,43 @@ def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction |
     return types.Reaction(order.state, labels, script.shift, script.relabel, script.part)
 
 
-def missing_part(recipe: Recipe) -> str | None:
-    """Return what of a recipe the kernels do not know, None where they know all its parts."""
-    if (recipe.kind, recipe.oracle) not in PLAYERS:
-        return f"no agent of kind '{recipe.kind}' with the oracle '{recipe.oracle}'"
-    if recipe.rule not in RULES and (recipe.rule != "none" or recipe.kind == "reduction"):
-        return f"no rule '{recipe.rule}'"
-    if recipe.wrapper not in TIMINGS:
-        return f"no wrapper '{recipe.wrapper}'"
-    return None if recipe.loss in LOSSES else f"no loss '{recipe.loss}'"
+def knows(rule: type[Rule]) -> bool:
+    """Return whether the kernels know a rule."""
+    return rule.kernel_kind is not None and (rule.kernel_kind != types.BY_GAP or rule.weight in WEIGHTS)
 
 
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
-    """Return the recipe's exploration rule; greedy where the agent's kind says how it plays.
+    """Return the recipe's exploration rule; the greedy one where the agent's kind says how it plays.
 
     Raises:
         InputError: the kernels do not know it.
     """
-    match recipe.rule:
-        case "epsilon-greedy":
-            epsilon, power = float(own["epsilon"]), float(own["epsilon_power"])
-            return types.Rule(RULES[recipe.rule], types.DECAY, epsilon, power)
-        case "falcon":
-            return types.Rule(RULES[recipe.rule], types.DOUBLING, float(own["gamma"]), 0.0)
-        case "inverse-gap" | "fast-inverse-gap" | "softmax":
-            schedule = SCHEDULES[own["gamma_schedule"]]
-            if own["gamma_schedule"] == "theory":
-                return types.Rule(RULES[recipe.rule], schedule, _theory(recipe, own, spec), 0.0)
-            return types.Rule(RULES[recipe.rule], schedule, float(own["gamma"]), float(own["gamma_power"]))
-        case "lower-confidence" | "thompson":
-            code = types.JOINT if recipe.wrapper == "last-layer" else RULES[recipe.rule]
-            return types.Rule(code, types.TIME, float(own["nu"]), 0.0)
-        case "greedy":
-            return types.Rule(RULES[recipe.rule], types.DECAY, 0.0, 0.0)
-        case "none" if recipe.kind != "reduction":
-            return types.Rule(RULES["greedy"], types.DECAY, 0.0, 0.0)
-        case _:
-            raise unknown_name("rule", recipe.rule, RULES)
+    part = Greedy if recipe.rule is None and recipe.kind != REDUCTION else recipe.rule
+    if part is None or part.kernel_kind is None or not knows(part):
+        name = None if part is None else part.name
+        raise InputError(f"the compiled engine has no compiled form of the rule '{name}'")
+    kind = types.JOINT if recipe.joint else part.kernel_kind
+    weight = -1 if part.weight is None else WEIGHTS.index(part.weight)
+    schedule = part.of(own).schedule.kernel(spec.arms, spec.horizon)
+    return types.Rule(kind, weight, part.floor, part.proportional, *schedule)
 
 
-def _theory(recipe: Recipe, own: Settings, spec: Spec) -> float:
-    """Return the constant gamma of `SquareTheory` and `FastTheory`."""
-    regret = own["regression_regret"]
-    if recipe.rule == "inverse-gap":
-        return math.sqrt(spec.arms * spec.horizon / (regret + math.log(2.0 / DELTA)))
-    return max(math.sqrt(spec.arms * own["best_loss"] / (3.0 * regret)), 10.0 * spec.arms)
+def loss_code(recipe: Recipe) -> int:
+    """Return the code of the recipe's loss.
+
+    Raises:
+        InputError: the kernels do not know it.
+    """
+    if recipe.loss.kernel is None:
+        raise InputError(f"the compiled engine has no compiled form of the loss '{recipe.loss.name}'")
+    return recipe.loss.kernel
 
 
 def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
-    """Return when the recipe's oracle learns.
-
-    Raises:
-        InputError: the kernels do not know what stands round it.
-    """
-    if recipe.kind == "supervised":
+    """Return when the recipe's oracle learns."""
+    if recipe.kind.all_arms:
         return types.Timing(types.ALL_ARMS, 1)
-    if recipe.wrapper not in TIMINGS:
-        raise unknown_name("wrapper", recipe.wrapper, TIMINGS)
-    return types.Timing(TIMINGS[recipe.wrapper], int(own.get("passes", 1)))
+    return types.Timing(types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1)))
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:

@@ -18,28 +18,7 @@ if TYPE_CHECKING:
     from neucb.engines.compiled.stage import Settings
     from neucb.engines.trace import Trace
 
-KEPT = 8 * types.BLOCK  # rounds
-
 Floats = NDArray[np.float64]
-
-
-def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
-    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
-
-    Args:
-        rule: the replica's.
-        own: its hyper-parameters.
-        horizon: T.
-        full: whether the trace holds all arms; None where there is no trace.
-    """
-    if full is None or not (full or draws(rule)):
-        return 0, 0
-    return min(KEPT, horizon), int(own["width"]) if rule.code == types.JOINT else 0
-
-
-def draws(rule: types.Rule) -> bool:
-    """Return whether a rule plays the arm of its own draw."""
-    return rule.code in (types.THOMPSON, types.JOINT)
 
 
 class Tracer:
@@ -52,8 +31,10 @@ class Tracer:
     """
 
     def __init__(self, trace: Trace, recipe: Recipe, settings: Settings) -> None:
+        from neucb.agents.recipes.build import make_agent
+
         self.trace = trace
-        self._kind = kind_of(recipe.build(settings))
+        self._kind = kind_of(make_agent(recipe, settings))
 
     def write(
         self,
@@ -89,9 +70,9 @@ def _propensities(one: Replica, start: int, stop: int) -> tuple[Floats, Floats, 
     places = np.arange(start, stop) % len(record.kept)
     kept = np.moveaxis(record.kept[places], 1, 0)  # [4, n, K]
     means = kept[types.MEAN]
-    if one.rule.code == types.THOMPSON:
+    if one.rule.kind == types.THOMPSON:
         return least_chances(kept[types.OUTPUT], nu * kept[types.STD]), means, "exact"
-    if one.rule.code == types.JOINT:
+    if one.rule.kind == types.JOINT:
         rngs = (stream(one.stage.seed, "propensity", t + 1) for t in range(start, stop))
         p = estimated_chances(kept[types.OUTPUT], nu * record.factor[places], rngs)
         return p, means, "estimated"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from neucb.runs.plugins import find_agent
 
 if TYPE_CHECKING:
-    from neucb.agents.recipes.parameter import Value
+    from neucb.agents.parameter import Value
 
 OVER_ALL = "mean regret over all data sets"
 Selection = Literal["mean regret over all data sets", "per data set"]

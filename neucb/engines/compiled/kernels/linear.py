@@ -127,7 +127,7 @@ def linear(
         for i in range(N):
             for a in range(K):
                 belief.output[a] = output(models.theta[i, a], index, value, n)
-                if rule.code >= LOWER_CONFIDENCE:
+                if rule.kind >= LOWER_CONFIDENCE:
                     variance = along(models, models.covariance[i, a], index, value, n, direction)
                     belief.std[a] = sqrt(max(variance, 0.0))
                 if ensemble:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import exp, sqrt
+from typing import Any
 
 import numpy as np
 
-from neucb.core.constants import FLOOR, TIE
+from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.rules import formulas
+from neucb.core.constants import TIE
 from neucb.engines.compiled.kernels.orders import note
 from neucb.engines.compiled.kernels.updates import epoch_start
 from neucb.kernels.jit import exact
 from neucb.kernels.logistic import logistic
 from neucb.kernels.types import (
     DOUBLING,
-    EPSILON_GREEDY,
-    FAST_INVERSE_GAP,
-    INVERSE_GAP,
     JOINT,
     KL,
     LOSS,
@@ -25,7 +26,6 @@ from neucb.kernels.types import (
     NOT_FINITE,
     OUTPUT,
     OWN_LOSS,
-    SOFTMAX,
     STD,
     THOMPSON,
     Array,
@@ -37,16 +37,62 @@ from neucb.kernels.types import (
     World,
 )
 
+WEIGHTS = tuple(dict.fromkeys(one.rule.weight for one in RECIPES.values() if one.rule and one.rule.weight))
+growing_with_loss, growing_by_epochs = exact(formulas.growing_with_loss), exact(formulas.growing_by_epochs)
+
+
+@exact
+def exponential(x: float) -> float:
+    """Return exp(x)."""
+    return exp(x)
+
+
+@exact
+def root(x: float) -> float:
+    """Return sqrt(x)."""
+    return sqrt(x)
+
+
+@exact
+def power(x: float, exponent: float) -> float:
+    """Return x^exponent; of the usual exponent without the time that a power takes."""
+    return sqrt(x) if exponent == 0.5 else x**exponent
+
+
+def weight_by_code(weights: Sequence[formulas.Weight]) -> Any:
+    """Compile the function (code, gap, least, strength, K) -> weight of an arm; NaN for an unknown code."""
+
+    @exact
+    def weight(code: int, gap: float, least: float, strength: float, arms: int) -> float:
+        return np.nan
+
+    for known in range(len(weights)):
+        weight = _or_else(known, exact(weights[known]), weight)
+    return weight
+
+
+def _or_else(known: int, formula: Any, others: Any) -> Any:
+    """Compile the function that takes `formula` for the code `known` and `others` for all other codes."""
+
+    @exact
+    def weight(code: int, gap: float, least: float, strength: float, arms: int) -> float:
+        if code == known:
+            return formula(gap, least, strength, arms, exponential)
+        return others(code, gap, least, strength, arms)
+
+    return weight
+
+
+weight_of = weight_by_code(WEIGHTS)
+
 
 @exact
 def strength(rule: Rule, ready: Array, row: int, t: int, own_loss: float, arms: int) -> float:
     """Return gamma, epsilon or nu of round t, from `row` of what `ready` has of it."""
     if rule.schedule == DOUBLING:
-        ended = epoch_start(t + 1)
-        return rule.scale * sqrt(arms * ended) if ended > 0 else 1.0
+        return growing_by_epochs(epoch_start(t + 1), arms, rule.scale, root)
     if rule.schedule == LOSS:
-        grown = 1.0 + own_loss
-        return rule.scale * (sqrt(grown) if rule.power == 0.5 else grown**rule.power)
+        return growing_with_loss(own_loss, rule.scale, rule.power, power)
     return ready[row]
 
 
@@ -67,7 +113,7 @@ def certain(rule: Rule, belief: Belief, row: int, nu: float, p: Array) -> bool:
     """Give probability 1 to one arm, by its bound or its draw; `row` is that of the noise."""
     K = len(p)
     for a in range(K):
-        z = belief.noise[row, a] if rule.code == THOMPSON else 1.0 if rule.code == JOINT else -1.0
+        z = belief.noise[row, a] if rule.kind == THOMPSON else 1.0 if rule.kind == JOINT else -1.0
         p[a] = belief.output[a] + nu * belief.std[a] * z
     for a in range(K):
         if np.isnan(p[a]):
@@ -83,30 +129,22 @@ def certain(rule: Rule, belief: Belief, row: int, nu: float, p: Array) -> bool:
 def weigh(rule: Rule, mean: Array, strength: float, p: Array) -> bool:
     """Fill p [K] by the gaps of predicted losses; return whether it is a distribution."""
     K = len(mean)
-    floor = FLOOR if rule.code == FAST_INVERSE_GAP else -np.inf
     least = mean[0]
     for a in range(1, K):
         least = min(least, mean[a])
-    least = max(least, floor)
+    least = max(least, rule.floor)
     best = -1
     rest = 0.0
     for a in range(K):
-        gap = max(mean[a], floor) - least
+        gap = max(mean[a], rule.floor) - least
         if gap <= TIE * abs(least):
             gap = 0.0
             if best < 0:
                 best = a
                 continue
-        if rule.code == INVERSE_GAP:
-            p[a] = 1.0 / (K + strength * gap)
-        elif rule.code == FAST_INVERSE_GAP:
-            p[a] = least / (K * least + strength * gap)
-        elif rule.code == EPSILON_GREEDY:
-            p[a] = strength / K
-        else:
-            p[a] = exp(-strength * gap)
+        p[a] = weight_of(rule.weight, gap, least, strength, K)
         rest += p[a]
-    if rule.code == SOFTMAX:
+    if rule.proportional:
         for a in range(K):
             p[a] /= 1.0 + rest
         p[best] = 1.0 / (1.0 + rest)
@@ -166,11 +204,11 @@ def choose(
             record.status[0] = NOT_FINITE
             return -1
     now = strength(rule, belief.strength[0], row, t, memory[OWN_LOSS], len(mean))
-    good = certain(rule, belief, row, now, p) if rule.code >= LOWER_CONFIDENCE else weigh(rule, mean, now, p)
+    good = certain(rule, belief, row, now, p) if rule.kind >= LOWER_CONFIDENCE else weigh(rule, mean, now, p)
     if not good:
         record.status[0] = NO_DISTRIBUTION
         return -1
-    if len(record.kept) > 0 and rule.code >= THOMPSON:
+    if len(record.kept) > 0 and rule.kind >= THOMPSON:
         for a in range(len(mean)):
             record.kept[t % len(record.kept), OUTPUT, a] = belief.output[a]
             record.kept[t % len(record.kept), STD, a] = belief.std[a]

@@ -6,19 +6,11 @@ before it and before the next one.
 
 from __future__ import annotations
 
+from neucb.agents.rules import formulas
 from neucb.kernels.jit import exact
 from neucb.kernels.types import ALL_ARMS, EPOCHS, Timing
 
-
-@exact
-def epoch_start(number: int) -> int:
-    """Return the last round of the epoch before that of round `number`, as `wrappers.epochs` has it."""
-    if number <= 2:
-        return 0
-    end = 2
-    while 2 * end < number:
-        end *= 2
-    return end
+epoch_start = exact(formulas.epoch_start)
 
 
 @exact

@@ -1,0 +1,78 @@
+"""The wrappers of oracles in recipes: their hyper-parameters, formulas and construction."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from neucb.agents.parameter import Parameter
+from neucb.agents.recipes.recipe import Settings, Wrapper
+from neucb.agents.wrappers.epochs import Epochs
+
+if TYPE_CHECKING:
+    from neucb.agents.base import Oracle
+
+PASSES = (Parameter("passes", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
+GRADIENT = (
+    Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
+    Parameter(
+        "gradient",
+        "code",
+        "g as in the published code, or g / sqrt(m) as in the papers",
+        choices=("code", "paper"),
+    ),
+    Parameter(
+        "matrix",
+        "diagonal",
+        "U is its diagonal, or full (at most 3,000 parameters)",
+        choices=("diagonal", "full"),
+    ),
+    Parameter(
+        "ceiling",
+        math.inf,
+        "predictions above it count as it where arms are compared; 1, the greatest loss, or inf for none",
+        infinite=True,
+    ),
+)
+REGRESSION = (
+    Parameter("regularization", 1.0, "lambda of A_0 = lambda I", above_low=True),
+    Parameter("refresh", 500, "rounds between two refreshes of the features", low=1, whole=True),
+)
+
+
+def _make_epochs(oracle: Oracle, settings: Settings) -> Oracle:
+    return Epochs(oracle, passes=settings.get("passes", 1))
+
+
+def _make_gradient_norm(oracle: Any, settings: Settings) -> Oracle:
+    from neucb.agents.network.gradient_norm import GradientNorm
+
+    return GradientNorm(oracle, **{parameter.name: settings[parameter.name] for parameter in GRADIENT})
+
+
+def _make_last_layer(oracle: Any, settings: Settings) -> Oracle:
+    from neucb.agents.network.last_layer import LastLayer
+
+    return LastLayer(oracle, **{parameter.name: settings[parameter.name] for parameter in REGRESSION})
+
+
+BY_EPOCHS = "it learns at rounds 2, 4, 8, ... what it has seen since"
+EPOCHS = Wrapper("epochs", BY_EPOCHS, _make_epochs, by_epochs=True)
+EPOCH_PASSES = Wrapper("epochs-passes", BY_EPOCHS, _make_epochs, PASSES, by_epochs=True)
+GRADIENT_NORM = Wrapper(
+    "gradient-norm",
+    "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
+    "arms played; a mean above the ceiling counts as the ceiling",
+    _make_gradient_norm,
+    GRADIENT,
+    gives_std=True,
+)
+LAST_LAYER = Wrapper(
+    "last-layer",
+    "yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, "
+    "f_a = w2 . phi_a, A = lambda I + sum of phi phi' over the arms played, mu = A^-1 sum of phi y",
+    _make_last_layer,
+    REGRESSION,
+    gives_std=True,
+    joint=True,
+)

@@ -1,0 +1,53 @@
+"""Base of the exploration rules that recipes name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.parameter import Parameter
+    from neucb.agents.prediction import Prediction, Round
+    from neucb.agents.rules.formulas import Weight
+    from neucb.agents.rules.schedules import Schedule
+
+
+class Rule:
+    """A frozen value that turns predictions into a policy, see `neucb.agents.base.ExplorationRule`.
+
+    Attributes:
+        name: identifier in messages.
+        parameters: hyper-parameters, for `--set`.
+        formula: policy in one line.
+        needs_std: whether the oracle must give standard deviations.
+        kernel_kind: code of the rule's kind in kernels, see `neucb.kernels.types`; None where only the torch
+            engine plays the rule.
+        weight: weight of an arm, for kernels of the kind BY_GAP.
+        floor: least value of a predicted loss, to which lower ones are raised; for the same.
+        proportional: whether probabilities are proportional to the weights; for the same.
+    """
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    formula: ClassVar[str]
+    needs_std: ClassVar[bool] = False
+    kernel_kind: ClassVar[int | None] = None
+    weight: ClassVar[Weight | None] = None
+    floor: ClassVar[float] = float("-inf")
+    proportional: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters; they may be more than its own."""
+        return cls(**{one.name: settings[one.name] for one in cls.parameters})
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of the rule's strength: gamma, epsilon or nu."""
+        raise NotImplementedError
+
+    def __call__(self, prediction: Prediction, now: Round) -> Tensor:
+        """Return probabilities [R, K], float64."""
+        raise NotImplementedError

@@ -1,0 +1,111 @@
+"""Sources of a kernel: the files and constants that it is compiled from, found from its functions."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from inspect import isbuiltin, isclass, isfunction, ismodule
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import numpy as np
+from numba import types
+
+Function = Callable[..., Any]
+PACKAGE = __name__.partition(".")[0]
+
+
+def digest(function: Function, signature: tuple[types.Type, ...] = ()) -> str:
+    """Return the hash of the files and values that a kernel for arguments of these types is compiled from.
+
+    Raises:
+        TypeError: a function reads a global name whose value is neither a function nor a constant.
+    """
+    files, values = sources(function)
+    total = hashlib.sha256(b"".join(_content(path) for path in sorted(files)))
+    total.update(repr((values, [_fields(one) for one in signature])).encode())
+    return total.hexdigest()
+
+
+def sources(function: Function) -> tuple[set[str], list[str]]:
+    """Return the files of all functions that a kernel calls, and what else of them decides its machine code.
+
+    Followed are names of the module and of enclosing functions, through functions and what numba makes of
+    them. Of every name its value counts, a constant or the name of a function, wherever it is defined, and
+    the options that a function is compiled with. Files of numpy, numba and Python do not count: numba's own
+    cache key has their versions.
+
+    Raises:
+        TypeError: as `digest`.
+    """
+    files: set[str] = set()
+    values: list[str] = []
+    seen: set[Function] = set()
+    waiting = [function]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        files.add(current.__code__.co_filename)
+        for name, value in _read_by(current):
+            where = f"{current.__module__}.{current.__qualname__}.{name}"
+            if (called := _plain(value)) is not None:
+                waiting.append(called)
+                values.append(f"{where} {called.__qualname__} {_options(value)}")
+            elif isclass(value) and value.__module__.partition(".")[0] == PACKAGE:
+                files.add(str(sys.modules[value.__module__].__file__))
+            elif not (ismodule(value) or isbuiltin(value) or isclass(value)):
+                values.append(f"{where} {_text(where, value)}")
+    return files, values
+
+
+def _read_by(function: Function) -> Iterator[tuple[str, Any]]:
+    """Yield the names that a function reads from outside of it, and their values; Python's own left out."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        yield name, cell.cell_contents
+    for name in sorted(_names(function.__code__)):
+        if name in function.__globals__:
+            yield name, function.__globals__[name]
+
+
+def _names(code: CodeType) -> set[str]:
+    """Return the names of a code and of the functions within it."""
+    inner = (_names(one) for one in code.co_consts if isinstance(one, CodeType))
+    return set(code.co_names).union(*inner)
+
+
+def _plain(value: Any) -> Function | None:
+    """Return the Python function behind a compiled one or an intrinsic; None for any other value."""
+    for attribute in ("py_func", "_defn"):
+        value = getattr(value, attribute, value)
+    return value if isfunction(value) else None
+
+
+def _options(compiled: Any) -> str:
+    """Return the options of a compiled function."""
+    options = getattr(compiled, "targetoptions", {})
+    return repr([(key, sorted(one) if isinstance(one, set) else one) for key, one in sorted(options.items())])
+
+
+def _fields(kind: types.Type) -> Any:
+    """Return the fields of a named tuple and of those in it: numba's key has their types only."""
+    inner = [_fields(one) for one in kind] if isinstance(kind, types.BaseTuple) else []
+    return (getattr(kind, "fields", ()), inner) if inner else ()
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {value.tobytes()!r}"
+    parts = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(part, int | float | str | np.generic) for part in parts):
+        raise TypeError(f"a kernel reads {name}, a {type(value).__name__}: neither a function nor a constant")
+    return repr(value)
+
+
+@cache
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes()
