@@ -9,7 +9,7 @@ from neucb.core.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
-from neucb.report.figures import Drawing, Drawings
+from neucb.report.figures import Drawing, make_drawing
 from neucb.report.origin import (
     Manifests,
     failures,
@@ -81,23 +81,22 @@ def _counts(frame: pd.DataFrame, logs: int) -> str:
 def _sections(
     frame: pd.DataFrame, manifests: Manifests, progress: Callable[[], object]
 ) -> list[tuple[str, list[Part]]]:
-    page = Drawings()
     return [
         ("Summary", [_if_allowed(summary_table, frame)]),
-        ("Regret, data set by data set", _curves(page, frame, progress)),
-        ("Regret against L*", [_figure(page, frame, "lstar", "Regret against L*", bounds=True)]),
+        ("Regret, data set by data set", _curves(frame, progress)),
+        ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
         ("Best of the class in hindsight", [_if_allowed(hindsight_table, frame)]),
-        ("Normalised regret", [_figure(page, frame, "normalized", "Normalised regret")]),
-        ("Ranks", [_figure(page, frame, "ranks", "Average ranks and the critical difference")]),
-        ("Wins and losses", [_figure(page, frame, "winloss", "Wins minus losses")]),
+        ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
+        ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
+        ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),
         ("Tests over data sets", [_if_allowed(datasets_table, frame)]),
         ("Tests over seeds", [_if_allowed(pairs_table, frame)]),
         ("Growth of regret", [_if_allowed(lambda rows: growth_table(rows, progress), frame)]),
         ("Bounds", [_if_allowed(bounds_table, frame)]),
         ("Ablation", [_if_allowed(ablation_table, frame)]),
-        ("Regression regret", [_figure(page, frame, "regression", "Regression regret", bounds=True)]),
-        ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
-        ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
+        ("Regression regret", [_figure(frame, "regression", "Regression regret", bounds=True)]),
+        ("Propensities", [_figure(frame, "propensity", "Mean propensity of the played arms")]),
+        ("Perturbation", [_figure(frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),
         ("Data", [table for table in (provenance_table(manifests), notes_table(manifests)) if table]),
         ("Versions", [versions_table(manifests)]),
@@ -111,16 +110,16 @@ def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> P
         return f"Not shown: {error}."
 
 
-def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
+def _figure(frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
-        return page.make(draw(frame, kind, **options), title)
+        return make_drawing(draw(frame, kind, **options), title)
     except NeucbError as error:
         return f"Not shown: {in_one_line(error)}."
 
 
-def _curves(page: Drawings, frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
+def _curves(frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
     parts: list[Part] = []
     for name, rows in frame.groupby("dataset", sort=False):
         progress()
-        parts.append(_figure(page, rows, "regret", f"Regret on {name}", bounds=True))
+        parts.append(_figure(rows, "regret", f"Regret on {name}", bounds=True))
     return parts
