@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from neucb.agents.network.forward import Forward
-from neucb.agents.network.lookahead import Room
+from neucb.agents.network.lookahead import Scratch
 from neucb.agents.prediction import Prediction
 from neucb.core.errors import InputError
 
 Tensors = dict[str, torch.Tensor]
-CACHES = (Forward, Prediction, Room)  # made anew whenever they are asked for
+CACHES = (Forward, Prediction, Scratch)  # made anew whenever they are asked for
 CODE = (type, torch.dtype, torch.device, FunctionType, BuiltinFunctionType, MethodType, partial)
 SEQUENCES = {"list": list, "tuple": tuple, "deque": deque}
 
@@ -182,7 +182,7 @@ def leave_inference(value: Any, seen: set[int] | None = None) -> Any:
     seen = set() if seen is None else seen
     if isinstance(value, torch.Tensor):
         return value.clone() if value.is_inference() else value
-    if isinstance(value, Room):
+    if isinstance(value, Scratch):
         return None
     if isinstance(value, tuple):
         left = (leave_inference(one, seen) for one in value)

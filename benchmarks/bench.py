@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from neucb.benchmarks import suites
-from neucb.benchmarks.contest import measure_peers
 from neucb.benchmarks.measure import Tick, measure
 from neucb.benchmarks.memory import measure_memory
 from neucb.benchmarks.report import machine
-from neucb.benchmarks.shapes import Shape, rows_of
+from neucb.benchmarks.shapes import DataShape, rows_of
+from neucb.benchmarks.tournament import measure_peers
 from neucb.core.threads import one_thread
 
 SECONDS, REPETITIONS = 0.3, 3
@@ -20,7 +20,7 @@ QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3
 
 
 def run_bench(
-    shapes: Sequence[Shape],
+    shapes: Sequence[DataShape],
     cache: Path | None = None,
     *,
     quick: bool = False,
@@ -32,7 +32,7 @@ def run_bench(
     Args:
         shapes: the data sets.
         cache: folder of the OpenML cache.
-        quick: fewer contenders and repetitions.
+        quick: fewer entrants and repetitions.
         plan: is told the number of steps.
         tick: is told of every step.
     """
@@ -42,7 +42,7 @@ def run_bench(
     data = {shape.name: rows_of(shape, cache) for shape in shapes}
     groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
     groups += [] if quick else suites.scaling()
-    plan(1 + (repetitions + 1) * sum(len(group.contenders) for group in groups))
+    plan(1 + (repetitions + 1) * sum(len(group.entrants) for group in groups))
     with one_thread():
         rows = []
         for group in groups:

@@ -11,7 +11,7 @@ from typing import Any
 
 from neucb.benchmarks.aims import measured
 from neucb.benchmarks.report import show, significant
-from neucb.core.files import write_whole
+from neucb.core.files import atomic_write
 
 COLUMNS = 118
 
@@ -29,9 +29,9 @@ def write_folder(found: dict[str, Any], folder: Path) -> list[Path]:
             show(found, Console(file=file, width=COLUMNS, markup=False, emoji=False))
 
     paths = [folder / name for name in ("bench.json", "bench.txt", "README.md")]
-    write_whole(paths[0], lambda path: path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8"))
-    write_whole(paths[1], tables)
-    write_whole(paths[2], lambda path: path.write_text(page(found), encoding="utf-8"))
+    atomic_write(paths[0], lambda path: path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8"))
+    atomic_write(paths[1], tables)
+    atomic_write(paths[2], lambda path: path.write_text(page(found), encoding="utf-8"))
     return paths
 
 

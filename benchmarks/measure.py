@@ -1,4 +1,4 @@
-"""The clocks: contenders that play the same task take turns in one process.
+"""The clocks: entrants that play the same task take turns in one process.
 
 CPU time is that of all threads of the process, so that what else runs on the machine matters little;
 wall-clock time is kept beside it. Every repetition starts anew. Preparing is outside the clocks.
@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 
 @dataclass(frozen=True)
-class Contender:
+class Entrant:
     """Something that plays.
 
     Attributes:
@@ -42,24 +42,24 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Group:
+class EntrantGroup:
     """Contenders at one task; the first one is the yardstick of the others.
 
     Attributes:
         table: which table its rows go to.
         task: what is played.
-        contenders: who plays.
+        entrants: who plays.
         by: the clock of the ratio.
     """
 
     table: str
     task: str
-    contenders: Sequence[Contender]
+    entrants: Sequence[Entrant]
     by: Literal["cpu", "wall"] = "cpu"
 
 
-def measure(group: Group, seconds: float, repetitions: int, tick: Tick) -> list[dict[str, Any]]:
-    """Let all contenders of a group play in turn, `repetitions` times; return one row each.
+def measure(group: EntrantGroup, seconds: float, repetitions: int, tick: Tick) -> list[dict[str, Any]]:
+    """Let all entrants of a group play in turn, `repetitions` times; return one row each.
 
     Of a row: `cpu_us` and `wall_us`, medians over the repetitions, microseconds a round of one
     replica; `cpu_us_min`; `rounds` of all replicas timed in a repetition; `ratio`, of the first
@@ -71,11 +71,11 @@ def measure(group: Group, seconds: float, repetitions: int, tick: Tick) -> list[
         repetitions: counted ones.
         tick: is told what comes next, repetitions + 1 times for every contender.
     """
-    times: list[list[Clock]] = [[] for _ in group.contenders]
-    lengths = [one.least for one in group.contenders]
+    times: list[list[Clock]] = [[] for _ in group.entrants]
+    lengths = [one.least for one in group.entrants]
     timed = [0] * len(lengths)
     for repetition in range(repetitions + 1):
-        for i, one in enumerate(group.contenders):
+        for i, one in enumerate(group.entrants):
             tick(f"{group.task}: {one.name}")
             gc.collect()
             timed[i], (cpu, wall) = one.play(lengths[i])
@@ -87,10 +87,10 @@ def measure(group: Group, seconds: float, repetitions: int, tick: Tick) -> list[
     return list(_rows(group, times, timed))
 
 
-def _rows(group: Group, times: list[list[Clock]], timed: list[int]) -> Iterable[dict[str, Any]]:
+def _rows(group: EntrantGroup, times: list[list[Clock]], timed: list[int]) -> Iterable[dict[str, Any]]:
     clocks = {"cpu": 0, "wall": 1}
     yardstick = statistics.median(one[clocks[group.by]] for one in times[0])
-    for contender, own, rounds in zip(group.contenders, times, timed, strict=True):
+    for contender, own, rounds in zip(group.entrants, times, timed, strict=True):
         cpu, wall = ([one[i] for one in own] for i in (0, 1))
         ratio = yardstick / statistics.median(cpu if group.by == "cpu" else wall)
         yield {

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 
-from neucb.benchmarks.contenders import Task
+from neucb.benchmarks.entrants import BenchTask
 from neucb.benchmarks.suites import VARIANTS
 from neucb.engines.compiled.engine import Compiled
 from neucb.engines.engine import Lockstep
@@ -24,7 +24,7 @@ def measure_memory(encoded: Encoded) -> list[dict[str, Any]]:
     """
     rows = []
     for name, (agent, settings) in VARIANTS.items():
-        task = Task(agent, encoded, settings)
+        task = BenchTask(agent, encoded, settings)
         row: dict[str, Any] = {"task": name, "torch": _tensors(task)}
         if task.has_compiled:
             row["compiled"] = _arrays(task)
@@ -32,7 +32,7 @@ def measure_memory(encoded: Encoded) -> list[dict[str, Any]]:
     return rows
 
 
-def _tensors(task: Task) -> float:
+def _tensors(task: BenchTask) -> float:
     """Return the bytes of the tensors that an agent keeps after `reset`, per replica."""
     job = task.run(REPLICAS, ROUNDS, "torch")
     gc.collect()
@@ -52,7 +52,7 @@ def _live() -> list[torch.Tensor]:
     return [one for one in gc.get_objects() if type(one) is torch.Tensor]
 
 
-def _arrays(task: Task) -> float:
+def _arrays(task: BenchTask) -> float:
     """Return what making one replica of the compiled engine leaves allocated."""
     player = cast("Compiled", task.run(1, ROUNDS, "compiled").player)
     player.load()

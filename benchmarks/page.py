@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from neucb.benchmarks.ranking import Duel, duels, ranks
 from neucb.benchmarks.report import significant
-from neucb.benchmarks.standings import Duel, duels, ranks
 from neucb.statistics import final_scores, mean_table
 
 if TYPE_CHECKING:

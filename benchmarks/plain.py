@@ -43,7 +43,7 @@ def flat(model: nn.Module) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Samples:
+class SeedRounds:
     """What one seed meets: x [T, d] with the constant input, losses [T, K] of all arms, dice [T]."""
 
     x: Tensor
@@ -51,13 +51,13 @@ class Samples:
     dice: NDArray[np.float64]
 
     @staticmethod
-    def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> Samples:
+    def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> SeedRounds:
         """Look up the rounds of a seed."""
         script = env.script(seed)
         x = torch.tensor(env.encoded.contexts[script.rows], dtype=dtype)
         constant = torch.full((len(x), 1), intercept, dtype=dtype)
         dice = stream(seed, "action").random(len(x))
-        return Samples(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
+        return SeedRounds(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
 
 
 class PlainLoop:
@@ -88,7 +88,7 @@ class PlainLoop:
         self.own = settings
         self.dtype = dtype
         self.arms = env.table.arms
-        self.samples = Samples.of(env, seed, settings["intercept"], dtype)
+        self.samples = SeedRounds.of(env, seed, settings["intercept"], dtype)
         self.inputs = self.samples.x.shape[1]
         self.eye = torch.eye(self.arms, dtype=dtype)
         self.net = network(seed, self.arms, self.inputs, settings["width"], dtype)

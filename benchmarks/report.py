@@ -72,7 +72,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def by_task(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table of times and ratios, contenders by tasks, or tasks by contenders if these are many."""
+    """Return a table of times and ratios, entrants by tasks, or tasks by entrants if these are many."""
     from rich.table import Table
 
     tasks = list(dict.fromkeys(row["task"] for row in rows))

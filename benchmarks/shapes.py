@@ -19,7 +19,7 @@ TEACHER = 32  # hidden units of the network that labels stand-ins
 
 
 @dataclass(frozen=True)
-class Shape:
+class DataShape:
     """The size of a data set, encoded.
 
     Attributes:
@@ -39,17 +39,17 @@ class Shape:
 SHAPES = {
     one.name: one
     for one in (
-        Shape("covertype", "covertype", 54, 7, 12),
-        Shape("mushroom", "mushroom", 111, 2, 19),
-        Shape("magic", "magic", 10, 2, 10),
-        Shape("letter", "letter", 16, 26, 16),
-        Shape("plants", "plants-shape", 64, 100, 64),
-        Shape("fashion", "fashion-mnist", 784, 10, 784),
+        DataShape("covertype", "covertype", 54, 7, 12),
+        DataShape("mushroom", "mushroom", 111, 2, 19),
+        DataShape("magic", "magic", 10, 2, 10),
+        DataShape("letter", "letter", 16, 26, 16),
+        DataShape("plants", "plants-shape", 64, 100, 64),
+        DataShape("fashion", "fashion-mnist", 784, 10, 784),
     )
 }
 
 
-def find_shapes(names: str) -> list[Shape]:
+def find_shapes(names: str) -> list[DataShape]:
     """Return the shapes of "covertype,magic", or of "all".
 
     Raises:
@@ -62,7 +62,7 @@ def find_shapes(names: str) -> list[Shape]:
     return [SHAPES[name] for name in wanted]
 
 
-def rows_of(shape: Shape, cache: Path | None = None) -> Encoded:
+def rows_of(shape: DataShape, cache: Path | None = None) -> Encoded:
     """Return up to 10,000 rows: real ones from the package or the OpenML cache, or a stand-in."""
     if shape.name == "covertype":
         return _first(encode(load_table("covertype", source="bundled")))
@@ -84,7 +84,7 @@ def _first(encoded: Encoded) -> Encoded:
     return Encoded(np.ascontiguousarray(encoded.contexts[keep]), labels, less, encoded.preprocessing)
 
 
-def stand_in(shape: Shape, seed: int = 0) -> Encoded:
+def stand_in(shape: DataShape, seed: int = 0) -> Encoded:
     """Return rows of norm 1 with `active` entries that are not 0, labelled by a random network."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((ROWS, shape.features))

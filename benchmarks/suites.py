@@ -1,4 +1,4 @@
-"""What `neucb bench` measures: groups of contenders, the rows of its tables."""
+"""What `neucb bench` measures: groups of entrants, the rows of its tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from neucb.benchmarks.contenders import ROUNDS, Task, compiled, plain, processes, torch_engine
-from neucb.benchmarks.measure import Contender, Group
-from neucb.benchmarks.shapes import Shape, stand_in
+from neucb.benchmarks.entrants import ROUNDS, BenchTask, compiled, plain, processes, torch_engine
+from neucb.benchmarks.measure import Entrant, EntrantGroup
+from neucb.benchmarks.shapes import DataShape, stand_in
 from neucb.core.threads import cores
 from neucb.environments.preprocessing import Encoded
 
@@ -19,14 +19,14 @@ MOST_WEIGHTS = 100e6  # bytes of weights of a lockstep batch: larger ones take t
 REPLICAS = (1, 32, 128)
 
 
-def speed(data: Data, *, quick: bool) -> Iterator[Group]:
+def speed(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
     """Yield the main table: an agent on every data set, the plain loop against both engines."""
     for name, encoded in data.items():
-        task = Task(AGENT, encoded)
+        task = BenchTask(AGENT, encoded)
         weights = 400 * encoded.contexts.shape[1] * encoded.table.arms
         batches = [R for R in REPLICAS if R * weights <= MOST_WEIGHTS and (R == 32 or not quick)]
-        contenders: list[Contender] = [plain(task), *(torch_engine(task, R) for R in batches)]
-        yield Group("speed", name, [*contenders, compiled(task)])
+        entrants: list[Entrant] = [plain(task), *(torch_engine(task, R) for R in batches)]
+        yield EntrantGroup("speed", name, [*entrants, compiled(task)])
 
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -42,22 +42,22 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 FEW = 32  # replicas of the torch engine in the tables below the main one
 
 
-def variants(data: Data, *, quick: bool) -> Iterator[Group]:
+def variants(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
     """Yield agents on the first data set, each against a plain loop that does the same."""
     for encoded in list(data.values())[:1]:
         for name, (agent, settings) in VARIANTS.items():
             if quick and name not in ("sq", "kl, S = inf"):
                 continue
-            task = Task(agent, encoded, settings)
-            contenders = [plain(task)]
+            task = BenchTask(agent, encoded, settings)
+            entrants = [plain(task)]
             if not quick and "S = 10" not in name and "16" not in name:
-                contenders.append(torch_engine(task, FEW))
+                entrants.append(torch_engine(task, FEW))
             if task.has_compiled:
-                contenders.append(compiled(task))
-            yield Group("variants", name, contenders)
+                entrants.append(compiled(task))
+            yield EntrantGroup("variants", name, entrants)
 
 
-BASE = Shape("base", "", 54, 7, 54)
+BASE = DataShape("base", "", 54, 7, 54)
 SWEEPS: dict[str, tuple[int, ...]] = {
     "T": (1_000, 10_000, 100_000),
     "K": (2, 26, 100),
@@ -66,7 +66,7 @@ SWEEPS: dict[str, tuple[int, ...]] = {
 }
 
 
-def scaling() -> Iterator[Group]:
+def scaling() -> Iterator[EntrantGroup]:
     """Yield dense stand-ins of covertype's size with one size changed, and numbers of replicas."""
     for what, sizes in SWEEPS.items():
         for size in sizes:
@@ -77,16 +77,16 @@ def scaling() -> Iterator[Group]:
                 arms=size if what == "K" else 7,
             )
             settings = {"width": size} if what == "width" else {}
-            task = Task(AGENT, stand_in(shape), settings)
+            task = BenchTask(AGENT, stand_in(shape), settings)
             runs = size if what == "T" else ROUNDS // 4
-            yield Group("scaling", f"{what} = {size:,}", [plain(task), compiled(task, rounds=runs)])
-    task = Task(AGENT, stand_in(BASE))
-    yield Group("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
+            yield EntrantGroup("scaling", f"{what} = {size:,}", [plain(task), compiled(task, rounds=runs)])
+    task = BenchTask(AGENT, stand_in(BASE))
+    yield EntrantGroup("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
 
 
-def machine(data: Data) -> Iterator[Group]:
+def machine(data: Data) -> Iterator[EntrantGroup]:
     """Yield the whole machine at work, by the wall clock: seeds over processes against threads."""
     for name, encoded in list(data.items())[:1]:
-        task = Task(AGENT, encoded)
-        contenders = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]
-        yield Group("machine", name, contenders, by="wall")
+        task = BenchTask(AGENT, encoded)
+        entrants = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]
+        yield EntrantGroup("machine", name, entrants, by="wall")

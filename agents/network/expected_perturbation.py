@@ -15,8 +15,8 @@ import torch
 from neucb.agents.initialisation import check_expected, offset_scale
 from neucb.agents.network.forward import Forward, Inputs, pick
 from neucb.agents.network.layers import outputs
-from neucb.agents.network.lookahead import Room
-from neucb.agents.network.training import Batch, batch_gradient
+from neucb.agents.network.lookahead import Scratch
+from neucb.agents.network.training import Minibatch, batch_gradient
 from neucb.agents.network.weights import Initial, PlainWeights, hidden_layer
 from neucb.agents.per_replica import Number, each
 from neucb.core.constants import FOLD_BELOW
@@ -44,7 +44,7 @@ class ExpectedPerturbation(PlainWeights):
         c_p: perturbation constant >= 0; one number or one per replica. lr c_p^2 / sqrt(m) < 2.
     """
 
-    _start_room: Room | None = None  # of the products with theta_0
+    _start_scratch: Scratch | None = None  # of the products with theta_0
 
     def __init__(self, c_p: Number) -> None:
         self.c_p = c_p
@@ -68,14 +68,14 @@ class ExpectedPerturbation(PlainWeights):
 
     def look_ahead(self, block: Block) -> None:
         """Make the products of the next rounds at once."""
-        self._start_room = self._start_room or Room()
-        self._started: Tensor | None = block.through(self._initial.first, self._start_room)
+        self._start_scratch = self._start_scratch or Scratch()
+        self._started: Tensor | None = block.through(self._initial.first, self._start_scratch)
         super().look_ahead(block)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Bring the steps of the rounds foreseen into the first layer."""
         self._started = None
-        super().settle()
+        super().flush()
 
     def forward(self, inputs: Inputs) -> Forward:
         """Return the pass."""
@@ -124,7 +124,7 @@ class ExpectedPerturbation(PlainWeights):
         self._add(place, action, gradient, move / self._scale)
         self._head = torch.addcmul(self._head, gradient.head, (move / self._scale).unsqueeze(1))
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
         initial, r, B = self._initial, replica, self._initial.spec.blocks
         rows = slice(r * B, (r + 1) * B)

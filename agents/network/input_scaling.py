@@ -62,7 +62,7 @@ class InputScaling:
         count = torch.arange(1, len(x) + 1, device=x.device).view(-1, 1, 1) + self._count
         return self._factors(ahead[1:], count).to(x.dtype)
 
-    def settle(self, rounds: int) -> None:
+    def flush(self, rounds: int) -> None:
         """Count as many of the contexts that `look_ahead` was told of."""
         self._count += rounds
         if self._ahead is not None:

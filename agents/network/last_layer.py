@@ -1,4 +1,4 @@
-"""LastLayer: Bayesian linear regression on the last hidden layer of a network."""
+"""LastLayerRegression: Bayesian linear regression on the last hidden layer of a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK = 512  # past samples that go through the network together
 
 
-class LastLayer:
+class LastLayerRegression:
     """yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, mu = A^-1 sum phi y.
 
     A = lambda I + sum phi phi' over all arms played: the arms share one head, as they do in the

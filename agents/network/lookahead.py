@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LINE = 16  # numbers in a cache line
 
 
-class Room:
+class Scratch:
     """Memory that one block of rounds leaves to the next.
 
     Large pieces take longer to get from the operating system than to fill.
@@ -80,33 +80,33 @@ class Block:
         """The contexts' entries that are not 0."""
         return Entries.of(self.rows, self.scaled)
 
-    def through(self, first: Tensor, room: Room) -> Tensor:
-        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], kept in `room`."""
+    def through(self, first: Tensor, scratch: Scratch) -> Tensor:
+        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], kept in `scratch`."""
         if self.sparse:
             return self.entries.through(first).transpose(1, 2)[:, :, : self.rounds]
         B, R, d = self.x.shape
         arms = len(first) // R
-        rows = room.take("rows", (R, arms, B, d), first)
+        rows = scratch.take("rows", (R, arms, B, d), first)
         rows[:] = self.rows[:, :B].unsqueeze(1)
-        products = room.take("products", (R * arms, B, first.shape[2]), first)
+        products = scratch.take("products", (R * arms, B, first.shape[2]), first)
         return torch.bmm(rows.view(R * arms, B, d), first, out=products).view(R, arms, B, -1)
 
 
-class Ahead:
+class DeferredLayer:
     """A first layer during a block of rounds.
 
     Args:
         block: of rounds.
-        first: [R K, d, m]; it has all steps after `settle`.
-        room: for the products.
+        first: [R K, d, m]; it has all steps after `flush`.
+        scratch: for the products.
     """
 
-    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
+    def __init__(self, block: Block, first: Tensor, scratch: Scratch) -> None:
         R = block.x.shape[1]
         self._first = first
         self._block = block
-        self._rounds = self._settled = 0
-        self._products = block.through(first, room)
+        self._rounds = self._flushed = 0
+        self._products = block.through(first, scratch)
         self._shown = _products_of(block.rows, block.scaled)  # [R, B', B'], in c what b's step shows
         self._delta = first.new_zeros(R, block.rounds, first.shape[2])
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
@@ -143,11 +143,11 @@ class Ahead:
     def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
         """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
         stale = stale if self._owed is None else stale * self._owed.unsqueeze(1)
-        return stale if place == self._settled else self._with_steps(place, arm, stale)
+        return stale if place == self._flushed else self._with_steps(place, arm, stale)
 
     def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
         """Return `stale`, which it may change, with the steps that are not in `first`."""
-        left = self._settled
+        left = self._flushed
         stop = max(place, left + 2)  # as in `hidden`
         same = self._played[:, :, left:stop].gather(1, arm.view(-1, 1, 1).expand(-1, 1, stop - left))
         weight = same * self._again[:, place : place + 1, left:stop]
@@ -163,17 +163,17 @@ class Ahead:
     def _count(self, place: int, arm: Tensor) -> None:
         self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Bring the steps into `first`."""
-        left, right = self._settled, self._rounds
-        self._settled = right
+        left, right = self._flushed, self._rounds
+        self._flushed = right
         if self._owed is not None:
             self._first.view(len(self._owed), -1).mul_(self._owed.unsqueeze(1))
             self._owed = None
         if left < right:
-            self._settle(left, right)
+            self._flush(left, right)
 
-    def _settle(self, left: int, right: int) -> None:
+    def _flush(self, left: int, right: int) -> None:
         """Bring the steps of some rounds into `first`: for each arm all, times 0 those of others.
 
         Which arms were played does not have to be known here, which a GPU would have to be waited for.
@@ -190,33 +190,33 @@ class Ahead:
         self._owed = factor if self._owed is None else self._owed * factor
 
 
-class AheadOnCPU(Ahead):
+class DeferredLayerOnCPU(DeferredLayer):
     """The same by kernels: a step goes to the products of the arm played, not times 0 to all others'."""
 
-    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
-        super().__init__(block, first, room)
+    def __init__(self, block: Block, first: Tensor, scratch: Scratch) -> None:
+        super().__init__(block, first, scratch)
         self._arms, self._moves = self._arm.numpy(), self._delta.numpy()
         self._steps = self._arms, self._shown.numpy(), self._moves
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
-        from neucb.kernels.lookahead import bring_all
+        from neucb.kernels.lookahead import add_pending
 
         products = self._before(place)
-        bring_all(products.numpy(), *self._steps, place)
+        add_pending(products.numpy(), *self._steps, place)
         return products
 
     def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
-        from neucb.kernels.lookahead import bring_played
+        from neucb.kernels.lookahead import add_pending_played
 
         again = self._again.numpy()
-        bring_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._settled, place)
+        add_pending_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._flushed, place)
         return stale
 
     def _count(self, place: int, arm: Tensor) -> None:
         """Nothing else is needed to be known of the arms."""
 
-    def _settle(self, left: int, right: int) -> None:
+    def _flush(self, left: int, right: int) -> None:
         """Bring the steps of some rounds into `first`: one by one, or all of an arm's in one product."""
         if self._block.sparse or self._first.shape[1] <= FEW:
             self._block.entries.add(self._first, self._arms, self._delta, (left, right))

@@ -161,7 +161,7 @@ class Neural:
         None, B = 0, says that those foreseen before do not all come.
         """
         if self._block is not None:
-            self._settle()
+            self._flush()
         if self._memory is not None or self._radius is not None or not self.weights.sees_ahead:
             return
         B = len(contexts)
@@ -173,9 +173,9 @@ class Neural:
         self._place = 0
         self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
 
-    def _settle(self) -> None:
-        self.weights.settle()
-        self._scaling.settle(self._place)
+    def _flush(self) -> None:
+        self.weights.flush()
+        self._scaling.flush(self._place)
         self._block = self._last = self._rates_ahead = None
         self._place = 0
 
@@ -225,7 +225,7 @@ class Neural:
         if self.schedule == "online":
             self._step(forward, action, target, rate if weight is None else rate * weight)
         if self._block is not None and self._place == self._block.rounds:
-            self._settle()
+            self._flush()
         if self._memory is not None:
             self._learn_again(self._memory, forward.inputs.scale, action, rate)
 

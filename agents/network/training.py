@@ -28,7 +28,7 @@ FULL_STEPS = 100  # of the NeuralTS code in a round
 
 
 @dataclass(frozen=True)
-class Batch:
+class Minibatch:
     """Samples of one replica, sorted by the block of W1 that they go through.
 
     Attributes:
@@ -49,7 +49,7 @@ class Batch:
 class TakesBatches(Protocol):
     """Weights that make steps on the mean loss of a batch."""
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
         """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
 
 
@@ -66,7 +66,7 @@ class TakesSamples(Protocol):
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
 
 
-def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None) -> Batch:
+def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None) -> Minibatch:
     """Return samples x [n, d], their blocks [n] in 0..B-1, targets and counts [n] as a batch.
 
     A sample's share of the loss is its count / n.
@@ -75,11 +75,11 @@ def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: 
     rows = (slice(start, end) for start, end in pairwise([0, *ends]))
     parts = tuple((b, part) for b, part in enumerate(rows) if part.start < part.stop)
     order = torch.argsort(block, stable=True)
-    return Batch(x[order], target[order], weight[order] / len(block), scale, parts)
+    return Minibatch(x[order], target[order], weight[order] / len(block), scale, parts)
 
 
 def batch_gradient(
-    batch: Batch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
+    batch: Minibatch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
 ) -> tuple[list[tuple[int, Tensor]], Tensor]:
     """Return the gradient of a batch's loss: on blocks of W1 that have samples, [d, m] each, and on the head.
 

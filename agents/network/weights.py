@@ -11,8 +11,8 @@ import torch
 from neucb.agents.initialisation import Initialisation, draw_network, output_factor
 from neucb.agents.network.forward import Forward, Gradient, Inputs, pick
 from neucb.agents.network.layers import outputs
-from neucb.agents.network.lookahead import Ahead, AheadOnCPU, Block, Room
-from neucb.agents.network.training import Batch, batch_gradient
+from neucb.agents.network.lookahead import Block, DeferredLayer, DeferredLayerOnCPU, Scratch
+from neucb.agents.network.training import Minibatch, batch_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,9 +37,9 @@ class Weights(Protocol):
         """Whether `look_ahead` is of use."""
 
     def look_ahead(self, block: Block) -> None:
-        """Be told the inputs of the next rounds, which then come with `Inputs.place`, until `settle`."""
+        """Be told the inputs of the next rounds, which then come with `Inputs.place`, until `flush`."""
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Be told that no more inputs come of those foreseen."""
 
     def forward(self, inputs: Inputs) -> Forward:
@@ -51,7 +51,7 @@ class Weights(Protocol):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
         """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
 
     def distance(self) -> Tensor:
@@ -133,8 +133,8 @@ class PlainWeights:
 
     takes_batches = True
     sees_ahead = True
-    _ahead: Ahead | None = None  # the first layer, while rounds are foreseen
-    _room: Room | None = None  # of its products
+    _ahead: DeferredLayer | None = None  # the first layer, while rounds are foreseen
+    _scratch: Scratch | None = None  # of its products
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Start at theta_0."""
@@ -145,14 +145,14 @@ class PlainWeights:
 
     def look_ahead(self, block: Block) -> None:
         """Make the products of the next rounds at once."""
-        self._room = self._room or Room()
-        kind = AheadOnCPU if self._first.is_cpu else Ahead
-        self._ahead = kind(block, self._first, self._room)
+        self._scratch = self._scratch or Scratch()
+        kind = DeferredLayerOnCPU if self._first.is_cpu else DeferredLayer
+        self._ahead = kind(block, self._first, self._scratch)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Bring the steps of the rounds foreseen into the first layer."""
         assert self._ahead is not None
-        self._ahead.settle()
+        self._ahead.flush()
         self._ahead = None
 
     def forward(self, inputs: Inputs) -> Forward:
@@ -187,7 +187,7 @@ class PlainWeights:
         self._add(forward.inputs.place, action, gradient, scale)
         self._head = torch.addcmul(self._head, gradient.head, scale.unsqueeze(1))
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
         """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
         head = self._head[replica]
         first = self._first.view(len(self._head), -1, *self._first.shape[1:])[replica]
@@ -210,7 +210,7 @@ class PlainWeights:
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
         if self._ahead is not None:
-            self._ahead.settle()
+            self._ahead.flush()
         R = len(self._head)
         rows = max(1, AT_ONCE * R // self._first.numel())
         layers = (one.view(R, -1) for one in (self._first, self._initial.first))

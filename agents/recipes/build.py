@@ -15,7 +15,7 @@ from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Loss, Squared
 from neucb.agents.network.expected_perturbation import ExpectedPerturbation
 from neucb.agents.network.gradient_norm import GradientNorm
-from neucb.agents.network.last_layer import LastLayer
+from neucb.agents.network.last_layer import LastLayerRegression
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.sign_perturbation import SignPerturbation
 from neucb.agents.network.weights import PlainWeights, Weights
@@ -89,7 +89,7 @@ def wrapped(recipe: Recipe, settings: Settings) -> Oracle:
     if recipe.wrapper == "last-layer":
         network = make_network(recipe, settings)
         options = {parameter.name: settings[parameter.name] for parameter in LAST_LAYER}
-        return LastLayer(network, **options)
+        return LastLayerRegression(network, **options)
     oracle = make_oracle(recipe, settings)
     if recipe.wrapper == "none":
         return oracle

@@ -78,7 +78,7 @@ def make(encoded: Encoded, seed: int, kl: bool, count: float, c_p: float) -> Per
 
 
 @dataclass(frozen=True)
-class Samples:
+class PlayedSamples:
     """Played pairs: x [T, d] with the constant input, arm [T], y [T]; and what the log says at the end."""
 
     x: Tensor
@@ -91,7 +91,7 @@ class Samples:
         return self.x[:count], self.arm[:count], self.y[:count]
 
 
-def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, seed: int) -> Samples:
+def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, seed: int) -> PlayedSamples:
     """Let the agent play and return its samples."""
     name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
     own = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
@@ -103,10 +103,10 @@ def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, se
     x = np.hstack([encoded.contexts[rows], np.full((rounds, 1), INTERCEPT)]).astype(np.float64)
     y = torch.tensor(trace["loss"].to_numpy(copy=True))
     arm = torch.tensor(trace["action"].to_numpy(copy=True))
-    return Samples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
+    return PlayedSamples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
 
 
-def path(net: Perturbed, samples: Samples, at: Sequence[int]) -> dict[int, Tensor]:
+def path(net: Perturbed, samples: PlayedSamples, at: Sequence[int]) -> dict[int, Tensor]:
     """Train one step a round on the agent's samples; return theta after the rounds `at`."""
     slope = torch.func.grad(net.loss)
     theta, kept = net.start.clone(), {}

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.registry import find_recipe
-from neucb.experiments.studies.sides import agents_table, encodings_table, worlds_table
+from neucb.experiments.studies.tuned_vs_default import agents_table, encodings_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,

@@ -71,7 +71,7 @@ def shortened(name: str) -> str:
     return name.encode()[:LONGEST].decode(errors="ignore")
 
 
-def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
+def atomic_write(path: Path, writer: Callable[[Path], object]) -> None:
     """Let `writer` fill a temporary file beside `path`, sync and rename it: never a half file.
 
     Raises:

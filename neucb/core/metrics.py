@@ -16,7 +16,7 @@ ORACLE_SUMS = (
 CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
-def oracle_figures(
+def oracle_metrics(
     predicted: NDArray[np.float64] | None, loss: NDArray[np.float64], h: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Return what the log sums of an oracle's predictions for the played arms, each of the shape of `loss`.

@@ -95,7 +95,7 @@ def add_step(block: Array, place: Array, step: Array, n: int, delta: Array) -> N
 
 
 @kernel
-def bring_all(products: Array, arm: Array, shown: Array, delta: Array, now: int) -> None:
+def add_pending(products: Array, arm: Array, shown: Array, delta: Array, now: int) -> None:
     """Add what the steps of rounds before `now` show its contexts to the products [R, K, m] with these.
 
     Args:
@@ -111,7 +111,7 @@ def bring_all(products: Array, arm: Array, shown: Array, delta: Array, now: int)
 
 
 @kernel
-def bring_played(
+def add_pending_played(
     products: Array, played: Array, arm: Array, shown: Array, delta: Array, left: int, now: int
 ) -> None:
     """Do the same for the arms [R] played in round `now` alone, products [R, m], from round `left` on."""
@@ -129,5 +129,5 @@ def load(dtype: str) -> None:
     list_entries(value, value, place, value.copy(), value.copy())
     list_rows(place, value, 1, np.zeros((1, 1, 1, 1), np.int32), np.zeros((1, 1, 1, 1), dtype))
     add_steps(place, value, count, value, arm, value, 0, 0)
-    bring_all(value, arm, value, value, 0)
-    bring_played(value[0], arm[0], arm, value, value, 0, 0)
+    add_pending(value, arm, value, value, 0)
+    add_pending_played(value[0], arm[0], arm, value, value, 0, 0)

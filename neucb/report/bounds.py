@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
-from neucb.report.table import Table, number, words
+from neucb.report.table import ReportTable, number, words
 from neucb.statistics import t_half_width
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.guarantees import WORDS, guarantee
@@ -34,7 +34,7 @@ HINDSIGHT = (
 )
 
 
-def bounds_table(frame: pd.DataFrame) -> Table:
+def bounds_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor whose rule has a guarantee.
 
     Raises:
@@ -63,10 +63,10 @@ def bounds_table(frame: pd.DataFrame) -> Table:
     if not rows:
         raise InputError("bounds need agents with SquareCB's or FastCB's rule and logs that tell h")
     columns = ["data set", "agent", "regret", "regression regret", "guaranteed by", "bound", "bound / T"]
-    return Table(CAPTION, columns, rows)
+    return ReportTable(CAPTION, columns, rows)
 
 
-def hindsight_table(frame: pd.DataFrame) -> Table:
+def hindsight_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor whose class was fitted in hindsight.
 
     Raises:
@@ -104,7 +104,7 @@ def hindsight_table(frame: pd.DataFrame) -> Table:
         )
     figures = ["trained", "held out", "restarts differ by", "regret", "shape", "regret / shape"]
     columns = ["data set", "agent", "L* of the class", "±", *figures, *oracles.values(), "seeds"]
-    return Table(HINDSIGHT, columns, rows)
+    return ReportTable(HINDSIGHT, columns, rows)
 
 
 def _mean(rows: pd.DataFrame, column: str) -> float:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neucb.report.table import Cell, Table, number, words
+from neucb.report.table import Cell, ReportTable, number, words
 from neucb.sweeps.store.read_results import environment_of, in_words
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Manifests = Sequence[dict[str, Any]]
 
 
-def settings_table(frame: pd.DataFrame) -> Table:
+def settings_table(frame: pd.DataFrame) -> ReportTable:
     """Return the hyper-parameters of every competitor, data sets with the same ones together."""
     from neucb.agents.recipes.registry import RECIPES
 
@@ -33,10 +33,10 @@ def settings_table(frame: pd.DataFrame) -> Table:
             [words(label), words(agent), words("all" if everywhere else ", ".join(played)), words(text)]
             for text, played in worlds.items()
         ]
-    return Table("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
+    return ReportTable("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
 
 
-def provenance_table(manifests: Manifests) -> Table:
+def provenance_table(manifests: Manifests) -> ReportTable:
     """Return where the rows of every data set came from."""
     seen: dict[str, dict[str, Any]] = {}
     for about in map(environment_of, manifests):
@@ -57,7 +57,7 @@ def provenance_table(manifests: Manifests) -> Table:
             ]
         )
     columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
-    return Table("The data sets. Features are counted after the encoding.", columns, rows)
+    return ReportTable("The data sets. Features are counted after the encoding.", columns, rows)
 
 
 def _count(value: object) -> Cell:
@@ -65,7 +65,7 @@ def _count(value: object) -> Cell:
     return number(value, ",d") if type(value) is int else words("" if value is None else value)
 
 
-def notes_table(manifests: Manifests) -> Table | None:
+def notes_table(manifests: Manifests) -> ReportTable | None:
     """Return what was left out of every data set or guessed on reading it; None where nothing was."""
     notes: dict[tuple[str, str], None] = {}
     for about in map(environment_of, manifests):
@@ -74,10 +74,10 @@ def notes_table(manifests: Manifests) -> Table | None:
         )
     rows = [[words(dataset), words(note)] for dataset, note in notes]
     caption = "What of the data was left out or read by a guess."
-    return Table(caption, ["data set", "left out or guessed"], rows) if rows else None
+    return ReportTable(caption, ["data set", "left out or guessed"], rows) if rows else None
 
 
-def versions_table(manifests: Manifests) -> Table:
+def versions_table(manifests: Manifests) -> ReportTable:
     """Return the different versions, commits, machines and engines that runs were played with."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for one in manifests:
@@ -89,7 +89,7 @@ def versions_table(manifests: Manifests) -> Table:
         key = versions, str(one.get("commit") or "installed"), where, str(engine)
         counts[key] = counts.get(key, 0) + 1
     rows = [[*map(words, key), number(count, ",d")] for key, count in counts.items()]
-    return Table("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
+    return ReportTable("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
 
 
 def failures(manifests: Manifests) -> list[str]:

@@ -19,7 +19,7 @@ from neucb.report.origin import (
     versions_table,
 )
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
-from neucb.report.table import Table
+from neucb.report.table import ReportTable
 from neucb.report.theory import ablation_table, growth_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from neucb.sweeps.store.read_results import Results
 
-Part = Table | Drawing | str  # a sentence that says why the data do not allow the part
+Part = ReportTable | Drawing | str  # a sentence that says why the data do not allow the part
 
 
 def render_report(
@@ -104,7 +104,7 @@ def _sections(
     ]
 
 
-def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> Part:
+def _if_allowed(make: Callable[[pd.DataFrame], ReportTable], frame: pd.DataFrame) -> Part:
     try:
         return make(frame)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Table: rows of cells that a reader can sort."""
+"""ReportTable: rows of cells that a reader can sort."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table.
 
     Attributes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
-from neucb.report.table import Table, number, p_value, words
+from neucb.report.table import ReportTable, number, p_value, words
 from neucb.statistics import final_scores, holm, paired_t, t_half_width
 from neucb.theory.growth import Growth, growth_of
 from neucb.theory.laws import LAWS, WORDS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ADDED = ("-perturbed", "-replay")  # what recipes are named after that others have besides
 
 
-def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: None) -> Table:
+def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: None) -> ReportTable:
     """Return the growth law of every competitor's regret on every data set.
 
     Raises:
@@ -54,14 +54,14 @@ def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: N
         "that prediction, as a share of the growth predicted."
     )
     columns = ["data set", "agent", "alpha", "from", "to", "preferred", *(WORDS[law] for law in LAWS)]
-    return Table(caption, columns, rows)
+    return ReportTable(caption, columns, rows)
 
 
 def _preferred(found: Growth) -> str:
     return WORDS.get(found.preferred, found.preferred)
 
 
-def ablation_table(frame: pd.DataFrame) -> Table:
+def ablation_table(frame: pd.DataFrame) -> ReportTable:
     """Return what competitors differ by from the plain one of their family.
 
     A family is an agent with and without perturbation and replay, and with several settings; plain is
@@ -111,7 +111,7 @@ def ablation_table(frame: pd.DataFrame) -> Table:
         "Holm for all rows."
     )
     columns = ["data set", "variant", "plain", "difference", "±", "%", "p", "p (Holm)", "seeds"]
-    return Table(caption, columns, shown)
+    return ReportTable(caption, columns, shown)
 
 
 def plain_name(agent: str) -> str:

@@ -16,13 +16,13 @@ from neucb.statistics.comparisons import (
 )
 from neucb.statistics.intervals import intervals, t_half_width
 from neucb.statistics.normalized import normalized_regret
-from neucb.statistics.ranks import Ranking, cliques, critical_difference, rank
+from neucb.statistics.ranks import AverageRanks, cliques, critical_difference, rank
 from neucb.statistics.scores import SKYLINES, final_scores, mean_table, progressive_loss
 
 __all__ = [
     "SKYLINES",
+    "AverageRanks",
     "Comparison",
-    "Ranking",
     "cliques",
     "compare_over_datasets",
     "compare_over_seeds",

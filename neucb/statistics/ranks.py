@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class AverageRanks:
     """Average ranks over data sets, 1 for the best.
 
     Attributes:
@@ -38,7 +38,7 @@ class Ranking:
     level: float
 
 
-def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
+def rank(table: pd.DataFrame, level: float = 0.05) -> AverageRanks:
     """Rank competitors on every data set (lower scores are better, ties share a rank) and average.
 
     Friedman's test and Nemenyi's critical difference as in Demsar, "Statistical comparisons of
@@ -64,7 +64,7 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
     if competitors >= 3 and count >= 2:
         with np.errstate(invalid="ignore"):  # 0 / 0 where all are tied everywhere: NaN
             statistic, p = friedmanchisquare(*complete.to_numpy().T)
-    return Ranking(
+    return AverageRanks(
         complete.rank(axis=1).mean().sort_values(kind="stable"),
         count,
         left_out,

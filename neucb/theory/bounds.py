@@ -22,7 +22,7 @@ SHAPES: tuple[Bounded, ...] = ("regression", "neusquarecb", "neufastcb", "unpert
 
 
 @dataclass(frozen=True)
-class Shape:
+class FittedShape:
     """A shape whose constant was fitted.
 
     Attributes:
@@ -49,7 +49,7 @@ def fit_shape(
     measured: NDArray[Any],
     arms: int,
     best: NDArray[Any] | None = None,
-) -> Shape:
+) -> FittedShape:
     """Fit the constant of a shape to a curve.
 
     Args:
@@ -66,7 +66,7 @@ def fit_shape(
     constant = float(shape @ curve) / size if size else 0.0  # log 1 = 0, where one round was played
     fitted = constant * shape
     scale = max(abs(float(curve.mean())), np.finfo(np.float64).tiny)
-    return Shape(words, constant, fitted, float(np.sqrt(np.square(fitted - curve).mean())) / scale)
+    return FittedShape(words, constant, fitted, float(np.sqrt(np.square(fitted - curve).mean())) / scale)
 
 
 def _shape(bounded: Bounded, t: Array, arms: int, best: NDArray[Any] | None) -> tuple[str, Array]:

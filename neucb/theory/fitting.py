@@ -39,7 +39,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ClassFit:
     """What was fitted.
 
     Attributes:
@@ -63,7 +63,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Data:
+class FittingData:
     """x [N, d], target [N, K], weight [N, K]."""
 
     x: torch.Tensor
@@ -98,11 +98,11 @@ class Model:
 def train(
     model: Model,
     loss: LossName,
-    data: Data,
+    data: FittingData,
     parts: tuple[torch.Tensor, torch.Tensor],
     training: Training,
     generator: torch.Generator,
-) -> Fit:
+) -> ClassFit:
     """Train until the held-out loss has not fallen for `patience` passes; go back to the best pass."""
     import torch
 
@@ -127,10 +127,10 @@ def train(
         output = model(data.x).double()
         trained = float(_mean_loss(model, loss, data, rows))
     predicted = output.sigmoid() if loss == "kl" else output
-    return Fit(predicted.numpy(), trained, best, passes, 0.0)
+    return ClassFit(predicted.numpy(), trained, best, passes, 0.0)
 
 
-def _mean_loss(model: Model, loss: LossName, data: Data, rows: torch.Tensor) -> torch.Tensor:
+def _mean_loss(model: Model, loss: LossName, data: FittingData, rows: torch.Tensor) -> torch.Tensor:
     """Return the mean loss of rows, over the arms that count; of KL the cross entropy."""
     import torch
 

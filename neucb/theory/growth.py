@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
-from neucb.theory.laws import LAWS, WORDS, Fit, Law, fit
+from neucb.theory.laws import LAWS, WORDS, Law, LawFit, fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class Growth:
     interval: tuple[float, float] | None
     shares: dict[Law, float]
     errors: dict[Law, float]
-    fits: dict[Law, Fit]
+    fits: dict[Law, LawFit]
     seeds: int
     rounds: int
 

@@ -20,7 +20,7 @@ from neucb.core.metrics import regression_losses
 from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders import Fixed
-from neucb.theory.fitting import Data, Fit, Model, Training, train
+from neucb.theory.fitting import ClassFit, FittingData, Model, Training, train
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
@@ -42,7 +42,7 @@ def fit_class(
     intercept: float = 0.1,
     width: int = 100,
     training: Training = USUAL,
-) -> Fit:
+) -> ClassFit:
     """Fit an agent's class to losses in hindsight.
 
     Args:
@@ -67,7 +67,7 @@ def fit_class(
     constant = intercept if recipe.oracle == "neural" else 1.0
     x = torch.from_numpy(np.hstack([contexts, np.full((rows, 1), constant)]).astype(np.float32))
     weight = np.ones((rows, arms)) if played is None else np.eye(arms)[played]
-    data = Data(x, torch.from_numpy(losses).float(), torch.from_numpy(weight).float())
+    data = FittingData(x, torch.from_numpy(losses).float(), torch.from_numpy(weight).float())
     shuffled = torch.from_numpy(np.random.default_rng(training.seed).permutation(rows))
     parts = shuffled[held:], shuffled[:held]
     found = []
@@ -78,7 +78,7 @@ def fit_class(
     totals = [one.trained * len(parts[0]) + one.held_out * held for one in found]
     best = found[int(np.argmin(totals))]
     spread = (max(totals) - min(totals)) / rows
-    return Fit(best.predicted, best.trained, best.held_out, best.epochs, spread)
+    return ClassFit(best.predicted, best.trained, best.held_out, best.epochs, spread)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ClassLoss:
 
     rounds: NDArray[np.int64]
     best_loss: Array
-    fits: tuple[Fit, ...]
+    fits: tuple[ClassFit, ...]
 
     def columns(self) -> dict[str, Array]:
         """Return the columns of a log, one value per replica and kept round, in that order.

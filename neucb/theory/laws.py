@@ -17,7 +17,7 @@ GRID = np.linspace(-1.0, 2.0, 32)  # of alpha; 0 is not on it
 
 
 @dataclass(frozen=True)
-class Fit:
+class LawFit:
     """A law with its constants; `at` evaluates it.
 
     Attributes:
@@ -36,11 +36,11 @@ class Fit:
         return self.a + self.b * _basis(self.law, np.asarray(rounds, dtype=np.float64), self.alpha)
 
 
-def fit(law: Law, rounds: Array, curve: Array) -> Fit:
+def fit(law: Law, rounds: Array, curve: Array) -> LawFit:
     """Fit one law to a curve [n] by least squares."""
     if law != "power":
         a, b, _ = _line(_basis(law, rounds, 0.0), curve)
-        return Fit(law, a, b, 0.0)
+        return LawFit(law, a, b, 0.0)
     from scipy.optimize import minimize_scalar
 
     # Given alpha the rest is linear. A coarse grid first: the error need not have one minimum only.
@@ -54,7 +54,7 @@ def fit(law: Law, rounds: Array, curve: Array) -> Fit:
     )
     alpha = float(found.x)
     a, b, _ = _line(_basis("power", rounds, alpha), curve)
-    return Fit("power", a, b, alpha)
+    return LawFit("power", a, b, alpha)
 
 
 def _basis(law: Law, rounds: Array, alpha: float) -> Array:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.core.files import TEMPORARY, explained, sha256, write_whole
+from neucb.core.files import TEMPORARY, atomic_write, explained, sha256
 from neucb.core.provenance import provenance
 from neucb.runs.formats import LOG, read_json, read_log
 from neucb.runs.summary import plain
@@ -126,7 +126,7 @@ class Store:
         table = pa.concat_tables([self.columns().empty_table(), *outcome.tables])
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.log(name), lambda path: pq.write_table(table, path))
+            atomic_write(self.log(name), lambda path: pq.write_table(table, path))
             content = {
                 "configuration": batch.configuration(data),
                 "rows": table.num_rows,
@@ -150,7 +150,7 @@ class Store:
         text = json.dumps(plain(content), indent=1, default=str) + "\n"
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+            atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return a JSON file of this folder, None where there is none or it is damaged."""

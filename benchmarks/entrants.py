@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.registry import find_recipe
-from neucb.benchmarks.measure import Clock, Contender, clock
+from neucb.benchmarks.measure import Clock, Entrant, clock
 from neucb.benchmarks.plain import PlainLoop, knows
 from neucb.core.spec import Spec
 from neucb.core.threads import safe_path
@@ -27,7 +27,7 @@ MOST_RUNS = 50  # of the compiled engine in a repetition
 
 
 @dataclass(frozen=True)
-class Task:
+class BenchTask:
     """An agent on a table.
 
     Attributes:
@@ -77,7 +77,7 @@ def _since(before: Clock) -> Clock:
     return cpu - before[0], wall - before[1]
 
 
-def plain(task: Task) -> Contender:
+def plain(task: BenchTask) -> Entrant:
     """Return the yardstick: one replica, its construction not timed."""
 
     def play(rounds: int) -> tuple[int, Clock]:
@@ -86,10 +86,10 @@ def plain(task: Task) -> Contender:
         loop.play(rounds)
         return rounds, _since(before)
 
-    return Contender("plain loop", play, least=20, most=ROUNDS)
+    return Entrant("plain loop", play, least=20, most=ROUNDS)
 
 
-def torch_engine(task: Task, replicas: int) -> Contender:
+def torch_engine(task: BenchTask, replicas: int) -> Entrant:
     """Return R replicas on the torch engine, without their first rounds.
 
     The log keeps as many of the rounds as it keeps in a run of 10,000; in a short run they are denser.
@@ -109,10 +109,10 @@ def torch_engine(task: Task, replicas: int) -> Contender:
         before, after = marks[WARM_UP], marks[rounds + WARM_UP]
         return rounds * replicas, (after[0] - before[0], after[1] - before[1])
 
-    return Contender(f"torch R={replicas}", play, WARM_UP, ROUNDS, replicas)
+    return Entrant(f"torch R={replicas}", play, WARM_UP, ROUNDS, replicas)
 
 
-def compiled(task: Task, *, rounds: int = ROUNDS, replicas: int = 1, threads: int = 1) -> Contender:
+def compiled(task: BenchTask, *, rounds: int = ROUNDS, replicas: int = 1, threads: int = 1) -> Entrant:
     """Return whole runs on the compiled engine, drawing weights and keeping the log included.
 
     One seed after the other, as many as fill a repetition: alone, a run of a few milliseconds would be
@@ -133,10 +133,10 @@ def compiled(task: Task, *, rounds: int = ROUNDS, replicas: int = 1, threads: in
         return runs * rounds * replicas, spent
 
     name = "compiled" if threads == 1 else f"compiled, {threads} threads"
-    return Contender(name, play, rounds, MOST_RUNS * rounds, replicas)
+    return Entrant(name, play, rounds, MOST_RUNS * rounds, replicas)
 
 
-def processes(task: Task, workers: int) -> Contender:
+def processes(task: BenchTask, workers: int) -> Entrant:
     """Return the yardstick over processes, a seed each; their start is not timed."""
     from joblib import Parallel, delayed
 
@@ -148,10 +148,10 @@ def processes(task: Task, workers: int) -> Contender:
             wall = time.perf_counter() - started
         return rounds * workers, (sum(seconds), wall)
 
-    return Contender(f"plain loop, joblib, {workers} processes", play, 100, ROUNDS, workers)
+    return Entrant(f"plain loop, joblib, {workers} processes", play, 100, ROUNDS, workers)
 
 
-def _seed(task: Task, seed: int, rounds: int) -> float:
+def _seed(task: BenchTask, seed: int, rounds: int) -> float:
     """Play one seed of the plain loop; return the CPU seconds."""
     import torch
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.benchmarks.measure import Tick
 from neucb.benchmarks.peers import PEERS, Game, Peer
 from neucb.core.errors import InputError, NeucbError
-from neucb.core.files import explained, write_whole
+from neucb.core.files import atomic_write, explained
 from neucb.core.provenance import library_version
 from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare
@@ -125,7 +125,7 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def contest(
+def run_tournament(
     players: Sequence[Player],
     names: Sequence[str],
     load: Callable[[str], Encoded],
@@ -219,7 +219,7 @@ class _Rows:
     def __exit__(self, *_: object) -> None:
         if self._new:
             with explained(self.out.parent):
-                write_whole(self.out, lambda path: self.frame().to_csv(path, index=False))
+                atomic_write(self.out, lambda path: self.frame().to_csv(path, index=False))
             self._new = False
 
     def add(self, which: tuple[Any, ...], figures: tuple[float, float, float]) -> None:
