@@ -1,7 +1,7 @@
-"""Statistics of results: functions from the tidy log of `neucb.run` to the tables of a comparison.
+"""Statistics of results: tests, intervals, ranks and scores computed from the tidy log of `neucb.run`.
 
 A *competitor* is a value of the column `label` (or `agent`, where there is no label), a *data set* a
-value of `dataset`. One seed gives every competitor the same rows and the same dice, so tests are paired.
+value of `dataset`. One seed gives every competitor the same rows and action draws, so tests are paired.
 """
 
 from __future__ import annotations

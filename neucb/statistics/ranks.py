@@ -20,13 +20,13 @@ class AverageRanks:
     """Average ranks over data sets, 1 for the best.
 
     Attributes:
-        average: competitor -> average rank, best first.
-        datasets: how many data sets were ranked, N.
+        average: competitor -> average rank >= 1, best first.
+        datasets: number of ranked data sets, N.
         left_out: data sets that some competitor has not played.
-        statistic: Friedman's chi square, corrected for ties; NaN for fewer than 3 competitors.
-        p: its p-value; likewise.
-        critical_difference: Nemenyi's, at `level`.
-        level: of significance.
+        statistic: Friedman's chi square, corrected for ties; NaN for fewer than 3 competitors or 2 data sets.
+        p: p-value of `statistic`; NaN likewise.
+        critical_difference: Nemenyi's critical difference at `level`.
+        level: significance level in (0, 1).
     """
 
     average: pd.Series[float]
@@ -46,7 +46,7 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> AverageRanks:
 
     Args:
         table: mean scores, a row per data set, a column per competitor, see `mean_table`.
-        level: of significance.
+        level: significance level in (0, 1).
 
     Raises:
         InputError: fewer than two competitors, or no data set that all have played.
@@ -76,14 +76,14 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> AverageRanks:
 
 
 def critical_difference(competitors: int, datasets: int, level: float = 0.05) -> float:
-    """Return q sqrt(k (k + 1) / (6 N)), by which average ranks must differ under Nemenyi's test.
+    """Return Nemenyi's critical difference of average ranks, q sqrt(k (k + 1) / (6 N)).
 
     q is the upper `level` point of the studentised range of k means, divided by sqrt 2.
 
     Args:
         competitors: k >= 2.
         datasets: N >= 1.
-        level: of significance, in (0, 1).
+        level: significance level in (0, 1).
     """
     from scipy.stats import studentized_range
 
@@ -92,11 +92,11 @@ def critical_difference(competitors: int, datasets: int, level: float = 0.05) ->
 
 
 def cliques(average: Sequence[float], difference: float) -> list[tuple[int, int]]:
-    """Return the maximal groups of neighbours that do not differ, as (first, last) positions.
+    """Return the maximal groups of neighbours without a significant difference, as (first, last) positions.
 
     Args:
-        average: ranks in ascending order.
-        difference: the critical one; groups span at most that.
+        average: average ranks in ascending order.
+        difference: critical difference, the maximum span of a group.
     """
     groups: list[tuple[int, int]] = []
     for first, low in enumerate(average):
