@@ -6,7 +6,6 @@ TIE = 1e-12  # relative difference of predictions below which arms are tied
 REACH = 9.0  # truncation in standard deviations: a share of 1e-19 of normal draws lies outside
 FLOOR = 1e-6  # lower clip of predicted losses in FastCB's rule, which is 0/0 at yhat_b = 0, gamma = 0
 FOLD_BELOW = 1e-3  # scale factor below which it is folded into the weights, to keep its inverse precise
-
 FULL_UP_TO = 300  # number of features up to which linear models keep full covariances by default
 INPUT_FLOOR = 1e-3  # floor of sums of squares, against division by 0 for inputs that were always 0
 

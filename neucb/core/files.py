@@ -13,9 +13,7 @@ from pathlib import Path
 from neucb.core.errors import InputError, NeucbError
 
 TEMPORARY = ".neucb-"  # prefix of the names of temporary files
-LONGEST = (
-    190  # bytes of a name's readable part; of the limit of 255 a digest, rounds and suffix take the rest
-)
+LONGEST = 190  # bytes of a name's readable part; the limit is 255 with digest, rounds and suffix
 
 
 def check_text(name: str, kind: str) -> None:
