@@ -122,7 +122,7 @@ def _log_determinant(runs: Steps, arms: int, ridge: float) -> Estimate:
 
 
 def least_reward_norm(kernel: Kernel, rewards: Array, ridge: float, steps: int = STEPS) -> float:
-    """Return a lower bound of S = sqrt(2 r' (H + ridge I)^-1 r), r [T, K] rewards, increasing with the steps."""
+    """Return a lower bound of S = sqrt(2 r' (H + ridge I)^-1 r), increasing with the steps, for r [T, K]."""
     T, K = rewards.shape
 
     def product(v: Array) -> Array:
