@@ -1,6 +1,6 @@
-"""Regression losses: link, value and derivative, also under a Gaussian offset of the output.
+"""Regression losses: link, value and derivative, with or without a Gaussian offset of the output.
 
-Both losses train on a network output f by the derivative `link(f) - y` with respect to f.
+The derivative of both training losses by the output f is `link(f) - y`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from neucb.core.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
 if TYPE_CHECKING:
     from torch import Tensor
 
-CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
+CLIP = 1e-6  # log losses clip predictions to [CLIP, 1 - CLIP]
 
 
 class Loss(Protocol):
@@ -25,7 +25,7 @@ class Loss(Protocol):
 
     @property
     def name(self) -> Literal["squared", "kl"]:
-        """The loss's name."""
+        """The name of the loss."""
 
     def link(self, output: Tensor) -> Tensor:
         """Return the predicted loss for an output f."""
@@ -42,12 +42,12 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class Squared:
-    """Squared loss: predicts f, trains on (f - y)^2 / 2, reports (yhat - y)^2 with yhat in [0, 1]."""
+    """Squared loss: prediction f, training loss (f - y)^2 / 2, value (yhat - y)^2 with yhat in [0, 1]."""
 
     name: Literal["squared"] = "squared"
 
     def link(self, output: Tensor) -> Tensor:
-        """Return f itself."""
+        """Return f, the identity link."""
         return output
 
     def value(self, predicted: Tensor, target: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Squared:
         return (predicted.clamp(0.0, 1.0) - target).square()
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (f, 1): the mean of a symmetric offset is nought."""
+        """Return (f, 1): the mean of a symmetric offset is 0."""
         return output, torch.ones_like(output)
 
     def curvature(self, output: Tensor) -> Tensor:
@@ -65,15 +65,15 @@ class Squared:
 
 @dataclass(frozen=True)
 class KL:
-    """Binary Kullback-Leibler loss: predicts sigmoid(f), trains on the cross entropy."""
+    """Binary Kullback-Leibler loss: prediction sigmoid(f), trained on the cross entropy."""
 
     name: Literal["kl"] = "kl"
 
     def link(self, output: Tensor) -> Tensor:
         """Return sigmoid(f).
 
-        Not torch.sigmoid: its vector body and scalar tail round differently, so that a replica's
-        bits would depend on its position in the batch.
+        Not torch.sigmoid: its vectorised body and scalar tail round differently, so that a replica's
+        result would depend on its position in the batch.
         """
         return output.neg().exp_().add_(1.0).reciprocal_()
 
@@ -89,13 +89,13 @@ class KL:
         )
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean of sigmoid and of its derivative under a Gaussian offset, error < 1e-6.
+        """Return the means of sigmoid and of its derivative under a Gaussian offset, error < 1e-6.
 
         The logistic distribution function is a scale mixture of normal ones (Monahan and
         Stefanski, "Normal scale mixture approximations to F*(z) and computation of the
         logistic-normal integral", 1992), sigmoid(f) = sum_i w_i Phi(s_i f), and a Gaussian offset
-        only widens each part: E Phi(s (f + tau xi)) = Phi(s f / sqrt(1 + s^2 tau^2)). No
-        quadrature in f or tau is left, so that the error does not grow with tau.
+        only widens each component: E Phi(s (f + tau xi)) = Phi(s f / sqrt(1 + s^2 tau^2)). There is
+        no quadrature in f or tau, so that the error does not grow with tau.
         """
         weight, slope = _mixture(output.dtype, output.device)
         widened = slope / (1.0 + (slope * scale.unsqueeze(-1)).square()).sqrt()
@@ -112,7 +112,7 @@ class KL:
 
 @lru_cache(maxsize=64)
 def _mixture(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the weights and slopes [8] of the mixture; made once, since a GPU is waited for then."""
-    with torch.inference_mode(False):  # what is kept serves runs in any mode
-        weight, slope = (torch.tensor(one, dtype=dtype) for one in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
+    """Return the weights and slopes [8] of the mixture, cached because their copy synchronises a GPU."""
+    with torch.inference_mode(False):  # the cached tensors serve runs in any mode
+        weight, slope = (torch.tensor(values, dtype=dtype) for values in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
         return weight.to(device), slope.to(device)

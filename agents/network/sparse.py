@@ -52,11 +52,9 @@ class Entries:
         count = np.empty(x.shape[:2], np.int64)
         count_entries(x, count)
         shape = *count.shape, int(count.max())
-        entries = Entries(
-            np.empty(shape, np.int32), np.empty(shape, x.dtype), np.empty(shape, x.dtype), count
-        )
         sparse = Entries(np.empty(shape, np.int32), np.empty(shape, x.dtype), np.empty(shape, x.dtype), count)
-        return entries
+        list_entries(x, scaled, sparse.place, sparse.value, sparse.step)
+        return sparse
 
     def through(self, layer: Tensor) -> Tensor:
         """Return the products [R, B, K, m] with all arms' blocks of a first layer [R K, d, m]."""
