@@ -1,4 +1,4 @@
-"""run_bench: everything that `neucb bench` measures, as one JSON object."""
+"""run_bench: the measurements of `neucb bench` as one JSON object."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run_bench(
     plan: Callable[[int], None] = lambda _: None,
     tick: Tick = lambda _: None,
 ) -> dict[str, Any]:
-    """Measure and return machine, sources of the rows, and rows (see `measure`).
+    """Run all benchmark suites; return machine, sources of the data sets, and result rows (see `measure`).
 
     Args:
-        shapes: the data sets.
+        shapes: shapes of the data sets.
         cache: folder of the OpenML cache.
-        quick: fewer entrants and repetitions.
-        plan: is told the number of steps.
-        tick: is told of every step.
+        quick: whether to run fewer entrants and repetitions.
+        plan: callback that receives the number of steps.
+        tick: callback that receives the name of each step.
     """
     started = time.perf_counter()
     described = machine()

@@ -1,4 +1,4 @@
-"""What `neucb bench` measures: groups of entrants, the rows of its tables."""
+"""Suites of `neucb bench`: groups of entrants for its tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from neucb.environments.preprocessing import Encoded
 Data = Mapping[str, Encoded]
 
 AGENT = "kl"
-MOST_WEIGHTS = 100e6  # bytes of weights of a lockstep batch: larger ones take too long to draw
+MOST_WEIGHTS = 100e6  # maximum bytes of weights of a lockstep batch, by the time of their draw
 REPLICAS = (1, 32, 128)
 
 
 def speed(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
-    """Yield the main table: an agent on every data set, the plain loop against both engines."""
+    """Yield the groups of the main table: an agent on every data set, the plain loop against both engines."""
     for name, encoded in data.items():
         task = BenchTask(AGENT, encoded)
         weights = 400 * encoded.contexts.shape[1] * encoded.table.arms
@@ -39,11 +39,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sq, S = 10": ("sq-perturbed", {"perturbations": 10}),
     "neural-ucb": ("neural-ucb", {}),
 }
-FEW = 32  # replicas of the torch engine in the tables below the main one
+FEW = 32  # replicas of the torch engine in the table of variants
 
 
 def variants(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
-    """Yield agents on the first data set, each against a plain loop that does the same."""
+    """Yield agents on the first data set, each against its plain loop."""
     for encoded in list(data.values())[:1]:
         for name, (agent, settings) in VARIANTS.items():
             if quick and name not in ("sq", "kl, S = inf"):
@@ -67,25 +67,25 @@ SWEEPS: dict[str, tuple[int, ...]] = {
 
 
 def scaling() -> Iterator[EntrantGroup]:
-    """Yield dense stand-ins of covertype's size with one size changed, and numbers of replicas."""
-    for what, sizes in SWEEPS.items():
+    """Yield stand-ins of covertype's size with one size changed, and different numbers of replicas."""
+    for name, sizes in SWEEPS.items():
         for size in sizes:
             shape = replace(
                 BASE,
-                features=size if what == "d" else 54,
-                active=size if what == "d" else 54,
-                arms=size if what == "K" else 7,
+                features=size if name == "d" else 54,
+                active=size if name == "d" else 54,
+                arms=size if name == "K" else 7,
             )
-            settings = {"width": size} if what == "width" else {}
+            settings = {"width": size} if name == "width" else {}
             task = BenchTask(AGENT, stand_in(shape), settings)
-            runs = size if what == "T" else ROUNDS // 4
-            yield EntrantGroup("scaling", f"{what} = {size:,}", [plain(task), compiled(task, rounds=runs)])
+            runs = size if name == "T" else ROUNDS // 4
+            yield EntrantGroup("scaling", f"{name} = {size:,}", [plain(task), compiled(task, rounds=runs)])
     task = BenchTask(AGENT, stand_in(BASE))
     yield EntrantGroup("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
 
 
 def machine(data: Data) -> Iterator[EntrantGroup]:
-    """Yield the whole machine at work, by the wall clock: seeds over processes against threads."""
+    """Yield a group for all cores, by the wall clock: seeds over processes against threads."""
     for name, encoded in list(data.items())[:1]:
         task = BenchTask(AGENT, encoded)
         entrants = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]

@@ -14,7 +14,7 @@ import torch
 from neucb.agents.recipes.registry import RECIPES
 from neucb.benchmarks import bench
 from neucb.benchmarks.measure import Clock, Entrant, EntrantGroup, measure
-from neucb.benchmarks.plain import PlainLoop, knows
+from neucb.benchmarks.plain import PlainLoop, supports
 from neucb.benchmarks.shapes import SHAPES, find_shapes, rows_of, stand_in
 from neucb.cli import main
 from neucb.core.errors import InputError
@@ -70,7 +70,7 @@ def test_the_plain_loop_refuses_what_it_does_not_know() -> None:
     env = ClassificationVectorEnv(one_hot())
     for name, settings in (("squarecb", {}), ("neural-ts", {}), ("kl", {"radius": 1.0})):
         own = RECIPES[name].settings(settings)
-        assert not knows(RECIPES[name], own)
+        assert not supports(RECIPES[name], own)
         with pytest.raises(InputError, match="no plain loop"):
             PlainLoop(RECIPES[name], own, env, 0)
 
