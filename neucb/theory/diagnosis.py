@@ -140,27 +140,27 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def words(found: Diagnosis) -> Sequence[str]:
+def words(result: Diagnosis) -> Sequence[str]:
     """Return the conclusions of a diagnosis, one sentence each."""
-    rounds, question = found.question.rounds, found.question
+    rounds, question = result.question.rounds, result.question
     lines = []
-    if found.norm_ridge:
+    if result.norm_ridge:
         lines.append(
-            f"H is singular to rounding: {found.repeated} rows repeat a context ({found.conflicting} of them "
-            f"with another label); S is of H + {found.norm_ridge:g} I"
+            f"H is singular to rounding: {result.repeated} rows repeat a context ({result.conflicting} of "
+            f"them with another label); S is of H + {result.norm_ridge:g} I"
         )
-    if found.conflicting:
+    if result.conflicting:
         lines.append(
             "no reward function of the context alone fits these rows: S grows without bound as "
             "the ridge falls"
         )
-    if rounds > found.exact:
+    if rounds > result.exact:
         lines.append(
-            f"exact for the first {found.exact:,} rounds, whose eigenvalues these are; beyond, dimensions "
-            f"are estimated by Lanczos, to {max(row.error for row in found.ridges):.1%} at T, and S and the "
+            f"exact for the first {result.exact:,} rounds, whose eigenvalues these are; beyond, dimensions "
+            f"are estimated by Lanczos, to {max(row.error for row in result.ridges):.1%} at T, and S and the "
             "bounds are at least what is shown"
         )
-    best = min(found.ridges, key=lambda row: float(row.ucb_bound[-1]))
+    best = min(result.ridges, key=lambda row: float(row.ucb_bound[-1]))
     bound, regret = float(best.ucb_bound[-1]), float(best.ucb_regret[-1])
     relation = "is vacuous, regret cannot exceed T" if bound > rounds else "says something"
     lines.append(
@@ -169,7 +169,7 @@ def words(found: Diagnosis) -> Sequence[str]:
         f"{regret:,.0f} with the same lambda"
     )
     lines.append(
-        f"the kernel of the network of width {WIDTH} is {found.network_gap:.0%} away from the closed form "
+        f"the kernel of the network of width {WIDTH} is {result.network_gap:.0%} away from the closed form "
         f"(init {question.init})"
     )
     return lines
