@@ -118,12 +118,12 @@ class Output:
 
 def draw_plot(frame: pd.DataFrame, path: Path) -> Path | None:
     """Draw the regret of a run into a file; return None, with a note, where that fails."""
-    from neucb.core.files import write_whole
+    from neucb.core.files import atomic_write
     from neucb.plots import regret_figure, save_figure
 
     try:
         figure = regret_figure(frame)
-        write_whole(path, lambda temporary: save_figure(figure, temporary))
+        atomic_write(path, lambda temporary: save_figure(figure, temporary))
     except (NeucbError, OSError) as error:
         with contextlib.suppress(OSError):
             path.unlink()  # of an earlier run, which may have been another

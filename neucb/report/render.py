@@ -1,4 +1,4 @@
-"""render_report: the page."""
+"""render_report: the HTML page of a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neucb.report.origin import (
     versions_table,
 )
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
-from neucb.report.table import Table
+from neucb.report.table import ReportTable
 from neucb.report.theory import ablation_table, growth_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from neucb.sweeps.store.read_results import Results
 
-Part = Table | Drawing | str  # a sentence that says why the data do not allow the part
+Part = ReportTable | Drawing | str  # a sentence with the reason of a missing part
 
 
 def render_report(
@@ -36,13 +36,13 @@ def render_report(
     left_out: list[str],
     progress: Callable[[], object] = lambda: None,
 ) -> str:
-    """Return a report as one HTML page that needs nothing else.
+    """Return a report as one self-contained HTML page.
 
     Args:
-        results: what was read.
-        title: of the page.
-        left_out: lines on runs that were left out.
-        progress: called `steps` times.
+        results: results of runs or of a sweep.
+        title: title of the page.
+        left_out: lines on omitted runs.
+        progress: callback, called `steps` times.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -65,7 +65,7 @@ def render_report(
 
 
 def steps(frame: pd.DataFrame) -> int:
-    """Return how often `render_report` calls `progress`."""
+    """Return the number of calls of `progress` in `render_report`."""
     return frame["dataset"].nunique() + int(learners(frame).groupby(["dataset", "label"]).ngroups)
 
 
@@ -103,7 +103,7 @@ def _sections(
     ]
 
 
-def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> Part:
+def _if_allowed(make: Callable[[pd.DataFrame], ReportTable], frame: pd.DataFrame) -> Part:
     try:
         return make(frame)
     except InputError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.core.files import explained, shortened, write_whole
+from neucb.core.files import atomic_write, explained, shortened
 from neucb.core.json_values import plain
 from neucb.core.provenance import provenance
 from neucb.runs.formats import read_log
@@ -78,11 +78,11 @@ def save(job: Run, folder: Path) -> Saved:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         frame = _with_what_was_known(frame, log)
-        write_whole(log, lambda path: frame.to_parquet(path, index=False))
+        atomic_write(log, lambda path: frame.to_parquet(path, index=False))
         if trace is not None and beside is not None:
-            write_whole(beside, lambda path: trace.to_parquet(path, index=False))
+            atomic_write(beside, lambda path: trace.to_parquet(path, index=False))
         text = json.dumps(plain(manifest(job)), indent=2, default=str)
-        write_whole(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        atomic_write(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
     return Saved(log, described, beside)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.core.files import explained, sha256, write_whole
+from neucb.core.files import atomic_write, explained, sha256
 from neucb.core.json_values import plain
 from neucb.core.provenance import provenance
 from neucb.runs.formats import read_json
@@ -125,7 +125,7 @@ class Store:
 
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.log(name), lambda path: pq.write_table(table, path))
+            atomic_write(self.log(name), lambda path: pq.write_table(table, path))
             stored = {
                 **content,
                 "rows": table.num_rows,
@@ -145,7 +145,7 @@ class Store:
         text = json.dumps(plain(content), indent=1, default=str) + "\n"
         with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+            atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return a JSON file of this folder, None where there is none or it is damaged."""

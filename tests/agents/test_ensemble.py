@@ -19,7 +19,7 @@ from neucb.agents.initialisation import member_seeds
 from neucb.agents.linear.oracle import Linear
 from neucb.agents.losses import KL, Squared
 from neucb.agents.network.expected_perturbation import ExpectedPerturbation
-from neucb.agents.network.last_layer import LastLayer
+from neucb.agents.network.last_layer import LastLayerRegression
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.weights import PlainWeights
 from neucb.agents.recipes.build import make_agent
@@ -105,7 +105,7 @@ def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool, depth
     """Features of the time a sample came in, and after a refresh those that the network has now."""
     penalty = (1.0, 0.2)
     network = Neural(Squared(), PlainWeights(), width=6, depth=depth, lr=0.3)
-    oracle = LastLayer(network, regularization=penalty, refresh=25)
+    oracle = LastLayerRegression(network, regularization=penalty, refresh=25)
     oracle.reset(Spec((0, 1), ARMS, FEATURES, 60, dtype="float64", per_arm=per_arm))
     rng = np.random.default_rng(0)
     past: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -138,7 +138,7 @@ def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool, depth
 
 
 def test_the_last_layer_needs_a_plain_network() -> None:
-    oracle = LastLayer(Neural(Squared(), ExpectedPerturbation(0.1)))
+    oracle = LastLayerRegression(Neural(Squared(), ExpectedPerturbation(0.1)))
     with pytest.raises(InputError, match="without a perturbation"):
         oracle.reset(Spec((0,), ARMS, FEATURES, 1))
 

@@ -13,8 +13,8 @@ import torch
 
 from neucb.agents.recipes.registry import RECIPES
 from neucb.benchmarks import bench
-from neucb.benchmarks.measure import Clock, Contender, Group, measure
-from neucb.benchmarks.plain import PlainLoop, knows
+from neucb.benchmarks.measure import Clock, Entrant, EntrantGroup, measure
+from neucb.benchmarks.plain import PlainLoop, supports
 from neucb.benchmarks.shapes import SHAPES, find_shapes, rows_of, stand_in
 from neucb.cli import main
 from neucb.core.errors import InputError
@@ -70,25 +70,25 @@ def test_the_plain_loop_refuses_what_it_does_not_know() -> None:
     env = ClassificationVectorEnv(one_hot())
     for name, settings in (("squarecb", {}), ("neural-ts", {}), ("kl", {"radius": 1.0})):
         own = RECIPES[name].settings(settings)
-        assert not knows(RECIPES[name], own)
+        assert not supports(RECIPES[name], own)
         with pytest.raises(InputError, match="no plain loop"):
             PlainLoop(RECIPES[name], own, env, 0)
 
 
 def test_figures_are_medians_and_ratios_of_medians() -> None:
-    def contender(name: str, cpu: list[float], replicas: int) -> Contender:
+    def contender(name: str, cpu: list[float], replicas: int) -> Entrant:
         left = iter(cpu)
 
         def play(rounds: int) -> tuple[int, Clock]:
             seconds = next(left) * rounds
             return rounds * replicas, (seconds, 2 * seconds)
 
-        return Contender(name, play, least=10, most=1000, replicas=replicas)
+        return Entrant(name, play, least=10, most=1000, replicas=replicas)
 
     heard: list[str] = []
     slow = contender("slow", [1e-3, 2e-3, 9e-3, 3e-3], 1)
     fast = contender("fast", [1e-5, 6e-5, 1e-5, 2e-5], 4)
-    first, second = measure(Group("speed", "toy", [slow, fast]), 0.2, 3, heard.append)
+    first, second = measure(EntrantGroup("speed", "toy", [slow, fast]), 0.2, 3, heard.append)
     assert (first["cpu_us"], first["cpu_us_min"], first["wall_us"]) == pytest.approx((3000, 2000, 6000))
     assert second["cpu_us"] == pytest.approx(5.0)
     assert (first["ratio"], second["ratio"]) == pytest.approx((1.0, 600.0))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neucb.core.errors import InputError
 from neucb.engines.log import log_spaced
 from neucb.theory.growth import growth, growth_of, winner
-from neucb.theory.laws import Fit, Law, fit
+from neucb.theory.laws import Law, LawFit, fit
 
 ROUNDS = log_spaced(10_000)
 T = ROUNDS.astype(np.float64)
@@ -36,9 +36,9 @@ def test_a_fit_finds_the_constants_of_an_exact_curve(law: Law, curve: str, alpha
 
 
 def test_the_power_law_has_the_logarithm_as_its_limit() -> None:
-    near = Fit("power", 1.0, 2.0, 1e-6).at(ROUNDS)
-    np.testing.assert_allclose(Fit("power", 1.0, 2.0, 0.0).at(ROUNDS), near, rtol=1e-4)
-    np.testing.assert_allclose(Fit("log", 1.0, 2.0, 0.0).at(ROUNDS), near, rtol=1e-4)
+    near = LawFit("power", 1.0, 2.0, 1e-6).at(ROUNDS)
+    np.testing.assert_allclose(LawFit("power", 1.0, 2.0, 0.0).at(ROUNDS), near, rtol=1e-4)
+    np.testing.assert_allclose(LawFit("log", 1.0, 2.0, 0.0).at(ROUNDS), near, rtol=1e-4)
 
 
 def simulated(name: str, seeds: int) -> NDArray[np.float64]:

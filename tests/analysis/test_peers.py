@@ -12,10 +12,10 @@ import pytest
 
 from neucb import load_results, sweep
 from neucb.benchmarks import peers
-from neucb.benchmarks.contest import Player, contest, of_agent, of_peer, read
 from neucb.benchmarks.page import page
 from neucb.benchmarks.peers import PEERS, Arms, Game, Peer, find_peer, vowpal
-from neucb.benchmarks.standings import duels, ranks
+from neucb.benchmarks.ranking import duels, ranks
+from neucb.benchmarks.tournament import Player, of_agent, of_peer, read, run_tournament
 from neucb.cli import main
 from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv, load
@@ -46,7 +46,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 def test_peers_meet_the_rows_that_the_environment_shows(tmp_path: Path) -> None:
     seen: list[Game] = []
-    frame, failed = contest(
+    frame, failed = run_tournament(
         [of_peer(fake("fake", seen))], ["iris", "wine"], load, (3, 8), 160, tmp_path / "a.csv"
     )
     assert not failed
@@ -73,7 +73,7 @@ def test_an_agent_has_the_regret_of_a_sweep(tmp_path: Path) -> None:
     )
     log = sweep(spec, tmp_path, jobs=1)
     players = [of_agent("squarecb"), of_peer(fake("fake", []))]
-    frame, _ = contest(players, ["iris", "wine"], load, (0, 1), 120, tmp_path / "a.csv")
+    frame, _ = run_tournament(players, ["iris", "wine"], load, (0, 1), 120, tmp_path / "a.csv")
     ours = final_scores(frame[frame["label"] == "squarecb"])
     theirs = final_scores(log[log["label"] == "squarecb"])
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
@@ -109,17 +109,17 @@ def test_an_agent_takes_settings() -> None:
 def test_what_is_in_the_file_is_not_played_again(tmp_path: Path) -> None:
     out = tmp_path / "a.csv"
     seen: list[Game] = []
-    contest([of_peer(fake("a", seen))], ["iris"], load, (0, 1), 50, out)
-    first, _ = contest(
+    run_tournament([of_peer(fake("a", seen))], ["iris"], load, (0, 1), 50, out)
+    first, _ = run_tournament(
         [of_peer(fake("a", seen)), of_peer(fake("b", seen))], ["iris"], load, (0, 1, 2), 50, out
     )
     assert [game.seed for game in seen] == [0, 1, 0, 1, 2, 2]
     pd.testing.assert_frame_equal(read(out), first, check_dtype=False)
-    again, _ = contest([of_peer(fake("a", seen, arm=1))], ["iris"], load, (0, 1), 50, out)
+    again, _ = run_tournament([of_peer(fake("a", seen, arm=1))], ["iris"], load, (0, 1), 50, out)
     assert len(seen) == 8  # other settings
     assert again["settings"].tolist() == ["arm 1"] * 2
     assert read(out)["settings"].value_counts().to_dict() == {"arm 0": 4, "arm 1": 2}  # a's seed 2 and b's
-    contest([of_peer(fake("a", seen, arm=1))], ["iris"], load, (0,), 60, out)
+    run_tournament([of_peer(fake("a", seen, arm=1))], ["iris"], load, (0,), 60, out)
     assert len(seen) == 9  # other rounds
 
 
@@ -129,7 +129,7 @@ def test_other_rows_of_a_name_are_played_again(tmp_path: Path) -> None:
     def settings(encoding: Preprocessing, source: str) -> str:
         encoded = load("iris", preprocessing=encoding)
         encoded = replace(encoded, table=replace(encoded.table, source=source))
-        frame, _ = contest([of_peer(fake("a", seen))], ["iris"], lambda _: encoded, (0,), 50, out)
+        frame, _ = run_tournament([of_peer(fake("a", seen))], ["iris"], lambda _: encoded, (0,), 50, out)
         return str(frame["settings"].item())
 
     worlds: list[tuple[Preprocessing, str]] = [
@@ -153,15 +153,15 @@ def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:
 
     out = tmp_path / "a.csv"
     players = [of_peer(fake("good", [])), Player("bad", HERE, "1", "", fail)]
-    frame, failed = contest(players, ["iris"], load, (0, 1), 50, out)
+    frame, failed = run_tournament(players, ["iris"], load, (0, 1), 50, out)
     assert failed == [f"bad on iris, seed {seed}: RuntimeError: no luck" for seed in (0, 1)]
     assert frame["label"].tolist() == ["good", "good"]
     with pytest.raises(KeyboardInterrupt):
-        contest(players, ["iris"], load, (1, 2, 3), 50, out)
+        run_tournament(players, ["iris"], load, (1, 2, 3), 50, out)
     assert read(out)["seed"].tolist() == [0, 1, 2]
     (tmp_path / "b.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"b\.csv is no file of `neucb peers`"):
-        contest(players, ["iris"], load, (0,), 50, tmp_path / "b.csv")
+        run_tournament(players, ["iris"], load, (0,), 50, tmp_path / "b.csv")
 
 
 def test_duels_count_sets_tests_and_times() -> None:
@@ -250,5 +250,5 @@ def test_the_command_says_who_is_missing_and_who_is_ahead(
 
 def test_wrong_shapes_are_failures(tmp_path: Path) -> None:
     short = Peer("short", HERE, "", lambda game: (np.zeros(3, np.int64), 1.0))
-    _, failed = contest([of_peer(short)], ["iris"], load, (0,), 50, tmp_path / "a.csv")
+    _, failed = run_tournament([of_peer(short)], ["iris"], load, (0,), 50, tmp_path / "a.csv")
     assert failed == ["short on iris, seed 0: ValueError: 3 arms in 50 rounds"]

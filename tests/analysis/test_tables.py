@@ -12,8 +12,8 @@ from scipy.stats import gmean as geometric_mean
 from scipy.stats import ttest_rel
 
 import neucb
-from neucb.experiments.studies.sides import agents_table, worlds_table
 from neucb.experiments.studies.tables import main
+from neucb.experiments.studies.tuned_vs_default import agents_table, worlds_table
 from tests.support.sweeps import play
 
 NAMES = ("regret", "ranks", "winloss", "cells", "selection", "times", "sides", "agents")

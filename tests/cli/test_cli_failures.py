@@ -32,7 +32,7 @@ def full(*_: Any) -> None:
 def test_a_full_disk_does_not_hide_the_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(results, "write_whole", full)
+    monkeypatch.setattr(results, "atomic_write", full)
     assert neucb(monkeypatch, *UNIFORM, "--json", "--out", str(tmp_path)) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["rounds"] == 60

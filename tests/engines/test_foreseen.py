@@ -18,7 +18,7 @@ from neucb.agents.base import Reduction
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module, perceptron
 from neucb.agents.network.forward import _rows
-from neucb.agents.network.lookahead import Ahead, AheadOnCPU, Block, Room
+from neucb.agents.network.lookahead import Block, DeferredLayer, DeferredLayerOnCPU, Scratch
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.sparse import FEW, pays
 from neucb.agents.network.weights import PlainWeights
@@ -114,18 +114,18 @@ def test_entries_give_the_products_of_whole_rows() -> None:
     first = torch.from_numpy(draws.standard_normal((R * K, d, width)))
     expected = np.einsum("brd,rkdm->rkbm", x, first.view(R, K, d, width).numpy())
     for sparse in (False, True):
-        given = Block(torch.from_numpy(x), None, sparse).through(first, Room())
+        given = Block(torch.from_numpy(x), None, sparse).through(first, Scratch())
         np.testing.assert_allclose(given.numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_room_gives_the_same_memory_again_where_it_is_enough() -> None:
-    room, like = Room(), torch.zeros(1, dtype=torch.float64)
-    piece = room.take("products", (3, 4), like)
+    scratch, like = Scratch(), torch.zeros(1, dtype=torch.float64)
+    piece = scratch.take("products", (3, 4), like)
     assert piece.shape == (3, 4)
     assert piece.dtype == torch.float64
-    assert room.take("products", (5, 2), like).data_ptr() == piece.data_ptr()
-    assert room.take("rows", (3, 4), like).data_ptr() != piece.data_ptr()
-    assert room.take("products", (4, 4), like).shape == (4, 4)
+    assert scratch.take("products", (5, 2), like).data_ptr() == piece.data_ptr()
+    assert scratch.take("rows", (3, 4), like).data_ptr() != piece.data_ptr()
+    assert scratch.take("products", (4, 4), like).shape == (4, 4)
 
 
 def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,12 +173,12 @@ class Rounds:
         rates, factor = (torch.linspace(low, 2 * low, R, dtype=first.dtype) for low in (0.1, 0.5))
         return Rounds(x, scale, first, delta, arm, rates, factor)
 
-    def play(self, kind: type[Ahead], sparse: bool, own: slice) -> list[torch.Tensor]:
+    def play(self, kind: type[DeferredLayer], sparse: bool, own: slice) -> list[torch.Tensor]:
         """Return what is told of replicas, each [R, ...], and the layer at the end."""
         arms, (B, R) = self.first.shape[1], self.x[:, own].shape[:2]
         layer = self.first[own].clone().flatten(0, 1)
         block = Block(self.x[:, own].contiguous(), self.scale[:, own].contiguous(), sparse)
-        ahead = kind(block, layer, Room())
+        ahead = kind(block, layer, Scratch())
         told = []
         for b in range(B):
             arm = self.arm[b, own].contiguous()
@@ -191,8 +191,8 @@ class Rounds:
             if b in (4, 6):
                 ahead.multiply(self.factor[own])
             if b % 4 == 1:
-                ahead.settle()
-        ahead.settle()
+                ahead.flush()
+        ahead.flush()
         return [*(one.clone() for one in told), layer.view(R, arms, *layer.shape[1:])]
 
     def expected(self) -> list[torch.Tensor]:
@@ -210,11 +210,11 @@ class Rounds:
         return [*told, layer]
 
 
-@pytest.mark.parametrize("kind", [Ahead, AheadOnCPU])
+@pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("width", [100, 400])
 def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
-    kind: type[Ahead], width: int, sparse: bool
+    kind: type[DeferredLayer], width: int, sparse: bool
 ) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -229,9 +229,9 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
 
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("d", [6, FEW + 2])
-@pytest.mark.parametrize("kind", [Ahead, AheadOnCPU])
+@pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
 def test_a_block_gives_what_a_layer_gives_that_has_every_step_at_once(
-    kind: type[Ahead], d: int, sparse: bool
+    kind: type[DeferredLayer], d: int, sparse: bool
 ) -> None:
     rounds = Rounds.draw(d, 10, "float64")
     for one, other in zip(rounds.play(kind, sparse, slice(None)), rounds.expected(), strict=True):

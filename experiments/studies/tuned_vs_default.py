@@ -1,4 +1,4 @@
-"""Side by side: the same agents with their defaults and tuned for each world, or in several encodings."""
+"""Comparison tables: agents with default and tuned hyper-parameters, or in several encodings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LEVEL = 0.05
 
 
 def worlds_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per world and agent that both logs have.
+    """Return one row per world and agent in both logs.
 
-    Columns: dataset, agent, seeds, mean regret and half its 95 % interval with each of the two settings,
-    difference (tuned minus default) and p of a paired t test over the seeds of both, and what of the
-    tuned settings is no default.
+    Columns: dataset, agent, seeds, mean regret and half its 95 % interval for both settings, difference
+    (tuned minus default) and p of a paired t test over the common seeds, and the tuned settings that
+    differ from the defaults.
 
     Args:
-        defaults: reporting runs, a setting per agent.
-        tuned: reporting runs, a setting per agent and world.
+        defaults: reporting runs, one setting per agent.
+        tuned: reporting runs, one setting per agent and world.
     """
     import pandas as pd
 
@@ -33,71 +33,70 @@ def worlds_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     settings = _settings(tuned)
     rows = []
     for (dataset, label), pairs in scores.groupby(["dataset", "label"], sort=False):
-        found = paired_t(pairs["value_tuned"].to_numpy(), pairs["value_default"].to_numpy())
-        row = {"dataset": dataset, "agent": label, "seeds": found.pairs}
-        for which in ("default", "tuned"):
-            told = intervals(pairs.assign(value=pairs[f"value_{which}"])).iloc[0]
-            row |= {which: told["mean"], f"{which}_half": told["high"] - told["mean"]}
+        test = paired_t(pairs["value_tuned"].to_numpy(), pairs["value_default"].to_numpy())
+        row = {"dataset": dataset, "agent": label, "seeds": test.pairs}
+        for kind in ("default", "tuned"):
+            interval = intervals(pairs.assign(value=pairs[f"value_{kind}"])).iloc[0]
+            row |= {kind: interval["mean"], f"{kind}_half": interval["high"] - interval["mean"]}
         rows.append(
-            row
-            | {"difference": found.difference, "p": found.p, "settings": settings[str(dataset), str(label)]}
+            row | {"difference": test.difference, "p": test.p, "settings": settings[str(dataset), str(label)]}
         )
     return pd.DataFrame(rows)
 
 
 def _settings(tuned: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return the settings of every world and agent that are not the recipe's defaults, in words."""
-    words = {}
+    """Return the non-default hyper-parameters of every world and agent as text."""
+    texts = {}
     for (dataset, label), runs in tuned.groupby(["dataset", "label"], sort=False):
         row = runs.iloc[0]
-        parameters = [one for one in find_recipe(row["agent"]).parameters if one.name in runs]
-        changed = [one.name for one in parameters if row[one.name] != one.default]
-        words[str(dataset), str(label)] = ", ".join(f"{name} = {row[name]:g}" for name in changed)
-    return words
+        parameters = [part for part in find_recipe(row["agent"]).parameters if part.name in runs]
+        changed = [part.name for part in parameters if row[part.name] != part.default]
+        texts[str(dataset), str(label)] = ", ".join(f"{name} = {row[name]:g}" for name in changed)
+    return texts
 
 
 def agents_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per agent that both logs have, best by its tuned rank first.
+    """Return one row per agent in both logs, sorted by tuned rank.
 
     Columns: agent, datasets, average rank among these agents with the defaults and with tuned settings,
-    mean normalised regret with each, ratio (geometric mean over worlds of tuned to default regret,
-    regrets below 1 taken for 1), and on how many worlds tuned settings are better and worse (p < 0.05,
-    not corrected).
+    mean normalised regret with each, ratio (geometric mean over worlds of tuned to default regret, both
+    clipped below at 1), and the number of worlds on which tuned settings are better and worse (p < 0.05,
+    uncorrected).
 
     Args:
-        defaults: as for `worlds_table`; normalised regret takes the skyline that is among them.
+        defaults: as for `worlds_table`; its skyline is the reference of normalised regret.
         tuned: as for `worlds_table`.
     """
     import pandas as pd
 
     worlds = worlds_table(defaults, tuned)
     table = worlds.groupby("agent", sort=False).size().to_frame("datasets")
-    for which in ("default", "tuned"):
-        table[f"rank_{which}"] = rank(worlds.pivot(index="dataset", columns="agent", values=which)).average
+    for kind in ("default", "tuned"):
+        table[f"rank_{kind}"] = rank(worlds.pivot(index="dataset", columns="agent", values=kind)).average
     labels = list(table.index)
     skyline = defaults[defaults["agent"] == "supervised"]
-    for which, frame in (("default", defaults), ("tuned", tuned)):
-        own = frame[frame["label"].isin(set(labels) - set(skyline["label"]))]
-        table[f"normalized_{which}"] = mean_table(normalized_regret(pd.concat([own, skyline]))).mean()
+    for kind, frame in (("default", defaults), ("tuned", tuned)):
+        rivals = frame[frame["label"].isin(set(labels) - set(skyline["label"]))]
+        table[f"normalized_{kind}"] = mean_table(normalized_regret(pd.concat([rivals, skyline]))).mean()
     table = table.join(_summary(worlds))
     return table.sort_values("rank_tuned", kind="stable").rename_axis("agent").reset_index()
 
 
 def encodings_table(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per agent and encoding but the first, beside the first.
+    """Return one row per agent and encoding, compared with the first encoding.
 
-    Columns: agent, encoding, datasets (in which runs differ at all), ratio, better and worse over these, see
-    `agents_table`.
+    Columns: agent, encoding, datasets (number of data sets with different runs), ratio, better and worse
+    over these, see `agents_table`.
 
     Args:
-        runs: encoding -> reporting runs, a setting per agent; all of the same agents and worlds.
+        runs: encoding -> reporting runs with one setting per agent, all of the same agents and worlds.
     """
     import pandas as pd
 
     (_, first), *others = runs.items()
     parts = []
-    for encoding, own in others:
-        worlds = worlds_table(first, own)
+    for encoding, encoded in others:
+        worlds = worlds_table(first, encoded)
         differ = worlds.loc[worlds["default"] != worlds["tuned"], "dataset"].unique()
         worlds = worlds[worlds["dataset"].isin(differ)]
         table = _summary(worlds).rename_axis("agent").reset_index()

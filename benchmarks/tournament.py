@@ -1,4 +1,4 @@
-"""contest: peers and our agents on the same rows, a row of figures per run, kept in a CSV file."""
+"""Tournament of peers and our agents on the same rows, one result row per run in a CSV file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.benchmarks.measure import Tick
 from neucb.benchmarks.peers import PEERS, Game, Peer
 from neucb.core.errors import InputError, NeucbError
-from neucb.core.files import explained, write_whole
+from neucb.core.files import atomic_write, explained
 from neucb.core.provenance import library_version
 from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare
@@ -19,20 +19,20 @@ from neucb.runs.api import prepare
 if TYPE_CHECKING:
     import pandas as pd
 
-OURS = ("kl", "kl-perturbed", "kl-perturbed-replay", "squarecb")  # beside the peers in `neucb bench`
+OURS = ("kl", "kl-perturbed", "kl-perturbed-replay", "squarecb")  # our agents in `neucb bench`
 RUN = ["label", "dataset", "seed"]
-WHICH = [*RUN, "round", "library", "version", "settings"]  # a row with these is not played again
-FIGURES = ["regret", "best_fixed_arm", "cpu_seconds"]
+WHICH = [*RUN, "round", "library", "version", "settings"]  # key of a stored run
+METRICS = ["regret", "best_fixed_arm", "cpu_seconds"]
 
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays, whatever it comes from.
+    """A player of a tournament: a peer or one of our agents.
 
     Attributes:
-        label: in the table.
-        library, version, settings: what made its figures.
-        play: returns regret and CPU seconds.
+        label: label in the table.
+        library, version, settings: provenance of its results.
+        play: function that returns regret and CPU seconds.
     """
 
     label: str
@@ -55,13 +55,13 @@ def of_peer(peer: Peer) -> Player:
 
 
 def of_agent(words: str) -> Player:
-    """Return one of our agents as a player, on the engine that is chosen for it.
+    """Return one of our agents as a player, on its default engine.
 
     Args:
-        words: its name, then what differs from its defaults: "kl:replay=16:gamma=50".
+        words: name and hyper-parameters other than the defaults: "kl:replay=16:gamma=50".
 
     Raises:
-        InputError: an unknown name, or a setting that it does not take.
+        InputError: an unknown name, or an invalid hyper-parameter.
     """
     from neucb.agents.recipes.registry import find_recipe
     from neucb.sweeps.identity import code_version
@@ -71,18 +71,18 @@ def of_agent(words: str) -> Player:
     find_recipe(name).settings(settings)
 
     def play(game: Game) -> tuple[float, float]:
-        job = prepare(name, game.env, seeds=[game.seed], settings=settings)
-        job.load()
+        run = prepare(name, game.env, seeds=[game.seed], settings=settings)
+        run.load()
         before = time.process_time()
-        job.player.play()
-        return float(job.log.sums["regret"][0]), time.process_time() - before
+        run.player.play()
+        return float(run.log.sums["regret"][0]), time.process_time() - before
 
     version = f"{library_version('neucb')}+{code_version()[:8]}"
     return Player(words, "neucb", version, ", ".join(pairs) or "defaults", play)
 
 
 def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
-    """Return our agents and every peer on seed 0: mistakes and CPU microseconds a round, or why not."""
+    """Return mistakes and CPU microseconds a round of our agents and all peers on seed 0, or a note."""
     game = Game(encoded, min(rounds, encoded.table.rows), 0)
     rows: list[dict[str, Any]] = []
     for player in [*map(of_agent, OURS), *map(of_peer, PEERS.values())]:
@@ -92,7 +92,7 @@ def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
             if missing:
                 raise InputError(missing)
             mistakes, seconds = player.play(game)
-        except Exception as error:  # whatever another library does must not end the benchmark
+        except Exception as error:  # a fault of a peer library must not end the benchmark
             rows.append({"peer": name, "note": _reason(error)})
             continue
         cpu = 1e6 * seconds / game.rounds
@@ -101,19 +101,19 @@ def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
 
 
 def _reason(error: Exception) -> str:
-    words = " ".join(str(error).split())[:200]
-    return words if isinstance(error, NeucbError) else f"{type(error).__name__}: {words}"
+    message = " ".join(str(error).split())[:200]
+    return message if isinstance(error, NeucbError) else f"{type(error).__name__}: {message}"
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return the rows of a file, none where there is no file.
+    """Return the rows of a tournament file, or an empty frame if it does not exist.
 
     Raises:
-        InputError: it is no file of a contest.
+        InputError: it is not a tournament file.
     """
     import pandas as pd
 
-    columns = [*WHICH, *FIGURES]
+    columns = [*WHICH, *METRICS]
     if not path.exists():
         return pd.DataFrame(columns=columns)
     try:
@@ -125,7 +125,7 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
-def contest(
+def run_tournament(
     players: Sequence[Player],
     names: Sequence[str],
     load: Callable[[str], Encoded],
@@ -136,25 +136,25 @@ def contest(
     plan: Callable[[int], None] = lambda _: None,
     tick: Tick = lambda _: None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Play what is not in the file yet, players in turn; return the rows asked for, and what failed.
+    """Play the runs that are missing in the file, players in turn; return the requested rows and failures.
 
-    A run is played again where its library's version, its settings or the rounds have changed; among the
-    settings are an encoding other than the standard one, and that the rows are those that come with neucb.
-    Whatever ends the contest early, the runs that were played are in the file.
+    A run is played again after a change of its library's version, its settings or the rounds; the settings
+    include a non-standard encoding and the use of the bundled rows. Completed runs are in the file even if
+    the tournament ends early.
 
     Args:
-        players: who plays.
-        names: of the data sets.
-        load: returns the rows of one.
-        seeds: a game each.
-        rounds: T, or the rows there are.
-        out: the file.
-        plan: is told the number of runs.
-        tick: is told of every run.
+        players: the players.
+        names: names of the data sets.
+        load: function that returns the encoded rows of a data set.
+        seeds: seeds, one game each.
+        rounds: T, at most the number of rows.
+        out: the CSV file.
+        plan: callback that receives the number of runs.
+        tick: callback that receives the name of each run.
 
     Returns:
-        Columns label, dataset, seed, round, library, version, settings, regret, best_fixed_arm (its
-        regret in hindsight) and cpu_seconds; and a line per run that failed.
+        Columns label, dataset, seed, round, library, version, settings, regret, best_fixed_arm (regret of
+        the best fixed arm in hindsight) and cpu_seconds; and a line per failed run.
     """
     rows = _Rows(out)
     failed: list[str] = []
@@ -191,7 +191,7 @@ def _play(player: Player, game: Game, which: tuple[Any, ...], rows: _Rows, faile
 
     try:
         regret, seconds = player.play(game)
-    except Exception as error:  # whatever another library does must not end the contest
+    except Exception as error:  # a fault of a peer library must not end the tournament
         label, name, seed = which[: len(RUN)]
         failed.append(f"{label} on {name}, seed {seed}: {_reason(error)}")
         return
@@ -200,7 +200,7 @@ def _play(player: Player, game: Game, which: tuple[Any, ...], rows: _Rows, faile
 
 
 class _Rows:
-    """The rows of the file; leaving the context writes what is new."""
+    """The rows of the file; the end of the context writes new ones."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -219,15 +219,15 @@ class _Rows:
     def __exit__(self, *_: object) -> None:
         if self._new:
             with explained(self.out.parent):
-                write_whole(self.out, lambda path: self.frame().to_csv(path, index=False))
+                atomic_write(self.out, lambda path: self.frame().to_csv(path, index=False))
             self._new = False
 
-    def add(self, which: tuple[Any, ...], figures: tuple[float, float, float]) -> None:
-        """Add a row; one of the same run that something else made is dropped."""
+    def add(self, which: tuple[Any, ...], metrics: tuple[float, float, float]) -> None:
+        """Add a row, and drop the row of the same run with another provenance."""
         run = which[: len(RUN)]
         for old in list(self._same(run)):
             del self._rows[old]
-        self._rows[which] = figures
+        self._rows[which] = metrics
         self._new = True
 
     def _same(self, run: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -237,6 +237,6 @@ class _Rows:
         """Return all rows."""
         import pandas as pd
 
-        rows = [(*which, *figures) for which, figures in self._rows.items()]
-        frame = pd.DataFrame(rows, columns=[*WHICH, *FIGURES])
+        rows = [(*which, *metrics) for which, metrics in self._rows.items()]
+        frame = pd.DataFrame(rows, columns=[*WHICH, *METRICS])
         return frame.sort_values(["dataset", "label", "seed"], kind="stable").reset_index(drop=True)

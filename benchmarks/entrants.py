@@ -1,4 +1,4 @@
-"""Who plays: the yardstick, the same over processes, the torch engine, the compiled engine."""
+"""Benchmark entrants: the plain loop, the plain loop over processes, the torch and the compiled engine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.registry import find_recipe
-from neucb.benchmarks.measure import Clock, Contender, clock
-from neucb.benchmarks.plain import PlainLoop, knows
+from neucb.benchmarks.measure import Clock, Entrant, clock
+from neucb.benchmarks.plain import PlainLoop, supports
 from neucb.core.spec import Spec
 from neucb.core.threads import safe_path
 from neucb.engines.choose import refusal
@@ -21,19 +21,19 @@ from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 
-WARM_UP = BLOCK  # rounds of the torch engine before the clocks start: it draws its weights in the first
-ROUNDS = 10_000  # of a whole run
-MOST_RUNS = 50  # of the compiled engine in a repetition
+WARM_UP = BLOCK  # warm-up rounds of the torch engine before timing; the first draws the weights
+ROUNDS = 10_000  # rounds of a full run
+MOST_RUNS = 50  # maximum runs of the compiled engine in a repetition
 
 
 @dataclass(frozen=True)
-class Task:
-    """An agent on a table.
+class BenchTask:
+    """An agent on a data set.
 
     Attributes:
-        agent: the recipe's name.
-        encoded: the rows.
-        settings: what differs from its defaults.
+        agent: name of the recipe.
+        encoded: encoded rows.
+        settings: hyper-parameters other than the recipe's defaults.
     """
 
     agent: str
@@ -47,26 +47,26 @@ class Task:
 
     @property
     def own(self) -> dict[str, Any]:
-        """All hyper-parameters."""
+        """All hyper-parameters of the agent."""
         return dict(self.recipe.settings(self.settings))
 
     def env(self, replicas: int, rounds: int) -> ClassificationVectorEnv:
-        """Return the environment; rows are drawn again where there are fewer than rounds."""
+        """Return the environment; rows are recycled where there are fewer than rounds."""
         return ClassificationVectorEnv(self.encoded, replicas, horizon=rounds, recycle=True)
 
     def run(self, replicas: int, rounds: int, engine: str, first: int = 0) -> Run:
-        """Return the run of the seeds from `first` on, ready to be played."""
+        """Return a prepared run of the seeds from `first` on."""
         env, seeds = self.env(replicas, rounds), range(first, first + replicas)
         return prepare(self.agent, env, seeds=seeds, settings=self.settings, engine=engine)
 
     @property
     def has_plain(self) -> bool:
-        """Whether there is a plain loop of it."""
-        return knows(self.recipe, self.own)
+        """Whether the plain loop supports the agent."""
+        return supports(self.recipe, self.own)
 
     @property
     def has_compiled(self) -> bool:
-        """Whether the compiled engine plays it."""
+        """Whether the compiled engine supports the agent."""
         env = self.env(1, ROUNDS)
         spec = Spec((0,), env.table.arms, self.encoded.contexts.shape[1], ROUNDS)
         return refusal(self.recipe, self.own, env, spec, late=False) is None
@@ -77,8 +77,8 @@ def _since(before: Clock) -> Clock:
     return cpu - before[0], wall - before[1]
 
 
-def plain(task: Task) -> Contender:
-    """Return the yardstick: one replica, its construction not timed."""
+def plain(task: BenchTask) -> Entrant:
+    """Return the plain-loop baseline: one replica, its construction untimed."""
 
     def play(rounds: int) -> tuple[int, Clock]:
         loop = PlainLoop(task.recipe, task.own, task.env(1, rounds), seed=0)
@@ -86,37 +86,37 @@ def plain(task: Task) -> Contender:
         loop.play(rounds)
         return rounds, _since(before)
 
-    return Contender("plain loop", play, least=20, most=ROUNDS)
+    return Entrant("plain loop", play, least=20, most=ROUNDS)
 
 
-def torch_engine(task: Task, replicas: int) -> Contender:
-    """Return R replicas on the torch engine, without their first rounds.
+def torch_engine(task: BenchTask, replicas: int) -> Entrant:
+    """Return the entrant of R replicas on the torch engine, timed after the warm-up.
 
-    The log keeps as many of the rounds as it keeps in a run of 10,000; in a short run they are denser.
+    The log keeps rounds at the mean density of a run of 10,000 rounds; a short run's default is denser.
     """
 
     def play(rounds: int) -> tuple[int, Clock]:
         rounds -= rounds % WARM_UP
-        job = task.run(replicas, rounds + WARM_UP, "torch")
-        job.log.keep(range(WARM_UP, rounds + WARM_UP, ROUNDS // len(log_spaced(ROUNDS))))
+        run = task.run(replicas, rounds + WARM_UP, "torch")
+        run.log.keep(range(WARM_UP, rounds + WARM_UP, ROUNDS // len(log_spaced(ROUNDS))))
         marks: dict[int, Clock] = {}
 
         def mark(played: int) -> None:
             if played in (WARM_UP, rounds + WARM_UP):
                 marks[played] = clock()
 
-        job.play(mark)
+        run.play(mark)
         before, after = marks[WARM_UP], marks[rounds + WARM_UP]
         return rounds * replicas, (after[0] - before[0], after[1] - before[1])
 
-    return Contender(f"torch R={replicas}", play, WARM_UP, ROUNDS, replicas)
+    return Entrant(f"torch R={replicas}", play, WARM_UP, ROUNDS, replicas)
 
 
-def compiled(task: Task, *, rounds: int = ROUNDS, replicas: int = 1, threads: int = 1) -> Contender:
-    """Return whole runs on the compiled engine, drawing weights and keeping the log included.
+def compiled(task: BenchTask, *, rounds: int = ROUNDS, replicas: int = 1, threads: int = 1) -> Entrant:
+    """Return the entrant of full runs on the compiled engine, weight draws and logging included.
 
-    One seed after the other, as many as fill a repetition: alone, a run of a few milliseconds would be
-    measured while it still waits for memory that the contender before it has pushed out.
+    Several seeds in sequence fill a repetition: the timing of a single run of a few milliseconds would be
+    dominated by cache misses after the previous entrant.
     """
 
     def play(total: int) -> tuple[int, Clock]:
@@ -133,11 +133,11 @@ def compiled(task: Task, *, rounds: int = ROUNDS, replicas: int = 1, threads: in
         return runs * rounds * replicas, spent
 
     name = "compiled" if threads == 1 else f"compiled, {threads} threads"
-    return Contender(name, play, rounds, MOST_RUNS * rounds, replicas)
+    return Entrant(name, play, rounds, MOST_RUNS * rounds, replicas)
 
 
-def processes(task: Task, workers: int) -> Contender:
-    """Return the yardstick over processes, a seed each; their start is not timed."""
+def processes(task: BenchTask, workers: int) -> Entrant:
+    """Return the plain loop over processes, one seed each; their start is untimed."""
     from joblib import Parallel, delayed
 
     def play(rounds: int) -> tuple[int, Clock]:
@@ -148,11 +148,11 @@ def processes(task: Task, workers: int) -> Contender:
             wall = time.perf_counter() - started
         return rounds * workers, (sum(seconds), wall)
 
-    return Contender(f"plain loop, joblib, {workers} processes", play, 100, ROUNDS, workers)
+    return Entrant(f"plain loop, joblib, {workers} processes", play, 100, ROUNDS, workers)
 
 
-def _seed(task: Task, seed: int, rounds: int) -> float:
-    """Play one seed of the plain loop; return the CPU seconds."""
+def _seed(task: BenchTask, seed: int, rounds: int) -> float:
+    """Play one seed of the plain loop; return its CPU seconds."""
     import torch
 
     torch.set_num_threads(1)
