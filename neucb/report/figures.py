@@ -1,4 +1,4 @@
-"""Figures inside a page: SVG without what a page cannot use."""
+"""SVG figures of an HTML page."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure ready for a page.
+    """A figure of a page.
 
     Attributes:
-        title: for those who do not see it.
-        svg: its markup.
+        title: text alternative of the figure.
+        svg: SVG markup.
     """
 
     title: str
@@ -29,7 +29,7 @@ class Drawing:
 
 
 class Drawings:
-    """Makes the drawings of one page, which share glyphs, words and styles and no other name."""
+    """Factory of the drawings of one page, which share the ids of glyphs, text and styles only."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -37,10 +37,10 @@ class Drawings:
 
     @drawing()
     def make(self, figure: Figure, title: str) -> Drawing:
-        """Return a figure as SVG; `title` says in words what it shows.
+        """Return a figure as SVG with the text alternative `title`.
 
         Raises:
-            NeucbError: it cannot be drawn; the page has then nothing of it.
+            NeucbError: the figure cannot be drawn; the page is then unchanged.
         """
         stream = io.BytesIO()
         write_svg(figure, stream)
