@@ -58,9 +58,9 @@ def copy_agent(agent: T, name: str) -> T:
         ) from error
 
 
-def _parts(whole: object) -> Iterator[object]:
+def _parts(root: object) -> Iterator[object]:
     """Yield an object and all objects reachable from it except code, each once."""
-    stack, seen = [whole], {id(whole)}
+    stack, seen = [root], {id(root)}
     while stack:
         part = stack.pop()
         yield part

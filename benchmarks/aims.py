@@ -14,14 +14,14 @@ class Aim:
     """One target.
 
     Attributes:
-        what: description of the metric.
+        metric: description of the metric.
         wanted: target value.
         value: function that reads the metric from the results of `run_bench`; raises KeyError if unmeasured.
         most: whether the target is an upper bound instead of a lower one.
         unit: unit printed after both numbers.
     """
 
-    what: str
+    metric: str
     wanted: float
     value: Callable[[Results], float]
     most: bool = False

@@ -45,7 +45,7 @@ def page(results: dict[str, Any]) -> str:
     load = "" if host["load"] is None else f", load average {host['load']:.1f} when it began"
     platform = f"{host['platform']}{load}"
     aims = [
-        f"| {aim.what} | {'at most' if aim.most else 'at least'} {significant(aim.wanted)}{aim.unit} "
+        f"| {aim.metric} | {'at most' if aim.most else 'at least'} {significant(aim.wanted)}{aim.unit} "
         f"| {significant(value)}{aim.unit} | {'met' if aim.met(value) else '**missed**'} |"
         for aim, value in measured(results)
     ]

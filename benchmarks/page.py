@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def page(frame: pd.DataFrame, ours: Sequence[str], beside: pd.DataFrame | None = None) -> str:
+def page(frame: pd.DataFrame, ours: Sequence[str], sweep_log: pd.DataFrame | None = None) -> str:
     """Return the Markdown page; arguments as for `ranks` and `duels`."""
     sets, seeds = frame["dataset"].nunique(), frame["seed"].nunique()
     players = frame.drop_duplicates("label")[["label", "library", "version", "settings"]]
-    ranking = ranks(frame, beside)
+    ranking = ranks(frame, sweep_log)
     parts = [
         f"# Other libraries on the same rows\n\n{sets} data sets, {seeds} seeds, "
         f"{len(frame):,} runs; times are CPU time.",

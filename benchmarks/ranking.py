@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def ranks(frame: pd.DataFrame, beside: pd.DataFrame | None = None) -> pd.DataFrame:
+def ranks(frame: pd.DataFrame, sweep_log: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row per competitor, best first.
 
     Columns: rank, average rank by mean regret over the data sets that all have played; datasets, their
-    number; rounds_per_second, rounds of all runs per CPU second, NaN for an agent of `beside`.
+    number; rounds_per_second, rounds of all runs per CPU second, NaN for an agent of `sweep_log`.
 
     Args:
         frame: rows of `run_tournament` with at least two competitors.
-        beside: log of a sweep whose reported agents are ranked too, except for skylines, uniform play and
+        sweep_log: log of a sweep whose reported agents are ranked too, except for skylines, uniform play and
             agents that are in `frame`.
     """
     import pandas as pd
 
     scores = final_scores(frame)
-    if beside is not None:
-        reported = beside[beside["purpose"] == "reporting"]
+    if sweep_log is not None:
+        reported = sweep_log[sweep_log["purpose"] == "reporting"]
         left_out = {*SKYLINES, "uniform", *scores["label"]}
         others = reported[~reported["label"].isin(left_out) & reported["dataset"].isin(scores["dataset"])]
         scores = pd.concat([scores, final_scores(others)], ignore_index=True)

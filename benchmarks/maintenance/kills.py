@@ -85,7 +85,7 @@ def until_it_ends(
 ) -> tuple[bool, int, int]:
     """Kill one sweep until it completes; return whether it did, the kills, and those before any batch."""
     kills = early = 0
-    whole: dict[str, bytes] = {}
+    complete: dict[str, bytes] = {}
     while kills < most:
         process = subprocess.Popen(command(spec, folder), stdout=subprocess.DEVNULL)
         if rng.random() < STORING:
@@ -99,12 +99,12 @@ def until_it_ends(
             process.kill()
             process.wait()
             kills += 1
-            whole = check(folder / "kills", whole, expected)
-            early += not whole
+            complete = check(folder / "kills", complete, expected)
+            early += not complete
             continue
         if code != 0:
             raise NeucbError(f"the sweep ended with exit code {code}")
-        check(folder / "kills", whole, expected)
+        check(folder / "kills", complete, expected)
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an incomplete sweep warns
             rows = load_sweep(folder / "kills")
@@ -122,11 +122,11 @@ def wait_for_more(folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dict[str, bytes]:
-    """Return the batches that are whole; those of `before` are among them and the rows are the expected."""
+    """Return the complete batches after a check of those of `before` and of all readable rows."""
     store = BatchStore(folder)
-    whole = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
+    complete = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
     for name, content in before.items():
-        if whole.get(name) != content:
+        if complete.get(name) != content:
             raise NeucbError(f"{name} was stored and is lost")
     if (folder / PLAN).exists():
         with warnings.catch_warnings():
@@ -137,7 +137,7 @@ def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dic
             right = expected[keys.isin(rows.set_index(RUN).index)]
             if len(right) != len(rows) or right["regret"].sum() != rows["regret"].sum():
                 raise NeucbError("a row was read that is not right")
-    return whole
+    return complete
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     reported = in_worlds(frame[frame["purpose"] == "reporting"])
     encodings = dict(list(frame[frame["purpose"] == "reporting"].groupby("preprocessing", sort=False)))
     if len(encodings) > 1:
-        beside = encodings_table({str(name): in_worlds(runs) for name, runs in encodings.items()})
-        beside.round(3).to_csv(out / "encodings.csv", index=False)
+        comparison = encodings_table({str(name): in_worlds(runs) for name, runs in encodings.items()})
+        comparison.round(3).to_csv(out / "encodings.csv", index=False)
     several = [column for column in ("preprocessing", "order") if reported[column].nunique() > 1]
     parts = {f"-{name}": part for column in several for name, part in reported.groupby(column, sort=False)}
     for suffix, part in ({"": reported} | parts).items():
@@ -79,9 +79,9 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     times_table(load_times(sweep)).round(5).to_csv(out / "times.csv", index=False)
     if defaults is not None:
         other = load_sweep(defaults)
-        beside = in_worlds(other[other["purpose"] == "reporting"])
-        worlds_table(beside, reported).round(4).to_csv(out / "sides.csv", index=False)
-        agents_table(beside, reported).round(3).to_csv(out / "agents.csv", index=False)
+        default = in_worlds(other[other["purpose"] == "reporting"])
+        worlds_table(default, reported).round(4).to_csv(out / "sides.csv", index=False)
+        agents_table(default, reported).round(3).to_csv(out / "agents.csv", index=False)
     text = frame.drop(columns=[*COLUMNS], errors="ignore").to_csv(index=False).encode()
     facts = {"rows": len(frame), "sha256": hashlib.sha256(text).hexdigest()}
     (out / "rows.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

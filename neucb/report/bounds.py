@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CAPTION = (
-    "What the theory guarantees, constants included, of agents with SquareCB's or FastCB's rule. Theorem: "
+    "Guaranteed regret bounds, constants included, of agents with SquareCB's or FastCB's rule. Theorem: "
     "4 sqrt(K T Reg) + 8 sqrt(K T log(2 / delta)), delta = 0.05, where gamma followed it for a Reg that all "
     "runs kept to, if predictions lie in [0, 1]. Otherwise the rule's inequality of every round, summed: "
     "a bound in expectation. Regression regret: squared loss of the oracle minus that of the true expected "
-    "losses, unhalved; with clean labels the second is 0. A bound above T says nothing."
+    "losses, unhalved; with clean labels the second is 0. A bound above T is vacuous."
 )
 
 HINDSIGHT = (
-    "The best policy found of the agent's own class, fitted with many passes to all losses of the rows: its "
-    "expected loss L*, mean over the seeds it was fitted on and half the 95 % Student t interval. Error of "
-    "the fit: mean loss of its predictions on the rows trained on and on those held out (log, or squared and "
+    "The best fitted policy of the agent's class, trained for many epochs on all losses of the rows: its "
+    "expected loss L*, mean over the fitted seeds and half the 95 % Student t interval. Error of the "
+    "fit: mean loss of its predictions on the training and on the held-out rows (log, or squared and "
     "unhalved), and the largest difference in mean loss between its restarts. Regret: the agent's "
     "expected loss minus that of the policy, on the same seeds. Shape: sqrt(K L* log T) + K log T, the "
-    "constant 1, and regret divided by it. Regression regret: under the agent's own loss, against the class "
+    "constant 1, and regret divided by it. Regression regret: under the agent's loss, against the class "
     "fitted to the played pairs; of runs of neucb run --hindsight. A fit that is not the best possible makes "
     "both regrets too small."
 )

@@ -1,4 +1,4 @@
-"""Figures inside a page: compressed SVG, each a document of its own whose identifiers meet no other's."""
+"""SVG figures of an HTML page, compressed; each image is a document, so identifiers cannot collide."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure ready for a page.
+    """A figure of a page.
 
     Attributes:
-        title: alternative text.
-        data: its SVG, gzip and base64; the page's script unpacks it.
+        title: text alternative of the figure.
+        data: SVG markup, gzip and base64; the script of the page decompresses it.
     """
 
     title: str
@@ -29,7 +29,7 @@ class Drawing:
 
 @drawing({"svg.hashsalt": "neucb", "svg.fonttype": "none"})  # text as text: a third shorter
 def make_drawing(figure: Figure, title: str) -> Drawing:
-    """Return a figure as SVG; `title` says in words what it shows.
+    """Return a figure as SVG with the text alternative `title`.
 
     Raises:
         NeucbError: it cannot be drawn.

@@ -112,8 +112,10 @@ def largest_eigenvalue(kernel: Kernel) -> float:
     T, b = kernel.rounds, kernel.across
     if T < 3:  # too small for Lanczos
         return float(eigvalsh(kernel.within + kernel.arms * np.outer(b, b))[-1])
-    whole = LinearOperator((T, T), lambda v: kernel.within @ v + kernel.arms * b * (b @ v), dtype=np.float64)
-    return float(eigsh(whole, 1, which="LA", v0=b, return_eigenvectors=False)[0])
+    operator = LinearOperator(
+        (T, T), lambda v: kernel.within @ v + kernel.arms * b * (b @ v), dtype=np.float64
+    )
+    return float(eigsh(operator, 1, which="LA", v0=b, return_eigenvectors=False)[0])
 
 
 def _cholesky(matrix: Array, diagonal: float) -> Array:

@@ -38,12 +38,12 @@ class Steps:
 
     Attributes:
         diagonal: [k, P] diagonals.
-        beside: [k - 1, P] off-diagonals.
+        off_diagonal: [k - 1, P] off-diagonals.
         size: [P] squared lengths of the vectors.
     """
 
     diagonal: Array
-    beside: Array
+    off_diagonal: Array
     size: Array
 
     def quadrature(self, function: Callable[[Array], Array], steps: int | None = None) -> Array:
@@ -53,7 +53,7 @@ class Steps:
         k = len(self.diagonal) if steps is None else steps
         forms = np.empty(len(self.size))
         for p, size in enumerate(self.size):
-            nodes, vectors = eigh_tridiagonal(self.diagonal[:k, p], self.beside[: k - 1, p])
+            nodes, vectors = eigh_tridiagonal(self.diagonal[:k, p], self.off_diagonal[: k - 1, p])
             weights = np.square(vectors[0])
             reached = weights > 0.0  # steps after an early end have weight 0
             forms[p] = size * (weights[reached] @ function(np.maximum(nodes[reached], 0.0)))
@@ -73,7 +73,7 @@ def lanczos(product: Product, start: Array, steps: int) -> Steps:
     size = np.square(start).sum(0)
     basis = np.zeros((k, n, probes))
     basis[0] = start / np.sqrt(size)
-    diagonal, beside = np.zeros((k, probes)), np.zeros((k - 1, probes))
+    diagonal, off_diagonal = np.zeros((k, probes)), np.zeros((k - 1, probes))
     scale = np.zeros(probes)
     for j in range(k):
         moved = product(basis[j])
@@ -85,9 +85,9 @@ def lanczos(product: Product, start: Array, steps: int) -> Steps:
             moved -= np.einsum("knp,kp->np", basis[: j + 1], np.einsum("knp,np->kp", basis[: j + 1], moved))
         length = np.sqrt(np.square(moved).sum(0))
         active = length > 1e-12 * scale  # otherwise the Krylov space is exhausted
-        beside[j] = np.where(active, length, 0.0)
+        off_diagonal[j] = np.where(active, length, 0.0)
         basis[j + 1] = np.where(active, moved / np.where(active, length, 1.0), 0.0)
-    return Steps(diagonal, beside, size)
+    return Steps(diagonal, off_diagonal, size)
 
 
 def estimate_log_determinants(

@@ -69,7 +69,7 @@ def test_aims_are_read_from_their_rows() -> None:
             {"peer": "coba: coba-squarecb", "note": "coba is not installed"},
         ],
     }
-    assert [(aim.what, value, aim.met(value)) for aim, value in measured(some)] == [
+    assert [(aim.metric, value, aim.met(value)) for aim, value in measured(some)] == [
         ("compiled on covertype, against the plain loop", 180.0, True),
         ("compiled on magic, against the plain loop", 699.0, False),
         ("squared loss, S = inf, time over unperturbed", 1.5, True),
