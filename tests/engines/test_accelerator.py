@@ -234,7 +234,7 @@ def test_an_optimiser_of_torch_is_the_same(device: str) -> None:
     pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=False, rtol=1e-7)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES])
 def test_a_gpu_plays_the_same_actions(name: str) -> None:
     settings = {"replay": 3} if "replay" in name else {}
