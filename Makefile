@@ -7,10 +7,10 @@ run: .venv/installed
 	$(BIN)/neucb run --agent kl-perturbed --dataset covertype
 
 test: kernels
-	$(BIN)/python -m pytest -q -n auto -m "not slow and not docs"
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not slow and not docs"
 
 test-all: kernels
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 kernels: .venv/installed
 	$(BIN)/python -m tests.support.kernels

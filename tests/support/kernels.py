@@ -21,8 +21,10 @@ ORDERS = ("shuffled", "weakest-class")
 
 def compile_for(recipes: list[str]) -> None:
     """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
-    for name, order in itertools.product(recipes, ORDERS):
-        prepare(name, toy(), 2, 1, engine="compiled", order=order, trace=True).load()
+    for name, order, replay in itertools.product(recipes, ORDERS, (False, True)):
+        if not replay or "replay" in RECIPES[name].settings({}):
+            settings = {"replay": 2} if replay else {}
+            prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, trace=True).load()
 
 
 def compile_lookahead() -> None:
