@@ -1,13 +1,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint build clean
+.PHONY: run test test-all kernels lint build clean
 
 run: .venv/installed
 	$(BIN)/neucb run --agent kl-perturbed --dataset covertype
 
-test: .venv/installed
-	$(BIN)/python -m pytest -q -n auto
+test: kernels
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not slow and not docs"
+
+test-all: kernels
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+kernels: .venv/installed
+	$(BIN)/python -m tests.support.kernels
 
 lint: .venv/installed
 	$(BIN)/ruff check .

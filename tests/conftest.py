@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from neucb.core.threads import one_thread
+from tests.support.markers import markers
 from tests.support.openml_server import FakeOpenML, serve
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use; skip those of a GPU where there is none."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            for marker in sorted(markers(item)):
+                item.add_marker(marker)
+            if any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values()):
+                item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # made once, not per worker
+        if item.get_closest_marker("gpu") is not None and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+@cache
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -108,7 +108,7 @@ def test_a_sample_that_counts_is_so_many_times_its_gradient() -> None:
     assert last["regret"].mean() < 0.5 * 300 * 2 / 3
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_the_gpu_plays_as_the_cpu_does() -> None:
     frames = []
     for device in ("cpu", "cuda"):

@@ -42,7 +42,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "deep": {"depth": 3},
     "deep, all": {"depth": 2, "normalize": (0.7, 0.0), "replay": 3, "per_arm": True},
 }
-CASES = [(count, init, "one step") for count in (None, math.inf, 1, 3, 10) for init in ("he", "ntk", "paper")]
+CASES: list[Any] = [(count, "he", "one step") for count in (None, math.inf, 1, 3, 10)]
+CASES += [
+    pytest.param(count, init, "one step", marks=pytest.mark.slow)
+    for count in (None, math.inf, 1, 3, 10)
+    for init in ("ntk", "paper")
+]
 CASES += [
     (count, "he", variant) for count in (None, math.inf, 3) for variant in VARIANTS if variant != "one step"
 ]

@@ -22,6 +22,7 @@ from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.runs.api import prepare
+from tests.support.recipes import one_quick_of_each
 from tests.support.tables import toy
 
 K, D, M = 3, 4, 6
@@ -108,6 +109,7 @@ def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
             one.assert_is(oracle, r)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) -> None:
     """Passes in the replica's own random order until the error is small; the second replica has noise."""
@@ -241,7 +243,7 @@ def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, de
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 
 
-@pytest.mark.parametrize("name", NEURAL)
+@pytest.mark.parametrize("name", one_quick_of_each(NEURAL))
 def test_every_neural_recipe_replays(name: str) -> None:
     """Other steps, other predictions; and both published schedules play."""
     settings: list[dict[str, Any]] = [

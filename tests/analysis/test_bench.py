@@ -112,6 +112,7 @@ def test_stand_ins_have_the_shape_of_the_data() -> None:
         find_shapes("covertype,magik")
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_it_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ def found() -> dict[str, Any]:
     return dict(json.loads((FOLDER / "bench.json").read_text("utf-8")))
 
 
+@pytest.mark.docs
 def test_the_committed_files_say_what_the_json_says(tmp_path: Path) -> None:
     for path in write_folder(found(), tmp_path):
         assert path.read_text("utf-8") == (FOLDER / path.name).read_text("utf-8"), path.name
@@ -33,6 +34,7 @@ def test_the_committed_files_say_what_the_json_says(tmp_path: Path) -> None:
     assert text.getvalue() == (FOLDER / "bench.txt").read_text("utf-8")
 
 
+@pytest.mark.docs
 def test_the_readme_quotes_the_json() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert quoted(readme, found()) == readme, f"quote anew: {REQUOTE}"

@@ -188,6 +188,7 @@ def test_duels_count_sets_tests_and_times() -> None:
     assert "| ours | 1.5 | 75 |" in text  # 900 rounds in 12 s
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("name", PEERS)
 def test_installed_peers_learn(name: str) -> None:
     peer = PEERS[name]
@@ -202,6 +203,7 @@ def test_installed_peers_learn(name: str) -> None:
     np.testing.assert_array_equal(peer.play(game)[0], arms)
 
 
+@pytest.mark.peers
 def test_vowpal_wabbit_learns_every_feature_alone() -> None:
     """The arm is told by which one of eight features is set; with numbers for names four are one."""
     rng = np.random.default_rng(0)

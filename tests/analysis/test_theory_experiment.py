@@ -54,6 +54,7 @@ def test_an_unknown_part_is_named(tmp_path: Path) -> None:
         theory.main("no cache", str(tmp_path), "thorem")
 
 
+@pytest.mark.docs
 def test_the_readme_quotes_the_tables_beside_it() -> None:
     folder = ROOT / "results" / "theory"
     lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()

@@ -169,6 +169,7 @@ def sweep(names: list[str], jobs: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_agents_that_exit_are_failures_of_a_sweep(jobs: int) -> None:
     """Every other run is stored, and the same command tries the failed ones again."""
@@ -189,6 +190,7 @@ def test_agents_that_exit_are_failures_of_a_sweep(jobs: int) -> None:
     assert len(frame.attrs["failures"]) == 24
 
 
+@pytest.mark.slow
 def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run() -> None:
     done = sweep(["Hard", "Even"], 2)
     assert done.returncode == 1

@@ -17,6 +17,8 @@ from neucb.runs.api import prepare
 from neucb.runs.save import save
 from tests.support.readme import BLOCKS, README, agent_block
 
+pytestmark = pytest.mark.docs
+
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_runs_as_written(block: str, tmp_path: Path) -> None:

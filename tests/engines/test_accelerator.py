@@ -28,6 +28,7 @@ from neucb.agents.state import take_state
 from neucb.core.errors import DivergedError
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
+from tests.support.recipes import one_quick_of_each
 from tests.support.settings import several
 from tests.support.tables import one_hot, toy
 
@@ -161,7 +162,7 @@ def test_the_stand_in_refuses_to_mix_devices(device: str) -> None:
     assert there.cpu().numpy().tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES])
+@pytest.mark.parametrize("name", one_quick_of_each(one for one in RECIPES if one not in SKYLINES))
 def test_every_recipe_is_the_same_on_the_device(name: str, device: str) -> None:
     """Other settings in every replica, noise and drift."""
     settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **small(name)}
@@ -234,7 +235,7 @@ def test_an_optimiser_of_torch_is_the_same(device: str) -> None:
     pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=False, rtol=1e-7)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES])
 def test_a_gpu_plays_the_same_actions(name: str) -> None:
     settings = {"replay": 3} if "replay" in name else {}

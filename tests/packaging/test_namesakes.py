@@ -74,6 +74,7 @@ def call(how: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", COMMANDS)
 def test_a_run_in_their_folder(how: str, home: Path) -> None:
     for agent in ("./mine.py:Even", "mine:Even"):
@@ -84,6 +85,7 @@ def test_a_run_in_their_folder(how: str, home: Path) -> None:
         assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", COMMANDS)
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_sweep_over_processes(how: str, inside: bool, home: Path) -> None:

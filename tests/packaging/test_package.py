@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # they build the wheel
+
 FROM_A_CHECKOUT = ("experiments/studies/", "benchmarks/maintenance/")  # scripts that no command needs
 
 

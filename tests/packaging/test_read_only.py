@@ -56,6 +56,8 @@ def run(package: Path, tmp_path: Path, *words: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.compile
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder below /dev/null")
 def test_a_run_and_a_sweep_keep_their_kernels_in_a_temporary_folder(package: Path, tmp_path: Path) -> None:
     """Said in one line; the second run compiles nothing; processes of a sweep share the folder."""

@@ -64,6 +64,7 @@ def play_there(spec: str, folder: Path, address: str) -> Report:
     return sweep(parse_spec(spec), folder, lambda tasks: dask(tasks, address), Data())
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
 ) -> None:

@@ -169,6 +169,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds the workers in /proc")
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     process = start(tmp_path, TORCH, "--jobs", "2")

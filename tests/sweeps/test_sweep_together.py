@@ -84,6 +84,7 @@ def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
     assert not (tmp_path / "long" / FOLDER).exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_sweep_had_claimed_is_played_by_the_other(tmp_path: Path) -> None:
     prepare("kl", "iris", 2, 1).load()
     spec = LONG.replace("3000", "1500")

@@ -1,0 +1,51 @@
+"""Kernels compiled before the tests start, so that no two of their processes compile the same ones.
+
+usage: python -m tests.support.kernels
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import neucb
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.threads import cores
+from neucb.runs.api import prepare
+from tests.support.tables import toy
+
+ORDERS = ("shuffled", "weakest-class")
+
+
+def compile_for(recipes: list[str]) -> None:
+    """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
+    for name, order, replay in itertools.product(recipes, ORDERS, (False, True)):
+        if not replay or "replay" in RECIPES[name].settings({}):
+            settings = {"replay": 2} if replay else {}
+            prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, trace=True).load()
+
+
+def compile_lookahead() -> None:
+    """Compile the kernels of the torch engine."""
+    neucb.run("kl", toy(), 200, 2, engine="torch")
+
+
+def main() -> None:
+    """Compile the kernels of each oracle in a process."""
+    groups = defaultdict(list)
+    for name, recipe in RECIPES.items():
+        if prepare(name, toy(), 2, 1).engine == "compiled":
+            groups[str(recipe.oracle)].append(name)
+    with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(compile_for, recipes) for recipes in sorted(groups.values(), key=len, reverse=True)
+        ]
+        jobs.append(pool.submit(compile_lookahead))
+        for job in jobs:
+            job.result()
+
+
+if __name__ == "__main__":
+    main()
