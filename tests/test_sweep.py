@@ -21,7 +21,7 @@ from neucb.sweeps.play.execute import local
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.spec.sweep_spec import Experiment
-from neucb.sweeps.store.load_sweep import load_times
+from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.sweep import sweep
 from neucb.sweeps.tables import times_table
 

@@ -43,7 +43,8 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
-from neucb.sweeps.store.load_sweep import load_sweep, load_times
+from neucb.sweeps.store.load_sweep import load_sweep
+from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.tables import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
 

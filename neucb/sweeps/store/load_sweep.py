@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.runs.log_table import hyper_parameters
+from neucb.runs.log_table import without_missing_parameters
 from neucb.sweeps.store.batch_store import PLAN, BatchStore
 from neucb.sweeps.store.class_fits import FOLDER, RUN, class_schema, with_classes
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MEND = "remove it and run the sweep again, which plays what is missing"
 UNPLAYED = ("agent", "dataset", "seed", "reason")
-TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
 def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
@@ -37,7 +36,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
 
     folder = Path(path)
     store = BatchStore(folder)
-    plan = _plan(store)
+    plan = read_plan(store)
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
     unplayed = list(plan.get("unplayed", ()))
@@ -70,56 +69,19 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
             f"({first.agent} on {first.dataset}, seed {first.seed}: {first.reason})",
             stacklevel=stacklevel,
         )
-    parameters = [name for name, _ in hyper_parameters() if name in frame]
-    frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])
+    frame = without_missing_parameters(frame)
     frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]
     frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing
     return frame
 
 
-def load_times(path: str | Path) -> pd.DataFrame:
-    """Return what playing took, one row per batch of a sweep in which something was played.
-
-    Columns: label, agent, dataset, purpose, engine, rounds (of all runs together), seconds (wall clock)
-    and cpu_seconds (of the processor), loading and compiling excluded, and threads.
-
-    Args:
-        path: the folder of an experiment.
+def read_plan(store: BatchStore) -> dict[str, Any]:
+    """Return the plan of a sweep.
 
     Raises:
-        InputError: there are no results of a sweep.
+        InputError: there is none, or it is damaged.
     """
-    import pandas as pd
-
-    store = BatchStore(Path(path))
-    rows = []
-    for name in _plan(store)["batches"]:
-        content = store.read_json(store.manifest(name).name) or {}
-        if content.get("rounds_played") and "playing" in content:  # former versions kept no times
-            try:
-                rows.append(_times_of(content))
-            except (KeyError, TypeError, ValueError, OverflowError):
-                raise InputError(f"{store.manifest(name)} is no manifest of a batch; {MEND}") from None
-    return pd.DataFrame(rows, columns=TIMES)
-
-
-def _times_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a batch in `load_times`, of a manifest that may have been damaged."""
-    wanted, playing = content["configuration"], content["playing"]
-    row = {key: str(wanted[key]) for key in ("label", "agent", "purpose")}
-    return {
-        **row,
-        "dataset": str(wanted["world"]["dataset"]["name"]),
-        "engine": str(content["engine"]),
-        "rounds": int(content["rounds_played"]),
-        "seconds": float(playing["seconds"]),
-        "cpu_seconds": float(playing["cpu_seconds"]),
-        "threads": int(playing["threads"]),
-    }
-
-
-def _plan(store: BatchStore) -> dict[str, Any]:
     plan = store.read_json(PLAN)
     if plan is None and (store.folder / PLAN).exists():
         raise InputError(
