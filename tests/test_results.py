@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,11 @@ def test_playing_again_keeps_what_was_known_in_hindsight(tmp_path: Path) -> None
     assert_holds(log, first.frame())
     changed = play()  # as by code that has changed since: what was known is of other numbers
     frame_of = changed.frame
-    changed.frame = lambda *columns: frame_of(*columns).assign(  # type: ignore[method-assign]
-        regret=lambda rows: rows["regret"] + 1.0
-    )
+
+    def other(columns: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        return frame_of(columns).assign(regret=lambda rows: rows["regret"] + 1.0)
+
+    changed.frame = other  # type: ignore[method-assign]
     save(changed, tmp_path)
     assert_holds(log, changed.frame())
     assert "L_star_class" not in pd.read_parquet(log)
