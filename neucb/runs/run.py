@@ -66,11 +66,6 @@ class Run:
         return self.resolved.name
 
     @property
-    def agent_origin(self) -> dict[str, Any]:
-        """Entries of the configuration on the agent: the hash of the user's code, or its earlier rounds."""
-        return self.resolved.origin
-
-    @property
     def threads(self) -> int:
         """The number of threads that play the rounds."""
         return min(cores(), self.log.spec.replicas) if self.engine == "compiled" else 1

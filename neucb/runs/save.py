@@ -62,7 +62,7 @@ def configuration(run: Run) -> dict[str, Any]:
         "environment": run.environment,
         "spec": spec,
         "engine": run.engine,
-        **run.agent_origin,
+        **run.resolved.origin,
     }
 
 
@@ -102,7 +102,7 @@ def save(run: Run, folder: Path) -> Saved:
         "rounds": run.log.round,
         "rounds_played": run.log.round * run.log.spec.replicas,
         "columns": table.column_names,
-        "trace": _trace_kind(run),
+        "trace": None if trace is None else trace.full,
         "summary": saved.summary,
         "complete": complete,
     }
@@ -120,16 +120,17 @@ def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | N
         folder: of the results.
         columns: further ones that the log must have.
     """
-    store, name = Store(folder), stem(run)
+    store, name, here = Store(folder), stem(run), provenance()
     record = store.find(name)
-    if record is None:
+    if record is None or str(here["commit"]).endswith(MODIFIED):
         return None
-    manifest, here = record.manifest, provenance()
+    manifest = record.manifest
+    saved = _files(run, store, name, manifest.get("summary", {}))
     same = all(manifest.get(key) == here[key] for key in ("versions", "commit"))
-    saved = _files(run, store, name, manifest["summary"])
-    traced = saved.trace is None or (manifest["trace"] == _trace_kind(run) and saved.trace.is_file())
-    changed = str(here["commit"]).endswith(MODIFIED)
-    return saved if same and traced and not changed and {*columns} <= {*manifest["columns"]} else None
+    whole = {*columns} <= {*manifest.get("columns", ())} and "summary" in manifest
+    traced = run.log.trace is None or manifest.get("trace") is run.log.trace.full
+    there = saved.trace is None or saved.trace.is_file()
+    return saved if same and whole and traced and there else None
 
 
 def _files(run: Run, store: Store, name: str, figures: Mapping[str, Any]) -> Saved:
@@ -137,15 +138,9 @@ def _files(run: Run, store: Store, name: str, figures: Mapping[str, Any]) -> Sav
     return Saved(store.log(name), store.manifest(name), trace, figures)
 
 
-def _trace_kind(run: Run) -> str | None:
-    """Return "full", "played", or None without a trace."""
-    trace = run.log.trace
-    return None if trace is None else "full" if trace.full else "played"
-
-
 def _table(run: Run) -> pa.Table:
     """Return the rows of a run in the columns of all logs."""
-    about = run_columns(run.agent_name, run.environment, run.agent_origin)
+    about = run_columns(run.agent_name, run.environment, run.resolved.origin)
     return log_table(run, {**about, "agent": run.agent_name, "dataset": run.environment["dataset"]})
 
 

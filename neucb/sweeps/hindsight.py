@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.environments.orders import find_order
 from neucb.runs.log_table import cell_id
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.sweeps.store.class_fits import RUN
+from neucb.sweeps.store.load_sweep import RUN
 from neucb.theory.hindsight import sizes_of
 
 if TYPE_CHECKING:

@@ -33,7 +33,6 @@ FITTING = (
     "runs/run.py",
     "sweeps/hindsight.py",
     "sweeps/play/batch.py",
-    "sweeps/play/class_fit.py",
     "sweeps/play/data.py",
     "theory/fitting.py",
     "theory/hindsight.py",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.json_values import plain
+from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
 from neucb.runs.log_table import log_table
@@ -17,9 +18,10 @@ from neucb.runs.request import RunRequest
 from neucb.runs.run import Run
 from neucb.runs.store import Failure, Playing
 from neucb.sweeps.plan import Batch
-from neucb.sweeps.play.class_fit import class_table
 from neucb.sweeps.play.estimate import memory
 from neucb.sweeps.play.warnings import kept_warnings
+from neucb.sweeps.store.load_sweep import class_schema
+from neucb.theory.hindsight import sizes_of, world_loss
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +139,22 @@ def _fitted(_: Batch, run: Run, __: Progress) -> tuple[pa.Table, float]:
     """Fit the class of a run that is not played; return its rows and the seconds that it took."""
     began = time.thread_time()
     return class_table(run), time.thread_time() - began
+
+
+def class_table(run: Run) -> pa.Table:
+    """Return the rows of a fit, see `class_schema`.
+
+    Raises:
+        InputError: the data are not of classification, or as for `world_loss`.
+    """
+    import pyarrow as pa
+
+    (seed,), recipe = run.log.spec.seeds, run.recipe
+    if not isinstance(run.env, ClassificationVectorEnv):
+        raise InputError(f"{run.environment['dataset']} is no classification data, which hindsight needs")
+    assert recipe is not None
+    found = world_loss(run.env, seed, recipe, sizes_of(run.settings, 0))
+    return pa.table({"round": found.rounds, **found.columns()}, schema=class_schema())
 
 
 def failure(batch: Batch, run: int, reason: str) -> Failure:

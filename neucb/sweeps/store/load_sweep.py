@@ -1,20 +1,26 @@
-"""load_sweep: the rows of a sweep as one DataFrame, and what is missing from them."""
+"""load_sweep: the rows of a sweep and of its fits in hindsight as one DataFrame, and the missing ones."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
 from neucb.runs.log_table import without_missing_parameters
 from neucb.sweeps.store.batch_store import PLAN, BatchStore
-from neucb.sweeps.store.class_fits import FOLDER, RUN, class_schema, with_classes
+from neucb.theory.hindsight import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from neucb.runs.store import Failure
+
+FITS = "_hindsight"  # folder of the fits; readers of Parquet folders pass over it
+RUN = ("label", "dataset", "preprocessing", "order", "label_noise", "setting", "seed")
 MEND = "remove it and run the sweep again, which plays what is missing"
 UNPLAYED = ("agent", "dataset", "seed", "reason")
 
@@ -53,8 +59,8 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     expected = sum(record.rows for record in there)
     if len(rows) != expected:
         raise InputError(f"{folder} holds {len(rows):,} rows, its manifests say {expected:,}; {MEND}")
-    fits = BatchStore(folder / FOLDER, class_schema)
-    frame, absent, unfitted = with_classes(rows, fits, plan.get("hindsight", ()))
+    fits = BatchStore(folder / FITS, class_schema)
+    frame, absent, unfitted = _with_classes(rows, fits, plan.get("hindsight", ()))
     if absent:
         lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
@@ -74,6 +80,42 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing
     return frame
+
+
+@cache
+def class_schema() -> pa.Schema:
+    """Return the columns of the log of a fit: round, and those of `ClassLoss.columns`."""
+    import pyarrow as pa
+
+    return pa.schema([("round", pa.int64()), *((name, pa.float64()) for name in COLUMNS)])
+
+
+def _with_classes(
+    frame: pd.DataFrame, store: BatchStore, wanted: Sequence[Mapping[str, Any]]
+) -> tuple[pd.DataFrame, int, list[Failure]]:
+    """Return the rows of a sweep with the columns of the fits, the number of missing fits, and the failures.
+
+    Args:
+        frame: the rows.
+        store: of the fits.
+        wanted: `RUN` of every run whose class was asked for, and the name of its fit.
+    """
+    import pandas as pd
+
+    if not wanted:
+        return frame, 0, []
+    names = dict.fromkeys(str(run["fit"]) for run in wanted)
+    records = [record for record in map(store.find, names) if record is not None]
+    failures = [failure for record in records for failure in record.failures]
+    there = {record.name: store.table([record.name]).to_pandas() for record in records}
+    rows = [
+        there[run["fit"]].assign(**{name: run[name] for name in RUN}) for run in wanted if run["fit"] in there
+    ]
+    if not rows:
+        return frame.assign(**dict.fromkeys(COLUMNS, float("nan"))), len(names), failures
+    keys = [*RUN, "round"]
+    merged = frame.merge(pd.concat(rows), how="left", on=keys, validate="many_to_one")
+    return merged, len(names) - len(there), failures
 
 
 def read_plan(store: BatchStore) -> dict[str, Any]:
