@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from neucb.runs.api import run
     from neucb.runs.checkpoint import Trained, load_agent
     from neucb.sweeps.api import sweep
-    from neucb.sweeps.store.load_results import load_results
+    from neucb.sweeps.store.read_results import load_results
 
 __all__ = [
     "Agent",
@@ -58,7 +58,7 @@ _HOMES = {
     "SingleEnv": "neucb.environments.single",
     "Spec": "neucb.core.spec",
     "SyntheticVectorEnv": "neucb.environments.synthetic",
-    "load_results": "neucb.sweeps.store.load_results",
+    "load_results": "neucb.sweeps.store.read_results",
     "Trained": "neucb.runs.checkpoint",
     "load_agent": "neucb.runs.checkpoint",
     "run": "neucb.runs.api",

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.registry import find_recipe
 from neucb.experiments.studies.tuned_vs_default import agents_table, encodings_table, worlds_table
+from neucb.runs.log_table import WORLD
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,
@@ -44,8 +45,8 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
-from neucb.sweeps.plan import WORLD
-from neucb.sweeps.store.load_sweep import load_sweep, load_times
+from neucb.sweeps.store.load_sweep import load_sweep
+from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.tables import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
 

@@ -1,9 +1,11 @@
-"""What `neucb run` shows and saves."""
+"""Output of `neucb run`: saved files, and the figures in the terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,30 +18,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.runs.run import Run
+    from neucb.runs.save import Saved
 
 
+@dataclass
 class Output:
-    """What a run shows and saves.
+    """Files and figures of the runs of one command.
 
-    Args:
+    Attributes:
         folder: for the results.
         as_json: print JSON and no table.
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
         hindsight: fit the best policy of the agent's class after each run.
+        resume: show the results of a run that is saved already, and do not play it again.
+        figures: JSON values of `neucb.runs.summary.summary`, one per run.
     """
 
-    def __init__(
-        self, folder: Path, *, as_json: bool, quiet: bool, several: bool, hindsight: bool = False
-    ) -> None:
-        self.folder = folder
-        self.as_json = as_json
-        self.quiet = quiet
-        self.several = several
-        self.hindsight = hindsight
-        self.figures: list[dict[str, Any]] = []
+    folder: Path
+    as_json: bool
+    quiet: bool
+    several: bool
+    hindsight: bool = False
+    resume: bool = True
+    figures: list[dict[str, Any]] = field(default_factory=list)
 
-    def play(self, job: Run) -> None:
+    def play(self, run: Run) -> None:
         """Play a run with a progress bar, save it, show its figures.
 
         Saved first, so that nothing is lost where the output has been closed (`| head`); shown even
@@ -47,80 +51,100 @@ class Output:
 
         Raises:
             NeucbError: the run failed, or could not be saved.
-            StoppedError: Ctrl-C ended it early; what was played is saved.
+            StoppedError: Ctrl-C ended it early; the rounds played are saved.
         """
         from neucb.runs.save import save
+        from neucb.runs.summary import summary
 
         if self.hindsight:
             from neucb.theory.hindsight import check_hindsight
 
-            check_hindsight(job)
+            check_hindsight(run)
+        if self.resume and self._show_saved(run):
+            return
         try:
-            interrupted = play(job, show=not (self.quiet or self.as_json))
+            interrupted = play(run, show=not (self.quiet or self.as_json))
         except NeucbError as error:
-            raise self._with_what_was_played(job, error) from error
-        if job.log.round == 0:
+            raise self._with_saved_rounds(run, error) from error
+        if run.log.round == 0:
             raise KeyboardInterrupt
-        left_out = _look_back(job) if self.hindsight and not interrupted else None
+        left_out = _fit_class(run) if self.hindsight and not interrupted else None
         try:
-            saved = save(job, self.folder)
-            plot = draw_plot(job.frame(), saved.log.with_suffix(".png"))
+            saved = save(run, self.folder)
+            plot = draw_plot(run.frame(), saved.log)
         finally:
-            self._show(job)
-        if not self.as_json and (self.quiet or not self.several):
-            files = {"log": saved.log, "manifest": saved.manifest, "plot": plot, "trace": saved.trace}
-            for label, path in files.items():
-                if path is not None:
-                    print(f"{label:9}{path}")
+            self._show(summary(run))
+        self._print_paths(saved, plot)
         if interrupted:
-            raise StoppedError(f"interrupted after round {job.log.round}; the results up to there are saved")
+            raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
         if left_out is not None:
             raise left_out
 
-    def _with_what_was_played(self, job: Run, error: NeucbError) -> NeucbError:
+    def _show_saved(self, run: Run) -> bool:
+        """Show a run that was played before by the same code; return whether there is one."""
+        from neucb.runs.save import find_saved
+        from neucb.theory.hindsight import COLUMNS
+
+        saved = find_saved(run, self.folder, COLUMNS if self.hindsight else ())
+        if saved is None:
+            return False
+        note(f"played before, and not again: {saved.log}")
+        plot = saved.log.with_suffix(".png")
+        drawn = plot if plot.is_file() else draw_plot(saved.frame(), saved.log)
+        self._show(saved.summary)
+        self._print_paths(saved, drawn)
+        return True
+
+    def _with_saved_rounds(self, run: Run, error: NeucbError) -> NeucbError:
         """Save the rounds before a failure; return the error with a word on them."""
         from neucb.runs.save import save
 
-        if job.log.round == 0:
+        if run.log.round == 0:
             return error
         try:
-            saved = save(job, self.folder)
+            saved = save(run, self.folder)
         except NeucbError:
             return error
-        draw_plot(job.frame(), saved.log.with_suffix(".png"))
-        before = "the round before is" if job.log.round == 1 else f"the {job.log.round} rounds before are"
+        draw_plot(run.frame(), saved.log)
+        before = "the round before is" if run.log.round == 1 else f"the {run.log.round} rounds before are"
         return type(error)(f"{error}; {before} in {saved.log}")
 
-    def _show(self, job: Run) -> None:
+    def _show(self, figures: Mapping[str, Any]) -> None:
         from neucb.core.json_values import plain
-        from neucb.runs.summary import summary
 
-        self.figures.append(summary(job))
+        self.figures.append(plain(figures))
         if self.several:
             return
         if self.as_json:
-            print(json.dumps(plain(self.figures[-1])))
+            print(json.dumps(self.figures[-1]))
         elif not self.quiet:
             print_summary(self.figures[-1])
 
+    def _print_paths(self, saved: Saved, plot: Path | None) -> None:
+        if self.as_json or (self.several and not self.quiet):
+            return
+        files = {"log": saved.log, "manifest": saved.manifest, "plot": plot, "trace": saved.trace}
+        for label, path in files.items():
+            if path is not None:
+                print(f"{label:9}{path}")
+
     def finish(self) -> None:
         """Show the table of several runs."""
-        from neucb.core.json_values import plain
-
         if not self.several or not self.figures:
             return
         if self.as_json:
-            print(json.dumps(plain(self.figures)))
+            print(json.dumps(self.figures))
         elif not self.quiet:
             print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
 
 
-def draw_plot(frame: pd.DataFrame, path: Path) -> Path | None:
-    """Draw the regret of a run into a file; return None, with a note, where that fails."""
+def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
+    """Draw the regret of a run beside its log; return the path, or None, with a note, where that fails."""
     from neucb.core.files import atomic_write
     from neucb.plots import regret_figure, save_figure
 
+    path = log.with_suffix(".png")
     try:
         figure = regret_figure(frame)
         atomic_write(path, lambda temporary: save_figure(figure, temporary))
@@ -132,13 +156,13 @@ def draw_plot(frame: pd.DataFrame, path: Path) -> Path | None:
     return path
 
 
-def _look_back(job: Run) -> NeucbError | None:
-    """Fit the best policy of the agent's class; return what has ended that early."""
+def _fit_class(run: Run) -> NeucbError | None:
+    """Fit the best policy of the agent's class; return the error that ended it early."""
     from neucb.theory.hindsight import add_hindsight
 
     note("fitting the best policy of the agent's class; Ctrl-C leaves it out")
     try:
-        add_hindsight(job)
+        add_hindsight(run)
     except KeyboardInterrupt:
         return StoppedError("interrupted while the class was fitted; the run is saved without it")
     except NeucbError as error:

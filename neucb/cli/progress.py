@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from neucb.runs.run import Run
 
 
-def play(job: Run, *, show: bool) -> bool:
+def play(run: Run, *, show: bool) -> bool:
     """Play a run with a progress bar; return whether Ctrl-C ended it early.
 
     Raises:
         NeucbError: it failed; code of the user's own may do so in any way.
     """
     try:
-        job.load()
-        with _progress_bar(job, show) as advance:
-            job.play(advance)
+        run.load()
+        with _progress_bar(run, show) as advance:
+            run.play(advance)
     except KeyboardInterrupt:
         return True
     except NeucbError:
         raise
     except Exception as error:
-        known = job.explain(error)
+        known = run.explain(error)
         if known is None:
             raise
         raise known from error
@@ -39,7 +39,7 @@ def play(job: Run, *, show: bool) -> bool:
 
 
 @contextmanager
-def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
+def _progress_bar(run: Run, show: bool) -> Iterator[Progress | None]:
     if not show:
         yield None
         return
@@ -47,7 +47,7 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
 
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    spec = job.log.spec
+    spec = run.log.spec
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -57,7 +57,7 @@ def _progress_bar(job: Run, show: bool) -> Iterator[Progress | None]:
     )
     console = terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        words = f"{job.agent_name} on {job.environment['dataset']}, {spec.replicas} seeds"
+        words = f"{run.agent_name} on {run.environment['dataset']}, {spec.replicas} seeds"
         task = bar.add_task(words, total=spec.horizon, rate=0.0)
         started = shown = time.monotonic()
 

@@ -29,8 +29,8 @@ def results(
     ] = False,
 ) -> None:
     """Show mean regret of every agent on every data set of a sweep or of runs; name what is missing."""
-    from neucb.sweeps.store.load_results import load_results
-    from neucb.sweeps.store.load_sweep import load_times
+    from neucb.sweeps.store.load_times import load_times
+    from neucb.sweeps.store.read_results import load_results
     from neucb.sweeps.tables import regret_table, shown, shown_times, times_table, to_latex, to_tabular
 
     if export is not None and export.suffix not in (".csv", ".tex"):

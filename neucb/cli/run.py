@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, cast
@@ -133,7 +134,8 @@ def run(
     """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
 
     With several data sets each is played in turn; one that fails is named at the end, the exit code
-    is then 1, and the others are not lost.
+    is then 1, and the others are not lost. A run that the folder has already, played by the same code, is
+    not played again.
     """
     from neucb.core.files import check_file, check_writable
     from neucb.environments.classification import ClassificationVectorEnv
@@ -141,16 +143,17 @@ def run(
     from neucb.environments.feedback import cost_order
     from neucb.environments.sources.catalogue import expand
     from neucb.environments.table import announce
-    from neucb.runs.api import prepare
     from neucb.runs.plugins import DATASETS, installed
-    from neucb.runs.resolved_agent import SAVED, find_candidate
+    from neucb.runs.preparation import prepare_run
+    from neucb.runs.request import RunRequest
+    from neucb.runs.resolved_agent import SAVED, resolve_agent
 
     check_writable(out)
     wanted = parse_trace(trace) or hindsight
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))
     given_settings = parse_settings(settings or [])
-    find_candidate(agent, given_settings)  # its faults before those of the data
+    resolve_agent(agent, given_settings)  # its faults before those of the data
     if save_agent is not None and len(names) > 1:
         raise InputError("--save-agent keeps the agent of one data set; name one")
     if save_agent is not None:
@@ -174,35 +177,33 @@ def run(
         **reading_options(target, columns, header, decimal, separator),
     }
     given_options = {name: value for name, value in options.items() if value is not None}
-    environment = cast("EnvironmentOptions", given_options)
-    output = Output(out, as_json=as_json, quiet=quiet, several=len(names) > 1, hindsight=hindsight)
+    request = RunRequest(
+        agent,
+        rounds=rounds,
+        seeds=seeds,
+        settings=given_settings,
+        delay=delay,
+        batch=batch,
+        engine=engine,
+        device=device,
+        return_agent=save_agent is not None,
+        trace=wanted,
+        environment=cast("EnvironmentOptions", given_options),
+    )
+    output = Output(out, as_json, quiet, len(names) > 1, hindsight, resume=save_agent is None)
     failed: dict[str, str] = {}
     for name in names:
         try:
-            job = prepare(
-                agent,
-                name,
-                rounds,
-                seeds,
-                settings=given_settings,
-                return_agent=save_agent is not None,
-                trace=wanted,
-                delay=delay,
-                batch=batch,
-                engine=engine,
-                device=device,
-                notify=note,
-                **environment,
-            )
-            if isinstance(job.env, ClassificationVectorEnv) and "cost" in given_options:
-                announce(name, cost_order(given_options["cost"], job.env.table.classes), note)
+            prepared = prepare_run(replace(request, dataset=name), note)
+            if isinstance(prepared.env, ClassificationVectorEnv) and "cost" in given_options:
+                announce(name, cost_order(given_options["cost"], prepared.env.table.classes), note)
             if save_agent is not None:
-                job.check_keepable()
+                prepared.check_keepable()
             try:
-                output.play(job)
+                output.play(prepared)
             finally:  # whatever became of plot, results or the fit afterwards
-                if save_agent is not None and job.log.round == job.log.spec.horizon:
-                    job.trained().save(save_agent)
+                if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
+                    prepared.trained().save(save_agent)
         except (StoppedError, KeyboardInterrupt):
             output.finish()
             raise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 
 def print_summary(figures: dict[str, Any]) -> None:
-    """Print the figures of one run, see `neucb.runs.summary.summary`."""
+    """Print the figures of one run, the JSON values of `neucb.runs.summary.summary`."""
     from rich.table import Table
 
     from neucb.core.terminal import show_table
@@ -18,20 +17,20 @@ def print_summary(figures: dict[str, Any]) -> None:
     table.add_column("mean regret", justify="right")
     table.add_column("95 % interval", justify="right")
     interval = figures["ci95"]
-    shown = f"{interval[0]:,.1f} to {interval[1]:,.1f}" if interval else "one seed"
-    table.add_row(figures["agent"], f"{figures['mean_regret']:,.1f}", shown)
-    table.add_row("best fixed arm", f"{figures['best_fixed_arm']['mean']:,.1f}", "")
-    table.add_row("uniform", f"{figures['uniform']:,.1f}", "")
+    shown = f"{_figure(interval[0])} to {_figure(interval[1])}" if interval else "one seed"
+    table.add_row(figures["agent"], _figure(figures["mean_regret"]), shown)
+    table.add_row("best fixed arm", _figure(figures["best_fixed_arm"]["mean"]), "")
+    table.add_row("uniform", _figure(figures["uniform"]), "")
     show_table(table)
     print(
         f"{figures['dataset']} (source: {figures['source']}), {len(figures['seeds'])} seeds, "
-        f"L* = {figures['L_star']:,.1f}, {figures['rounds_per_second']:,.0f} rounds/s of all seeds "
+        f"L* = {_figure(figures['L_star'])}, {figures['rounds_per_second']:,.0f} rounds/s of all seeds "
         f"together ({figures['engine']} engine, {figures['device']}, {figures['seconds']:.1f} s)"
     )
-    if math.isnan(figures["mean_regret"]):
+    if figures["mean_regret"] is None:
         print(
             "regret is unknown, since the environment's info holds no expected_losses; the mean loss is "
-            f"{figures['mean_loss']:,.1f}"
+            f"{_figure(figures['mean_loss'])}"
         )
     if figures["not_compiled"]:
         print(f"not the compiled engine: {figures['not_compiled']}")
@@ -48,13 +47,25 @@ def print_table(figures: Sequence[dict[str, Any]]) -> None:
     for column in ("rounds", "mean regret", "± 95 %", "best fixed arm", "uniform"):
         table.add_column(column, justify="right")
     for one in figures:
-        interval = one["ci95"]
         table.add_row(
             one["dataset"],
             f"{one['rounds']:,}",
-            f"{one['mean_regret']:,.1f}",
-            f"{(interval[1] - interval[0]) / 2:,.1f}" if interval else "one seed",
-            f"{one['best_fixed_arm']['mean']:,.1f}",
-            f"{one['uniform']:,.1f}",
+            _figure(one["mean_regret"]),
+            _half(one["ci95"]),
+            _figure(one["best_fixed_arm"]["mean"]),
+            _figure(one["uniform"]),
         )
     show_table(table)
+
+
+def _figure(value: float | None) -> str:
+    """Return a figure as text; JSON has None for NaN."""
+    return "nan" if value is None else f"{value:,.1f}"
+
+
+def _half(interval: Sequence[float | None] | None) -> str:
+    """Return half the width of an interval as text."""
+    if interval is None:
+        return "one seed"
+    low, high = interval
+    return _figure(None if low is None or high is None else (high - low) / 2)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neucb.report.table import Cell, ReportTable, number, words
-from neucb.sweeps.store.read_results import environment_of, in_words
+from neucb.sweeps.store.naming import in_words
+from neucb.sweeps.store.run_logs import environment_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,18 +10,22 @@ from neucb.core.json_values import digest
 from neucb.engines.log import FIGURES
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from neucb.runs.run import Run
 
 WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
+WORLD = ("dataset", "preprocessing", "order", "label_noise")
+USUAL = {"preprocessing": "standard", "order": "shuffled"}
 
 
 @cache
 def schema() -> pa.Schema:
     """Return the columns of every log of a sweep: the same, whatever the agents.
 
-    The hyper-parameters of all recipes are among them; an agent that lacks one has nothing there.
+    The hyper-parameters of all recipes are among them; an agent that lacks one has nothing there. The log of
+    a single run has those of its agent only, and further ones if its class was fitted.
     """
     import pyarrow as pa
 
@@ -33,7 +37,7 @@ def schema() -> pa.Schema:
 
 
 def hyper_parameters() -> Iterator[tuple[str, bool]]:
-    """Name every hyper-parameter of any recipe, and say whether its values are words."""
+    """Yield every hyper-parameter of any recipe, and whether its values are words."""
     from neucb.agents.recipes.registry import RECIPES
 
     for recipe in RECIPES.values():
@@ -41,13 +45,42 @@ def hyper_parameters() -> Iterator[tuple[str, bool]]:
             yield parameter.name, bool(parameter.choices)
 
 
+def without_missing_parameters(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without the hyper-parameters that none of them has."""
+    parameters = {name for name, _ in hyper_parameters()}
+    return frame.drop(columns=[name for name in frame if name in parameters and frame[name].isna().all()])
+
+
 def cell_id(settings: Mapping[str, Any]) -> str:
     """Return the hash that stands for a setting in the results."""
     return digest(dict(settings))[:10]
 
 
-def full_table(run: Run, columns: Mapping[str, Any]) -> pa.Table:
-    """Return the rows of a played run in all columns of `schema`.
+def run_columns(agent: Any, environment: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a run that is not part of a sweep: label, purpose and world.
+
+    Args:
+        agent: its name, or the column of it.
+        environment: description of the data, as in a manifest.
+        origin: of the agent; "trained" holds the rounds that it had played before.
+    """
+    trained = origin.get("trained")
+    noise = environment.get("label_noise")
+    return {
+        "label": agent + (f", after {trained['rounds']} rounds" if isinstance(trained, dict) else ""),
+        "purpose": "reporting",
+        **{name: printable(str(environment.get(name) or usual)) for name, usual in USUAL.items()},
+        "label_noise": float(noise) if isinstance(noise, int | float) else 0.0,
+    }
+
+
+def printable(text: str) -> str:
+    """Return a text as frames take it: half characters as their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def log_table(run: Run, columns: Mapping[str, Any]) -> pa.Table:
+    """Return the rows of a played run, columns in the order of `schema`.
 
     Args:
         run: the run.
@@ -57,12 +90,9 @@ def full_table(run: Run, columns: Mapping[str, Any]) -> pa.Table:
 
     settings = tuple(cell_id(run.cell(replica)) for replica in range(run.log.spec.replicas))
     frame = run.frame({**columns, "setting": settings, "engine": run.engine})
-    if not set(frame.columns) <= set(schema().names):
-        raise ValueError(f"columns without a place in the store: {set(frame.columns) - set(schema().names)}")
-    arrays = [
-        pa.array(frame[column.name], type=column.type, from_pandas=True)
-        if column.name in frame
-        else pa.nulls(len(frame), column.type)
-        for column in schema()
-    ]
-    return pa.table(arrays, schema=schema())
+    arrays = {
+        field.name: pa.array(frame[field.name], type=field.type, from_pandas=True)
+        for field in schema()
+        if field.name in frame
+    }
+    return pa.table(arrays | {name: pa.array(frame[name]) for name in frame if name not in arrays})

@@ -1,4 +1,4 @@
-"""Candidate: the agent of a run, whatever it was named or given by."""
+"""ResolvedAgent: the agent of a run, whatever it was named or given by."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SAVED = ".safetensors"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ResolvedAgent:
     """The agent of a run.
 
     Attributes:
-        name: in the log.
-        settings: all its hyper-parameters, of a named one.
-        recipe: of a named one.
-        plugin: of one in the user's own code.
-        agent: of one that is there already.
-        trained: of one that goes on where it was.
-        origin: what a result has to say of it besides.
+        name: name in the log.
+        settings: all hyper-parameters; empty where the agent is not a recipe.
+        recipe: recipe of a named agent.
+        plugin: user's code that makes the agent.
+        agent: agent object that the user gave.
+        trained: trained agent that goes on.
+        origin: further entries of the configuration: hash of the user's code, rounds played before.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Candidate:
     origin: dict[str, Any] = field(default_factory=dict)
 
     def make(self) -> Agent:
-        """Return the agent that is to play: a new one, a copy of a trained one, or the one given.
+        """Return the agent that plays: a new one, a copy of the trained one, or the object given.
 
         Raises:
-            InputError: a trained one cannot be copied, see `copy_agent`.
+            InputError: a trained agent cannot be copied, see `copy_agent`.
         """
         if self.trained is not None:
             from neucb.agents.copying import copy_agent
@@ -69,29 +69,29 @@ class Candidate:
         return Trained(agent, self.name, self.settings, spec, before + log_rounds, data)
 
 
-def find_candidate(agent: str | Agent, settings: Mapping[str, Any] | None = None) -> Candidate:
-    """Return the candidate of a name, a reference, a file of a trained agent, or an agent object.
+def resolve_agent(agent: str | Agent, settings: Mapping[str, Any] | None = None) -> ResolvedAgent:
+    """Return the agent of a name, a reference, a file of a trained agent, or an agent object.
 
     Raises:
-        InputError: there is none; bad settings, or settings for what takes none.
+        InputError: the agent is unknown, or the settings are wrong or not for such an agent.
         DataError: the file holds no agent.
     """
     if isinstance(agent, str) and not agent.endswith(SAVED):
         found = find_agent(agent)
         chosen = dict(found.settings(settings or {}))
         if isinstance(found, Recipe):
-            return Candidate(found.name, chosen, recipe=found)
+            return ResolvedAgent(found.name, chosen, recipe=found)
         found.build()  # faults now, not once the data are there
-        return Candidate(found.name, chosen, plugin=found, origin={"code": found.origin})
+        return ResolvedAgent(found.name, chosen, plugin=found, origin={"code": found.origin})
     if settings:
         raise InputError("settings are for named agents; give an agent object its own when you make it")
     if not isinstance(agent, str) and not hasattr(agent, "save"):
-        return Candidate(type(agent).__name__, agent=agent)
+        return ResolvedAgent(type(agent).__name__, agent=agent)
     from neucb.runs.checkpoint import Trained, load_agent
 
     trained = load_agent(Path(agent)) if isinstance(agent, str) else agent
     if not isinstance(trained, Trained):
-        return Candidate(type(agent).__name__, agent=trained)
+        return ResolvedAgent(type(agent).__name__, agent=trained)
     dataset = trained.data.get("dataset")
     before = {"rounds": trained.rounds, "dataset": dataset, "sha256": trained.checksum}
-    return Candidate(trained.name, dict(trained.settings), trained=trained, origin={"trained": before})
+    return ResolvedAgent(trained.name, dict(trained.settings), trained=trained, origin={"trained": before})

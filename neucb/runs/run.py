@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.agents.initialisation import step_share
 from neucb.core.errors import DivergedError, NeucbError
+from neucb.core.threads import cores
 from neucb.engines.engine import Engine
 from neucb.engines.lockstep.loop import Progress
 from neucb.engines.log import RunLog
 from neucb.runs.plugins import Plugin, explain
-from neucb.runs.resolved_agent import Candidate
+from neucb.runs.resolved_agent import ResolvedAgent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,20 +35,21 @@ class Run:
     """One agent on one environment, R seeds: ready to be played, or played.
 
     Attributes:
-        player: plays the rounds.
-        candidate: the agent, as it was named or given.
+        player: engine that plays the rounds.
+        resolved: the agent, as it was named or given.
         env: the environment, num_envs = R.
         log: the figures; filled by `play`.
-        environment: what the result has to say of its data: data set, source, preprocessing, ...
+        environment: description of the data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
-        agent: that plays, in the torch engine.
-        data: the user's code that made the environment.
-        seconds: time that the rounds took, loading and compiling excluded.
+        agent: agent of the torch engine.
+        data: user's code that made the environment.
+        seconds: wall-clock time of the rounds, loading and compiling excluded.
+        cpu_seconds: time of the processor in these, of all threads.
         extra: further columns of the frame, of as many values as its rows.
     """
 
     player: Engine
-    candidate: Candidate
+    resolved: ResolvedAgent
     env: AnyVectorEnv
     log: RunLog
     environment: dict[str, Any]
@@ -55,28 +57,34 @@ class Run:
     agent: Agent | None = None
     data: Plugin | None = None
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     extra: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def agent_name(self) -> str:
         """The agent's name in the log."""
-        return self.candidate.name
+        return self.resolved.name
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that play the rounds."""
+        return min(cores(), self.log.spec.replicas) if self.engine == "compiled" else 1
 
     @property
     def recipe(self) -> Recipe | None:
         """The recipe of the agent, None for an agent that has none."""
-        return self.candidate.recipe
+        return self.resolved.recipe
 
     @property
     def settings(self) -> dict[str, Any]:
         """The agent's hyper-parameters, all of them."""
-        return self.candidate.settings
+        return self.resolved.settings
 
     def trained(self) -> Trained:
         """Return the agent as it is after the rounds played; for runs prepared with `return_agent`."""
         assert self.agent is not None
         log = self.log
-        return self.candidate.trained_by(self.agent, log.round, log.spec, self.environment)
+        return self.resolved.trained_by(self.agent, log.round, log.spec, self.environment)
 
     def check_keepable(self) -> None:
         """Make sure, before anything is played, that the trained agent will go into a file.
@@ -86,11 +94,11 @@ class Run:
         Raises:
             InputError: it holds what cannot be kept, see `take_state`.
         """
-        if self.candidate.plugin is None:
+        if self.resolved.plugin is None:
             return
         from neucb.agents.state import take_state
 
-        another = self.candidate.make()
+        another = self.resolved.make()
         with contextlib.suppress(Exception, SystemExit):  # playing will say it
             another.reset(self.log.spec)
         take_state(another)
@@ -108,7 +116,7 @@ class Run:
             NeucbError: code of the user's own called `sys.exit`; its other exceptions come through.
         """
         self.load()
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         try:
             with self._outlives_exits():
                 self.player.play(progress)
@@ -116,12 +124,13 @@ class Run:
             raise self._named(error) from error
         finally:
             self.seconds = time.perf_counter() - started
+            self.cpu_seconds = time.process_time() - cpu_started
 
     def explain(self, error: BaseException) -> NeucbError | None:
         """Return one line for what code of the user's own raised; None where all code is neucb's."""
-        given = self.candidate.agent
+        given = self.resolved.agent
         own = None if given is None else Plugin(self.agent_name, self.agent_name, given)
-        plugins = [one for one in (self.candidate.plugin, own, self.data) if one is not None]
+        plugins = [plugin for plugin in (self.resolved.plugin, own, self.data) if plugin is not None]
         return explain(error, plugins) if plugins else None
 
     @contextlib.contextmanager
@@ -141,7 +150,7 @@ class Run:
             settings = self.cell(r)
             lr, power = settings["lr"], settings["lr_power"]
             rate = f"lr = {lr:g}"
-            recipe = self.candidate.recipe
+            recipe = self.recipe
             if recipe is not None and not recipe.kind.all_arms and not recipe.by_epochs:
                 share = step_share(settings["width"], settings["init"], settings["depth"])
                 rate += f", {share * lr / (t + 1) ** power:.3g} in this round"

@@ -2,106 +2,155 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
 from neucb.core.files import atomic_write, explained, shortened
-from neucb.core.json_values import plain
+from neucb.core.json_values import digest
 from neucb.core.provenance import provenance
 from neucb.runs.formats import read_log
+from neucb.runs.log_table import log_table, run_columns
+from neucb.runs.store import Playing, Store
 from neucb.runs.summary import summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from neucb.runs.run import Run
+
+MODIFIED = "-dirty"  # end of the commit of a checkout with changes
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Paths of a run's files; `trace` is None where none was asked for."""
+    """Files of a run.
+
+    Attributes:
+        log, manifest: paths.
+        trace: path, None where no trace was asked for.
+        summary: figures of the run, see `neucb.runs.summary.summary`.
+    """
 
     log: Path
     manifest: Path
-    trace: Path | None = None
+    trace: Path | None
+    summary: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows of the log.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        frame: pd.DataFrame = read_log(self.log).to_pandas()
+        return frame
 
 
-def configuration(job: Run) -> dict[str, Any]:
+def configuration(run: Run) -> dict[str, Any]:
     """Return everything that decides a run's numbers, as JSON values."""
-    spec = asdict(job.log.spec)
+    spec = asdict(run.log.spec)
     del spec["density"]  # follows from the environment
-    spec["seeds"] = list(job.log.spec.seeds)
+    spec["seeds"] = list(run.log.spec.seeds)
     return {
-        "agent": job.agent_name,
-        "settings": job.settings,
-        "environment": job.environment,
+        "agent": run.agent_name,
+        "settings": run.settings,
+        "environment": run.environment,
         "spec": spec,
-        "engine": job.engine,
-        **job.candidate.origin,
+        "engine": run.engine,
+        **run.resolved.origin,
     }
 
 
-def stem(job: Run) -> str:
-    """Return the file name of a run: agent, data set and the hash of its configuration."""
-    text = json.dumps(plain(configuration(job)), sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-    dataset = re.sub(r"[^A-Za-z0-9.-]+", "-", job.environment["dataset"])
-    agent = re.sub(r"[^\w.-]+", "-", job.agent_name)
-    partial = "" if job.log.round == job.log.spec.horizon else f"_until-round-{job.log.round}"
+def stem(run: Run) -> str:
+    """Return the file name of a complete run: agent, data set and the hash of its configuration."""
+    dataset = re.sub(r"[^A-Za-z0-9.-]+", "-", run.environment["dataset"])
+    agent = re.sub(r"[^\w.-]+", "-", run.agent_name)
     readable = shortened(f"{agent}_{dataset}").lstrip("._")  # names with these in front are not logs
-    return f"{readable}_{digest}{partial}"
+    return f"{readable}_{digest(configuration(run))[:10]}"
 
 
-def save(job: Run, folder: Path) -> Saved:
+def save(run: Run, folder: Path) -> Saved:
     """Write log, trace and manifest of a run into `folder`; each file appears whole or not at all.
 
-    Where the same run was saved before, what was found of it in hindsight stays in its log.
+    Where the same run was saved before, the columns of its fit in hindsight stay in its log.
 
     Args:
-        job: the run.
+        run: played, or ended early.
         folder: made if need be.
 
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
     """
-    name = stem(job)
-    trace = None if job.log.trace is None else job.log.trace.frame(job.log.round)
-    beside = None if trace is None else folder / f"{name}_trace.parquet"
-    log, described = (folder / f"{name}{suffix}" for suffix in (".parquet", ".json"))
-    frame = job.frame()
-    frame.attrs.clear()  # they are in the manifest
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        frame = _with_what_was_known(frame, log)
-        atomic_write(log, lambda path: frame.to_parquet(path, index=False))
-        if trace is not None and beside is not None:
-            atomic_write(beside, lambda path: trace.to_parquet(path, index=False))
-        text = json.dumps(plain(manifest(job)), indent=2, default=str)
-        atomic_write(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    return Saved(log, described, beside)
+    complete = run.log.round == run.log.spec.horizon
+    name = stem(run) + ("" if complete else f"_until-round-{run.log.round}")
+    saved = _files(run, Store(folder), name, summary(run))
+    trace = run.log.trace
+    if trace is not None and saved.trace is not None:
+        rows, path = trace.frame(run.log.round), saved.trace
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, lambda part: rows.to_parquet(part, index=False))
+    table = _with_known_columns(_table(run), saved.log)
+    manifest = {
+        "configuration": configuration(run),
+        "engine": run.engine,
+        "rounds": run.log.round,
+        "rounds_played": run.log.round * run.log.spec.replicas,
+        "columns": table.column_names,
+        "trace": None if trace is None else trace.full,
+        "summary": saved.summary,
+        "complete": complete,
+    }
+    Store(folder).write(name, table, manifest, Playing(run.seconds, run.cpu_seconds, run.threads))
+    return saved
 
 
-def _with_what_was_known(frame: pd.DataFrame, log: Path) -> pd.DataFrame:
+def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | None:
+    """Return the files of a run that the same code has played before; None where there are none.
+
+    A checkout with changes may have changed since, so that nothing is found there.
+
+    Args:
+        run: not played yet.
+        folder: of the results.
+        columns: further ones that the log must have.
+    """
+    store, name, here = Store(folder), stem(run), provenance()
+    record = store.find(name)
+    if record is None or str(here["commit"]).endswith(MODIFIED):
+        return None
+    manifest = record.manifest
+    saved = _files(run, store, name, manifest.get("summary", {}))
+    same = all(manifest.get(key) == here[key] for key in ("versions", "commit"))
+    whole = {*columns} <= {*manifest.get("columns", ())} and "summary" in manifest
+    traced = run.log.trace is None or manifest.get("trace") is run.log.trace.full
+    there = saved.trace is None or saved.trace.is_file()
+    return saved if same and whole and traced and there else None
+
+
+def _files(run: Run, store: Store, name: str, figures: Mapping[str, Any]) -> Saved:
+    trace = None if run.log.trace is None else store.folder / f"{name}_trace.parquet"
+    return Saved(store.log(name), store.manifest(name), trace, figures)
+
+
+def _table(run: Run) -> pa.Table:
+    """Return the rows of a run in the columns of all logs."""
+    about = run_columns(run.agent_name, run.environment, run.resolved.origin)
+    return log_table(run, {**about, "agent": run.agent_name, "dataset": run.environment["dataset"]})
+
+
+def _with_known_columns(table: pa.Table, log: Path) -> pa.Table:
     """Return a log with the further columns that an earlier one of the very same rows has."""
     try:
-        before: pd.DataFrame = read_log(log).to_pandas()
+        before = read_log(log)
     except InputError:  # there is none, or it cannot be read
-        return frame
-    if not set(frame) < set(before) or not before[[*frame]].equals(frame):
-        return frame
+        return table
+    names = table.column_names
+    if not {*names} < {*before.column_names} or not before.select(names).equals(table):
+        return table
     return before
-
-
-def manifest(job: Run) -> dict[str, Any]:
-    """Return what a reader needs to trust and to repeat a run."""
-    return {
-        "configuration": configuration(job),
-        "summary": summary(job),
-        "complete": job.log.round == job.log.spec.horizon,
-        **provenance(),
-    }

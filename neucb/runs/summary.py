@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neucb.runs.run import Run
 
 
-def summary(job: Run) -> dict[str, Any]:
+def summary(run: Run) -> dict[str, Any]:
     """Return the figures of a played run, ready for JSON.
 
     regret, mean_loss, best_fixed_arm and L_star are cumulative over the rounds played; of environments that
@@ -23,37 +23,38 @@ def summary(job: Run) -> dict[str, Any]:
     arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them;
     not_compiled says why the torch engine played, None where it was asked for or did not.
     """
-    last = job.frame().groupby("seed", sort=False).tail(1)
-    spec = job.log.spec
+    last = run.frame().groupby("seed", sort=False).tail(1)
+    spec = run.log.spec
     regret = last["regret"].to_numpy()
     fixed = last["best_fixed_arm"].to_numpy()
     return {
-        "agent": job.agent_name,
-        "dataset": job.environment["dataset"],
-        "source": job.environment["source"],
-        "rounds": job.log.round,
+        "agent": run.agent_name,
+        "dataset": run.environment["dataset"],
+        "source": run.environment["source"],
+        "rounds": run.log.round,
         "seeds": list(spec.seeds),
-        "settings": job.settings,
+        "settings": run.settings,
         "regret": [round(float(value), 6) for value in regret],
         "mean_regret": float(regret.mean()),
         "mean_loss": float(last["loss"].mean()),
         "ci95": confidence_interval(regret),
         "best_fixed_arm": {"per_seed": [float(value) for value in fixed], "mean": float(fixed.mean())},
-        "uniform": float((job.log.arm_losses.mean(1) - last["L_star"].to_numpy()).mean()),
+        "uniform": float((run.log.arm_losses.mean(1) - last["L_star"].to_numpy()).mean()),
         "L_star": float(last["L_star"].mean()),
-        "seconds": job.seconds,
-        "rounds_per_second": job.rounds_per_second,
-        "engine": job.engine,
-        "not_compiled": why_not_compiled(job),
+        "seconds": run.seconds,
+        "rounds_per_second": run.rounds_per_second,
+        "engine": run.engine,
+        "not_compiled": why_not_compiled(run),
         "device": spec.device,
     }
 
 
-def why_not_compiled(job: Run) -> str | None:
+def why_not_compiled(run: Run) -> str | None:
     """Return why the compiled engine cannot play a run, None where it does or where torch was asked for."""
-    late = "delay" in job.environment
-    recipe = job.candidate.recipe
-    return refusal(recipe, job.settings, job.env, job.log.spec, late=late) if job.engine == "torch" else None
+    late = "delay" in run.environment
+    return (
+        refusal(run.recipe, run.settings, run.env, run.log.spec, late=late) if run.engine == "torch" else None
+    )
 
 
 def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:

@@ -15,7 +15,7 @@ from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
 from neucb.runs.log_table import cell_id
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.sweeps.store.class_fits import RUN
+from neucb.sweeps.store.load_sweep import RUN
 from neucb.theory.hindsight import sizes_of
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from neucb.core.provenance import library_version
 
 PACKAGES = ("agents", "core", "engines", "environments", "kernels")
 MODULES = (
-    "runs/api.py",
     "runs/log_table.py",
+    "runs/preparation.py",
+    "runs/request.py",
     "runs/resolved_agent.py",
     "runs/run.py",
     "sweeps/plan.py",
@@ -28,11 +29,11 @@ FITTING = (
     "core/spec.py",
     "core/threads.py",
     "engines/log.py",
-    "runs/api.py",
+    "runs/preparation.py",
+    "runs/request.py",
     "runs/run.py",
     "sweeps/hindsight.py",
     "sweeps/play/batch.py",
-    "sweeps/play/class_fit.py",
     "sweeps/play/data.py",
     "theory/fitting.py",
     "theory/hindsight.py",

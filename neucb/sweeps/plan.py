@@ -11,11 +11,11 @@ from typing import Any, Literal
 from neucb.agents.parameter import Value
 from neucb.core.files import shortened
 from neucb.core.json_values import digest
+from neucb.runs.log_table import WORLD
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.identity import code_version, fit_version
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
-WORLD = ("dataset", "preprocessing", "order", "label_noise")  # columns of the results
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
 Purpose = Literal["tuning", "reporting", "hindsight"]
 

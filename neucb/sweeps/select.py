@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neucb.runs.log_table import cell_id
-from neucb.sweeps.plan import WORLD, World, worlds
+from neucb.runs.log_table import WORLD, cell_id
+from neucb.sweeps.plan import World, worlds
 from neucb.sweeps.spec.sweep_spec import OVER_ALL
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from neucb.sweeps.play.progress import Report
 from neucb.sweeps.play.warnings import Warned
 from neucb.sweeps.select import Chosen, from_json, select, to_json
 from neucb.sweeps.store.batch_store import PLAN, SELECTION, BatchStore
-from neucb.sweeps.store.class_fits import FOLDER, class_schema
-from neucb.sweeps.store.load_sweep import is_plan
+from neucb.sweeps.store.load_sweep import FITS, class_schema, is_plan
 from neucb.sweeps.store.locks import Claims
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class _Sweep:
         self.hindsight: list[dict[str, Any]] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
         self.store = BatchStore(folder)
-        fits = BatchStore(folder / FOLDER, class_schema)
+        fits = BatchStore(folder / FITS, class_schema)
         warned = Warned(data.notify)
         self.runs, self.fits = (
             Batches(store, claims, workers, data, self.prints, warned, report, self._show)

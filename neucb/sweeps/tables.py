@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from neucb.runs.log_table import WORLD
 from neucb.runs.summary import confidence_interval
-from neucb.sweeps.plan import WORLD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,13 +56,13 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def times_table(times: pd.DataFrame) -> pd.DataFrame:
-    """Return what a run takes: one row per agent, the fastest first.
+    """Return the time that a run takes: one row per agent, the fastest first.
 
     Columns: label, engine, batches, threads that play a batch, then seconds of the processor per 10,000
     rounds of one run: the median, the least and the greatest of the batches, each the mean of its runs.
 
     Args:
-        times: as `neucb.sweeps.store.load_sweep.load_times` returns it.
+        times: as `neucb.sweeps.store.load_times.load_times` returns it.
     """
     each = times.assign(each=times["cpu_seconds"] / times["rounds"] * PER_ROUNDS)
     table = each.groupby(["label", "engine"], sort=False).agg(

@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 
 from neucb.cli import app, progress
-from neucb.runs import save as results
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from tests.support.command import RUN, neucb
@@ -32,7 +31,7 @@ def full(*_: Any) -> None:
 def test_a_full_disk_does_not_hide_the_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(results, "atomic_write", full)
+    monkeypatch.setattr("neucb.runs.store.atomic_write", full)
     assert neucb(monkeypatch, *UNIFORM, "--json", "--out", str(tmp_path)) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["rounds"] == 60

@@ -130,7 +130,7 @@ def small(name: str) -> dict[str, int]:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Have the stand-in, and give its name."""
-    monkeypatch.setattr("neucb.runs.api.check_device", lambda device: None)
+    monkeypatch.setattr("neucb.runs.preparation.check_device", lambda device: None)
     monkeypatch.setattr("neucb.engines.lockstep.block_loop.BLOCK", BLOCK)
     with _Device():  # type: ignore[no-untyped-call]
         yield NAME

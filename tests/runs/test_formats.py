@@ -18,7 +18,7 @@ from neucb.runs.formats import DRAWN, LOG, read_json, read_log
 from neucb.sweeps.api import sweep
 from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.store.load_sweep import load_sweep as load_results
-from neucb.sweeps.store.load_sweep import load_times
+from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.tables import short_names, to_latex
 from tests.support.command import neucb
 

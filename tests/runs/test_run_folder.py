@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from neucb.core.errors import InputError
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.runs.save import save
+from neucb.sweeps.store.load_times import load_times
+from neucb.sweeps.store.read_results import read_results
 from neucb.sweeps.tables import regret_table
 from tests.support.command import neucb as command
 
@@ -154,3 +157,112 @@ def test_what_is_left_out_or_no_results_is_one_line(
     (tmp_path / "x" / "_plan.json").unlink()
     with pytest.raises(InputError, match=r"is of a sweep without its _plan\.json"):
         neucb.load_results(tmp_path / "x")
+
+
+def test_a_run_is_resumed_by_the_same_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the folder has is shown again, not played; the others are played."""
+    monkeypatch.setattr("neucb.core.provenance.commit", lambda: "here")
+    words = ("run", "--agent", "uniform", "--rounds", "40", "--seeds", "2", "--json", "--out", str(tmp_path))
+
+    def play(*more: str) -> tuple[list[dict[str, Any]], list[str]]:
+        assert command(monkeypatch, *words, *more) == 0
+        captured = capsys.readouterr()
+        shown = json.loads(captured.out)
+        return shown if isinstance(shown, list) else [shown], captured.err.splitlines()
+
+    ((first,), lines) = play("--dataset", "iris")
+    assert lines == []
+    shown, lines = play("--dataset", "iris,wine")
+    (log,) = tmp_path.glob("uniform_iris_*.parquet")
+    assert lines == [f"neucb: played before, and not again: {log}"]
+    assert shown[0] == first
+    assert [one["dataset"] for one in shown] == ["iris", "wine"]
+    plot = log.with_suffix(".png")
+    plot.unlink()
+    assert len(play("--dataset", "iris,wine")[1]) == 2
+    assert plot.is_file()
+    for more in (("--trace",), ("--order", "sorted"), ("--seeds", "3")):
+        assert play("--dataset", "iris", *more)[1] == []
+        assert len(play("--dataset", "iris", *more)[1]) == 1
+    assert play("--dataset", "iris", "--trace", "full")[1] == []
+    content = log.read_bytes()
+    log.write_bytes(b"damaged")
+    assert play("--dataset", "iris")[1] == []
+    assert log.read_bytes() == content
+    for commit in ("there", "there-dirty", "there-dirty"):
+        monkeypatch.setattr("neucb.core.provenance.commit", lambda commit=commit: commit)
+        assert play("--dataset", "iris")[1] == []
+    monkeypatch.setattr("neucb.core.provenance.commit", lambda: None)  # installed
+    assert [len(play("--dataset", "iris")[1]) for _ in range(2)] == [0, 1]
+
+
+def test_unknown_figures_are_shown_again_as_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("neucb.core.provenance.commit", lambda: "here")
+    (tmp_path / "own.py").write_text(
+        "import gymnasium as gym\n"
+        "def make(num_envs):\n"
+        "    return gym.vector.SyncVectorEnv([lambda: gym.make('CartPole-v1')] * num_envs)\n"
+    )
+    words = ("run", "--agent", "uniform", "--dataset", f"{tmp_path / 'own.py'}:make", "--rounds", "20")
+    outputs = []
+    for _ in range(2):
+        assert command(monkeypatch, *words, "--reward-range", "0,1", "--out", str(tmp_path / "out")) == 0
+        captured = capsys.readouterr()
+        outputs.append(captured.out)
+    assert "played before" in captured.err
+    assert outputs[0] == outputs[1]
+    assert "regret is unknown" in outputs[0]
+
+
+def test_times_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for lr in (0.5, 1.0):
+        play(tmp_path, "kl", settings={"lr": lr})
+    play(tmp_path, engine="torch")
+    times = load_times(tmp_path)
+    assert set(times["label"]) == {"kl lr=0.5", "kl lr=1", "uniform"}
+    assert set(times["engine"]) == {"compiled", "torch"}
+    assert (times["rounds"] == 3 * 60).all()
+    assert (times["cpu_seconds"] > 0).all()
+    assert command(monkeypatch, "results", "--times", str(tmp_path)) == 0
+    assert "kl lr=0.5" in capsys.readouterr().out
+
+
+OLD = ("label", "purpose", "preprocessing", "order", "label_noise", "setting", "engine")
+NEW = ("engine", "rounds", "rounds_played", "columns", "trace", "rows", "sha256", "failures", "playing")
+
+
+def test_logs_of_former_versions_are_read_as_they_were(tmp_path: Path) -> None:
+    """They lacked the columns that a sweep's have, and their manifests what a sweep's say of times."""
+    play(tmp_path, "kl", settings={"lr": [0.1, 0.2, 0.3]}, label_noise=0.1)
+    play(tmp_path, "squarecb", order="sorted", delay=2)
+    today = neucb.load_results(tmp_path)
+    named = read_results([tmp_path], pytest.fail).frame
+    for log in tmp_path.glob("*.parquet"):
+        pd.read_parquet(log).drop(columns=[*OLD]).to_parquet(log, index=False)
+        content = json.loads(log.with_suffix(".json").read_text())
+        kept = {name: value for name, value in content.items() if name not in NEW}
+        log.with_suffix(".json").write_text(json.dumps(kept))
+    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
+    before = read_results([tmp_path], pytest.fail).frame
+    pd.testing.assert_frame_equal(before[[*named]], named)
+    with pytest.warns(UserWarning, match="2 logs of a former version have no times"):
+        assert load_times(tmp_path).empty
+
+
+def test_plots_and_reports_tell_data_that_changed_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for shift in (0, 1):
+        rows = "".join(f"{i % 7},{'pq'[(i + shift * (i > 40)) % 2]}\n" for i in range(80 + shift))
+        Path("data.csv").write_text("a,y\n" + rows)
+        play(tmp_path / "data", dataset="data.csv")
+    frame = read_results([tmp_path / "data"], pytest.fail).frame
+    assert frame["dataset"].nunique() == 2
+    assert all(name.startswith("data, rows 8") for name in frame["dataset"])

@@ -17,7 +17,7 @@ import neucb
 from neucb import cli
 from neucb.engines.log import FIGURES
 from neucb.sweeps.spec.reading import parse_spec
-from neucb.sweeps.store.load_sweep import load_times
+from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.tables import times_table
 from tests.support.sweeps import QUICK, QUICK_RUNS, SPEC, ended, play
 

@@ -20,7 +20,7 @@ from neucb.sweeps.play.data import Data
 from neucb.sweeps.play.execute import local
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.spec.reading import parse_spec
-from neucb.sweeps.store.class_fits import FOLDER
+from neucb.sweeps.store.load_sweep import FITS as FOLDER
 from neucb.sweeps.store.read_results import read_results
 from neucb.sweeps.sweep import sweep
 from neucb.theory.bounds import kl_star_shape

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.json_values import plain
+from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
-from neucb.runs.api import prepare
-from neucb.runs.log_table import full_table
+from neucb.runs.log_table import log_table
+from neucb.runs.preparation import prepare_run
+from neucb.runs.request import RunRequest
 from neucb.runs.run import Run
 from neucb.runs.store import Failure, Playing
 from neucb.sweeps.plan import Batch
-from neucb.sweeps.play.class_fit import class_table
 from neucb.sweeps.play.estimate import memory
 from neucb.sweeps.play.warnings import kept_warnings
+from neucb.sweeps.store.load_sweep import class_schema
+from neucb.theory.hindsight import sizes_of, world_loss
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,13 +98,13 @@ def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | N
 
 def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) -> None:
     runs = len(batch.seeds)
-    job = None
+    run = None
     try:
-        job = prepare_batch(batch, data)
-        table, cpu_seconds = (_fitted if batch.purpose == "hindsight" else _played)(batch, job, check)
+        run = prepare_batch(batch, data)
+        table, cpu_seconds = (_fitted if batch.purpose == "hindsight" else _played)(batch, run, check)
     except Exception as error:
         if runs == 1:
-            outcome.failures.append(failure(batch, 0, _reason(error, job)))
+            outcome.failures.append(failure(batch, 0, _reason(error, run)))
             # What somebody's code raises, `sys.exit` too, may not come again.
             exited = error.__cause__ is not None and not isinstance(error.__cause__, Exception)
             outcome.passing |= exited or not isinstance(error, NeucbError)
@@ -110,32 +113,48 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
         _play(batch.part(runs // 2, runs), data, outcome, check)
         return
     outcome.tables.append(table)
-    outcome.played += job.log.round * runs
-    outcome.playing.seconds += job.seconds
+    outcome.played += run.log.round * runs
+    outcome.playing.seconds += run.seconds
     outcome.playing.cpu_seconds += cpu_seconds
-    outcome.about = {"engine": job.engine, "environment": job.environment, "rounds": job.log.round}
+    outcome.about = {"engine": run.engine, "environment": run.environment, "rounds": run.log.round}
 
 
-def _reason(error: Exception, job: Run | None) -> str:
+def _reason(error: Exception, run: Run | None) -> str:
     """Return one line on why a run failed."""
-    told = error if isinstance(error, NeucbError) or job is None else job.explain(error)
+    told = error if isinstance(error, NeucbError) or run is None else run.explain(error)
     words = " ".join(str(told or error).split())
     return words if isinstance(told, NeucbError) else f"{type(error).__name__}: {words}"
 
 
-def _played(batch: Batch, job: Run, check: Progress) -> tuple[pa.Table, float]:
+def _played(batch: Batch, run: Run, check: Progress) -> tuple[pa.Table, float]:
     """Play runs; return their rows and the seconds of the processor that it took."""
-    job.load()
+    run.load()
     began = time.thread_time()
-    job.play(check)
+    run.play(check)
     cpu_seconds = time.thread_time() - began
-    return full_table(job, batch.columns), cpu_seconds
+    return log_table(run, batch.columns), cpu_seconds
 
 
-def _fitted(_: Batch, job: Run, __: Progress) -> tuple[pa.Table, float]:
+def _fitted(_: Batch, run: Run, __: Progress) -> tuple[pa.Table, float]:
     """Fit the class of a run that is not played; return its rows and the seconds that it took."""
     began = time.thread_time()
-    return class_table(job), time.thread_time() - began
+    return class_table(run), time.thread_time() - began
+
+
+def class_table(run: Run) -> pa.Table:
+    """Return the rows of a fit, see `class_schema`.
+
+    Raises:
+        InputError: the data are not of classification, or as for `world_loss`.
+    """
+    import pyarrow as pa
+
+    (seed,), recipe = run.log.spec.seeds, run.recipe
+    if not isinstance(run.env, ClassificationVectorEnv):
+        raise InputError(f"{run.environment['dataset']} is no classification data, which hindsight needs")
+    assert recipe is not None
+    found = world_loss(run.env, seed, recipe, sizes_of(run.settings, 0))
+    return pa.table({"round": found.rounds, **found.columns()}, schema=class_schema())
 
 
 def failure(batch: Batch, run: int, reason: str) -> Failure:
@@ -163,24 +182,24 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
         options["order"] = world.order
     if world.label_noise:
         options["label_noise"] = world.label_noise
-    job = prepare(
+    request = RunRequest(
         batch.agent,
         data,
         batch.rounds,
         batch.seeds,
-        settings=batch.settings,
+        batch.settings,
         engine=batch.engine,
         device=batch.device,
         dtype=batch.dtype,
-        notify=_silent,
+        environment=cast("EnvironmentOptions", options),
         **late,
-        **cast("EnvironmentOptions", options),
     )
-    if job.engine == "compiled":
+    run = prepare_run(request, _silent)
+    if run.engine == "compiled":
         from neucb.engines.compiled.engine import Compiled
 
-        cast("Compiled", job.player).threads = THREADS
-    return job
+        cast("Compiled", run.player).threads = THREADS
+    return run
 
 
 def _silent(_: str) -> None:

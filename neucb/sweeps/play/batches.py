@@ -112,7 +112,10 @@ class Batches:
 
         data = self.prints[task.batch.world.dataset.name]
         assert not isinstance(data, str)
-        table = pa.concat_tables([self.store.columns().empty_table(), *outcome.tables])
+        columns = self.store.columns()
+        table = pa.concat_tables([columns.empty_table(), *outcome.tables], promote_options="default")
+        if table.schema != columns:
+            raise ValueError(f"columns without a place: {set(table.column_names) - set(columns.names)}")
         content = {
             "configuration": task.batch.configuration(data),
             "passing": outcome.passing,
@@ -184,10 +187,10 @@ class Batches:
                 if key not in engines:
                     words_of[key] = []
                     with kept_warnings(words_of[key]):
-                        job = prepare_batch(batch.part(0, 1), data)
-                        if job.engine == "compiled":
-                            job.load()  # here, so that no two threads compile the same kernel
-                    engines[key] = job.engine
+                        run = prepare_batch(batch.part(0, 1), data)
+                        if run.engine == "compiled":
+                            run.load()  # here, so that no two threads compile the same kernel
+                    engines[key] = run.engine
             except NeucbError as error:
                 self._fail(batch, " ".join(str(error).split()))
                 continue

@@ -16,7 +16,6 @@ from neucb.engines.choose import EngineName
 from neucb.environments.orders.registry import ORDERS
 from neucb.environments.preprocessing import Preprocessing
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.sweeps.spec.class_check import check_class_of
 from neucb.sweeps.spec.datasets import DatasetReader, beside
 from neucb.sweeps.spec.spec_errors import Places
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment, Selection
@@ -133,7 +132,7 @@ class _Reader(Places):
         )
         for number, agent in enumerate(experiment.agents):
             if agent.hindsight:
-                self.checked(partial(check_class_of, agent, experiment), "agents", number, "hindsight")
+                self.checked(partial(experiment.check_class_of, agent), "agents", number, "hindsight")
         return experiment
 
     def title(self, name: object) -> str:

@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from neucb.runs.plugins import find_agent
+from neucb.core.errors import InputError
+from neucb.environments.make import SYNTHETIC
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
+from neucb.runs.plugins import Plugin, find_agent
+from neucb.theory.hindsight import check_class
 
 if TYPE_CHECKING:
     from neucb.agents.parameter import Value
@@ -94,3 +99,24 @@ class Experiment:
     def tuned(self, agent: AgentGrid) -> bool:
         """Whether an agent's settings are chosen on the tuning seeds."""
         return bool(self.tuning_seeds) and len(agent.cells()) > 1
+
+    def check_class_of(self, agent: AgentGrid) -> None:
+        """Make sure that the class of an agent can be fitted in an self.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if agent.hindsight > len(self.reporting_seeds):
+            raise InputError(f"hindsight is on {len(self.reporting_seeds)} reporting seeds at most")
+        recipe = find_agent(agent.name)
+        if isinstance(recipe, Plugin):
+            raise InputError(f"{agent.name} has no class that is known")
+        for cell in agent.cells():
+            check_class(recipe, cell)
+        if not any(issubclass(find_order(order), FixedOrder) for order in self.orders):
+            raise InputError(
+                f"the rows of order {self.orders[0]} depend on the agent: no policy is best for all"
+            )
+        for dataset in self.datasets:
+            if dataset.name.startswith(SYNTHETIC) or {"group", "arms"} & set(dataset.options):
+                raise InputError(f"{dataset.name} is no classification data, which hindsight needs")

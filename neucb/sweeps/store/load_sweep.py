@@ -1,23 +1,28 @@
-"""load_sweep: the rows of a sweep as one DataFrame, and what is missing from them."""
+"""load_sweep: the rows of a sweep and of its fits in hindsight as one DataFrame, and the missing ones."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.runs.log_table import hyper_parameters
+from neucb.runs.log_table import without_missing_parameters
 from neucb.sweeps.store.batch_store import PLAN, BatchStore
-from neucb.sweeps.store.class_fits import FOLDER, RUN, class_schema, with_classes
+from neucb.theory.hindsight import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from neucb.runs.store import Failure
+
+FITS = "_hindsight"  # folder of the fits; readers of Parquet folders pass over it
+RUN = ("label", "dataset", "preprocessing", "order", "label_noise", "setting", "seed")
 MEND = "remove it and run the sweep again, which plays what is missing"
 UNPLAYED = ("agent", "dataset", "seed", "reason")
-TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
 def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
@@ -37,7 +42,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
 
     folder = Path(path)
     store = BatchStore(folder)
-    plan = _plan(store)
+    plan = read_plan(store)
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
     unplayed = list(plan.get("unplayed", ()))
@@ -54,8 +59,8 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     expected = sum(record.rows for record in there)
     if len(rows) != expected:
         raise InputError(f"{folder} holds {len(rows):,} rows, its manifests say {expected:,}; {MEND}")
-    fits = BatchStore(folder / FOLDER, class_schema)
-    frame, absent, unfitted = with_classes(rows, fits, plan.get("hindsight", ()))
+    fits = BatchStore(folder / FITS, class_schema)
+    frame, absent, unfitted = _with_classes(rows, fits, plan.get("hindsight", ()))
     if absent:
         lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
@@ -70,56 +75,55 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
             f"({first.agent} on {first.dataset}, seed {first.seed}: {first.reason})",
             stacklevel=stacklevel,
         )
-    parameters = [name for name, _ in hyper_parameters() if name in frame]
-    frame = frame.drop(columns=[name for name in dict.fromkeys(parameters) if frame[name].isna().all()])
+    frame = without_missing_parameters(frame)
     frame.attrs["failures"] = [asdict(one) for record in there for one in record.failures]
     frame.attrs["failures"] += unplayed
     frame.attrs["missing"] = missing
     return frame
 
 
-def load_times(path: str | Path) -> pd.DataFrame:
-    """Return what playing took, one row per batch of a sweep in which something was played.
+@cache
+def class_schema() -> pa.Schema:
+    """Return the columns of the log of a fit: round, and those of `ClassLoss.columns`."""
+    import pyarrow as pa
 
-    Columns: label, agent, dataset, purpose, engine, rounds (of all runs together), seconds (wall clock)
-    and cpu_seconds (of the processor), loading and compiling excluded, and threads.
+    return pa.schema([("round", pa.int64()), *((name, pa.float64()) for name in COLUMNS)])
+
+
+def _with_classes(
+    frame: pd.DataFrame, store: BatchStore, wanted: Sequence[Mapping[str, Any]]
+) -> tuple[pd.DataFrame, int, list[Failure]]:
+    """Return the rows of a sweep with the columns of the fits, the number of missing fits, and the failures.
 
     Args:
-        path: the folder of an experiment.
-
-    Raises:
-        InputError: there are no results of a sweep.
+        frame: the rows.
+        store: of the fits.
+        wanted: `RUN` of every run whose class was asked for, and the name of its fit.
     """
     import pandas as pd
 
-    store = BatchStore(Path(path))
-    rows = []
-    for name in _plan(store)["batches"]:
-        content = store.read_json(store.manifest(name).name) or {}
-        if content.get("rounds_played") and "playing" in content:  # former versions kept no times
-            try:
-                rows.append(_times_of(content))
-            except (KeyError, TypeError, ValueError, OverflowError):
-                raise InputError(f"{store.manifest(name)} is no manifest of a batch; {MEND}") from None
-    return pd.DataFrame(rows, columns=TIMES)
+    if not wanted:
+        return frame, 0, []
+    names = dict.fromkeys(str(run["fit"]) for run in wanted)
+    records = [record for record in map(store.find, names) if record is not None]
+    failures = [failure for record in records for failure in record.failures]
+    there = {record.name: store.table([record.name]).to_pandas() for record in records}
+    rows = [
+        there[run["fit"]].assign(**{name: run[name] for name in RUN}) for run in wanted if run["fit"] in there
+    ]
+    if not rows:
+        return frame.assign(**dict.fromkeys(COLUMNS, float("nan"))), len(names), failures
+    keys = [*RUN, "round"]
+    merged = frame.merge(pd.concat(rows), how="left", on=keys, validate="many_to_one")
+    return merged, len(names) - len(there), failures
 
 
-def _times_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a batch in `load_times`, of a manifest that may have been damaged."""
-    wanted, playing = content["configuration"], content["playing"]
-    row = {key: str(wanted[key]) for key in ("label", "agent", "purpose")}
-    return {
-        **row,
-        "dataset": str(wanted["world"]["dataset"]["name"]),
-        "engine": str(content["engine"]),
-        "rounds": int(content["rounds_played"]),
-        "seconds": float(playing["seconds"]),
-        "cpu_seconds": float(playing["cpu_seconds"]),
-        "threads": int(playing["threads"]),
-    }
+def read_plan(store: BatchStore) -> dict[str, Any]:
+    """Return the plan of a sweep.
 
-
-def _plan(store: BatchStore) -> dict[str, Any]:
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
     plan = store.read_json(PLAN)
     if plan is None and (store.folder / PLAN).exists():
         raise InputError(

@@ -1,0 +1,106 @@
+"""Logs and manifests of runs, as they are on disk; those of former versions get the columns of today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neucb.core.errors import InputError
+from neucb.runs.formats import MEND, read_json, read_log
+from neucb.runs.log_table import cell_id, run_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = {"environment": dict, "versions": dict, "machine": dict, "failures": list}
+OF_DATA = {"provenance": dict, "notes": list}
+
+
+def find_logs(path: Path) -> list[Path]:
+    """Return the logs of runs in a folder, or the one that a path is of.
+
+    Raises:
+        InputError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(log for log in path.glob("[!._]*.parquet") if not log.stem.endswith("_trace"))
+    if not found:
+        raise InputError(f"there is no folder or file {path}" if not path.exists() else f"no log in {path}")
+    return found
+
+
+def read_run(log: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows of a run in the columns of today.
+
+    Raises:
+        InputError: the file is damaged, or something else.
+    """
+    frame: pd.DataFrame = read_log(log).to_pandas()
+    if len(frame) == 0 or frame["round"].min() < 1:
+        raise InputError(
+            f"{log} is not the log of a run: rounds are counted from 1, and there is at least one"
+        )
+    if "purpose" in frame:
+        return frame
+    configuration = manifest.get("configuration") or {}
+    given = configuration.get("settings") or {}
+    settings = {
+        seed: cell_id({name: _at(value, replica) for name, value in given.items()})
+        for replica, seed in enumerate(dict.fromkeys(frame["seed"]))
+    }
+    columns = run_columns(frame["agent"], environment_of(manifest), configuration)
+    columns |= {"setting": frame["seed"].map(settings), "engine": configuration.get("engine")}
+    return frame.assign(**columns)
+
+
+def _at(value: Any, replica: int) -> Any:
+    return value[replica] if isinstance(value, list) else value
+
+
+def read_manifest(log: Path) -> dict[str, Any]:
+    """Return the manifest of a log, empty where there is none.
+
+    Raises:
+        InputError: it is damaged, or something else.
+    """
+    for path in (log.with_suffix(".json"), log.with_name(f"_{log.stem}.json")):
+        try:
+            content = read_json(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read: {error}; {MEND}") from None
+        if not _is_manifest(content):
+            raise InputError(f"{path} is no manifest of a run; {MEND}")
+        return dict(content)
+    return {}
+
+
+def _is_manifest(content: object) -> bool:
+    """Return whether JSON has the parts that are read of a manifest, or lacks them."""
+    if not isinstance(content, dict):
+        return False
+    about = (content.get("configuration") or {}, content)
+    if not all(isinstance(part, dict) and _has_kinds(part, PARTS) for part in about):
+        return False
+    data = [part.get("environment") or {} for part in about]
+    failures = [failure for part in about for failure in part.get("failures") or ()]
+    return all(_has_kinds(part, OF_DATA) for part in data) and all(isinstance(row, dict) for row in failures)
+
+
+def _has_kinds(part: Mapping[str, Any], kinds: Mapping[str, type]) -> bool:
+    return all(isinstance(part.get(name) or kind(), kind) for name, kind in kinds.items())
+
+
+def environment_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of the data in a manifest, empty where there is none."""
+    configuration = manifest.get("configuration") or {}
+    return dict(manifest.get("environment") or configuration.get("environment") or {})
+
+
+def arms_of(environment: Mapping[str, Any]) -> float:
+    """Return K, NaN where a description lacks it."""
+    arms = environment.get("arms")
+    return arms if type(arms) is int else float("nan")
