@@ -16,7 +16,7 @@ import pytest
 
 import neucb
 from neucb.agents.recipes.registry import RECIPES, find_recipe
-from neucb.environments.sources.fingerprint import fingerprint
+from neucb.environments.sources.catalogue import fingerprint
 from neucb.sweeps import identity
 from neucb.sweeps.identity import code_hash
 from neucb.sweeps.plan import reporting_batches, worlds

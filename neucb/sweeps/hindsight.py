@@ -12,9 +12,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.environments.make import SYNTHETIC
 from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
+from neucb.environments.sources.registry import has_table
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.theory.hindsight import COLUMNS, check_class, sizes_of, world_loss
 
@@ -52,7 +52,7 @@ def check_agent(agent: AgentGrid, experiment: Experiment) -> None:
             f"the rows of order {experiment.orders[0]} depend on the agent: no policy is best for all"
         )
     for dataset in experiment.datasets:
-        if dataset.name.startswith(SYNTHETIC) or {"group", "arms"} & set(dataset.options):
+        if not has_table(dataset.name) or {"group", "arms"} & set(dataset.options):
             raise InputError(f"{dataset.name} is no classification data, which hindsight needs")
 
 
