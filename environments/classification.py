@@ -21,6 +21,7 @@ from neucb.environments.feedback import Feedback, cost_matrix
 from neucb.environments.orders.order import FixedOrder, Order
 from neucb.environments.orders.registry import make_order
 from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
+from neucb.environments.replica_seeds import replica_seeds
 from neucb.environments.sources.catalogue import load_table
 from neucb.environments.table import Table, announce
 from neucb.environments.tables.table_file import Reading
@@ -276,19 +277,3 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             self._show()
         truncated = np.full(self.num_envs, self._round == self.horizon)
         return self._contexts(), 1.0 - info["loss"], np.zeros(self.num_envs, dtype=np.bool_), truncated, info
-
-
-def replica_seeds(
-    seed: int | Sequence[int | None] | None, replicas: int, rng: np.random.Generator
-) -> list[int]:
-    """Return one seed per replica: s, s + 1, ... of a number, drawn from `rng` where there is none.
-
-    Raises:
-        InputError: a sequence of another length.
-    """
-    if isinstance(seed, int):
-        return [seed + r for r in range(replicas)]
-    given: Sequence[int | None] = [None] * replicas if seed is None else seed
-    if len(given) != replicas:
-        raise InputError(f"{len(given)} seeds for {replicas} replicas")
-    return [int(rng.integers(2**31)) if one is None else int(one) for one in given]

@@ -13,7 +13,7 @@ from neucb.core.errors import InputError, unknown_name
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking, RankingVectorEnv, read_ranking
-from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv
+from neucb.environments.sources.registry import find_source
 from neucb.environments.table import Table, announce
 from neucb.environments.tables.table_file import ArrowStream, Reading, from_frame, is_file_name
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 ROUNDS = 10_000
-SYNTHETIC = "synthetic:"
 
 
 class EnvironmentOptions(TypedDict, total=False):
@@ -82,7 +81,6 @@ CLASSIFICATION = ("label_noise", "cost", "order", "drift", "recycle")
 READING = ("target", "columns", "header", "decimal", "separator")
 LOADING = ("preprocessing", "source", "cache", *READING, "strict")
 RANKING = (*READING, "strict", "group", "arms", "preprocessing", "recycle")
-WORLD = ("arms", "features")
 
 
 def make_environment(
@@ -114,8 +112,9 @@ def make_environment(
     given = {name: value for name, value in options.items() if value is not None}
     if "reward_range" in given:
         raise InputError("reward_range is for environments of your own; all others have rewards in [0, 1]")
-    if isinstance(dataset, str) and dataset.startswith(SYNTHETIC):
-        return _world(dataset, replicas, rounds, given)
+    source = find_source(dataset) if isinstance(dataset, str) else None
+    if isinstance(dataset, str) and source is not None and not source.has_tables:
+        return source.make(dataset, replicas, rounds or ROUNDS, given)
     if isinstance(dataset, Ranking) or "group" in given or "arms" in given:
         return _ranking(dataset, replicas, rounds, given, notify)
     _only(given, (*LOADING, *CLASSIFICATION), "a classification table")
@@ -126,14 +125,6 @@ def make_environment(
     encoded = load(dataset, reading=reading, notify=notify, **loading)
     rounds = _fit(encoded.table.name, encoded.table.rows, rounds, bool(given.get("recycle")), notify)
     return ClassificationVectorEnv(encoded, replicas, horizon=rounds, **given)
-
-
-def _world(name: str, replicas: int, rounds: int | None, given: dict[str, Any]) -> AnyVectorEnv:
-    world = name.removeprefix(SYNTHETIC)
-    if world not in WORLDS:
-        raise unknown_name("data set", name, [SYNTHETIC + one for one in WORLDS])
-    _only(given, WORLD, "a synthetic world")
-    return SyntheticVectorEnv(world, replicas, horizon=rounds or ROUNDS, **given)
 
 
 def _ranking(

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from neucb.core.errors import DataError, InputError, unknown_name
 from neucb.core.files import sha256
 from neucb.core.random import stream
-from neucb.environments.classification import replica_seeds
 from neucb.environments.preprocessing import encode_columns
+from neucb.environments.replica_seeds import replica_seeds
 from neucb.environments.table import announce
 from neucb.environments.tables.cells import Numbers, is_missing, is_number, readings
 from neucb.environments.tables.column_types import decide, decimal_sign, declared_column

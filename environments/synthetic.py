@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.random import stream
-from neucb.environments.classification import replica_seeds
+from neucb.environments.replica_seeds import replica_seeds
 
 Contexts = NDArray[np.float64]
 Truth = Callable[[Contexts], NDArray[np.float64]]

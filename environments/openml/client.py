@@ -4,8 +4,8 @@ On its own, because the client makes folders and configures logging as it is imp
 from the environment before anything else, sets no timeout on its connections, and cannot be stopped.
 Nothing of neucb is imported here.
 
-    python openml_client.py SERVER SECONDS get NUMBER       {"answer": 24}; the set is in OPENML_CACHE_DIR
-    python openml_client.py SERVER SECONDS versions NAME    {"answer": {"1": 24, ...}}, version -> number
+    python client.py SERVER SECONDS get NUMBER       {"answer": 24}; the set is in OPENML_CACHE_DIR
+    python client.py SERVER SECONDS versions NAME    {"answer": {"1": 24, ...}}, version -> number
 
 SECONDS is how long the server may be silent. A failure is {"error": "..."}.
 """

@@ -118,8 +118,8 @@ def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
 
 
 def _ask_client(config: OpenMLConfig, root: Path, question: str, subject: str, what: str) -> Any:
-    """Return what the client answers, its cache being `root`; see `openml_client`."""
-    program = str(Path(__file__).with_name("openml_client.py"))
+    """Return what the client answers, its cache being `root`; see `client`."""
+    program = str(Path(__file__).with_name("client.py"))
     # -P: this folder is not a place to import from
     command = [sys.executable, "-P", program, config.server, str(SILENCE_SECONDS), question, subject]
     surroundings = {**os.environ, "OPENML_CACHE_DIR": str(root)}

@@ -1,1 +1,1 @@
-"""Data sources: the catalogue, bundled sets, downloads, fingerprints."""
+"""Data sources: one module each; `registry.py` has one row each."""

@@ -1,10 +1,8 @@
-"""Data that come with neucb: a sample of covertype, and scikit-learn's small tables."""
+"""The bundled sample of covertype."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
 
 from neucb.core.errors import DataError
 from neucb.core.files import sha256
@@ -12,7 +10,6 @@ from neucb.environments.openml.data_file import read_parquet
 from neucb.environments.table import Column, Table, labelled
 
 SAMPLE = Path(__file__).parent.parent / "data" / "covertype_sample.parquet"
-SCIKIT_LEARN = ("digits", "wine", "breast_cancer", "iris")
 
 
 def covertype_sample() -> Table:
@@ -36,16 +33,3 @@ def covertype_sample() -> Table:
         "sha256": sha256(SAMPLE),
     }
     return Table("covertype", columns, labels, classes, "bundled", provenance)
-
-
-def scikit_learn_table(name: str) -> Table:
-    """Return one of the tables that scikit-learn ships, `name` in `SCIKIT_LEARN`."""
-    import sklearn
-    from sklearn import datasets
-
-    bunch = getattr(datasets, f"load_{name}")()
-    names = [str(feature) for feature in bunch.feature_names]
-    data = np.asarray(bunch.data, dtype=np.float64)
-    columns = tuple(Column(feature, data[:, j]) for j, feature in enumerate(names))
-    labels, classes = labelled(bunch.target, tuple(str(label) for label in bunch.target_names))
-    return Table(name, columns, labels, classes, "scikit-learn", {"scikit_learn": sklearn.__version__})

@@ -34,7 +34,7 @@ def datasets(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """List the data sets, one line each."""
-    from neucb.environments.sources.catalogue import catalogue
+    from neucb.environments.sources.catalogue import catalogue, patterns
     from neucb.runs.plugins import DATASETS, installed
 
     if context.invoked_subcommand is not None:
@@ -52,10 +52,7 @@ def datasets(
     if others:
         print("\ninstalled besides:")
         print_rows(list(others.items()))
-    print(
-        "\nand any other: openml:<id>, openml:<name>, openml:<name>@<version>, a file, synthetic:<world>, "
-        "or a function of yours, file.py:name"
-    )
+    print(f"\nand any other: {', '.join(patterns())}, or a function of yours, file.py:name")
 
 
 @datasets_app.command()

@@ -23,14 +23,13 @@ from typing import TYPE_CHECKING, Any
 from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import InputError, NeucbError, unknown_name
-from neucb.environments.sources.catalogue import catalogue
+from neucb.environments.sources.registry import find_source
 from neucb.runs.plugin_source import checksums
 
 if TYPE_CHECKING:
     from neucb.agents.base import Agent
 
 AGENTS, DATASETS = "neucb.agents", "neucb.datasets"
-SCHEMES = ("openml:", "synthetic:")  # names of data sets that hold a colon too
 METHODS = {"reset": "spec", "distribution": "context", "update": "context, action, loss"}
 
 
@@ -141,9 +140,7 @@ def find_dataset(name: str) -> Plugin | None:
     Raises:
         InputError: the reference leads nowhere.
     """
-    if name.startswith(SCHEMES) or any(name == entry.name for entry in catalogue()):
-        return None
-    return _find(name, DATASETS)
+    return _find(name, DATASETS) if find_source(name) is None else None
 
 
 def installed(group: str) -> dict[str, str]:
@@ -253,7 +250,7 @@ def _what(reference: str, file: str | None, error: BaseException) -> str:
     words = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.basename(error.filename)}, line {error.lineno}: {words}"
-    aside = ("<", os.path.dirname(__file__) + os.sep)  # neucb's own lines say nothing of what is wrong
+    aside = ("<", str(Path(__file__).parents[1]) + os.sep)  # neucb's own lines say nothing of what is wrong
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(aside)]
     real = os.path.realpath(file or "")
     own = [one for one in frames if os.path.realpath(one.filename) == real] or frames

@@ -17,7 +17,7 @@ import pytest
 import neucb
 from neucb.agents.losses import KL
 from neucb.agents.recipes.registry import RECIPES, find_recipe
-from neucb.environments.sources.fingerprint import fingerprint
+from neucb.environments.sources.catalogue import fingerprint
 from neucb.runs.log_table import schema
 from neucb.sweeps import identity
 from neucb.sweeps.identity import code_hash

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.json_values import plain
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
+from neucb.environments.sources.registry import has_table
 from neucb.runs.log_table import log_table
 from neucb.runs.preparation import prepare_run
 from neucb.runs.request import RunRequest
@@ -170,7 +170,7 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
     given = world.dataset.options
     if isinstance(data, str):
         options |= given
-        if {"group", "arms"} & set(given) and not data.startswith(SYNTHETIC):
+        if {"group", "arms"} & set(given) and has_table(data):
             options["preprocessing"] = world.preprocessing
         elif world.preprocessing != "standard":
             raise InputError(f"{data} has no table to encode; leave preprocessing out")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neucb.environments.feedback import cost_order
-from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.ranking import read_ranking
-from neucb.environments.sources.catalogue import load_table
-from neucb.environments.sources.fingerprint import fingerprint, of_table
+from neucb.environments.sources.catalogue import fingerprint, load_table
+from neucb.environments.sources.fingerprint import of_table
+from neucb.environments.sources.registry import find_source, has_table
 from neucb.environments.table import Column, Table, announce
-from neucb.environments.tables.table_file import Reading, from_frame, is_file_name, is_frame
+from neucb.environments.tables.table_file import Reading, from_frame, is_frame
 from neucb.runs.plugins import Plugin, find_dataset
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ class Data:
         Raises:
             InputError, DataError: it cannot be had.
         """
-        if dataset.name.startswith(SYNTHETIC):
-            return {"source": "synthetic"}
         own = self._own(dataset)
         if isinstance(own, Plugin):
             return {"source": "code", "code": own.origin}
@@ -73,7 +71,7 @@ class Data:
             InputError, DataError: it cannot be had.
         """
         name, options = world.dataset.name, world.dataset.options
-        if name.startswith(SYNTHETIC):
+        if not has_table(name):
             return name
         if {"group", "arms"} & set(options):
             if name not in self._announced:
@@ -105,7 +103,7 @@ class Data:
         name, reading = dataset.name, Reading.of(dataset.options)
         if name in self.tables:
             return from_frame(self.tables[name], reading=reading, name=name)
-        plugin = None if is_file_name(name) else find_dataset(name)
+        plugin = find_dataset(name)
         if plugin is None:
             return None
         made = plugin.call(num_envs=1)
@@ -127,11 +125,9 @@ class Data:
         )
 
     def _source(self, dataset: Dataset) -> str:
-        """Return where a set comes from; files and scikit-learn's tables have one source only."""
-        from neucb.environments.sources.bundled import SCIKIT_LEARN
-
-        only = dataset.name in SCIKIT_LEARN or is_file_name(dataset.name)
-        return "auto" if only else self.source
+        """Return the source option of a set; "auto" where it makes no difference."""
+        source = find_source(dataset.name)
+        return self.source if source is None or source.chooses else "auto"
 
 
 def _slim(encoded: Encoded) -> Encoded:

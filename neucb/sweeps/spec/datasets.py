@@ -7,13 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neucb.core.errors import unknown_name
 from neucb.environments.cost_file import read_costs
-from neucb.environments.make import READING, SYNTHETIC
+from neucb.environments.make import READING
 from neucb.environments.rewards import check_reward_range
 from neucb.environments.sources.catalogue import expand
-from neucb.environments.synthetic import WORLDS
-from neucb.environments.tables.table_file import Reading, is_file_name
+from neucb.environments.sources.registry import find_source
+from neucb.environments.tables.table_file import Reading
 from neucb.runs.plugins import DATASETS, find_dataset, installed
 from neucb.sweeps.spec.spec_errors import Places
 from neucb.sweeps.spec.sweep_spec import Dataset
@@ -60,21 +59,13 @@ class DatasetReader:
         """Return the names that an entry stands for."""
         if entry in self.tables:
             return [entry]
-        if entry.startswith(SYNTHETIC):
-            if entry.removeprefix(SYNTHETIC) not in WORLDS:
-                error = unknown_name("data set", entry, [SYNTHETIC + one for one in WORLDS])
-                raise self.places.fail(error, *PATH, value=entry)
-            return [entry]
-        if is_file_name(entry):
-            file = self.folder / entry
-            if not file.is_file():
-                raise self.places.fail(f"there is no file {file}", *PATH, value=entry)
-            return [str(file)]
+        source = find_source(entry)
+        find = partial(beside if source is None else source.resolve, entry, self.folder)
+        known = self.places.checked(find, *PATH, value=entry)
         suite = entry.startswith(SUITE)
-        code = entry if suite else beside(self.folder, entry)
         names: list[str] = self.places.checked(
             lambda: expand(
-                [] if suite else [code], entry.removeprefix(SUITE) if suite else None, installed(DATASETS)
+                [] if suite else [known], entry.removeprefix(SUITE) if suite else None, installed(DATASETS)
             ),
             *PATH,
             value=entry,
@@ -115,10 +106,9 @@ class DatasetReader:
         """Return the options that a data set may have."""
         if name in self.tables:
             return (*IN_MEMORY, "cost")
-        if name.startswith(SYNTHETIC):
-            return ("arms", "features")
-        if is_file_name(name):
-            return (*READING, "cost", "group", "arms")
+        source = find_source(name)
+        if source is not None:
+            return source.options
         return ("cost",) if find_dataset(name) is None else (*IN_MEMORY, "cost", "reward_range")
 
     def costs(self, value: object) -> list[list[Any]]:
@@ -147,7 +137,7 @@ class DatasetReader:
         return [head, *([name, *row] for name, row in zip(names, numbers_only, strict=True))]
 
 
-def beside(folder: Path, reference: str) -> str:
+def beside(reference: str, folder: Path) -> str:
     """Return a reference "file.py:Name" with the file that lies beside the spec, where it does."""
     file, colon, name = reference.rpartition(":")
     there = folder / file

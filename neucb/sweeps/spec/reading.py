@@ -218,7 +218,7 @@ class _Reader(Places):
         name = given.get("name")
         if not isinstance(name, str):
             raise self.fail("the agent has no name", *path)
-        name = beside(self.folder, name)
+        name = beside(name, self.folder)
         recipe = self.checked(lambda: find_agent(name), *path, "name")
         own = isinstance(recipe, Plugin)
         label = given.get("label", recipe.name)

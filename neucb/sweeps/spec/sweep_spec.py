@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from neucb.core.errors import InputError
-from neucb.environments.make import SYNTHETIC
 from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
+from neucb.environments.sources.registry import has_table
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.theory.hindsight import check_class
 
@@ -118,5 +118,5 @@ class Experiment:
                 f"the rows of order {self.orders[0]} depend on the agent: no policy is best for all"
             )
         for dataset in self.datasets:
-            if dataset.name.startswith(SYNTHETIC) or {"group", "arms"} & set(dataset.options):
+            if not has_table(dataset.name) or {"group", "arms"} & set(dataset.options):
                 raise InputError(f"{dataset.name} is no classification data, which hindsight needs")

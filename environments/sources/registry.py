@@ -1,0 +1,31 @@
+"""Registry of data sources: to add one, write its class in a module of its own and one row here.
+
+The first source that knows a name has it. Code of the user's own ("file.py:name", installed plugins) has the
+names that none of these knows, see `neucb.runs.plugins`.
+"""
+
+from __future__ import annotations
+
+from neucb.environments.sources.files import Files
+from neucb.environments.sources.openml import OpenML
+from neucb.environments.sources.scikit_learn import ScikitLearn
+from neucb.environments.sources.source import DataSource
+from neucb.environments.sources.synthetic import Synthetic
+
+SOURCES: dict[str, DataSource] = {
+    "file": Files(),
+    "openml": OpenML(),
+    "scikit-learn": ScikitLearn(),
+    "synthetic": Synthetic(),
+}
+
+
+def find_source(name: str) -> DataSource | None:
+    """Return the source of a data set's name, None where none knows it."""
+    return next((source for source in SOURCES.values() if source.knows(name)), None)
+
+
+def has_table(name: str) -> bool:
+    """Return whether a data set is a table, as far as the sources know."""
+    source = find_source(name)
+    return source is None or source.has_tables
