@@ -44,6 +44,7 @@ class Loss(Protocol):
 class Squared:
     """Squared loss: predicts f, trains on (f - y)^2 / 2, reports (yhat - y)^2 with yhat in [0, 1]."""
 
+    uses_autograd = False
     name: Literal["squared"] = "squared"
 
     def link(self, output: Tensor) -> Tensor:
@@ -67,6 +68,7 @@ class Squared:
 class KL:
     """Binary Kullback-Leibler loss: predicts sigmoid(f), trains on the cross entropy."""
 
+    uses_autograd = False
     name: Literal["kl"] = "kl"
 
     def link(self, output: Tensor) -> Tensor:

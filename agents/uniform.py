@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Uniform:
     """p_a = 1 / K over the available arms, always."""
 
+    uses_autograd = False
+
     def reset(self, spec: Spec) -> None:
         """Prepare R = spec.replicas replicas."""
         shape = (spec.replicas, spec.arms)

@@ -51,7 +51,7 @@ LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
 PENDING = {
     ("neucb.runs.save", "neucb.plots"),
 }
-PENDING_CIRCLES = {"neucb.agents.recipes", "neucb.engines.compiled", "neucb.engines.lockstep", "neucb.sweeps"}
+PENDING_CIRCLES = {"neucb.agents.recipes", "neucb.engines.compiled", "neucb.sweeps"}
 
 
 def test_every_unit_has_a_level() -> None:

@@ -131,6 +131,7 @@ def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
 class PlainWeights:
     """theta as it is, without a perturbation: projected online gradient descent on l(y, link(f))."""
 
+    uses_autograd = False
     takes_batches = True
     sees_ahead = True
     _ahead: Ahead | None = None  # the first layer, while rounds are foreseen

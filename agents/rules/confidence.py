@@ -51,6 +51,7 @@ class LowerConfidence:
     UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
     """
 
+    uses_autograd = False
     nu: Number
     propensity_kind: ClassVar[Kinds] = "deterministic"
 
@@ -69,6 +70,7 @@ class Thompson:
     where it does not. Agrawal and Goyal, ICML 2013 (arXiv 1209.3352), Algorithm 1.
     """
 
+    uses_autograd = False
     nu: Number
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:

@@ -48,6 +48,7 @@ class InverseGap:
     Abe and Long, ICML 1999; Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Algorithm 1.
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
@@ -66,6 +67,7 @@ class FastInverseGap:
     are raised to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
@@ -83,6 +85,7 @@ class EpsilonGreedy:
     epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
     """
 
+    uses_autograd = False
     epsilon: Number = 0.05
     power: Number = 0.0
 
@@ -111,6 +114,7 @@ class Softmax:
     Right", NeurIPS 2017 (arXiv 1705.10257), equation 1.
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:

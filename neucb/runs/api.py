@@ -19,10 +19,10 @@ from neucb.core.spec import attribute, check_device, read_spec
 from neucb.engines.choose import choose
 from neucb.engines.engine import Engine, Lockstep
 from neucb.engines.groups import Groups, Part, check_several, groups_of, uneven
-from neucb.engines.lockstep.loop import Progress
-from neucb.engines.log import RunLog
+from neucb.engines.log import Progress, RunLog
 from neucb.engines.trace import Wanted, make_trace
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.episodes import is_trusted
 from neucb.environments.make import READING, EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
@@ -165,7 +165,7 @@ def _reward_range(env: AnyVectorEnv, options: Mapping[str, Any]) -> tuple[float,
     rewards = given.pop("reward_range", UNIT)
     if given:
         raise InputError(f"an environment has its own options; leave out {', '.join(given)}")
-    if rewards is not UNIT and type(env).__module__.startswith("neucb."):
+    if rewards is not UNIT and is_trusted(env):
         raise InputError(f"leave out reward_range: {type(env).__name__} has rewards in [0, 1]")
     return check_reward_range(rewards)
 

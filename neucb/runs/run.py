@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.agents.initialisation import step_share
 from neucb.core.errors import DivergedError, NeucbError
 from neucb.engines.engine import Engine
-from neucb.engines.lockstep.loop import Progress
-from neucb.engines.log import RunLog
+from neucb.engines.log import Progress, RunLog
 from neucb.runs.plugins import Plugin, explain
 from neucb.runs.resolved_agent import Candidate
 

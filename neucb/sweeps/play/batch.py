@@ -22,7 +22,7 @@ from neucb.sweeps.play.warnings import kept_warnings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import Progress
     from neucb.environments.make import EnvironmentOptions
 
 THREADS = 1  # that play a batch; others play other batches
