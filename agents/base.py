@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.propensity import Kinds, Propensities, kind_of
+from neucb.agents.protocols import DrawingRule, HasGauges, Loads, LooksAhead, autograd_of, has
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class Agent(Protocol):
 
     Contexts are [R, d], or [R, K, d] where `spec.per_arm`. An agent for environments in which only
     some arms are available takes them as a second argument, `distribution(context, available)`,
-    bool [R, K], and gives the others probability 0. An agent that plays one arm for certain, or that
-    draws itself and returns the distribution given its draws, says so: see `neucb.agents.propensity`.
+    bool [R, K], and gives the others probability 0. Further methods and attributes, all optional, are
+    in `neucb.agents.protocols`.
     """
 
     def reset(self, spec: Spec) -> None:
@@ -55,13 +56,9 @@ def ask(agent: Agent, context: Tensor, available: Tensor | None) -> Tensor:
     return agent.distribution(context, available)  # type: ignore[call-arg]  # it takes them
 
 
-def gauges_of(part: object) -> dict[str, Tensor]:
-    """Return what an agent or an oracle tells the log of its state, name -> [R]: see `RunLog`.
-
-    `gauges()` is not part of either contract; what does not have it tells nothing.
-    """
-    gauges: Callable[[], dict[str, Tensor]] | None = getattr(part, "gauges", None)
-    return {} if gauges is None else gauges()
+def gauges_of(part: object) -> Mapping[str, Tensor]:
+    """Return the gauges [R] of an agent or an oracle, an empty mapping where it has none."""
+    return part.gauges() if has(part, HasGauges) else {}
 
 
 class Oracle(Protocol):
@@ -111,14 +108,6 @@ class CountsPending:
     pending: int = 0
 
 
-def is_foreign(agent: object) -> bool:
-    """Return whether an agent, or what it wraps or learns with, is of a class that is not neucb's."""
-    if not type(agent).__module__.startswith("neucb."):
-        return True
-    parts = [getattr(agent, name) for name in ("agent", "oracle", "rule") if hasattr(agent, name)]
-    return any(is_foreign(part) for part in (*parts, *getattr(agent, "experts", ())))
-
-
 class Reduction(CountsPending):
     """The reduction from bandits to online regression: an agent is an oracle and a rule.
 
@@ -128,6 +117,8 @@ class Reduction(CountsPending):
         prediction: the last prediction, for the runner's log.
         pending: see `CountsPending`; every round has draws of its own.
     """
+
+    uses_autograd = autograd_of("oracle", "rule")
 
     def __init__(self, oracle: Oracle, rule: ExplorationRule) -> None:
         self.oracle = oracle
@@ -148,12 +139,12 @@ class Reduction(CountsPending):
 
     def load(self, spec: Spec) -> None:
         """Load what the oracle needs compiled, before anything is timed."""
-        if hasattr(self.oracle, "load"):
+        if has(self.oracle, Loads):
             self.oracle.load(spec)
 
     def look_ahead(self, contexts: Tensor) -> None:
-        """Tell the oracle the contexts [B, R, d] of the next B rounds, if it wants to know."""
-        if hasattr(self.oracle, "look_ahead"):
+        """Pass the contexts [B, R, d] of the next B rounds on to the oracle, if it looks ahead."""
+        if has(self.oracle, LooksAhead):
             self.oracle.look_ahead(contexts)
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
@@ -166,7 +157,7 @@ class Reduction(CountsPending):
     @property
     def draws(self) -> bool:
         """Whether the rule draws, see `neucb.agents.propensity`."""
-        return hasattr(self.rule, "propensities")
+        return has(self.rule, DrawingRule)
 
     @property
     def propensity_kind(self) -> Kinds:
@@ -175,8 +166,8 @@ class Reduction(CountsPending):
 
     def propensities(self, given: Tensor) -> Propensities:
         """Return the probabilities [R, K] of the arms of the last prediction before the rule's draw."""
-        told: Propensities = self.rule.propensities(self.prediction, self.now)  # type: ignore[attr-defined]
-        return told
+        assert has(self.rule, DrawingRule)
+        return self.rule.propensities(self.prediction, self.now)
 
     @property
     def now(self) -> Round:
@@ -187,8 +178,8 @@ class Reduction(CountsPending):
         """Learn that `rounds` more rounds follow those that were played."""
         self._round = replace(self._round, horizon=self._round.number - 1 + rounds)
 
-    def gauges(self) -> dict[str, Tensor]:
-        """Return what the oracle tells the log of its state."""
+    def gauges(self) -> Mapping[str, Tensor]:
+        """Return the gauges of the oracle."""
         return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

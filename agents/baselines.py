@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import torch
 
 from neucb.agents.base import Reduction, gauges_of
 from neucb.agents.prediction import lowest
+from neucb.agents.protocols import autograd_of
 from neucb.agents.rules.inverse_gap import EpsilonGreedy
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class BestFixed:
     environment that reacts to the agent the arms' losses are those of that first play.
     """
 
+    uses_autograd = False
     propensity_kind: Kinds = "deterministic"
 
     def reset(self, spec: Spec) -> None:
@@ -59,6 +62,7 @@ class Supervised:
         oracle: the oracle.
     """
 
+    uses_autograd = autograd_of("oracle")
     propensity_kind: Kinds = "deterministic"
 
     def __init__(self, oracle: CountingOracle) -> None:
@@ -70,8 +74,8 @@ class Supervised:
         """The last prediction, for the runner's log."""
         return self._greedy.prediction
 
-    def gauges(self) -> dict[str, Tensor]:
-        """Return what the oracle tells of its state, for the runner's log."""
+    def gauges(self) -> Mapping[str, Tensor]:
+        """Return the gauges of the oracle."""
         return gauges_of(self.oracle)
 
     def reset(self, spec: Spec) -> None:

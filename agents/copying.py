@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from neucb.agents.base import is_foreign
+from neucb.agents.protocols import uses_autograd
 from neucb.core.errors import InputError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def copy_agent(agent: T, name: str) -> T:
         InputError: a part cannot be copied.
 
     Warns:
-        UserWarning: a foreign agent holds non-leaf tensors of autograd.
+        UserWarning: an agent that uses autograd holds non-leaf tensors.
     """
     memo: dict[int, Any] = {}
     detached = False
@@ -42,7 +42,7 @@ def copy_agent(agent: T, name: str) -> T:
         elif isinstance(part, torch.Tensor) and not part.is_leaf:
             memo[id(part)] = part.detach().clone()
             detached = True
-    if detached and is_foreign(agent):
+    if detached and uses_autograd(agent):
         warnings.warn(
             f"{name} holds tensors that autograd has computed: the copy that plays has their values, "
             "but no gradient flows through them",

@@ -58,6 +58,7 @@ class Loss:
 class Squared(Loss):
     """Squared loss: prediction f, training loss (f - y)^2 / 2, value (yhat - y)^2 with yhat in [0, 1]."""
 
+    uses_autograd = False
     name = "squared"
     formula = "(f_a - y)^2 / 2"
     kernel = types.SQUARED
@@ -83,6 +84,7 @@ class Squared(Loss):
 class KL(Loss):
     """Binary Kullback-Leibler loss: prediction sigmoid(f), trained on the cross entropy."""
 
+    uses_autograd = False
     name = "kl"
     formula = "KL(y || yhat_a)"
     link_name = "sigmoid"

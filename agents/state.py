@@ -190,8 +190,9 @@ def leave_inference(value: Any, seen: set[int] | None = None) -> Any:
     if id(value) in seen or isinstance(value, CODE):
         return value
     seen.add(id(value))
-    if isinstance(value, list):
-        value[:] = [leave_inference(item, seen) for item in value]
+    if isinstance(value, list | deque):
+        for i, item in enumerate(value):
+            value[i] = leave_inference(item, seen)
     inner = value if isinstance(value, dict) else getattr(value, "__dict__", {})  # even if frozen
     inner.update({name: leave_inference(item, seen) for name, item in inner.items()})
     return value

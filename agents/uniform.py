@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Uniform:
     """Uniform distribution over the available arms in every round."""
 
+    uses_autograd = False
+
     def reset(self, spec: Spec) -> None:
         """Prepare R = spec.replicas replicas."""
         shape = (spec.replicas, spec.arms)

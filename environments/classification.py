@@ -117,6 +117,8 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         InputError: a value out of its range; DataError: the data set cannot be had.
     """
 
+    trusted = True  # `check_environment` checks it in the tests
+
     def __init__(
         self,
         dataset: str | Table | Encoded,

@@ -204,6 +204,8 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         InputError: a value out of its range; DataError: see `read_ranking`.
     """
 
+    trusted = True  # `check_environment` checks it in the tests
+
     def __init__(
         self,
         dataset: str | Path | pd.DataFrame | Ranking,

@@ -88,6 +88,8 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
         InputError: an unknown world or a value out of its range.
     """
 
+    trusted = True  # `check_environment` checks it in the tests
+
     def __init__(
         self,
         world: str = "cosine",

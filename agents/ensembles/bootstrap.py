@@ -10,6 +10,7 @@ import torch
 
 from neucb.agents.initialisation import COUNT_ROUNDS, Bootstrap, draw_counts, member_seeds
 from neucb.agents.prediction import Prediction, lowest
+from neucb.agents.protocols import autograd_of
 from neucb.core.random import stream
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Ensemble:
         members: number of members N >= 1.
         bootstrap: distribution of the multiplicities, "poisson" or "bernoulli".
     """
+
+    uses_autograd = autograd_of("oracle")
 
     def __init__(self, oracle: CountingOracle, *, members: int, bootstrap: Bootstrap = "poisson") -> None:
         self.oracle = oracle

@@ -11,6 +11,7 @@ import torch
 from neucb.agents.base import CountsPending, ask
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.propensity import Propensities, draws, each_kind, propensities_of
+from neucb.agents.protocols import uses_autograd
 from neucb.core.errors import DivergedError
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class Exp4(CountsPending):
         self._seeds = spec.seeds
         self._round = self.pending = 0
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def uses_autograd(self) -> bool:
+        """Whether an expert uses autograd."""
+        return any(uses_autograd(expert) for expert in self.experts)
 
     @property
     def weights(self) -> Tensor:

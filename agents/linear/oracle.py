@@ -10,6 +10,7 @@ from neucb.agents.initialisation import keeps_full
 from neucb.agents.linear.covariance import Covariance, DiagonalCovariance, FullCovariance
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import autograd_of
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Linear:
             features.
         uncertainty: whether predictions have `std`, the standard deviation sqrt(x' A_a^-1 x) of theta_a . x.
     """
+
+    uses_autograd = autograd_of("loss")
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import torch
 from neucb.agents.network.gradient_norm import FullMatrix
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import autograd_of
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class ModuleNorm:
         divisor: divisor of the squared gradients: 1 as in the published code, the width m as in the papers.
         matrix: "diagonal", or "full" for networks of at most 3,000 parameters.
     """
+
+    uses_autograd = autograd_of("oracle")
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class ModuleNorm:
             self._last = (context, self.oracle.gradients(context) / self.divisor**0.5)
         return self._last[1]
 
+    @torch.no_grad()
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses and their standard deviations [R, K] for contexts [R, d] or [R, K, d]."""
         g = self._gradients(context)
@@ -80,6 +84,7 @@ class ModuleNorm:
         std = (self._penalty * norm).clamp_min(0.0).sqrt()
         return Prediction(self.oracle.loss.link(output), std, output=compared)
 
+    @torch.no_grad()
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Add the played arms' gradients to U, then update the network."""
         g = self._gradients(context)[torch.arange(len(action), device=action.device), action]

@@ -70,6 +70,8 @@ class Module:
         perturbation: perturbation of the prediction, see `ModulePerturbation`, or None.
     """
 
+    uses_autograd = True
+
     def __init__(
         self,
         make: MakeModule,
@@ -112,6 +114,7 @@ class Module:
             torch.manual_seed(int(stream(seed, "init").integers(2**63)))
             return self.make(spec).to(spec.device, self._dtype).eval()
 
+    @torch.no_grad()
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d] or [R, K, d]."""
         output = self.outputs(context)
@@ -191,6 +194,7 @@ class Module:
             raise InputError(f"the network must give [B, {width}] outputs for B contexts, not {shape}")
         return outputs
 
+    @torch.no_grad()
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
         """Make the steps of a round; `count` [R] >= 0 is the multiplicity of the newest sample."""
         arm = torch.zeros_like(action) if self._spec.per_arm else action

@@ -44,6 +44,7 @@ class ExpectedPerturbation(PlainWeights):
         c_p: perturbation constant >= 0; one number or one per replica. lr c_p^2 / sqrt(m) < 2.
     """
 
+    uses_autograd = False
     _start_scratch: Scratch | None = None  # buffers of the products with theta_0
 
     def __init__(self, c_p: Number) -> None:

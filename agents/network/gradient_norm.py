@@ -13,6 +13,7 @@ from neucb.agents.network.layers import by_head, slopes, split
 from neucb.agents.network.weights import hidden_layer
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import autograd_of
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class GradientNorm:
             again where the others are rightly predicted at 1; losses are at most 1, so that ceiling = 1
             lets its std decide. For the squared loss.
     """
+
+    uses_autograd = autograd_of("oracle")
 
     def __init__(
         self,
@@ -102,7 +105,7 @@ class GradientNorm:
         return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=compared)
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return the oracle's gauges for the log."""
+        """Return the gauges of the oracle."""
         return self.oracle.gauges()
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

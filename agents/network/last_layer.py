@@ -10,6 +10,7 @@ from neucb.agents.network.forward import Inputs
 from neucb.agents.network.weights import PlainWeights
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import autograd_of
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class LastLayerRegression:
         regularization: lambda > 0; one number or one per replica.
         refresh: rounds >= 1 between two refreshes.
     """
+
+    uses_autograd = autograd_of("oracle")
 
     def __init__(self, oracle: Neural, *, regularization: Number = 1.0, refresh: int = 500) -> None:
         self.oracle = oracle
@@ -72,7 +75,7 @@ class LastLayerRegression:
         return Prediction(mean, factor.square().sum(2).sqrt(), factor=factor)
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return the oracle's gauges for the log."""
+        """Return the gauges of the oracle."""
         return self.oracle.gauges()
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

@@ -24,6 +24,7 @@ from neucb.agents.network.training import (
 from neucb.agents.network.weights import Initial
 from neucb.agents.per_replica import Number, per_replica
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import autograd_of
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Neural:
         batch: b >= 1, minibatch size of each step but the newest sample's.
         schedule: "online", "neural-ucb" or "neural-ts".
     """
+
+    uses_autograd = autograd_of("loss", "weights")
 
     def __init__(
         self,

@@ -40,6 +40,7 @@ class SignPerturbation(PlainWeights):
         count: S >= 1, number of sign vectors.
     """
 
+    uses_autograd = False
     takes_batches = False
     sees_ahead = False  # the products with all sign vectors would be S times as large
 

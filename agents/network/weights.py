@@ -131,6 +131,7 @@ def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
 class PlainWeights:
     """Unperturbed theta: projected online gradient descent on l(y, link(f))."""
 
+    uses_autograd = False
     takes_batches = True
     sees_ahead = True
     _ahead: DeferredLayer | None = None  # the first layer during a block of `look_ahead`

@@ -73,6 +73,7 @@ class LowerConfidence(ScoreRule):
     UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
     """
 
+    uses_autograd = False
     name = "lower-confidence"
     formula = "plays argmin (mean_a - nu std_a), means before the link"
     kernel_kind = types.LOWER_CONFIDENCE
@@ -92,6 +93,7 @@ class Thompson(ScoreRule):
     where it does not. Agrawal and Goyal, ICML 2013 (arXiv 1209.3352), Algorithm 1.
     """
 
+    uses_autograd = False
     name = "thompson"
     formula = "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link"
     kernel_kind = types.THOMPSON

@@ -105,6 +105,7 @@ class InverseGap(GapRule):
     Abe and Long, ICML 1999; Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Algorithm 1.
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     name = "inverse-gap"
@@ -147,6 +148,7 @@ class FastInverseGap(GapRule):
     are raised to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     name = "fast-inverse-gap"
@@ -173,6 +175,7 @@ class EpsilonGreedy(GapRule):
     epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
     """
 
+    uses_autograd = False
     epsilon: Number = 0.05
     power: Number = 0.0
 
@@ -223,6 +226,7 @@ class Softmax(GapRule):
     Right", NeurIPS 2017 (arXiv 1705.10257), equation 1.
     """
 
+    uses_autograd = False
     gamma: Schedule
 
     name = "softmax"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neucb.agents.base import CountsPending, ask, gauges_of
 from neucb.agents.propensity import Kinds, Propensities, draws, kind_of, propensities_of
+from neucb.agents.protocols import Foresees, LearnsAll, autograd_of, has
 from neucb.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,10 +36,12 @@ class Delayed:
         InputError: a value out of its range, or an agent that is told of all losses anyway.
     """
 
+    uses_autograd = autograd_of("agent")
+
     def __init__(self, agent: Agent, *, delay: int = 0, batch: int = 1) -> None:
         if delay < 0 or batch < 1:
             raise InputError("delay must be at least 0 and batch at least 1")
-        if hasattr(agent, "foresee") or hasattr(agent, "learn_all"):
+        if has(agent, Foresees) or has(agent, LearnsAll):
             raise InputError("a skyline is told of all losses; play it without delay and batch")
         self.agent = agent
         self.delay = delay
@@ -75,8 +79,8 @@ class Delayed:
         """Return the agent's propensities [R, K]."""
         return propensities_of(self.agent, given)
 
-    def gauges(self) -> dict[str, Tensor]:
-        """Return what the agent tells the log of its state."""
+    def gauges(self) -> Mapping[str, Tensor]:
+        """Return the gauges of the agent."""
         return gauges_of(self.agent)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from neucb.agents.base import gauges_of
+from neucb.agents.protocols import autograd_of
 from neucb.agents.rules.formulas import epoch_start
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Epochs:
             linear oracle would count every round several times.
     """
 
+    uses_autograd = autograd_of("oracle")
+
     def __init__(self, oracle: Oracle, *, passes: int = 1) -> None:
         self.oracle = oracle
         self.passes = passes
@@ -44,8 +48,8 @@ class Epochs:
         """Return the losses [R, K] that the oracle predicted at the epoch's start."""
         return self.oracle.predict(context)
 
-    def gauges(self) -> dict[str, Tensor]:
-        """Return what the oracle tells the log of its state."""
+    def gauges(self) -> Mapping[str, Tensor]:
+        """Return the gauges of the oracle."""
         return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:

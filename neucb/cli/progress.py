@@ -12,7 +12,7 @@ from neucb.core.errors import NeucbError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import Progress
     from neucb.runs.run import Run
 
 

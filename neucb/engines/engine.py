@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
     from neucb.agents.base import Agent
-    from neucb.engines.lockstep.loop import Progress
-    from neucb.engines.log import RunLog
+    from neucb.engines.log import Progress, RunLog
 
 
 class Engine(Protocol):
@@ -51,6 +50,7 @@ class Lockstep:
         import torch  # noqa: F401
 
         from neucb.agents.propensity import draws, load_chances
+        from neucb.agents.protocols import Loads, has
         from neucb.engines.compiled.compiling import announced
         from neucb.engines.log import load_sums
 
@@ -58,7 +58,7 @@ class Lockstep:
             load_sums()
             if self.log.trace is not None and draws(self.agent):
                 load_chances()
-            if hasattr(self.agent, "load"):
+            if has(self.agent, Loads):
                 self.agent.load(self.log.spec)
 
     def play(self, progress: Progress | None = None) -> None:

@@ -15,8 +15,7 @@ from neucb.core.errors import DivergedError, InputError
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
     from neucb.engines.engine import Engine
-    from neucb.engines.lockstep.loop import Progress
-    from neucb.engines.log import RunLog
+    from neucb.engines.log import Progress, RunLog
 
 
 @dataclass(frozen=True)

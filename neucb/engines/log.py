@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,23 @@ def log_spaced(horizon: int, per_decade: int = PER_DECADE) -> NDArray[np.int64]:
     return np.append(rounds[rounds < horizon], horizon)
 
 
+Progress = Callable[[int], None]  # takes the number of rounds played
+Figures = Mapping[str, NDArray[np.float64]]
+Kept = tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]  # rounds [n], and figures [R, n] at these
+
+
+class Labels(NamedTuple):
+    """Labels that say the expected losses of all arms.
+
+    Attributes:
+        label: clean labels [R, n] of n rounds.
+        expected: expected losses [K, K] of arms (columns) under labels (rows).
+    """
+
+    label: NDArray[np.int64]
+    expected: NDArray[np.float64]
+
+
 class RunLog:
     """Running sums over the rounds of R replicas.
 
@@ -51,8 +68,7 @@ class RunLog:
         distance: |theta - theta_0| of a network after this very round.
         spread: root mean square over s of the perturbation's offsets f~_s - f after this round,
             c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
-    What an environment or an agent does not tell (no expected losses, no predictions, no network) is
-    NaN; of networks without perturbation and projection the compiled engine does not know the distance.
+    NaN stands for figures that are unavailable: no expected losses, no predictions, no network.
 
     Attributes:
         spec: the shape of the run.
@@ -69,16 +85,11 @@ class RunLog:
         self._due: list[int] = log_spaced(spec.horizon).tolist()
         zero = np.zeros(spec.replicas)
         self._propensity = zero.copy()  # summed
-        self._gauges = self._no_gauges = {name: np.full(spec.replicas, np.nan) for name in GAUGES}
         self.sums = {name: zero.copy() for name in SUMS}
         self.arm_losses = np.zeros((spec.replicas, spec.arms))
-        self._labels = np.zeros((spec.replicas, spec.arms))  # how often each occurred, where `extend` counts
-        self._kept: list[tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]] = []  # [n], [R, n] each
-
-    @property
-    def due(self) -> bool:
-        """Whether the round that is counted next will be kept."""
-        return bool(self.due_until(self.round + 1))
+        self._labels = np.zeros((spec.replicas, spec.arms))  # numbers of rounds, where these have labels
+        self._kept: list[Kept] = []
+        self._last: Kept | None = None
 
     def keep(self, rounds: Iterable[int]) -> None:
         """Keep these rounds, in ascending order, and the last one played, instead of log-spaced ones."""
@@ -90,56 +101,21 @@ class RunLog:
 
     def add(
         self,
-        loss: NDArray[np.float64],
-        info: Mapping[str, Any],
-        predicted: NDArray[np.float64] | None,
-        propensity: NDArray[np.float64] | None = None,
-        gauges: Mapping[str, NDArray[np.float64]] | None = None,
-    ) -> None:
-        """Count one round.
-
-        Args:
-            loss: [R] realised losses of the played arms.
-            info: the environment's step info.
-            predicted: [R] predicted losses of the played arms, or None.
-            propensity: [R] probabilities with which they were drawn, or None.
-            gauges: [R] each: distance and spread, where the agent tells them; for rounds that are kept.
-        """
-        due = self.due
-        self.round += 1
-        self._propensity = self._propensity + (np.nan if propensity is None else propensity)
-        self._gauges = self._no_gauges | dict(gauges or {})
-        sums = self.sums
-        nan = np.full(self.spec.replicas, np.nan)
-        best = info.get("best_loss", nan)
-        sums["loss"] += loss
-        sums["regret"] += info.get("expected_loss", loss) - best
-        sums["L_star"] += best
-        sums["L_star_realised"] += info.get("best_realised_loss", nan)
-        self.arm_losses += info.get("expected_losses", np.nan)
-        for name, value in oracle_metrics(predicted, loss, info.get("expected_loss", nan)).items():
-            sums[name] += value
-        if due:
-            self._keep()
-
-    def extend(
-        self,
-        label: NDArray[np.int64],
-        expected: NDArray[np.float64],
-        figures: Mapping[str, NDArray[np.float64]],
+        figures: Figures,
+        arms: Labels | NDArray[np.float64],
         predicted: NDArray[np.float64] | None,
         propensity: NDArray[np.float64],
         gauges: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        """Count n rounds at once, to the same sums as n calls of `add`.
+        """Add a block of n rounds. No bit of the log depends on how a run is cut into blocks.
 
         Args:
-            label: [R, n] clean labels.
-            expected: [K, K] expected loss of every arm (columns) under a label (rows).
-            figures: [R, n] each: loss, expected_loss, best_loss and best_realised_loss.
-            predicted: [R, n] predicted losses of the played arms, or None.
-            propensity: [R, n] probabilities with which they were drawn.
-            gauges: [R, n] each: distance and spread after every round.
+            figures: loss, expected_loss, best_loss and best_realised_loss [R, n]; NaN where unavailable. And
+                regret, where it is not the difference of the second and the third.
+            arms: labels of the rounds, or expected losses [R, n, K] of all arms.
+            predicted: predicted losses [R, n] of the played arms, or None.
+            propensity: probabilities [R, n] with which they were drawn.
+            gauges: distance and spread [R, n] after every round; needed in rounds that are logged.
         """
         loss, h, best = figures["loss"], figures["expected_loss"], figures["best_loss"]
         n = loss.shape[1]
@@ -147,44 +123,46 @@ class RunLog:
             return
         added = {
             "loss": loss,
-            "regret": h - best if best.any() else h,
+            "regret": figures["regret"] if "regret" in figures else h - best if best.any() else h,
             "L_star": best,
             "L_star_realised": figures["best_realised_loss"],
             **oracle_metrics(predicted, loss, h),
         }
         due = self.due_until(self.round + n)
         rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])
-        ends = rounds - self.round  # [C] how many of the n rounds are over where the sums are wanted
+        ends = rounds - self.round  # [C] numbers of rounds after which the sums are wanted
         rows = _all_sums(self.sums, added, ends)
         drawn = _sums(self._propensity, propensity, ends)
-        told = {name: values[:, ends - 1] for name, values in gauges.items()}
-        labels = _counts(self._labels, label, ends)  # [C, R, K]
-        # Of whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
-        arm_losses = np.zeros_like(labels)
-        for y, losses in enumerate(expected):
-            arm_losses += labels[:, :, y, None] * losses
+        arm_losses = self._arm_losses(arms, ends)
         self.round += n
         self.sums = {name: values[:, -1].copy() for name, values in rows.items()}
-        self._labels, self.arm_losses, self._propensity = labels[-1], arm_losses[-1], drawn[:, -1].copy()
-        self._gauges = {name: values[:, -1] for name, values in told.items()}
+        self.arm_losses, self._propensity = arm_losses[-1], drawn[:, -1].copy()
         rows["best_fixed_arm"] = arm_losses.min(axis=2).T - rows["L_star"]
         rows["propensity"] = drawn / rounds
-        rows |= told
+        rows |= {name: values[:, ends - 1] for name, values in gauges.items()}
+        kept = len(due)
         if due:
-            kept = len(due)
             self._kept.append((rounds[:kept], {name: values[:, :kept] for name, values in rows.items()}))
+        self._last = rounds[-1:], {name: values[:, -1:] for name, values in rows.items()}
 
-    def _keep(self) -> None:
-        row = {name: value.copy() for name, value in self.sums.items()}
-        row["best_fixed_arm"] = self.arm_losses.min(1) - row["L_star"]
-        row["propensity"] = self._propensity / self.round
-        row |= self._gauges
-        self._kept.append((np.array([self.round]), {name: value[:, None] for name, value in row.items()}))
+    def _arm_losses(self, arms: Labels | NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return cumulative expected losses [C, R, K] of all arms after the first ends [C] of n rounds."""
+        if not isinstance(arms, Labels):
+            R, n, K = arms.shape
+            flat = arms.transpose(0, 2, 1).reshape(R * K, n)
+            return _sums(self.arm_losses.ravel(), flat, ends).T.reshape(-1, R, K)
+        labels = _counts(self._labels, arms.label, ends)  # [C, R, K]
+        self._labels = labels[-1]
+        # From whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
+        losses = np.zeros_like(labels)
+        for y, expected in enumerate(arms.expected):
+            losses += labels[:, :, y, None] * expected
+        return losses
 
     def close(self) -> None:
         """Keep the last round that was played, also where a run ends early."""
-        if self.round and (not self._kept or self._kept[-1][0][-1] != self.round):
-            self._keep()
+        if self._last is not None and (not self._kept or self._kept[-1][0][-1] != self.round):
+            self._kept.append(self._last)
 
     def gather(self, parts: Sequence[tuple[Sequence[int], RunLog]]) -> None:
         """Take over what other logs have counted, all of the same rounds, as that of this run's replicas.
@@ -232,7 +210,7 @@ class RunLog:
 
 
 def load_sums() -> None:
-    """Compile what `RunLog.extend` sums with, or load it from numba's cache, before anything is timed."""
+    """Compile the running sums, or load them from numba's cache, before anything is timed."""
     no_ends = np.zeros(0, np.int64)
     _sums(np.zeros(0), np.zeros((0, 0)), no_ends)
     _counts(np.zeros((0, 0)), np.zeros((0, 0), np.int64), no_ends)

@@ -37,8 +37,8 @@ def learns_at_once(agent: object) -> bool:
     return not isinstance(agent, Delayed) and not isinstance(getattr(agent, "oracle", None), Epochs)
 
 
-class Watch:
-    """Watches R replicas round by round; `long_runs` and `first_stuck` find the same afterwards.
+class StallDetector:
+    """Detects stalled replicas round by round; `long_runs` and `first_stuck` find the same afterwards.
 
     Args:
         replicas: R.
@@ -51,7 +51,7 @@ class Watch:
         self._missed = np.zeros(replicas, dtype=np.bool_)
         self._first: NDArray[np.float32] | None = None
 
-    def see(self, predicted: Floats, loss: Floats, context: NDArray[np.float32]) -> int | None:
+    def first_stalled(self, predicted: Floats, loss: Floats, context: NDArray[np.float32]) -> int | None:
         """Take a round: predicted and realised losses [R] of the arms played, contexts [R, ...].
 
         Returns:
@@ -83,7 +83,9 @@ def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
 
 
 def first_stuck(value: float, loss: Floats, contexts: NDArray[np.float32], since: int) -> int | None:
-    """Return the first round of a run of equal predictions, from `since` on, in which `Watch` says stuck.
+    """Return the first round of a run of equal predictions, from `since` on, in which a replica is stuck.
+
+    It is the one in which `StallDetector` finds it.
 
     Args:
         value: predicted in all rounds of the run.

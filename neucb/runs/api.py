@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from neucb.engines.lockstep.loop import Progress
+from neucb.engines.log import Progress
 from neucb.engines.trace import Wanted
 from neucb.environments.make import EnvironmentOptions
 from neucb.runs.preparation import prepare_run

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neucb.agents.base import Agent, CountsPending, Reduction, ask
+from neucb.agents.protocols import autograd_of
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import give_state, take_state
@@ -42,6 +43,8 @@ class Trained(CountsPending):
         rounds: that it has played, in all its runs.
         data: what the last run had to say of its data.
     """
+
+    uses_autograd = autograd_of("agent")
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from neucb.engines.groups import Group, Groups, Part, check_several, groups_of, 
 from neucb.engines.log import RunLog
 from neucb.engines.trace import make_trace
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.episodes import is_trusted
 from neucb.environments.make import READING, EnvironmentOptions, make_environment
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.ranking import Ranking
@@ -183,7 +184,7 @@ def _reward_range(env: AnyVectorEnv, options: Mapping[str, Any]) -> tuple[float,
     rewards = given.pop("reward_range", UNIT)
     if given:
         raise InputError(f"an environment has its own options; leave out {', '.join(given)}")
-    if rewards is not UNIT and type(env).__module__.startswith("neucb."):
+    if rewards is not UNIT and is_trusted(env):
         raise InputError(f"leave out reward_range: {type(env).__name__} has rewards in [0, 1]")
     return check_reward_range(rewards)
 

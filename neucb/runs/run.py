@@ -12,8 +12,7 @@ from neucb.agents.initialisation import step_share
 from neucb.core.errors import DivergedError, NeucbError
 from neucb.core.threads import cores
 from neucb.engines.engine import Engine
-from neucb.engines.lockstep.loop import Progress
-from neucb.engines.log import RunLog
+from neucb.engines.log import Progress, RunLog
 from neucb.runs.plugins import Plugin, explain
 from neucb.runs.resolved_agent import ResolvedAgent
 

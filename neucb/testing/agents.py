@@ -14,7 +14,8 @@ from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.core.errors import NeucbError
 from neucb.core.spec import Spec
-from neucb.engines.lockstep.loop import distribution, play
+from neucb.engines.checks import distribution
+from neucb.engines.lockstep.loop import play
 from neucb.engines.log import RunLog
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded

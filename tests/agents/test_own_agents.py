@@ -9,17 +9,18 @@ import pytest
 import torch
 
 import neucb
-from neucb.agents.base import is_foreign
+from neucb.agents.baselines import Supervised
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module, perceptron
 from neucb.agents.prediction import Prediction
+from neucb.agents.protocols import uses_autograd
 from neucb.agents.recipes.build import make_agent
-from neucb.agents.recipes.registry import find_recipe
+from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.agents.rules.inverse_gap import EpsilonGreedy
 from neucb.agents.wrappers.delay import Delayed
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
-from neucb.engines.lockstep.loop import distribution
+from neucb.engines.checks import distribution
 from neucb.testing import check_agent
 
 
@@ -107,10 +108,27 @@ def test_an_agent_that_calls_backward_may_hear_late_and_is_checked() -> None:
     check_agent(lambda: neucb.Reduction(Logistic(), EpsilonGreedy(0.05)))
 
 
-def test_gradients_are_recorded_for_foreign_parts_only() -> None:
+def test_gradients_are_recorded_for_agents_that_do_not_say_that_they_use_none() -> None:
     module = Module(perceptron(), KL(), lambda parameters: torch.optim.SGD(parameters, lr=0.1))
-    ours = [make_agent(find_recipe(name)) for name in ("kl-perturbed", "exp4", "neural-ucb", "linucb")]
-    assert not any(is_foreign(agent) for agent in [*ours, neucb.Reduction(module, EpsilonGreedy(0.1))])
+    assert not any(uses_autograd(make_agent(recipe)) for recipe in RECIPES.values())
     theirs = neucb.Reduction(Logistic(), EpsilonGreedy(0.1))
     ruled = neucb.Reduction(make_agent(find_recipe("kl")).oracle, lambda prediction, now: prediction.mean)  # type: ignore[attr-defined]
-    assert all(is_foreign(agent) for agent in (theirs, Delayed(theirs, delay=3), Greedy(), ruled))
+    modular = neucb.Reduction(module, EpsilonGreedy(0.1))
+    agents = (theirs, Delayed(theirs, delay=3), Greedy(), ruled, modular, Supervised(module))
+    assert all(uses_autograd(agent) for agent in agents)
+
+
+def test_an_agent_says_by_itself_that_it_uses_no_autograd() -> None:
+    class Silent(neucb.Reduction):
+        pass
+
+    class Says(Uniform):
+        uses_autograd = False
+
+        def update(self, context: Any, action: Any, loss: Any) -> None:
+            assert not torch.is_grad_enabled()
+
+    ours = make_agent(find_recipe("squarecb"))
+    assert uses_autograd(Silent(ours.oracle, ours.rule))  # type: ignore[attr-defined]
+    neucb.run(Says(np.asarray), "iris", 60, 2)
+    neucb.run(Says(np.asarray), "synthetic:linear", 60, 2)

@@ -24,6 +24,7 @@ from neucb.agents.network.sparse import FEW, pays
 from neucb.agents.network.weights import PlainWeights
 from neucb.agents.per_replica import _tensor, per_replica
 from neucb.agents.prediction import Prediction, Round
+from neucb.agents.protocols import uses_autograd
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.agents.rules.inverse_gap import InverseGap
@@ -31,8 +32,7 @@ from neucb.agents.rules.schedules import Power
 from neucb.core.errors import DivergedError, InputError
 from neucb.core.spec import Spec
 from neucb.engines.engine import Lockstep
-from neucb.engines.lockstep.block_loop import Foreseen, draw, takes_no_gradients
-from neucb.engines.lockstep.loop import sample
+from neucb.engines.lockstep.block_loop import BlockLoop, draw
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table
@@ -58,7 +58,7 @@ def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[
     blocks, steps = job(name, **arguments), job(name, **arguments)
     blocks.play()
     with monkeypatch.context() as patch:
-        patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+        patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
         steps.play()
     return blocks.frame(), steps.frame()
 
@@ -255,11 +255,11 @@ def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: 
     run.log.keep([30, 100, 230])
     ends = []
 
-    def pass_by(self: Foreseen, left: int, right: int, progress: object) -> None:
+    def pass_by(self: BlockLoop, left: int, right: int, progress: object) -> None:
         self.log.round = right
         ends.append(right)
 
-    monkeypatch.setattr(Foreseen, "_block", pass_by)
+    monkeypatch.setattr(BlockLoop, "_block", pass_by)
     run.play()
     assert ends == [30, 78, 126, 174, 222, 270, 318, 330]
 
@@ -279,7 +279,7 @@ def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pyte
             run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
             with monkeypatch.context() as patch:
                 if not plays:
-                    patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+                    patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
                 with pytest.raises((DivergedError, InputError)) as caught:
                     run.play()
             ends.append((str(caught.value), run.log.round, run.frame()))
@@ -302,7 +302,7 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
         run = job(name)
         with monkeypatch.context() as patch:
             if not plays:
-                patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+                patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
             with pytest.raises(KeyboardInterrupt):
                 run.play(stop)
         assert run.log.round == 56 == run.frame()["round"].max()
@@ -310,7 +310,16 @@ def test_an_interrupted_block_counts_and_keeps_what_was_played(
     torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
 
 
-def test_arms_of_a_block_are_drawn_as_the_host_draws_them() -> None:
+def searched(p: np.ndarray, dice: np.ndarray) -> list[int]:
+    """Return the arms in whose parts of the cumulative sums the dice fall, the last possible one above."""
+    arms = []
+    for own, die in zip(p, dice, strict=True):
+        arm = int(np.searchsorted(np.cumsum(own), die, side="right"))
+        arms.append(min(arm, int(np.flatnonzero(own > 0.0)[-1])))
+    return arms
+
+
+def test_arms_are_drawn_by_the_cumulative_sums() -> None:
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(5), 400) * (rng.random((400, 5)) < 0.7)
     p[:, 0] += 1.0 - p.sum(1)
@@ -318,7 +327,7 @@ def test_arms_of_a_block_are_drawn_as_the_host_draws_them() -> None:
     short = np.array([[0.25, 0.25, 0.5 - 1e-9, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0 - 1e-9]])  # below 1
     p, dice = np.concatenate([p, short, short]), np.concatenate([dice, [1.0 - 1e-12] * 2, [0.0] * 2])
     drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
-    np.testing.assert_array_equal(drawn.squeeze(1).numpy(), sample(p, dice))
+    assert drawn.squeeze(1).tolist() == searched(p, dice)
     assert drawn[-4:].squeeze(1).tolist() == [2, 4, 0, 4]
 
 
@@ -374,6 +383,6 @@ def test_the_parts_of_others_play_in_no_inference_mode() -> None:
     module = Module(perceptron(width=8), KL(), adam)
     agents = [Reduction(Neural(KL(), PlainWeights(), width=8), Own()), Reduction(module, InverseGap(Power()))]
     for agent in agents:
-        assert not takes_no_gradients(agent)
+        assert uses_autograd(agent)
         prepare(agent, one_hot(), 40, 2, engine="torch").play()
-    assert takes_no_gradients(make_agent(find_recipe("kl")))
+    assert not uses_autograd(make_agent(find_recipe("kl")))

@@ -24,10 +24,13 @@ COLUMNS = ["propensity", "distance", "spread"]
 def test_the_log_keeps_mean_propensities_and_current_gauges() -> None:
     """Three rounds of two replicas; round 3 is the last one kept, and its gauges are shown."""
     log = RunLog(Spec((1, 2), 2, 3, 3))
+    names = ("loss", "expected_loss", "best_loss", "best_realised_loss")
+    figures = {name: np.zeros((2, 1)) for name in names}
     for t in range(3):
-        assert log.due == (t + 1 in (1, 2, 3))
-        gauges = {"distance": np.array([t, 2.0 * t]), "spread": np.array([0.1 * t, 0.0])}
-        log.add(np.zeros(2), {}, None, np.array([0.5, 0.2 * (t + 1)]), gauges)
+        assert log.due_until(t + 1) == [t + 1]
+        gauges = {"distance": np.array([[t], [2.0 * t]]), "spread": np.array([[0.1 * t], [0.0]])}
+        propensity = np.array([[0.5], [0.2 * (t + 1)]])
+        log.add(figures, np.full((2, 1, 2), np.nan), None, propensity, gauges)
     last = log.frame({}).groupby("seed").tail(1)
     assert last["propensity"].tolist() == pytest.approx([0.5, 0.4])
     assert last["distance"].tolist() == [2.0, 4.0]

@@ -17,8 +17,9 @@ from neucb.core.errors import DivergedError, InputError
 from neucb.core.json_values import plain
 from neucb.core.spec import Spec
 from neucb.core.threads import one_thread
-from neucb.engines.lockstep.loop import play, sample
-from neucb.engines.log import GAUGES, RunLog, log_spaced
+from neucb.engines.lockstep.block_loop import draw
+from neucb.engines.lockstep.loop import play
+from neucb.engines.log import GAUGES, Labels, RunLog, log_spaced
 from neucb.engines.stalled import long_runs
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
@@ -109,7 +110,8 @@ def test_any_vector_env_will_do() -> None:
 def test_sampling_by_hand() -> None:
     p = np.array([[0.2, 0.3, 0.5]] * 6 + [[0.0, 1.0, 0.0]])
     dice = np.array([0.0, 0.19, 0.2, 0.49, 0.5, 0.999, 0.0])
-    np.testing.assert_array_equal(sample(p, dice), [0, 0, 1, 1, 2, 2, 1])
+    drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
+    assert drawn.squeeze(1).tolist() == [0, 0, 1, 1, 2, 2, 1]
 
 
 def test_log_spaced_rounds() -> None:
@@ -126,14 +128,13 @@ def test_the_log_adds_up() -> None:
     """Two replicas, three rounds, by hand."""
     log = RunLog(Spec((0, 1), 2, 1, 3))
     arms = np.array([[0.2, 0.8], [0.6, 0.4]])
-    for loss in ([0.0, 1.0], [1.0, 1.0], [1.0, 0.0]):
-        info = {
-            "expected_loss": np.array([0.8, 0.6]),
-            "best_loss": arms.min(1),
-            "best_realised_loss": np.array([0.0, 1.0]),
-            "expected_losses": arms,
-        }
-        log.add(np.array(loss), info, np.array([0.5, 2.0]))
+    each = {"expected_loss": [0.8, 0.6], "best_loss": arms.min(1), "best_realised_loss": [0.0, 1.0]}
+    figures = {name: np.repeat(np.array(value)[:, None], 3, 1) for name, value in each.items()}
+    figures["loss"] = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    predicted = np.array([[0.5] * 3, [2.0] * 3])
+    unknown = np.full((2, 3), np.nan)
+    every = np.repeat(arms[:, None], 3, 1)
+    log.add(figures, every, predicted, unknown, dict.fromkeys(GAUGES, unknown))
     last = log.frame({}).groupby("seed").tail(1)
     assert last["loss"].tolist() == [2.0, 2.0]
     assert last["regret"].tolist() == pytest.approx([1.8, 0.6])
@@ -166,10 +167,9 @@ def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
         log = RunLog(Spec(tuple(range(R))[rows], K, 3, T))
         for start, stop in itertools.pairwise([0, *cuts, T]):
             part = (rows, slice(start, stop))
-            log.extend(
-                label[part],
-                expected,
+            log.add(
                 {name: values[part] for name, values in figures.items()},
+                Labels(label[part], expected),
                 predicted[part],
                 propensity[part],
                 {name: values[part] for name, values in gauges.items()},
@@ -197,7 +197,7 @@ def test_figures_that_are_one_array_are_summed_like_copies() -> None:
     for second in (figures, {name: values.copy() for name, values in figures.items()}):
         log = RunLog(Spec(tuple(range(R)), K, 3, 2 * T))
         for one in (noisy.outcome(label, seen, action), second):
-            log.extend(label, clean.expected, one, predicted, propensity, gauges)
+            log.add(one, Labels(label, clean.expected), predicted, propensity, gauges)
         frames.append(log.frame({}))
     pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
 

@@ -12,7 +12,6 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from neucb.core.random import stream
-from neucb.engines.lockstep.loop import sample
 from neucb.environments.classification import ClassificationVectorEnv
 
 
@@ -87,7 +86,7 @@ def simulate(seed: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     env.reset(seed=seed)
     arms, losses = np.empty((2, ROUNDS))
     for t, die in enumerate(dice):
-        arms[t] = sample(np.full((1, 3), 1 / 3), die[None])[0]
+        arms[t] = np.searchsorted(np.cumsum(np.full(3, 1 / 3)), die, side="right")
         _, reward, terminated, truncated, _ = env.step(int(arms[t]))
         losses[t] = 1.0 - reward
         if terminated or truncated:

@@ -11,13 +11,13 @@ import numpy as np
 
 from neucb.agents.propensity import load_chances
 from neucb.core.threads import cores
+from neucb.engines.checks import diverged, no_distribution
 from neucb.engines.compiled.compiling import announced
 from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.stage import KEPT, draws
 from neucb.engines.compiled.tracing import Tracer
-from neucb.engines.lockstep.loop import diverged, no_distribution
-from neucb.engines.log import load_sums
+from neucb.engines.log import Labels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
 from neucb.environments.episodes import bad_context
 from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
     from neucb.core.errors import NeucbError
     from neucb.engines.compiled.stage import Settings
-    from neucb.engines.lockstep.loop import Progress
-    from neucb.engines.log import RunLog
+    from neucb.engines.log import Progress, RunLog
     from neucb.environments.classification import ClassificationVectorEnv
 
 FIRST_ROUNDS = KEPT  # of all replicas, which tell how many a second there are
@@ -163,7 +162,7 @@ class Compiled:
             self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
         gauges = {"distance": distance, "spread": spread}
-        self.log.extend(label, feedback.expected, figures, known, propensity, gauges)
+        self.log.add(figures, Labels(label, feedback.expected), known, propensity, gauges)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
         """Return the error that the torch loop would raise: of the first round, the first replica."""
@@ -182,4 +181,4 @@ class Compiled:
                 name = failed_expert(self.recipe, int(replicas[r].stage.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
-        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
+        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, deviant=True)

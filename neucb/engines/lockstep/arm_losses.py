@@ -1,4 +1,4 @@
-"""Hindsight: what the runner tells agents that know more than a bandit may, see agents/skylines.py."""
+"""Arm losses: the expected losses of all arms, for the skylines of agents/baselines.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
     """Return the expected losses [R, K] of all arms in the figures of a round.
 
     Raises:
-        InputError: the environment does not tell them.
+        InputError: the environment does not give them.
     """
     losses: NDArray[np.float64] = np.asarray(info.get("expected_losses", np.nan), dtype=np.float64)
     if np.isnan(losses).any():
@@ -26,10 +26,10 @@ def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def arm_losses(episodes: Episodes) -> NDArray[np.float64]:
-    """Play a run, in each round the first arm available: return every arm's expected losses, summed [R, K].
+    """Play a run with the first available arm of every round; return all arms' summed expected losses [R, K].
 
     Raises:
-        InputError: the environment does not tell them, or as `Episodes`.
+        InputError: the environment does not give them, or as `Episodes`.
     """
     spec = episodes.spec
     total = np.zeros((spec.replicas, spec.arms))

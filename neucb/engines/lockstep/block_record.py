@@ -1,15 +1,18 @@
-"""Played: the record of a block of rounds."""
+"""BlockRecord: the answers of an agent in a block of rounds, and the arms played."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from neucb.engines.lockstep.loop import is_distribution
+from neucb.engines.checks import is_distribution
 from neucb.engines.log import GAUGES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -17,50 +20,67 @@ if TYPE_CHECKING:
     from neucb.core.spec import Spec
 
 
-class Played:
-    """What came of a block, on the device: p, mean [B, R, K], action [B, R, 1]; gauges [B, R] here.
+class BlockRecord:
+    """Record of B rounds, on the device of the run.
 
-    `rounds` are complete, `asked` have a distribution. `told` holds the propensities of these where they are
-    not p.
+    Attributes:
+        p: probabilities [B, R, K].
+        mean: predicted losses [B, R, K], 0 where there are none.
+        action: arms played [B, R, 1].
+        masks: arms available [R, K], by the rounds in which not all are.
+        propensities: propensities of every round, of agents that draw.
+        gauges: gauges [B, R], NaN in rounds that are not logged.
+        asked: rounds that have a distribution.
+        rounds: rounds that are complete.
+        predicts: whether the agent predicts losses.
     """
 
     def __init__(self, rounds: int, spec: Spec) -> None:
-        import torch
-
         shape = rounds, spec.replicas, spec.arms
         self.p = torch.empty(shape, dtype=torch.float64, device=spec.device)
         self.mean = torch.zeros_like(self.p)
         self.action = torch.empty(*shape[:2], 1, dtype=torch.int64, device=spec.device)
+        self.masks: dict[int, Tensor] = {}
         self.gauges = {name: np.full(shape[:2], np.nan) for name in GAUGES}
-        self.told: list[Propensities] = []
+        self.propensities: list[Propensities] = []
         self.asked = 0
         self.rounds = 0
         self.predicts = True
-        self._kept = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
+        self._rows = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
 
-    def add(self, p: Tensor, prediction: Any, action: Tensor) -> None:
-        """Keep what was asked in a round."""
-        own_p, own_mean, own_action = self._kept[self.asked]
+    def add(self, p: Tensor, prediction: Any, action: Tensor, available: Tensor | None) -> None:
+        """Keep the answer of a round."""
+        own_p, own_mean, own_action = self._rows[self.asked]
         own_p.copy_(p)
         own_action.copy_(action)
         if prediction is None:
             self.predicts = False
         else:
             own_mean.copy_(prediction.mean.detach())
+        if available is not None:
+            self.masks[self.asked] = available
         self.asked += 1
 
-    def tell(self, told: dict[str, NDArray[np.float64]]) -> None:
-        """Keep what the agent tells of its state [R] after a round."""
-        for name, kept in self.gauges.items():
-            kept[self.rounds] = told.get(name, np.nan)
+    def add_gauges(self, gauges: Mapping[str, Tensor]) -> None:
+        """Keep the agent's gauges [R] after a round."""
+        for name, value in gauges.items():
+            if name in self.gauges:
+                self.gauges[name][self.rounds] = value.detach().to("cpu", torch.float64).numpy()
 
     def at_action(self, values: Tensor, n: int) -> NDArray[np.float64]:
         """Return the entries [n, R] of values [B, R, K] that belong to the arms of the first n rounds."""
         picked: NDArray[np.float64] = values[:n].gather(2, self.action[:n]).squeeze(2).cpu().numpy()
         return picked
 
-    def good(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return whether predictions are finite, and whether p is a distribution, [asked, R] each."""
-        mean, p = self.mean[: self.asked], self.p[: self.asked]
-        finite = mean.isfinite().all(2)
-        return finite.cpu().numpy(), is_distribution(p).cpu().numpy()
+    def checked(self, start: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return whether predictions are finite, and whether p is a distribution, of rounds from `start` on.
+
+        Both are [asked - start, R].
+        """
+        p = self.p[start : self.asked]
+        finite = self.mean[start : self.asked].isfinite().all(2)
+        good = is_distribution(p)
+        for place, available in self.masks.items():
+            if place >= start:
+                good[place - start] &= ~((p[place - start] > 0.0) & ~available).any(1)
+        return finite.cpu().numpy(), good.cpu().numpy()

@@ -26,7 +26,7 @@ from neucb.theory.hindsight import sizes_of, world_loss
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from neucb.engines.lockstep.loop import Progress
+    from neucb.engines.log import Progress
     from neucb.environments.make import EnvironmentOptions
 
 THREADS = 1  # that play a batch; others play other batches

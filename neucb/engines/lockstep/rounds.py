@@ -1,0 +1,247 @@
+"""Rounds: the contexts and losses of a run, read from a table or stepped out of an environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neucb.agents.protocols import Foresees, LearnsAll, has
+from neucb.engines.lockstep.arm_losses import arm_losses, expected_losses
+from neucb.engines.log import Labels
+from neucb.engines.trace import UNKNOWN
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.episodes import bad_context
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neucb.agents.base import Agent
+    from neucb.core.errors import InputError
+    from neucb.core.spec import Spec
+    from neucb.engines.log import Figures
+    from neucb.environments.episodes import Episodes
+
+    Ints = NDArray[np.int64]
+
+SAMPLE = 1000  # rows, about, whose entries are counted
+
+
+class Rounds(Protocol):
+    """Source of a run's rounds, read block by block.
+
+    Attributes:
+        known: whether contexts do not depend on the arms played: nothing is stepped then.
+        stop: number of rounds that can be played.
+        error: reason why round `stop` cannot be played, None where it is the end of the run.
+    """
+
+    known: bool
+    stop: int
+    error: InputError | None
+
+    def begin(self, agent: Agent) -> None:
+        """Reset the agent, and the environment where there is one."""
+
+    def open(self, left: int, right: int) -> Tensor | None:
+        """Prepare rounds left..right-1; return their contexts [B, R, d] where these are known."""
+
+    def look(self) -> tuple[Tensor, Tensor | None]:
+        """Return contexts [R, ...] of the block's next round and the arms available [R, K], None for all."""
+
+    def learn(self, agent: Agent, action: Tensor) -> None:
+        """Play the arms [R, 1] in the round last looked at, and let the agent learn from their losses."""
+
+    def outcome(self, action: Ints) -> tuple[Figures, Labels | NDArray[np.float64]]:
+        """Return figures [R, n] and arm losses of the block's first n rounds, see `RunLog.add`."""
+
+    def shown(self, action: Ints) -> dict[str, Ints]:
+        """Return the trace's columns [R, n] that say which rows and labels were shown."""
+
+    def context(self, place: int) -> NDArray[Any]:
+        """Return the contexts [R, ...] of a round of the block."""
+
+
+def rows_known(agent: Agent, env: object) -> bool:
+    """Return whether `TableRounds` can be played: no row depends on an arm, no agent needs all losses."""
+    known = type(env) is ClassificationVectorEnv and issubclass(find_order(env.order), FixedOrder)
+    return known and not has(agent, Foresees) and not has(agent, LearnsAll)
+
+
+class TableRounds:
+    """Rounds of a table in an order that does not react to the agent; the environment is not stepped.
+
+    Args:
+        env: the environment.
+        spec: shape of the run.
+    """
+
+    known = True
+
+    def __init__(self, env: ClassificationVectorEnv, spec: Spec) -> None:
+        self._contexts = env.encoded.contexts
+        self._feedback = env.feedback
+        self._spec = replace(spec, density=_density(self._contexts))
+        scripts = [env.script(seed) for seed in spec.seeds]
+        self._rows = np.stack([script.rows for script in scripts], 1)  # [T, R], and below
+        self._label = np.stack([script.label for script in scripts], 1)
+        self._seen = np.stack([script.seen for script in scripts], 1)
+        spoilt: NDArray[np.bool_] = ~np.asarray(np.isfinite(self._contexts).all(axis=1))[self._rows]
+        self.stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon
+        self.error: InputError | None = None
+        if self.stop < spec.horizon:
+            self.error = bad_context(self.stop, spec.seeds[int(spoilt[self.stop].argmax())])
+
+    def begin(self, agent: Agent) -> None:
+        """Reset the agent."""
+        agent.reset(self._spec)
+
+    def open(self, left: int, right: int) -> Tensor:
+        """Read rounds left..right-1; return their contexts [B, R, d]."""
+        self._left = left
+        to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
+        contexts = torch.as_tensor(self._contexts[self._rows[left:right]], **to)
+        losses = torch.as_tensor(self._feedback.cost[self._seen[left:right]], **to)  # [B, R, K]
+        self._rounds = zip(contexts.unbind(), losses.unbind(), strict=True)
+        return contexts
+
+    def look(self) -> tuple[Tensor, None]:
+        """Return the contexts [R, d] of the block's next round."""
+        self._now = next(self._rounds)
+        return self._now[0], None
+
+    def learn(self, agent: Agent, action: Tensor) -> None:
+        """Let the agent learn from the losses of the arms [R, 1]."""
+        context, losses = self._now
+        agent.update(context, action.squeeze(1), losses.gather(1, action).squeeze(1))
+
+    def outcome(self, action: Ints) -> tuple[Figures, Labels]:
+        """Return figures and labels [R, n] of the block's first n rounds."""
+        label, seen = self._of(self._label, action), self._of(self._seen, action)
+        return self._feedback.outcome(label, seen, action), Labels(label, self._feedback.expected)
+
+    def shown(self, action: Ints) -> dict[str, Ints]:
+        """Return rows and labels [R, n]."""
+        return {"context": self._of(self._rows, action), "label": self._of(self._label, action)}
+
+    def context(self, place: int) -> NDArray[Any]:
+        """Return the contexts [R, d] of a round of the block."""
+        context: NDArray[Any] = self._contexts[self._rows[self._left + place]]
+        return context
+
+    def _of(self, values: Ints, action: Ints) -> Ints:
+        """Return values [R, n] of the rounds of `action` [R, n]."""
+        return values[self._left : self._left + action.shape[1]].T
+
+
+class SteppedRounds:
+    """Rounds of an environment that is stepped.
+
+    Args:
+        episodes: the environment.
+        traced: whether `shown` will be asked.
+    """
+
+    known = False
+    error: InputError | None = None
+
+    def __init__(self, episodes: Episodes, *, traced: bool) -> None:
+        self._episodes = episodes
+        self._traced = traced
+        self.stop = episodes.spec.horizon
+
+    def begin(self, agent: Agent) -> None:
+        """Reset the agent and the environment; play the latter once for an agent that foresees."""
+        spec = self._episodes.spec
+        agent.reset(spec)
+        if has(agent, Foresees):
+            agent.foresee(torch.as_tensor(arm_losses(self._episodes), device=spec.device))
+        self._learns_all = has(agent, LearnsAll)
+        self._to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
+        self._episodes.reset()
+
+    def open(self, left: int, right: int) -> None:
+        """Forget the last block; no context is known yet."""
+        spec, shape = self._episodes.spec, (self._episodes.spec.replicas, right - left)
+        names = ("loss", "expected_loss", "regret", "best_loss", "best_realised_loss")
+        self._figures = {name: np.empty(shape) for name in names}
+        self._losses = np.empty((*shape, spec.arms))
+        self._contexts: list[NDArray[Any]] = []
+        self._shown: list[dict[str, Ints]] = []
+        self._unknown = np.full(spec.replicas, np.nan)
+
+    def look(self) -> tuple[Tensor, Tensor | None]:
+        """Return contexts [R, ...] and the arms available [R, K], None for all."""
+        seen, available = self._episodes.look()
+        self._contexts.append(seen)
+        mask = None if available is None else torch.as_tensor(available, device=self._to["device"])
+        self._now = torch.as_tensor(seen, **self._to), mask
+        return self._now
+
+    def learn(self, agent: Agent, action: Tensor) -> None:
+        """Step the environment and let the agent learn."""
+        place = len(self._contexts) - 1
+        played = action.squeeze(1)
+        chosen = played.cpu().numpy()
+        rows = self._episodes.rows() if self._traced else None
+        loss, info = self._episodes.step(chosen)
+        context, mask = self._now
+        if self._learns_all:
+            agent.learn_all(context, torch.as_tensor(expected_losses(info), **self._to), mask)  # type: ignore[attr-defined]  # see `LearnsAll`
+        else:
+            agent.update(context, played, torch.as_tensor(loss, **self._to))
+        if self._traced:
+            self._shown.append(self._rows_and_labels(rows, chosen))
+        self._keep(place, loss, info)
+
+    def _keep(self, place: int, loss: NDArray[np.float64], info: dict[str, Any]) -> None:
+        figures, unknown = self._figures, self._unknown
+        best = info.get("best_loss", unknown)
+        figures["loss"][:, place] = loss
+        figures["expected_loss"][:, place] = info.get("expected_loss", unknown)
+        figures["regret"][:, place] = info.get("expected_loss", loss) - best
+        figures["best_loss"][:, place] = best
+        figures["best_realised_loss"][:, place] = info.get("best_realised_loss", unknown)
+        self._losses[:, place] = info.get("expected_losses", np.nan)
+
+    def _rows_and_labels(self, rows: NDArray[np.int64] | None, action: Ints) -> dict[str, Ints]:
+        """Return row and label [R] of a round, where the environment gives them.
+
+        Args:
+            rows: rows shown to all arms [R], or to each [R, K].
+            action: arms played [R].
+        """
+        labels = self._episodes.labels()
+        found = {} if labels is None else {"label": labels}
+        if rows is not None and rows.ndim == 1:
+            found["context"] = rows
+        elif rows is not None:
+            found["row"] = rows[np.arange(len(action)), action]
+        return found
+
+    def outcome(self, action: Ints) -> tuple[Figures, NDArray[np.float64]]:
+        """Return figures [R, n] and expected losses [R, n, K] of the block's first n rounds."""
+        n = action.shape[1]
+        return {name: values[:, :n] for name, values in self._figures.items()}, self._losses[:, :n]
+
+    def shown(self, action: Ints) -> dict[str, Ints]:
+        """Return rows and labels [R, n], UNKNOWN where the environment does not give them."""
+        rounds = self._shown[: action.shape[1]]
+        unknown = np.full(len(action), UNKNOWN)
+        names = {name for found in rounds for name in found}
+        return {name: np.stack([found.get(name, unknown) for found in rounds], 1) for name in names}
+
+    def context(self, place: int) -> NDArray[Any]:
+        """Return the contexts [R, ...] of a round of the block."""
+        return self._contexts[place]
+
+
+def _density(contexts: NDArray[np.float32]) -> float:
+    """Return the share of entries that are not 0 in a sample of the rows."""
+    some = contexts[:: max(1, len(contexts) // SAMPLE)]
+    return np.count_nonzero(some) / some.size
