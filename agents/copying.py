@@ -1,4 +1,4 @@
-"""Copies of agents: deep ones, without the graphs of autograd that a copy cannot have."""
+"""Deep copies of agents, detached from autograd graphs."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from neucb.agents.base import is_foreign
 from neucb.core.errors import InputError
 
 T = TypeVar("T")
-SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType)  # deep copies share code
+SHARED = (type, FunctionType, BuiltinFunctionType, ModuleType)  # code objects, shared by deep copies
 
 
 def copy_agent(agent: T, name: str) -> T:
     """Return a deep copy of an agent.
 
-    Tensors that autograd has computed have their values in the copy and no gradient: their graph leads to
-    the parameters of the original.
+    Non-leaf tensors of autograd keep their values and lose their gradient: their graph leads to the
+    parameters of the original.
 
     Args:
         agent: any object.
-        name: of the agent, for messages.
+        name: name of the agent in messages.
 
     Raises:
         InputError: a part cannot be copied.
 
     Warns:
-        UserWarning: a foreign agent holds tensors that autograd has computed.
+        UserWarning: a foreign agent holds non-leaf tensors of autograd.
     """
     memo: dict[int, Any] = {}
     detached = False
@@ -50,7 +50,7 @@ def copy_agent(agent: T, name: str) -> T:
         )
     try:
         return copy.deepcopy(agent, memo)
-    except Exception as error:  # of any code that copies a part
+    except Exception as error:  # copying runs code of any part
         reason = " ".join(str(error).split())
         raise InputError(
             f"{name} cannot be copied to go on: {type(error).__name__}: {reason}; "
@@ -59,12 +59,12 @@ def copy_agent(agent: T, name: str) -> T:
 
 
 def _parts(whole: object) -> Iterator[object]:
-    """Yield an object and everything that it is made of, code left out, each once."""
-    waiting, seen = [whole], {id(whole)}
-    while waiting:
-        part = waiting.pop()
+    """Yield an object and all objects reachable from it except code, each once."""
+    stack, seen = [whole], {id(whole)}
+    while stack:
+        part = stack.pop()
         yield part
         for inner in gc.get_referents(part):
             if not isinstance(inner, SHARED) and id(inner) not in seen:
                 seen.add(id(inner))
-                waiting.append(inner)
+                stack.append(inner)

@@ -1,6 +1,6 @@
-"""What replicas draw, theta_0, signs and noise, and the limits of the perturbation and of linear models.
+"""Random draws of replicas (theta_0, signs, noise), and limits of perturbations and linear models.
 
-In numpy, because both engines start from here.
+In numpy, because both engines share them.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Initialisation = Literal["he", "ntk", "paper"]
 Bootstrap = Literal["poisson", "bernoulli"]
 
 # Standard deviations of W1 and w2 and the output factor, as functions of the width m. Further layers are
-# drawn as W1 is, and each brings the factor once more.
+# drawn like W1, and each multiplies f by the factor once more.
 INITIALISATIONS = {
     "he": lambda m: (math.sqrt(2.0 / m), math.sqrt(1.0 / m), 1.0),
     "ntk": lambda m: (1.0, 1.0, math.sqrt(2.0 / m)),
     "paper": lambda m: (1.0, math.sqrt(1.0 / m), math.sqrt(1.0 / m)),
 }
 
-SHARED_STEP = 0.25  # of the layers between the arms' own and the last, beside the steps of these
+SHARED_STEP = 0.25  # relative step size of the layers between the first and the last
 
-NOISE_ROUNDS = 64  # whose normal numbers are drawn together
-COUNT_ROUNDS = 64  # whose counts are drawn together
-MOST_COLUMNS = 5000  # of quadratic features
+NOISE_ROUNDS = 64  # rounds per batch of normal draws
+COUNT_ROUNDS = 64  # rounds per batch of bootstrap multiplicities
+MOST_COLUMNS = 5000  # maximum columns of quadratic features
 
 
 def draw_network(
@@ -53,16 +53,16 @@ def draw_network(
 
 
 def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
-    """Return the factor of f: relu(c h) = c relu(h), so that those of all layers are one."""
+    """Return the output factor of f: relu(c h) = c relu(h), so that the layers' factors multiply."""
     return INITIALISATIONS[init](width)[2] ** depth
 
 
 def step_share(width: int, init: Initialisation, depth: int) -> float:
-    """Return by what steps of a deeper network are multiplied: a first one then moves f as far as at depth 1.
+    """Return the step multiplier of depth L, for which a first step changes f as much as at depth 1.
 
-    For inputs of norm 1, in the mean over theta_0. With g, by what a hidden layer multiplies the squared norm
-    of what it is given, h, that of the last layer's weights on active units, and s_l, the steps of layer l
-    beside the others', f moves as g^L + h g^(L - 1) sum_l s_l. For "he" the share is 12 / (L + 11).
+    For inputs of norm 1, in the mean over theta_0. With g the gain of a hidden layer on the squared norm of
+    its input, h the squared norm of the last layer's weights on active units, and s_l the relative step size
+    of layer l, f changes by g^L + h g^(L - 1) sum_l s_l. For "he" the multiplier is 12 / (L + 11).
     """
     sd_first, sd_last, factor = INITIALISATIONS[init](width)
     g, h = (factor**2 * sd**2 * width / 2.0 for sd in (sd_first, sd_last))
@@ -72,23 +72,23 @@ def step_share(width: int, init: Initialisation, depth: int) -> float:
 
 def draw_signs(seed: int, count: int, parameters: int) -> NDArray[np.uint8]:
     """Draw the S sign vectors of one replica from its stream "signs": [S, p], 1 for +1, 0 for -1."""
-    words = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)
-    return np.unpackbits(words).reshape(count, -1)[:, :parameters]
+    bits = np.frombuffer(stream(seed, "signs").bytes(count * ((parameters + 7) // 8)), np.uint8)
+    return np.unpackbits(bits).reshape(count, -1)[:, :parameters]
 
 
 def draw_normal(seed: int, block: int, count: int) -> NDArray[np.float64]:
-    """Draw `count` normal numbers for each of 64 rounds from a replica's stream "posterior": [64, count]."""
+    """Draw normal numbers [64, count] for a block of 64 rounds from a replica's stream "posterior"."""
     return stream(seed, "posterior", block).standard_normal((NOISE_ROUNDS, count))
 
 
 def member_seeds(seeds: Sequence[int], members: int) -> tuple[int, ...]:
-    """Return the seeds of R N members of ensembles, those of a replica side by side."""
+    """Return the R N seeds of ensemble members, the N seeds of each replica contiguous."""
     drawn = (stream(seed, "members").integers(2**62, size=members) for seed in seeds)
-    return tuple(int(one) for row in drawn for one in row)
+    return tuple(int(seed) for row in drawn for seed in row)
 
 
 def draw_counts(rng: np.random.Generator, members: int, bootstrap: Bootstrap) -> NDArray[np.float64]:
-    """Draw how often each member counts the sample of each of the next 64 rounds: [64, N]."""
+    """Draw each member's sample multiplicities of the next 64 rounds: [64, N]."""
     shape = (COUNT_ROUNDS, members)
     drawn = rng.poisson(1.0, shape) if bootstrap == "poisson" else rng.integers(0, 2, shape)
     return drawn.astype(np.float64)
@@ -116,7 +116,7 @@ def quadratic_columns(features: int) -> int:
 
 
 def keeps_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
-    """Return whether linear models of so many features keep full covariances.
+    """Return whether linear models with this number of features keep full covariances.
 
     Warns:
         UserWarning: "auto" keeps a diagonal only.
@@ -147,7 +147,7 @@ def check_expected(rate: NDArray[Any], c: NDArray[np.float64]) -> None:
     """Check the largest steps [R] of a run with the expected perturbation.
 
     Raises:
-        InputError: a pull that would overshoot theta_0 and diverge.
+        InputError: lr c^2 >= 2, where the pull overshoots theta_0 and diverges.
     """
     if (rate * np.square(c) >= 2.0).any():
         raise InputError("c_p is too large for this lr: lr c_p^2 / sqrt(width) must be below 2")

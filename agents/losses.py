@@ -1,6 +1,6 @@
-"""Regression losses: link, value and derivative, also under a Gaussian offset of the output.
+"""Regression losses: link, value and derivative, with or without a Gaussian offset of the output.
 
-Both losses train on a network output f by the derivative `link(f) - y` with respect to f.
+The derivative of both training losses by the output f is `link(f) - y`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from neucb.core.constants import MIXTURE_SLOPES, MIXTURE_WEIGHTS
+from neucb.core.constants import CLIP, MIXTURE_SLOPES, MIXTURE_WEIGHTS
 from neucb.kernels import types
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
 class Loss:
@@ -58,14 +56,14 @@ class Loss:
 
 @dataclass(frozen=True)
 class Squared(Loss):
-    """Squared loss: predicts f, trains on (f - y)^2 / 2, reports (yhat - y)^2 with yhat in [0, 1]."""
+    """Squared loss: prediction f, training loss (f - y)^2 / 2, value (yhat - y)^2 with yhat in [0, 1]."""
 
     name = "squared"
     formula = "(f_a - y)^2 / 2"
     kernel = types.SQUARED
 
     def link(self, output: Tensor) -> Tensor:
-        """Return f itself."""
+        """Return f, the identity link."""
         return output
 
     def value(self, predicted: Tensor, target: Tensor) -> Tensor:
@@ -73,7 +71,7 @@ class Squared(Loss):
         return (predicted.clamp(0.0, 1.0) - target).square()
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (f, 1): the mean of a symmetric offset is nought."""
+        """Return (f, 1): the mean of a symmetric offset is 0."""
         return output, output.new_ones(output.shape)
 
     def curvature(self, output: Tensor) -> Tensor:
@@ -83,7 +81,7 @@ class Squared(Loss):
 
 @dataclass(frozen=True)
 class KL(Loss):
-    """Binary Kullback-Leibler loss: predicts sigmoid(f), trains on the cross entropy."""
+    """Binary Kullback-Leibler loss: prediction sigmoid(f), trained on the cross entropy."""
 
     name = "kl"
     formula = "KL(y || yhat_a)"
@@ -95,8 +93,8 @@ class KL(Loss):
     def link(self, output: Tensor) -> Tensor:
         """Return sigmoid(f).
 
-        Not torch.sigmoid: its vector body and scalar tail round differently, so that a replica's
-        bits would depend on its position in the batch.
+        Not torch.sigmoid: its vectorised body and scalar tail round differently, so that a replica's
+        result would depend on its position in the batch.
         """
         return output.neg().exp_().add_(1.0).reciprocal_()
 
@@ -107,13 +105,13 @@ class KL(Loss):
         return target.xlogy(target) + miss.xlogy(miss) - target * yhat.log() - miss * (1.0 - yhat).log()
 
     def smoothed(self, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean of sigmoid and of its derivative under a Gaussian offset, error < 1e-6.
+        """Return the means of sigmoid and of its derivative under a Gaussian offset, error < 1e-6.
 
         The logistic distribution function is a scale mixture of normal ones (Monahan and
         Stefanski, "Normal scale mixture approximations to F*(z) and computation of the
         logistic-normal integral", 1992), sigmoid(f) = sum_i w_i Phi(s_i f), and a Gaussian offset
-        only widens each part: E Phi(s (f + tau xi)) = Phi(s f / sqrt(1 + s^2 tau^2)). No
-        quadrature in f or tau is left, so that the error does not grow with tau.
+        only widens each component: E Phi(s (f + tau xi)) = Phi(s f / sqrt(1 + s^2 tau^2)). There is
+        no quadrature in f or tau, so that the error does not grow with tau.
         """
         weight, slope = _mixture(output.dtype, output.device)
         widened = slope / (1.0 + (slope * scale.unsqueeze(-1)).square()).sqrt()
@@ -130,9 +128,9 @@ class KL(Loss):
 
 @lru_cache(maxsize=64)
 def _mixture(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the weights and slopes [8] of the mixture; made once, since a GPU is waited for then."""
+    """Return the weights and slopes [8] of the mixture, cached because their copy synchronises a GPU."""
     import torch
 
-    with torch.inference_mode(False):  # what is kept serves runs in any mode
-        weight, slope = (torch.tensor(one, dtype=dtype) for one in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
+    with torch.inference_mode(False):  # the cached tensors serve runs in any mode
+        weight, slope = (torch.tensor(values, dtype=dtype) for values in (MIXTURE_WEIGHTS, MIXTURE_SLOPES))
         return weight.to(device), slope.to(device)

@@ -1,4 +1,4 @@
-"""Noise: normal numbers of Thompson sampling, keyed by the replica's seed and the round."""
+"""Noise: normal draws of Thompson sampling, keyed by the replica's seed and the round."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 class Noise:
-    """Standard normal numbers of every round, from the replicas' streams "posterior".
+    """Standard normal draws of every round, from the replicas' streams "posterior".
 
-    The numbers of a round are the same whenever and however often they are asked for: asking
-    changes nothing but a cache.
+    The draws of a round do not depend on the order or number of calls; calls change only a cache.
 
     Args:
         spec: the shape of the run.
@@ -40,5 +39,5 @@ class Noise:
         return self._kept[1][row]
 
     def further(self, number: int) -> list[np.random.Generator]:
-        """Return a generator per replica for draws of round `number` >= 1 that nothing is played by."""
+        """Return a generator per replica for round `number` >= 1, for draws that do not choose the arm."""
         return [stream(seed, "propensity", number) for seed in self._spec.seeds]

@@ -1,4 +1,4 @@
-"""Hyper-parameters are data: one number for all replicas, or one number per replica."""
+"""Per-replica hyper-parameters: one number for all replicas, or one number per replica."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_counts(settings: Mapping[str, Any], seeds: Sequence[int]) -> None:
     """Check that hyper-parameters are one value or one per seed.
 
     Raises:
-        InputError: one of them, which the message names, is a tuple of another length.
+        InputError: a hyper-parameter, named in the message, is a tuple of another length.
     """
     for name, value in settings.items():
         if isinstance(value, tuple) and len(value) != len(seeds):
@@ -43,8 +43,8 @@ def check_counts(settings: Mapping[str, Any], seeds: Sequence[int]) -> None:
 
 
 def _miscounted(name: str, value: Sequence[float], replicas: str, each_one: str) -> str:
-    given = ", ".join(f"{one:g}" for one in value)
-    return f"{name} has {len(value)} values ({given}) for {replicas}; give one value, or {each_one}"
+    values = ", ".join(f"{number:g}" for number in value)
+    return f"{name} has {len(value)} values ({values}) for {replicas}; give one value, or {each_one}"
 
 
 def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:
@@ -60,5 +60,5 @@ def per_replica(value: Number, replicas: int, *, device: str = "cpu") -> Tensor:
 def _tensor(value: float | tuple[float, ...], replicas: int, device: str) -> Tensor:
     import torch
 
-    with torch.inference_mode(False):  # what is kept serves runs in any mode
+    with torch.inference_mode(False):  # the cached tensor serves runs in any mode
         return torch.from_numpy(each(value, replicas)).to(device)

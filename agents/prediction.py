@@ -1,4 +1,4 @@
-"""Prediction: what passes from an oracle to an exploration rule."""
+"""Prediction and Round: the inputs of an exploration rule."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Prediction:
     """Predicted losses of all arms of all replicas.
 
     Attributes:
-        mean: [R, K] predicted losses; their true values lie in [0, 1], predictions need not.
-        std: [R, K] standard deviations >= 0, or None where the oracle knows none.
-        available: [R, K] bool, which arms may be played, or None for all.
-        output: [R, K] what is compared beside `std` in the place of `mean`: outputs before the link, where
-            `std` is theirs, or means that are bounded; None for the means. An increasing link leaves the
-            order of the arms as it is.
-        factor: [R, K, q] of the joint distribution: outputs + factor z, z standard normal in R^q, is a
-            draw from it, and `std` the length of the factor's rows. None: arms are independent.
+        mean: [R, K] predicted losses; losses lie in [0, 1], predictions need not.
+        std: [R, K] standard deviations >= 0, or None for an oracle without uncertainty.
+        available: [R, K] bool mask of the arms that may be played, or None for all.
+        output: [R, K] values compared with `std` instead of `mean`: outputs before the link, where `std`
+            is their deviation, or clipped means; None for the means. An increasing link preserves the order
+            of the arms.
+        factor: [R, K, q] factor of the joint covariance: outputs + factor z with z standard normal in R^q
+            is a posterior draw, and `std` the norm of the factor's rows. None for independent arms.
     """
 
     mean: Tensor
@@ -38,14 +38,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Round:
-    """What an exploration rule may know of the time.
+    """Round information for an exploration rule.
 
     Attributes:
-        number: t = 1, 2, ..., the round that is about to be played.
-        observed_loss: [R] float64, cumulative loss that each replica has seen before it.
+        number: t = 1, 2, ..., the round to be played.
+        observed_loss: [R] float64, cumulative loss of each replica before round t.
         horizon: T, the number of rounds of the run.
-        noise: normal numbers for rules that draw, or None.
-        pending: rounds played since round t whose losses have not arrived.
+        noise: normal draws for randomised rules, or None.
+        pending: number of rounds played since round t whose losses have not arrived.
     """
 
     number: int
@@ -55,19 +55,19 @@ class Round:
     pending: int = 0
 
     def normal(self, count: int) -> Tensor:
-        """Return this round's own normal numbers, float64 [R, count]."""
+        """Return this round's normal draws, float64 [R, count]."""
         assert self.noise is not None
         return self.noise.normal(self.number + self.pending, count)
 
     def further(self) -> list[np.random.Generator]:
-        """Return a generator per replica for draws of this round that nothing is played by."""
+        """Return a generator per replica for draws of this round that do not choose the arm."""
         assert self.noise is not None
         return self.noise.further(self.number + self.pending)
 
     def after(self, loss: Tensor) -> Round:
-        """Return the next round, `loss` [R] having been seen in this one."""
-        seen = self.observed_loss + loss
-        return Round(self.number + 1, seen, self.horizon, self.noise, self.pending)
+        """Return the next round, with the loss [R] of this round observed."""
+        observed = self.observed_loss + loss
+        return Round(self.number + 1, observed, self.horizon, self.noise, self.pending)
 
 
 def gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,6 +78,6 @@ def gaps(mean: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lowest(score: Tensor) -> Tensor:
-    """Return probability 1 for the arm of least score [R, K], float64; the lowest index of tied ones."""
+    """Return probability 1 for the arm of least score [R, K], float64; ties go to the lowest index."""
     best = gaps(score)[1].argmin(1, keepdim=True)
     return score.new_zeros(score.shape).scatter(1, best, 1.0)

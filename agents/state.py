@@ -1,8 +1,8 @@
-"""State: what an agent has learnt, as named tensors and JSON values, so that it can be kept in a file.
+"""Agent state for checkpoints: named tensors and JSON values.
 
-The parts of an agent are walked through attribute by attribute. Nothing but numbers, words and
-tensors is kept, never code: to bring a state back, an agent of the same make is reset first, and its
-attributes then take the values kept.
+The state is collected attribute by attribute and holds only numbers, strings and tensors, never code. To
+restore it, an agent of the same class and hyper-parameters is reset first, and its attributes are then
+set to the saved values.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ import numpy as np
 import torch
 
 from neucb.agents.network.forward import Forward
-from neucb.agents.network.lookahead import Room
+from neucb.agents.network.lookahead import Scratch
 from neucb.agents.prediction import Prediction
 from neucb.core.errors import InputError
 
 Tensors = dict[str, torch.Tensor]
-CACHES = (Forward, Prediction, Room)  # made anew whenever they are asked for
+CACHES = (Forward, Prediction, Scratch)  # recomputed on demand
 CODE = (type, torch.dtype, torch.device, FunctionType, BuiltinFunctionType, MethodType, partial)
 SEQUENCES = {"list": list, "tuple": tuple, "deque": deque}
 
 
-class _Cache(Exception):  # noqa: N818  # no error: a sign that an attribute need not be kept
-    """Raised where a value is a cache."""
+class _Cache(Exception):  # noqa: N818  # no error: a signal that an attribute is not saved
+    """Signal of a value that is a cache."""
 
 
 def take_state(agent: object) -> tuple[Any, Tensors]:
-    """Return the state of an agent, as JSON values and the tensors that they name.
+    """Return the state of an agent, as JSON values and the tensors that they reference.
 
-    An object with `state_dict` and `load_state_dict`, as torch's have them, says itself what it keeps.
+    The state of an object with `state_dict` and `load_state_dict`, as in torch, is its `state_dict`.
 
     Raises:
-        InputError: something in it is none of numbers, words, tensors, arrays, random generators (of numpy,
-            torch and Python), containers and objects of these.
+        InputError: the agent holds a value other than numbers, strings, tensors, arrays, random generators
+            (numpy, torch, Python), and containers and objects of these.
     """
     tensors: Tensors = {}
     return _take(agent, type(agent).__name__, tensors, ()), tensors
 
 
 def give_state(agent: object, state: Any, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Give an agent that was reset with the same shape of run a state that was taken.
+    """Restore a state from `take_state` in an agent that was reset with the same shape of run.
 
     Raises:
-        InputError: the state is of another make of agent.
+        InputError: the state does not fit the agent.
     """
     try:
         _give(state, agent, tensors)
@@ -59,19 +59,19 @@ def give_state(agent: object, state: Any, tensors: Mapping[str, torch.Tensor]) -
 
 
 def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> Any:
-    """Return the JSON value of a value; `path` names its tensors, `above` are the objects it is in."""
+    """Return the JSON form of a value; `path` names its tensors, `above` are the ids of its containers."""
     if isinstance(value, CACHES):
         raise _Cache
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, torch.Tensor | np.ndarray):
-        # A copy: a file may not hold two names of the same memory.
+        # A copy: safetensors files must not share memory between tensors.
         tensors[path] = torch.as_tensor(value).detach().cpu().contiguous().clone()
         return {"tensor" if isinstance(value, torch.Tensor) else "array": path}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.random.Generator):
-        return {"generator": _words(value.bit_generator.state)}
+        return {"generator": _as_lists(value.bit_generator.state)}
     if isinstance(value, torch.Generator):
         tensors[path] = value.get_state()
         return {"torch generator": path}
@@ -83,17 +83,17 @@ def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> An
         raise InputError(f"{path} is part of itself and cannot be kept")
     above = (*above, id(value))
     if isinstance(value, Mapping):
-        taken = [
+        pairs = [
             [
                 _take(key, f"{path}.{key} as a key", tensors, above),
-                _take(one, f"{path}.{key}", tensors, above),
+                _take(item, f"{path}.{key}", tensors, above),
             ]
-            for key, one in value.items()
+            for key, item in value.items()
         ]
-        return {"dict": taken}
+        return {"dict": pairs}
     for name, kind in SEQUENCES.items():
         if isinstance(value, kind):
-            return {name: [_take(one, f"{path}.{i}", tensors, above) for i, one in enumerate(value)]}
+            return {name: [_take(item, f"{path}.{i}", tensors, above) for i, item in enumerate(value)]}
     if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
         return {"state_dict": _take(value.state_dict(), path, tensors, above)}
     if not hasattr(value, "__dict__"):
@@ -101,24 +101,24 @@ def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> An
             f"{path} is a {type(value).__name__} and cannot be kept; "
             "give its owner the methods state_dict and load_state_dict"
         )
-    kept = {}
-    for name, one in vars(value).items():
+    attributes = {}
+    for name, attribute in vars(value).items():
         try:
-            kept[name] = _take(one, f"{path}.{name}", tensors, above)
+            attributes[name] = _take(attribute, f"{path}.{name}", tensors, above)
         except _Cache:
-            kept[name] = None
-    return {"object": kept}
+            attributes[name] = None
+    return {"object": attributes}
 
 
-def _words(value: Any) -> Any:
+def _as_lists(value: Any) -> Any:
     """Return a generator's state with its arrays as lists."""
     if isinstance(value, dict):
-        return {key: _words(one) for key, one in value.items()}
+        return {key: _as_lists(item) for key, item in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
-    """Return the value kept, `current` being what a new agent has in its place."""
+    """Return the saved value; `current` is the value of the reset agent."""
     if not isinstance(kept, dict):
         return kept
     ((kind, inner),) = kept.items()
@@ -141,8 +141,8 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
             return current
         case "dict":
             old = current if isinstance(current, Mapping) else {}
-            given = [(_give(key, None, tensors), one) for key, one in inner]
-            return {key: _give(one, old.get(key), tensors) for key, one in given}
+            pairs = [(_give(key, None, tensors), item) for key, item in inner]
+            return {key: _give(item, old.get(key), tensors) for key, item in pairs}
         case "state_dict":
             current.load_state_dict(_give(inner, current.state_dict(), tensors))
             return current
@@ -151,11 +151,11 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         case _:
             olds = [*current] if isinstance(current, list | tuple | deque) else []
             olds += [None] * (len(inner) - len(olds))
-            return SEQUENCES[kind](_give(one, old, tensors) for one, old in zip(inner, olds, strict=False))
+            return SEQUENCES[kind](_give(item, old, tensors) for item, old in zip(inner, olds, strict=False))
 
 
 def _tensor(kept: torch.Tensor, current: Any) -> torch.Tensor:
-    """Return a tensor on the device of the one there was; a parameter that is trained stays itself."""
+    """Return the saved tensor on the device of the current one; a trained parameter is set in place."""
     if not isinstance(current, torch.Tensor):
         return kept
     if current.requires_grad:
@@ -167,31 +167,31 @@ def _tensor(kept: torch.Tensor, current: Any) -> torch.Tensor:
 def _object(kept: Mapping[str, Any], current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     if current is None:
         raise TypeError("a part that a new agent does not have")
-    values = {name: _give(one, getattr(current, name, None), tensors) for name, one in kept.items()}
-    if hasattr(current, "__dataclass_fields__"):  # frozen ones are shared: make another
+    values = {name: _give(item, getattr(current, name, None), tensors) for name, item in kept.items()}
+    if hasattr(current, "__dataclass_fields__"):  # frozen dataclasses are shared: return a new one
         return dataclasses.replace(current, **values)
     vars(current).update(values)
     return current
 
 
 def leave_inference(value: Any, seen: set[int] | None = None) -> Any:
-    """Return a value without tensors of torch's inference mode, which autograd and steps in place refuse.
+    """Return a value with inference-mode tensors cloned, as autograd and in-place steps reject them.
 
-    In objects, lists and dictionaries, at any depth, copies take their place.
+    Objects, lists and dictionaries are searched at any depth and updated in place.
     """
     seen = set() if seen is None else seen
     if isinstance(value, torch.Tensor):
         return value.clone() if value.is_inference() else value
-    if isinstance(value, Room):
+    if isinstance(value, Scratch):
         return None
     if isinstance(value, tuple):
-        left = (leave_inference(one, seen) for one in value)
-        return type(value)(*left) if hasattr(value, "_fields") else tuple(left)
+        items = (leave_inference(item, seen) for item in value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if id(value) in seen or isinstance(value, CODE):
         return value
     seen.add(id(value))
     if isinstance(value, list):
-        value[:] = [leave_inference(one, seen) for one in value]
-    inner = value if isinstance(value, dict) else getattr(value, "__dict__", {})  # of frozen ones too
-    inner.update({name: leave_inference(one, seen) for name, one in inner.items()})
+        value[:] = [leave_inference(item, seen) for item in value]
+    inner = value if isinstance(value, dict) else getattr(value, "__dict__", {})  # even if frozen
+    inner.update({name: leave_inference(item, seen) for name, item in inner.items()})
     return value

@@ -1,4 +1,4 @@
-"""Uniform: the agent that learns nothing, against which every other one is measured."""
+"""Uniform: the random baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Uniform:
-    """p_a = 1 / K over the available arms, always."""
+    """Uniform distribution over the available arms in every round."""
 
     def reset(self, spec: Spec) -> None:
         """Prepare R = spec.replicas replicas."""
@@ -21,10 +21,10 @@ class Uniform:
         self._probability = torch.full(shape, 1.0 / spec.arms, dtype=torch.float64, device=spec.device)
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
-        """Return 1 / K for every arm [R, K]."""
+        """Return uniform probabilities [R, K], float64, over the available arms."""
         if available is None:
             return self._probability
         return available.double() / available.sum(1, keepdim=True)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Learn nothing."""
+        """Do nothing: the distribution is fixed."""

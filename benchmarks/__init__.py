@@ -1,1 +1,1 @@
-"""What the agents cost: the yardstick, the peers, and what `neucb bench` measures."""
+"""Benchmarks of speed and memory: the plain loop, peer libraries, and the suites of `neucb bench`."""

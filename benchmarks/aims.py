@@ -1,4 +1,4 @@
-"""Aims: what the project wants of its speed, and whether a full benchmark run shows it."""
+"""Performance targets of the project, and whether a full benchmark run meets them."""
 
 from __future__ import annotations
 
@@ -6,79 +6,79 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure.
+    """One target.
 
     Attributes:
-        what: in words.
-        wanted: the bound.
-        value: reads the figure from what `run_bench` returned; KeyError where it was not measured.
-        most: whether the bound is an upper one.
-        unit: after both numbers.
+        what: description of the metric.
+        wanted: target value.
+        value: function that reads the metric from the results of `run_bench`; raises KeyError if unmeasured.
+        most: whether the target is an upper bound instead of a lower one.
+        unit: unit printed after both numbers.
     """
 
     what: str
     wanted: float
-    value: Callable[[Found], float]
+    value: Callable[[Results], float]
     most: bool = False
     unit: str = "x"
 
     def met(self, value: float) -> bool:
-        """Return whether a figure is as wanted."""
+        """Return whether a value meets the target."""
         return value <= self.wanted if self.most else value >= self.wanted
 
 
-def measured(found: Found) -> Iterator[tuple[Aim, float]]:
-    """Yield every aim whose figure was measured, with it."""
+def measured(results: Results) -> Iterator[tuple[Aim, float]]:
+    """Yield every target whose metric was measured, with its value."""
     for aim in AIMS:
         try:
-            yield aim, aim.value(found)
+            yield aim, aim.value(results)
         except KeyError:
             continue
 
 
-def row(found: Found, table: str, task: str, contender: str) -> dict[str, Any]:
+def row(results: Results, table: str, task: str, contender: str) -> dict[str, Any]:
     """Return one measurement.
 
     Raises:
-        KeyError: there is none.
+        KeyError: it is missing.
     """
-    for one in found["rows"]:
-        if (one["table"], one["task"], one["contender"]) == (table, task, contender):
-            return dict(one)
+    for entry in results["rows"]:
+        if (entry["table"], entry["task"], entry["contender"]) == (table, task, contender):
+            return dict(entry)
     raise KeyError(contender)
 
 
-def peer(found: Found, name: str) -> dict[str, Any]:
-    """Return the measurement of a peer or of our agent beside it.
+def peer(results: Results, name: str) -> dict[str, Any]:
+    """Return the measurement of a peer or of our agent on the same rows.
 
     Raises:
-        KeyError: there is none.
+        KeyError: it is missing.
     """
-    for one in found["peers"]:
-        if one["peer"].endswith(f": {name}") and "note" not in one:
-            return dict(one)
+    for entry in results["peers"]:
+        if entry["peer"].endswith(f": {name}") and "note" not in entry:
+            return dict(entry)
     raise KeyError(name)
 
 
-def _ratio(table: str, task: str, contender: str) -> Callable[[Found], float]:
-    return lambda found: float(row(found, table, task, contender)["ratio"])
+def _ratio(table: str, task: str, contender: str) -> Callable[[Results], float]:
+    return lambda results: float(row(results, table, task, contender)["ratio"])
 
 
-def _slower(task: str, than: str) -> Callable[[Found], float]:
-    def value(found: Found) -> float:
-        own, other = (row(found, "variants", one, "compiled")["cpu_us"] for one in (task, than))
+def _slower(task: str, than: str) -> Callable[[Results], float]:
+    def value(results: Results) -> float:
+        own, other = (row(results, "variants", name, "compiled")["cpu_us"] for name in (task, than))
         return float(own / other)
 
     return value
 
 
-def _against(name: str, own: str, figure: str) -> Callable[[Found], float]:
-    return lambda found: float(peer(found, name)[figure] / peer(found, own)[figure])
+def _against(name: str, own: str, figure: str) -> Callable[[Results], float]:
+    return lambda results: float(peer(results, name)[figure] / peer(results, own)[figure])
 
 
 AIMS = (
@@ -103,7 +103,7 @@ AIMS = (
     Aim(
         "16 steps a round, rounds per CPU second",
         15_000,
-        lambda found: 1e6 / row(found, "variants", "kl, 16 steps", "compiled")["cpu_us"],
+        lambda results: 1e6 / row(results, "variants", "kl, 16 steps", "compiled")["cpu_us"],
         unit="",
     ),
     Aim("kl, CPU time of vw-squarecb over ours", 4, _against("vw-squarecb", "kl", "cpu_us")),

@@ -1,4 +1,4 @@
-"""run_bench: everything that `neucb bench` measures, as one JSON object."""
+"""run_bench: the measurements of `neucb bench` as one JSON object."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from neucb.benchmarks import suites
-from neucb.benchmarks.contest import measure_peers
 from neucb.benchmarks.measure import Tick, measure
 from neucb.benchmarks.memory import measure_memory
 from neucb.benchmarks.report import machine
-from neucb.benchmarks.shapes import Shape, rows_of
+from neucb.benchmarks.shapes import DataShape, rows_of
+from neucb.benchmarks.tournament import measure_peers
 from neucb.core.threads import one_thread
 
 SECONDS, REPETITIONS = 0.3, 3
@@ -20,21 +20,21 @@ QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3
 
 
 def run_bench(
-    shapes: Sequence[Shape],
+    shapes: Sequence[DataShape],
     cache: Path | None = None,
     *,
     quick: bool = False,
     plan: Callable[[int], None] = lambda _: None,
     tick: Tick = lambda _: None,
 ) -> dict[str, Any]:
-    """Measure and return machine, sources of the rows, and rows (see `measure`).
+    """Run all benchmark suites; return machine, sources of the data sets, and result rows (see `measure`).
 
     Args:
-        shapes: the data sets.
+        shapes: shapes of the data sets.
         cache: folder of the OpenML cache.
-        quick: fewer contenders and repetitions.
-        plan: is told the number of steps.
-        tick: is told of every step.
+        quick: whether to run fewer entrants and repetitions.
+        plan: callback that receives the number of steps.
+        tick: callback that receives the name of each step.
     """
     started = time.perf_counter()
     described = machine()
@@ -42,7 +42,7 @@ def run_bench(
     data = {shape.name: rows_of(shape, cache) for shape in shapes}
     groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
     groups += [] if quick else suites.scaling()
-    plan(1 + (repetitions + 1) * sum(len(group.contenders) for group in groups))
+    plan(1 + (repetitions + 1) * sum(len(group.entrants) for group in groups))
     with one_thread():
         rows = []
         for group in groups:

@@ -1,7 +1,7 @@
-"""The clocks: contenders that play the same task take turns in one process.
+"""Timing: entrants of the same task alternate in one process.
 
-CPU time is that of all threads of the process, so that what else runs on the machine matters little;
-wall-clock time is kept beside it. Every repetition starts anew. Preparing is outside the clocks.
+CPU time is that of all threads of the process, which is insensitive to other load on the machine;
+wall-clock time is recorded too. Every repetition starts with fresh state. Preparation is untimed.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Tick = Callable[[str], None]
 
 
 def clock() -> Clock:
-    """Return both clocks."""
+    """Return the process's CPU and wall-clock time in seconds."""
     return time.process_time(), time.perf_counter()
 
 
 @dataclass(frozen=True)
-class Contender:
-    """Something that plays.
+class Entrant:
+    """An entrant of a benchmark.
 
     Attributes:
-        name: in the table.
-        play: prepares and plays that many rounds; returns how many of all replicas were timed, and
-            the CPU and wall-clock seconds that they took.
-        least, most: rounds of one repetition.
-        replicas: R.
+        name: name in the table.
+        play: function that prepares and plays a number of rounds; returns the timed rounds of all
+            replicas, and their CPU and wall-clock seconds.
+        least, most: minimum and maximum rounds of one repetition.
+        replicas: number of replicas R.
     """
 
     name: str
@@ -42,62 +42,62 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Contenders at one task; the first one is the yardstick of the others.
+class EntrantGroup:
+    """Entrants of one task; the first one is the baseline of the others.
 
     Attributes:
-        table: which table its rows go to.
-        task: what is played.
-        contenders: who plays.
-        by: the clock of the ratio.
+        table: name of the table of its rows.
+        task: name of the task.
+        entrants: the entrants.
+        by: clock of the ratio.
     """
 
     table: str
     task: str
-    contenders: Sequence[Contender]
+    entrants: Sequence[Entrant]
     by: Literal["cpu", "wall"] = "cpu"
 
 
-def measure(group: Group, seconds: float, repetitions: int, tick: Tick) -> list[dict[str, Any]]:
-    """Let all contenders of a group play in turn, `repetitions` times; return one row each.
+def measure(group: EntrantGroup, seconds: float, repetitions: int, tick: Tick) -> list[dict[str, Any]]:
+    """Time all entrants of a group in turn, `repetitions` times; return one row per entrant.
 
-    Of a row: `cpu_us` and `wall_us`, medians over the repetitions, microseconds a round of one
-    replica; `cpu_us_min`; `rounds` of all replicas timed in a repetition; `ratio`, of the first
-    contender's median to this one's.
+    Columns of a row: `cpu_us` and `wall_us`, medians over the repetitions in microseconds a round of one
+    replica; `cpu_us_min`; `rounds`, timed rounds of all replicas in a repetition; `ratio` of the first
+    entrant's median to this one's.
 
     Args:
-        group: who plays what.
-        seconds: CPU time of a repetition, about, from a trial that is not counted.
-        repetitions: counted ones.
-        tick: is told what comes next, repetitions + 1 times for every contender.
+        group: the entrants and their task.
+        seconds: approximate CPU time of a repetition, calibrated by a discarded warm-up repetition.
+        repetitions: number of counted repetitions.
+        tick: callback that receives the next step's name, repetitions + 1 times for every entrant.
     """
-    times: list[list[Clock]] = [[] for _ in group.contenders]
-    lengths = [one.least for one in group.contenders]
+    times: list[list[Clock]] = [[] for _ in group.entrants]
+    lengths = [entrant.least for entrant in group.entrants]
     timed = [0] * len(lengths)
     for repetition in range(repetitions + 1):
-        for i, one in enumerate(group.contenders):
-            tick(f"{group.task}: {one.name}")
+        for i, entrant in enumerate(group.entrants):
+            tick(f"{group.task}: {entrant.name}")
             gc.collect()
-            timed[i], (cpu, wall) = one.play(lengths[i])
+            timed[i], (cpu, wall) = entrant.play(lengths[i])
             if repetition == 0:
                 wanted = lengths[i] * seconds / max(cpu, 1e-9)
-                lengths[i] = int(min(max(wanted, one.least), one.most))
+                lengths[i] = int(min(max(wanted, entrant.least), entrant.most))
             else:
                 times[i].append((1e6 * cpu / timed[i], 1e6 * wall / timed[i]))
     return list(_rows(group, times, timed))
 
 
-def _rows(group: Group, times: list[list[Clock]], timed: list[int]) -> Iterable[dict[str, Any]]:
+def _rows(group: EntrantGroup, times: list[list[Clock]], timed: list[int]) -> Iterable[dict[str, Any]]:
     clocks = {"cpu": 0, "wall": 1}
-    yardstick = statistics.median(one[clocks[group.by]] for one in times[0])
-    for contender, own, rounds in zip(group.contenders, times, timed, strict=True):
-        cpu, wall = ([one[i] for one in own] for i in (0, 1))
-        ratio = yardstick / statistics.median(cpu if group.by == "cpu" else wall)
+    baseline = statistics.median(pair[clocks[group.by]] for pair in times[0])
+    for entrant, pairs, rounds in zip(group.entrants, times, timed, strict=True):
+        cpu, wall = ([pair[i] for pair in pairs] for i in (0, 1))
+        ratio = baseline / statistics.median(cpu if group.by == "cpu" else wall)
         yield {
             "table": group.table,
             "task": group.task,
-            "contender": contender.name,
-            "replicas": contender.replicas,
+            "contender": entrant.name,
+            "replicas": entrant.replicas,
             "cpu_us": statistics.median(cpu),
             "cpu_us_min": min(cpu),
             "wall_us": statistics.median(wall),

@@ -1,4 +1,4 @@
-"""Memory of a replica, counted: arrays of the compiled engine, tensors of the torch engine."""
+"""Memory of a replica: arrays of the compiled engine, tensors of the torch engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 
-from neucb.benchmarks.contenders import Task
+from neucb.benchmarks.entrants import BenchTask
 from neucb.benchmarks.suites import VARIANTS
 from neucb.engines.compiled.engine import Compiled
 from neucb.engines.engine import Lockstep
@@ -18,13 +18,13 @@ ROUNDS, REPLICAS = 1_000, 8
 
 
 def measure_memory(encoded: Encoded) -> list[dict[str, Any]]:
-    """Return bytes per replica of every variant, of a run of 1,000 rounds: what is held before round 1.
+    """Return the bytes per replica allocated before round 1 of a run of 1,000 rounds, for every variant.
 
-    The torch engine adds 4 B K m bytes and less for the B = 32 rounds that it looks ahead.
+    During a run the torch engine adds at most 4 B K m bytes for its lookahead of B = 32 rounds.
     """
     rows = []
     for name, (agent, settings) in VARIANTS.items():
-        task = Task(agent, encoded, settings)
+        task = BenchTask(agent, encoded, settings)
         row: dict[str, Any] = {"task": name, "torch": _tensors(task)}
         if task.has_compiled:
             row["compiled"] = _arrays(task)
@@ -32,28 +32,28 @@ def measure_memory(encoded: Encoded) -> list[dict[str, Any]]:
     return rows
 
 
-def _tensors(task: Task) -> float:
-    """Return the bytes of the tensors that an agent keeps after `reset`, per replica."""
-    job = task.run(REPLICAS, ROUNDS, "torch")
+def _tensors(task: BenchTask) -> float:
+    """Return the bytes per replica of an agent's tensors after `reset`."""
+    run = task.run(REPLICAS, ROUNDS, "torch")
     gc.collect()
-    before = {id(one) for one in _live()}
+    before = {id(tensor) for tensor in _live()}
     with torch.no_grad():
-        cast("Lockstep", job.player).agent.reset(job.log.spec)
+        cast("Lockstep", run.player).agent.reset(run.log.spec)
     gc.collect()
     storages = {
-        one.untyped_storage().data_ptr(): one.untyped_storage().nbytes()
-        for one in _live()
-        if id(one) not in before
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for tensor in _live()
+        if id(tensor) not in before
     }
     return sum(storages.values()) / REPLICAS
 
 
 def _live() -> list[torch.Tensor]:
-    return [one for one in gc.get_objects() if type(one) is torch.Tensor]
+    return [item for item in gc.get_objects() if type(item) is torch.Tensor]
 
 
-def _arrays(task: Task) -> float:
-    """Return what making one replica of the compiled engine leaves allocated."""
+def _arrays(task: BenchTask) -> float:
+    """Return the bytes allocated by the construction of one replica of the compiled engine."""
     player = cast("Compiled", task.run(1, ROUNDS, "compiled").player)
     player.load()
     gc.collect()

@@ -1,4 +1,4 @@
-"""The page of a contest, in Markdown: who played with what, ranks, duels, regret and time on every set."""
+"""Markdown page of a tournament: players, ranks, duels, regret and time on every data set."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
+from neucb.benchmarks.ranking import Duel, duels, ranks
 from neucb.benchmarks.report import significant
-from neucb.benchmarks.standings import Duel, duels, ranks
 from neucb.statistics import final_scores, mean_table
 
 if TYPE_CHECKING:
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def page(frame: pd.DataFrame, ours: Sequence[str], beside: pd.DataFrame | None = None) -> str:
-    """Return the page; arguments as for `ranks` and `duels`."""
+    """Return the Markdown page; arguments as for `ranks` and `duels`."""
     sets, seeds = frame["dataset"].nunique(), frame["seed"].nunique()
     players = frame.drop_duplicates("label")[["label", "library", "version", "settings"]]
-    standing = ranks(frame, beside)
+    ranking = ranks(frame, beside)
     parts = [
         f"# Other libraries on the same rows\n\n{sets} data sets, {seeds} seeds, "
         f"{len(frame):,} runs; times are CPU time.",
         _table(("player", "library", "version", "settings"), players.itertuples(index=False, name=None)),
-        f"## Average ranks by mean regret, {standing['datasets'].iloc[0]} data sets",
+        f"## Average ranks by mean regret, {ranking['datasets'].iloc[0]} data sets",
         _table(
             ("agent", "rank", "rounds per CPU second"),
             (
                 (str(label), f"{rank:.1f}", "" if speed != speed else f"{speed:,.0f}")
                 for label, rank, speed in zip(
-                    standing.index, standing["rank"], standing["rounds_per_second"], strict=True
+                    ranking.index, ranking["rank"], ranking["rounds_per_second"], strict=True
                 )
             ),
         ),
     ]
-    found = duels(frame, ours)
+    pairs = duels(frame, ours)
     for own in ours:
         parts += [
             f"## Against {own}",
@@ -42,7 +42,7 @@ def page(frame: pd.DataFrame, ours: Sequence[str], beside: pd.DataFrame | None =
             "over seeds (p < 0.05), CPU time over ours (median and range over the sets), the sets with less.",
             _table(
                 ("peer", "less : more", "tests", "CPU time over ours", "less regret on"),
-                (_duel(duel) for duel in found if duel.own == own),
+                (_duel(duel) for duel in pairs if duel.own == own),
             ),
         ]
     means = mean_table(final_scores(frame))
@@ -70,7 +70,7 @@ def _duel(duel: Duel) -> tuple[str, ...]:
 
 
 def times(duel: Duel) -> str:
-    """Return the peer's CPU time over ours: median and range over the data sets."""
+    """Return the ratio of the peer's CPU time to ours: median and range over the data sets."""
     middle, least, most = (significant(take(duel.times)) for take in (median, min, max))
     return f"{middle} ({least} - {most})"
 

@@ -1,8 +1,9 @@
-"""Other libraries, where they are installed, on exactly the rows that our environments play.
+"""Peer libraries, where installed, on the same rows as our environments.
 
-None of them is a dependency: `pip install 'neucb[peers]'`. Their dice are their own. Each plays with its
-defaults unless its settings, which every result records, say otherwise. Vowpal Wabbit reads its text
-format from a file, parser included and cache off; the others are called round by round.
+They are optional dependencies: `pip install 'neucb[peers]'`. Each draws its actions from its own
+generator and plays with its defaults unless its settings, recorded in every result, differ. Vowpal
+Wabbit reads its text format from a file, parser included and cache off; the others are called round by
+round.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 
 Arms = NDArray[np.int64]
-VOWPAL = "vw:"  # before options of Vowpal Wabbit that make a peer of their own
+VOWPAL = "vw:"  # prefix of a peer given by Vowpal Wabbit options
 
 
 @dataclass(frozen=True)
 class Game:
-    """What one seed meets: shuffled rows, clean labels, loss 0 for the right arm and 1 otherwise.
+    """Rounds of one seed: shuffled rows, clean labels, loss 0 for the right arm and 1 otherwise.
 
     Attributes:
-        encoded: the rows.
-        rounds: T, at most as many as there are rows.
-        seed: of the order of the rows; peers whose dice take a seed get it too.
+        encoded: encoded rows.
+        rounds: T, at most the number of rows.
+        seed: seed of the row order, and of the peers' generators where they take one.
     """
 
     encoded: Encoded
@@ -48,12 +49,12 @@ class Game:
 
     @property
     def arms(self) -> int:
-        """K."""
+        """Number of arms K."""
         return self.encoded.table.arms
 
     @cached_property
     def rows(self) -> Arms:
-        """Row of the table in every round [T]."""
+        """Table rows [T] of the rounds."""
         return self.env.script(self.seed).rows
 
     @property
@@ -69,31 +70,31 @@ class Game:
 
     @cached_property
     def vowpal_text(self) -> str:
-        """The rounds in Vowpal Wabbit's format, entries that are not 0 with six digits.
+        """The rounds in Vowpal Wabbit's text format, nonzero entries with six digits.
 
-        Features are named by a word: plain numbers are their own hashes, and then `--cbify` with
-        `--cb_explore_adf`, which drops the last bits of hashes, learns for four features together.
+        Feature names are not plain numbers, which would be their own hashes: `--cbify` with
+        `--cb_explore_adf` drops the last bits of hashes and would merge four features into one.
         """
         lines = []
         for row, label in zip(self.x, self.y, strict=True):
-            words = " ".join(f"x{j}:{row[j]:.6g}" for j in np.flatnonzero(row))
-            lines.append(f"{label + 1} | {words}\n")
+            features = " ".join(f"x{j}:{row[j]:.6g}" for j in np.flatnonzero(row))
+            lines.append(f"{label + 1} | {features}\n")
         return "".join(lines)
 
     def regret(self, played: Arms) -> float:
-        """Return the regret of arms [T]: the number of wrong ones, since one arm is right in every round."""
+        """Return the regret of played arms [T], the number of wrong ones: one arm is right in every round."""
         return float((played != self.y).sum())
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A player from another library.
+    """An agent of a peer library.
 
     Attributes:
-        name: of it.
-        library: the module, and the distribution that it comes from.
-        settings: what it plays with, as its library says it.
-        play: returns the arms [T] that it drew and the CPU seconds that it took.
+        name: name of the peer.
+        library: name of the module and of its distribution.
+        settings: hyper-parameters in the library's notation.
+        play: function that returns the played arms [T] and the CPU seconds.
     """
 
     name: str
@@ -103,19 +104,19 @@ class Peer:
 
     @property
     def missing(self) -> str | None:
-        """What to do where the library is not installed; None where it is."""
+        """Installation hint for a missing library, or None for an installed one."""
         if importlib.util.find_spec(self.library) is not None:
             return None
         return f"{self.library} is not installed (pip install 'neucb[peers]')"
 
     @property
     def version(self) -> str:
-        """Version of the library."""
+        """Version of the library, or "unknown"."""
         return library_version(self.library) or "unknown"
 
 
 def vowpal(name: str, options: str) -> Peer:
-    """Return Vowpal Wabbit with a linear learner per arm and these options; the arms are its predictions."""
+    """Return the peer of Vowpal Wabbit with a linear learner per arm and these options."""
 
     def play(game: Game) -> tuple[Arms, float]:
         import vowpalwabbit
@@ -134,7 +135,7 @@ def vowpal(name: str, options: str) -> Peer:
 
 
 def _coba(game: Game) -> tuple[Arms, float]:
-    """Play coba's SquareCB: quadratic features, Vowpal Wabbit behind it."""
+    """Play coba's SquareCB with quadratic features, implemented by Vowpal Wabbit."""
     from coba.learners import VowpalSquarecbLearner
     from coba.safety import SafeLearner
 
@@ -151,10 +152,10 @@ def _coba(game: Game) -> tuple[Arms, float]:
 
 
 def _contextualbandits(game: Game) -> tuple[Arms, float]:
-    """Play contextualbandits' LinUCB, told of every round at once."""
+    """Play contextualbandits' LinUCB, updated after every round."""
     from contextualbandits.online import LinUCB
 
-    player = LinUCB(game.arms, random_state=game.seed + 1)  # it takes no 0
+    player = LinUCB(game.arms, random_state=game.seed + 1)  # a seed of 0 is rejected
     x, y, played = game.x, game.y, np.empty(game.rounds, np.int64)
     before = time.process_time()
     for t in range(game.rounds):
@@ -165,7 +166,7 @@ def _contextualbandits(game: Game) -> tuple[Arms, float]:
 
 
 def _mabwiser(game: Game) -> tuple[Arms, float]:
-    """Play mabwiser's LinUCB, told of every round at once."""
+    """Play mabwiser's LinUCB, updated after every round."""
     from mabwiser.mab import MAB, LearningPolicy
 
     player = MAB(list(range(game.arms)), LearningPolicy.LinUCB(alpha=0.1), seed=game.seed)
@@ -192,10 +193,10 @@ PEERS = {
 
 
 def find_peer(name: str) -> Peer:
-    """Return the peer of a name, or Vowpal Wabbit with options of the user's own: "vw:--cb_explore_adf -l 1".
+    """Return the peer of a name, or Vowpal Wabbit with the user's options: "vw:--cb_explore_adf -l 1".
 
     Raises:
-        InputError: there is none.
+        InputError: an unknown name, or no options after "vw:".
     """
     if name.startswith(VOWPAL):
         options = name.removeprefix(VOWPAL).strip()

@@ -1,7 +1,7 @@
-"""The yardstick: an agent as a researcher writes it, one seed, the disjoint encoding in full, autograd.
+"""Plain loop, the baseline: unoptimised research code with autograd and the dense disjoint encoding.
 
-It computes what the recipes compute, on the same streams; in float64 it takes the same actions (a
-test). Of neucb it uses the streams, the draws of theta_0 and the signs, and nothing that is fast.
+It computes the same updates as the recipes on the same random streams; in float64 it plays the same
+arms (tested). From neucb it uses only the streams and the draws of theta_0 and signs.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(21)  # quadrature of the infinite perturbation
 
 
 def network(seed: int, arms: int, inputs: int, width: int, dtype: torch.dtype) -> nn.Sequential:
-    """Return w2 . relu(W1 z) for z in R^(K d), He initialisation."""
+    """Return the network w2 . relu(W1 z) for z in R^(K d) with He initialisation."""
     blocks, head = draw_network(seed, arms, inputs, width, "he")
     first = nn.Linear(arms * inputs, width, bias=False, dtype=dtype)
     second = nn.Linear(width, 1, bias=False, dtype=dtype)
@@ -45,39 +45,39 @@ def network(seed: int, arms: int, inputs: int, width: int, dtype: torch.dtype) -
 
 def flat(model: nn.Module) -> Tensor:
     """Return all parameters as one vector [p]."""
-    return torch.cat([one.reshape(-1) for one in model.parameters()])
+    return torch.cat([parameter.reshape(-1) for parameter in model.parameters()])
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What one seed meets: x [T, d] with the constant input, losses [T, K] of all arms, dice [T]."""
+class SeedRounds:
+    """Rounds of one seed: x [T, d] with the constant input, all losses [T, K], uniform draws dice [T]."""
 
     x: Tensor
     losses: NDArray[np.float64]
     dice: NDArray[np.float64]
 
     @staticmethod
-    def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> Samples:
-        """Look up the rounds of a seed."""
+    def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> SeedRounds:
+        """Return the rounds of a seed in an environment."""
         script = env.script(seed)
         x = torch.tensor(env.encoded.contexts[script.rows], dtype=dtype)
         constant = torch.full((len(x), 1), intercept, dtype=dtype)
         dice = stream(seed, "action").random(len(x))
-        return Samples(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
+        return SeedRounds(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
 
 
 class PlainLoop:
-    """One seed of a neural recipe.
+    """Plain loop of a neural recipe for one seed.
 
     Args:
         recipe: SquareCB or FastCB on a network, perturbed or not, or NeuralUCB.
-        settings: all its hyper-parameters, numbers; no radius, He initialisation, gamma by time.
-        env: whose rounds are played.
-        seed: of the replica.
-        dtype: of the network.
+        settings: all hyper-parameters as numbers; no radius, He initialisation, gamma by time.
+        env: environment of the rounds.
+        seed: seed of the replica.
+        dtype: dtype of the network.
 
     Raises:
-        InputError: a recipe or setting that it does not know.
+        InputError: an unsupported recipe or setting.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class PlainLoop:
         seed: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if not knows(recipe, settings):
+        if not supports(recipe, settings):
             raise InputError(f"there is no plain loop of {recipe.name} with these settings")
         self.recipe = recipe
         self.own = settings
         self.dtype = dtype
         self.arms = env.table.arms
-        self.samples = Samples.of(env, seed, settings["intercept"], dtype)
+        self.samples = SeedRounds.of(env, seed, settings["intercept"], dtype)
         self.inputs = self.samples.x.shape[1]
         self.eye = torch.eye(self.arms, dtype=dtype)
         self.net = network(seed, self.arms, self.inputs, settings["width"], dtype)
@@ -120,7 +120,7 @@ class PlainLoop:
         return torch.cat([first.reshape(count, -1), bits[:, -width:]], 1)
 
     def play(self, rounds: int) -> list[int]:
-        """Play the next rounds and return the arms."""
+        """Play the next rounds and return the played arms."""
         played = []
         for _ in range(rounds):
             t, x = self.round, self.samples.x[self.round]
@@ -138,7 +138,7 @@ class PlainLoop:
         return played
 
     def predict(self, z: Tensor) -> Tensor:
-        """Return predicted losses [K]."""
+        """Return predicted losses [K] for the encoded contexts of all arms [K, K d]."""
         f = self.net(z).squeeze(1)
         if self.count:
             offset, weight = self.offsets()
@@ -148,7 +148,7 @@ class PlainLoop:
 
     @torch.no_grad()
     def explore(self, z: Tensor) -> int:
-        """Return the arm that inverse gap weighting draws."""
+        """Return an arm drawn by inverse gap weighting."""
         mean = self.predict(z).double()
         gamma = self.own["gamma"] * self.round ** self.own["gamma_power"]
         if self.recipe.rule is FastInverseGap:
@@ -170,7 +170,7 @@ class PlainLoop:
         for output in self.net(z).squeeze(1):
             self.optimizer.zero_grad()
             output.backward(retain_graph=True)
-            gradient = torch.cat([one.grad.reshape(-1) for one in self.net.parameters()])  # type: ignore[union-attr]
+            gradient = torch.cat([part.grad.reshape(-1) for part in self.net.parameters()])  # type: ignore[union-attr]
             sigma = (self.own["regularization"] * gradient * gradient / self.u).sum().sqrt()
             gradients.append(gradient)
             scores.append(output.item() - self.own["nu"] * sigma.item())
@@ -179,7 +179,7 @@ class PlainLoop:
         return arm
 
     def offsets(self) -> tuple[Tensor, Tensor]:
-        """Return the offsets c <theta - theta_0, eps_s> and their weights; infinitely many by quadrature."""
+        """Return the offsets c <theta - theta_0, eps_s> and weights; quadrature nodes for S = infinity."""
         moved = flat(self.net) - self.start
         if math.isinf(self.count):
             nodes = torch.tensor(NODES, dtype=self.dtype)
@@ -188,14 +188,14 @@ class PlainLoop:
         return self.c * (self.signs @ moved), torch.full((self.count,), 1 / self.count, dtype=self.dtype)
 
     def learn(self, z: Tensor, loss: float) -> None:
-        """Make one step on the average of the losses, for the arm played, encoded [K d]."""
+        """Make one step on the average of the losses, for the played arm's encoded context [K d]."""
         self.optimizer.param_groups[0]["lr"] = self.own["lr"] / self.round ** self.own["lr_power"]
         self.optimizer.zero_grad()
         f = self.net(z).squeeze()
         if not self.count:
             self.loss(f, loss).backward()  # type: ignore[no-untyped-call]
             self.scale()
-        else:  # the step through f has a step size per input, that through the offsets has not
+        else:  # step sizes per input apply to the gradient through f, not to that through the offsets
             offset, weight = self.offsets()
             total = self.loss(f + offset, loss) @ weight
             through_f, through_offset = torch.autograd.grad(total, (f, offset))
@@ -205,14 +205,14 @@ class PlainLoop:
         self.optimizer.step()
 
     def loss(self, f: Tensor, loss: float) -> Tensor:
-        """Return the losses of outputs f."""
+        """Return the training losses of outputs f."""
         target = torch.full_like(f, loss)
         if self.recipe.loss is Squared:
             return 0.5 * mse_loss(f, target, reduction="none")
         return binary_cross_entropy_with_logits(f, target, reduction="none")
 
     def scale(self) -> None:
-        """Multiply the gradient of the first layer by the step sizes per input."""
+        """Scale the gradient of the first layer by the step sizes per input."""
         if self.own["normalize"] == 0.0:
             return
         mean = (self.squares + 1e-3) / self.round * self.inputs
@@ -222,7 +222,7 @@ class PlainLoop:
         gradient.view(-1, self.arms, self.inputs).mul_(sizes)
 
     def replay(self) -> None:
-        """Make the further steps of the round on samples drawn from all that were played."""
+        """Make the replay steps of the round on samples drawn from all played rounds."""
         more = self.own["replay"] - 1
         if (self.round - 1) % 256 == 0:
             self.ahead = self.draws.random((256, more))
@@ -231,8 +231,8 @@ class PlainLoop:
             self.learn(torch.kron(self.eye[arm], self.samples.x[t]), loss)
 
 
-def knows(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
-    """Return whether there is a plain loop of a recipe with these settings."""
+def supports(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
+    """Return whether the plain loop supports a recipe with these hyper-parameters."""
     if recipe.kind != REDUCTION or recipe.oracle != NEURAL:
         return False
     if settings["init"] != "he" or math.isfinite(settings["radius"]):

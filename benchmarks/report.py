@@ -1,4 +1,4 @@
-"""What `neucb bench` found, as JSON and as tables."""
+"""Tables of the results of `neucb bench`, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LIBRARIES = ("neucb", "numpy", "numba", "torch", "joblib")
-MOST_COLUMNS = 6
+MOST_COLUMNS = 6  # maximum tasks in columns
 TITLES = {
     "speed": "KL network with FastCB's rule (agent kl), microseconds of CPU time per round of one replica",
     "variants": "agents on the first data set, each against a plain loop that computes the same, one process",
@@ -29,7 +29,7 @@ TITLES = {
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine and the versions that decide the speed."""
+    """Return the machine and the library versions that determine the speed."""
     import torch
 
     return {
@@ -52,27 +52,27 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def show(found: dict[str, Any], console: Console) -> None:
-    """Print everything."""
+def show(results: dict[str, Any], console: Console) -> None:
+    """Print all tables."""
     for name, title in TITLES.items():
-        rows = [row for row in found["rows"] if row["table"] == name]
+        rows = [row for row in results["rows"] if row["table"] == name]
         if rows:
             show_table(by_task(title, rows), console)
-    show_table(memory_table(found["memory"]), console)
-    show_table(peer_table(found["peers"]), console)
-    described = found["machine"]
-    sources = ", ".join(f"{name} {source}" for name, source in found["sources"].items())
+    show_table(memory_table(results["memory"]), console)
+    show_table(peer_table(results["peers"]), console)
+    described = results["machine"]
+    sources = ", ".join(f"{name} {source}" for name, source in results["sources"].items())
     last = (
         f"rows: {sources}\n"
         f"{described['processor']}, {described['cores']} cores, torch {described['versions']['torch']}, "
-        f"numba {described['versions']['numba']}; medians of {found['repetitions']} repetitions, contenders "
-        f"in turn; {found['seconds']:.0f} s"
+        f"numba {described['versions']['numba']}; medians of {results['repetitions']} repetitions, "
+        f"contenders in turn; {results['seconds']:.0f} s"
     )
     console.print(last, soft_wrap=True, highlight=False, markup=False)
 
 
 def by_task(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table of times and ratios, contenders by tasks, or tasks by contenders if these are many."""
+    """Return a table of times and ratios, entrants by tasks, or tasks by entrants for many tasks."""
     from rich.table import Table
 
     tasks = list(dict.fromkeys(row["task"] for row in rows))
@@ -101,13 +101,13 @@ def memory_table(rows: Sequence[dict[str, Any]]) -> Table:
     for engine in ("torch", "compiled"):
         table.add_column(engine, justify="right")
     for row in rows:
-        sizes = (f"{row[one] / 1024:,.0f}" if one in row else "-" for one in ("torch", "compiled"))
+        sizes = (f"{row[name] / 1024:,.0f}" if name in row else "-" for name in ("torch", "compiled"))
         table.add_row(row["task"], *sizes)
     return table
 
 
 def peer_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Return the table of peers: mistakes beside speed."""
+    """Return the table of peers with mistakes and speed."""
     from rich.table import Table
 
     table = Table(title="one seed of the first data set: mistakes and speed", title_justify="left")
@@ -123,11 +123,11 @@ def peer_table(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def cell(row: dict[str, Any]) -> str:
-    """Return the time and the ratio of one measurement."""
+    """Return the time and the ratio of one measurement as text."""
     time = row[f"{row['by']}_us"]
     return f"{significant(time)}  {significant(row['ratio'])}x"
 
 
 def significant(value: float) -> str:
-    """Return a number with about three digits."""
+    """Return a number with about three significant digits."""
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

@@ -1,4 +1,4 @@
-"""The data of the benchmark: real rows where they are at hand, stand-ins of their shape elsewhere."""
+"""Data of the benchmark: real rows where available, synthetic stand-ins of the same shape otherwise."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.sources.catalogue import load_table, number_of
 from neucb.environments.table import Column, Table, labelled
 
-ROWS = 10_000
-TEACHER = 32  # hidden units of the network that labels stand-ins
+ROWS = 10_000  # maximum rows
+TEACHER = 32  # hidden units of the teacher network of stand-ins
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The size of a data set, encoded.
+class DataShape:
+    """Size of an encoded data set.
 
     Attributes:
-        name: of it.
-        dataset: its name in the catalogue; "" for none.
+        name: name of the shape.
+        dataset: name of the data set in the catalogue, or "".
         features, arms: d and K.
-        active: entries of a row that are not 0.
+        active: number of nonzero entries of a row.
     """
 
     name: str
@@ -37,19 +37,19 @@ class Shape:
 
 
 SHAPES = {
-    one.name: one
-    for one in (
-        Shape("covertype", "covertype", 54, 7, 12),
-        Shape("mushroom", "mushroom", 111, 2, 19),
-        Shape("magic", "magic", 10, 2, 10),
-        Shape("letter", "letter", 16, 26, 16),
-        Shape("plants", "plants-shape", 64, 100, 64),
-        Shape("fashion", "fashion-mnist", 784, 10, 784),
+    shape.name: shape
+    for shape in (
+        DataShape("covertype", "covertype", 54, 7, 12),
+        DataShape("mushroom", "mushroom", 111, 2, 19),
+        DataShape("magic", "magic", 10, 2, 10),
+        DataShape("letter", "letter", 16, 26, 16),
+        DataShape("plants", "plants-shape", 64, 100, 64),
+        DataShape("fashion", "fashion-mnist", 784, 10, 784),
     )
 }
 
 
-def find_shapes(names: str) -> list[Shape]:
+def find_shapes(names: str) -> list[DataShape]:
     """Return the shapes of "covertype,magic", or of "all".
 
     Raises:
@@ -62,7 +62,7 @@ def find_shapes(names: str) -> list[Shape]:
     return [SHAPES[name] for name in wanted]
 
 
-def rows_of(shape: Shape, cache: Path | None = None) -> Encoded:
+def rows_of(shape: DataShape, cache: Path | None = None) -> Encoded:
     """Return up to 10,000 rows: real ones from the package or the OpenML cache, or a stand-in."""
     if shape.name == "covertype":
         return _first(encode(load_table("covertype", source="bundled")))
@@ -73,19 +73,19 @@ def rows_of(shape: Shape, cache: Path | None = None) -> Encoded:
 
 
 def _first(encoded: Encoded) -> Encoded:
-    """Return a random 10,000 of the rows, so that sets that are stored sorted keep their classes."""
+    """Return a random sample of 10,000 rows: the first rows of a sorted set would lack classes."""
     table = encoded.table
     if table.rows <= ROWS:
         return encoded
     keep = np.random.default_rng(0).permutation(table.rows)[:ROWS]
     labels, names = labelled(table.labels[keep], table.classes)
-    columns = tuple(Column(one.name, one.values[keep], one.levels) for one in table.columns)
-    less = Table(table.name, columns, labels, names, table.source, table.provenance)
-    return Encoded(np.ascontiguousarray(encoded.contexts[keep]), labels, less, encoded.preprocessing)
+    columns = tuple(Column(column.name, column.values[keep], column.levels) for column in table.columns)
+    sample = Table(table.name, columns, labels, names, table.source, table.provenance)
+    return Encoded(np.ascontiguousarray(encoded.contexts[keep]), labels, sample, encoded.preprocessing)
 
 
-def stand_in(shape: Shape, seed: int = 0) -> Encoded:
-    """Return rows of norm 1 with `active` entries that are not 0, labelled by a random network."""
+def stand_in(shape: DataShape, seed: int = 0) -> Encoded:
+    """Return rows of norm 1 with `active` nonzero entries, labelled by a random network."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((ROWS, shape.features))
     if shape.active < shape.features:

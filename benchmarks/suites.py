@@ -1,4 +1,4 @@
-"""What `neucb bench` measures: groups of contenders, the rows of its tables."""
+"""Suites of `neucb bench`: groups of entrants for its tables."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from neucb.benchmarks.contenders import ROUNDS, Task, compiled, plain, processes, torch_engine
-from neucb.benchmarks.measure import Contender, Group
-from neucb.benchmarks.shapes import Shape, stand_in
+from neucb.benchmarks.entrants import ROUNDS, BenchTask, compiled, plain, processes, torch_engine
+from neucb.benchmarks.measure import Entrant, EntrantGroup
+from neucb.benchmarks.shapes import DataShape, stand_in
 from neucb.core.threads import cores
 from neucb.environments.preprocessing import Encoded
 
 Data = Mapping[str, Encoded]
 
 AGENT = "kl"
-MOST_WEIGHTS = 100e6  # bytes of weights of a lockstep batch: larger ones take too long to draw
+MOST_WEIGHTS = 100e6  # maximum bytes of weights of a lockstep batch, by the time of their draw
 REPLICAS = (1, 32, 128)
 
 
-def speed(data: Data, *, quick: bool) -> Iterator[Group]:
-    """Yield the main table: an agent on every data set, the plain loop against both engines."""
+def speed(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
+    """Yield the groups of the main table: an agent on every data set, the plain loop against both engines."""
     for name, encoded in data.items():
-        task = Task(AGENT, encoded)
+        task = BenchTask(AGENT, encoded)
         weights = 400 * encoded.contexts.shape[1] * encoded.table.arms
         batches = [R for R in REPLICAS if R * weights <= MOST_WEIGHTS and (R == 32 or not quick)]
-        contenders: list[Contender] = [plain(task), *(torch_engine(task, R) for R in batches)]
-        yield Group("speed", name, [*contenders, compiled(task)])
+        entrants: list[Entrant] = [plain(task), *(torch_engine(task, R) for R in batches)]
+        yield EntrantGroup("speed", name, [*entrants, compiled(task)])
 
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,25 +39,25 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sq, S = 10": ("sq-perturbed", {"perturbations": 10}),
     "neural-ucb": ("neural-ucb", {}),
 }
-FEW = 32  # replicas of the torch engine in the tables below the main one
+FEW = 32  # replicas of the torch engine in the table of variants
 
 
-def variants(data: Data, *, quick: bool) -> Iterator[Group]:
-    """Yield agents on the first data set, each against a plain loop that does the same."""
+def variants(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
+    """Yield agents on the first data set, each against its plain loop."""
     for encoded in list(data.values())[:1]:
         for name, (agent, settings) in VARIANTS.items():
             if quick and name not in ("sq", "kl, S = inf"):
                 continue
-            task = Task(agent, encoded, settings)
-            contenders = [plain(task)]
+            task = BenchTask(agent, encoded, settings)
+            entrants = [plain(task)]
             if not quick and "S = 10" not in name and "16" not in name:
-                contenders.append(torch_engine(task, FEW))
+                entrants.append(torch_engine(task, FEW))
             if task.has_compiled:
-                contenders.append(compiled(task))
-            yield Group("variants", name, contenders)
+                entrants.append(compiled(task))
+            yield EntrantGroup("variants", name, entrants)
 
 
-BASE = Shape("base", "", 54, 7, 54)
+BASE = DataShape("base", "", 54, 7, 54)
 SWEEPS: dict[str, tuple[int, ...]] = {
     "T": (1_000, 10_000, 100_000),
     "K": (2, 26, 100),
@@ -66,27 +66,27 @@ SWEEPS: dict[str, tuple[int, ...]] = {
 }
 
 
-def scaling() -> Iterator[Group]:
-    """Yield dense stand-ins of covertype's size with one size changed, and numbers of replicas."""
-    for what, sizes in SWEEPS.items():
+def scaling() -> Iterator[EntrantGroup]:
+    """Yield stand-ins of covertype's size with one size changed, and different numbers of replicas."""
+    for name, sizes in SWEEPS.items():
         for size in sizes:
             shape = replace(
                 BASE,
-                features=size if what == "d" else 54,
-                active=size if what == "d" else 54,
-                arms=size if what == "K" else 7,
+                features=size if name == "d" else 54,
+                active=size if name == "d" else 54,
+                arms=size if name == "K" else 7,
             )
-            settings = {"width": size} if what == "width" else {}
-            task = Task(AGENT, stand_in(shape), settings)
-            runs = size if what == "T" else ROUNDS // 4
-            yield Group("scaling", f"{what} = {size:,}", [plain(task), compiled(task, rounds=runs)])
-    task = Task(AGENT, stand_in(BASE))
-    yield Group("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
+            settings = {"width": size} if name == "width" else {}
+            task = BenchTask(AGENT, stand_in(shape), settings)
+            runs = size if name == "T" else ROUNDS // 4
+            yield EntrantGroup("scaling", f"{name} = {size:,}", [plain(task), compiled(task, rounds=runs)])
+    task = BenchTask(AGENT, stand_in(BASE))
+    yield EntrantGroup("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
 
 
-def machine(data: Data) -> Iterator[Group]:
-    """Yield the whole machine at work, by the wall clock: seeds over processes against threads."""
+def machine(data: Data) -> Iterator[EntrantGroup]:
+    """Yield a group for all cores, by the wall clock: seeds over processes against threads."""
     for name, encoded in list(data.items())[:1]:
-        task = Task(AGENT, encoded)
-        contenders = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]
-        yield Group("machine", name, contenders, by="wall")
+        task = BenchTask(AGENT, encoded)
+        entrants = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]
+        yield EntrantGroup("machine", name, entrants, by="wall")

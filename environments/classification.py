@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.environments.feedback import Feedback, cost_matrix
-from neucb.environments.orders import Fixed, Order, make_order
+from neucb.environments.orders.order import FixedOrder, Order
+from neucb.environments.orders.registry import make_order
 from neucb.environments.preprocessing import Encoded, check_preprocessing, encode
 from neucb.environments.sources.catalogue import load_table
 from neucb.environments.table import Table, announce
@@ -219,7 +220,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Return what the replica of this seed meets in every round."""
         arms = self.table.arms
         order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
-        if isinstance(order, Fixed):
+        if isinstance(order, FixedOrder):
             label = self.encoded.labels.take(order.rows)
             if self.drift:
                 label = self._permutations(seed)[self._parts(), label]

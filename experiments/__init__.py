@@ -1,1 +1,1 @@
-"""Specs that come with neucb, and the studies behind the numbers in results/."""
+"""Built-in sweep specs, and the studies behind the numbers in results/."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neucb.core.threads import one_thread
-from tests.openml_server import FakeOpenML, serve
+from tests.support.openml_server import FakeOpenML, serve
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,1 +1,1 @@
-"""Agents made of several oracles or experts."""
+"""Ensemble agents over several oracles or experts."""

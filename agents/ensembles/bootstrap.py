@@ -1,4 +1,4 @@
-"""Ensemble: online bootstrap, a vote of N copies of an oracle that count each sample differently."""
+"""Ensemble: online bootstrap, a vote of N copies of an oracle with random sample multiplicities."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class Ensemble:
-    """p_a = the share of the N members whose least predicted loss is that of arm a.
+    """Vote of N members: p_a is the share of members whose least predicted loss is arm a's.
 
-    A member is a replica of the oracle with a seed of its own that counts every round's sample a
-    random number of times: Poisson(1), or 0 or 1 with even chances. Bagging: Agarwal et al., ICML
+    A member is a replica of the oracle with a separate seed that counts every round's sample with a
+    random multiplicity: Poisson(1), or 0 or 1 with even chances. Bagging: Agarwal et al., ICML
     2014 (arXiv 1402.0555), section 4 and Bietti, Agarwal, Langford, JMLR 2021 (arXiv 1802.04064),
     Algorithm 3; online bootstrap: Oza and Russell, 2001. With networks it is the bootstrap baseline of
     Riquelme, Tucker, Snoek, ICLR 2018 (arXiv 1802.09127).
 
     Args:
         oracle: an oracle of R N replicas; its hyper-parameters are one number, or one per member.
-        members: N >= 1.
-        bootstrap: how counts are drawn.
+        members: number of members N >= 1.
+        bootstrap: distribution of the multiplicities, "poisson" or "bernoulli".
     """
 
     def __init__(self, oracle: CountingOracle, *, members: int, bootstrap: Bootstrap = "poisson") -> None:
@@ -42,7 +42,7 @@ class Ensemble:
         self.prediction: Prediction | None = None
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Reset the state to R = spec.replicas untrained replicas."""
         self._spec = spec
         self._round = 0
         self._streams = [stream(seed, "bootstrap") for seed in spec.seeds]
@@ -52,25 +52,25 @@ class Ensemble:
 
     @property
     def propensity_kind(self) -> Kinds:
-        """See `neucb.agents.propensity`: a single member plays its arm for certain."""
+        """The propensity kind, see `neucb.agents.propensity`: a single member plays its arm for certain."""
         return "exact" if self.members > 1 else "deterministic"
 
     def _repeat(self, context: Tensor) -> Tensor:
         return context.repeat_interleave(self.members, 0)
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
-        """Return the shares of votes [R, K]."""
+        """Return the vote shares [R, K]."""
         repeated = self._repeat(context)
-        self._repeated = (context, repeated)  # the step on the same contexts can use the same pass
+        self._repeated = (context, repeated)  # the update on the same contexts reuses the forward pass
         mean = self.oracle.predict(repeated).mean.double()  # [R N, K]
-        each = mean.view(len(context), self.members, -1)
-        self.prediction = Prediction(each.mean(1), each.std(1, correction=0), available)
+        votes = mean.view(len(context), self.members, -1)
+        self.prediction = Prediction(votes.mean(1), votes.std(1, correction=0), available)
         if available is not None:
             mean = mean.masked_fill(~self._repeat(available), torch.inf)
-        return lowest(mean).view_as(each).mean(1)
+        return lowest(mean).view_as(votes).mean(1)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Let every member count the round's sample."""
+        """Update every member with the round's sample."""
         if self._round % COUNT_ROUNDS == 0:
             self._draw()
         count = self._counts[self._round % COUNT_ROUNDS]
@@ -80,7 +80,7 @@ class Ensemble:
         self.oracle.update(repeated, self._repeat(action), self._repeat(loss), count)
 
     def _draw(self) -> None:
-        """Draw the counts of the next rounds [64, R N]."""
+        """Draw the multiplicities of the next rounds [64, R N]."""
         drawn = [draw_counts(rng, self.members, self.bootstrap) for rng in self._streams]
         counts = np.stack(drawn, 1).reshape(COUNT_ROUNDS, -1)
         self._counts = torch.from_numpy(counts).to(self._spec.device)

@@ -1,4 +1,4 @@
-"""Exp4: exponential weights over a few agents that all learn from every round."""
+"""Exp4: exponential weights over a few agents that are all updated in every round."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def expert_diverged(t: int, replica: int, seed: int, name: str) -> DivergedError
 
 
 class Exp4(CountsPending):
-    """p_a = (1 - mixing) sum_i w_i xi_i(a) + mixing / K, xi_i the distribution of expert i.
+    """Mixture p_a = (1 - mixing) sum_i w_i xi_i(a) + mixing / K, xi_i the distribution of expert i.
 
     After each round w_i is multiplied by exp(-eta_t xi_i(a) y / p_a), an unbiased estimate of the
     loss of expert i, with eta_t = eta sqrt(log N / (K t)). Auer, Cesa-Bianchi, Freund, Schapire,
     "The Nonstochastic Multiarmed Bandit Problem", SIAM Journal on Computing 2002, section 7, with a
-    rate that does not need the horizon. All experts learn from every round.
+    rate that does not depend on the horizon. All experts are updated in every round.
 
     Args:
         experts: N >= 2 agents.
-        names: of the experts, for the message when one of them diverges; their numbers by default.
-        eta: scale of the rate, > 0; one number or one per replica.
+        names: names of the experts for the error of a diverged one; their numbers by default.
+        eta: scale > 0 of the rate; one number or one per replica.
         mixing: share of uniform play in [0, 1]; one number or one per replica.
     """
 
@@ -59,7 +59,7 @@ class Exp4(CountsPending):
         self.mixing = mixing
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Reset the state to R = spec.replicas untrained replicas."""
         for expert in self.experts:
             expert.reset(spec)
         N, R = len(self.experts), spec.replicas
@@ -83,11 +83,11 @@ class Exp4(CountsPending):
         Raises:
             DivergedError: an expert's distribution holds NaN.
         """
-        asked = [ask(expert, context, available).double() for expert in self.experts]
-        advice = torch.stack(asked, 1)  # [R, N, K]
-        lost = advice.isnan().any(2)
-        if bool(lost.any()):
-            r, i = lost.nonzero()[0].tolist()
+        distributions = [ask(expert, context, available).double() for expert in self.experts]
+        advice = torch.stack(distributions, 1)  # [R, N, K]
+        diverged = advice.isnan().any(2)
+        if bool(diverged.any()):
+            r, i = diverged.nonzero()[0].tolist()
             raise expert_diverged(self._round + self.pending, r, self._seeds[r], self.names[i])
         mixture = (self.weights.unsqueeze(2) * advice).sum(1)
         even = torch.ones_like(mixture) if available is None else available.double()
@@ -97,22 +97,22 @@ class Exp4(CountsPending):
 
     @property
     def draws(self) -> bool:
-        """Whether an expert draws, see `neucb.agents.propensity`."""
+        """Whether an expert draws random numbers, see `neucb.agents.propensity`."""
         return any(draws(expert) for expert in self.experts)
 
     def propensities(self, given: Tensor) -> Propensities:
-        """Return the mixture [R, K] of the experts' propensities: the weights are fixed before they draw."""
+        """Return the mixture [R, K] of the experts' propensities; the weights do not depend on the draws."""
         assert self._last is not None
         advice = self._last[1]
-        told = [propensities_of(one, advice[:, i]) for i, one in enumerate(self.experts)]
-        before = torch.stack([one.p.to(advice.device) for one in told], 1)
-        shift = (self.weights.unsqueeze(2) * (before - advice)).sum(1)
+        parts = [propensities_of(expert, advice[:, i]) for i, expert in enumerate(self.experts)]
+        marginal = torch.stack([part.p.to(advice.device) for part in parts], 1)
+        shift = (self.weights.unsqueeze(2) * (marginal - advice)).sum(1)
         p = (given + (1.0 - self._mixing) * shift).clamp(0.0, 1.0)
-        kinds = zip(*(each_kind(one.kind, len(p)) for one in told), strict=True)
-        return Propensities(p, tuple("estimated" if "estimated" in some else "exact" for some in kinds))
+        kinds = zip(*(each_kind(part.kind, len(p)) for part in parts), strict=True)
+        return Propensities(p, tuple("estimated" if "estimated" in row else "exact" for row in kinds))
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Reweigh the experts by their estimated losses, then let all of them learn."""
+        """Update the weights by the experts' estimated losses, then update all experts."""
         if self._last is None or self._last[0] is not context:
             self.distribution(context)
         assert self._last is not None

@@ -1,1 +1,1 @@
-"""Linear oracle, its covariance and its feature maps."""
+"""Linear oracle, its covariances and its feature maps."""

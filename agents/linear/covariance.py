@@ -1,4 +1,4 @@
-"""Covariances of linear models, kept by rank-one updates: full matrices, or their diagonal."""
+"""Covariances of linear models under rank-one updates: full matrices, or their diagonal."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 class Covariance(Protocol):
-    """A_b^-1 of B blocks of R replicas, A_b(0) = lambda I."""
+    """Inverse precision matrices A_b^-1 of B blocks of R replicas, A_b(0) = lambda I."""
 
     def times(self, x: Tensor, block: Tensor) -> Tensor:
-        """Return A^-1 x [R, d] of the blocks [R]."""
+        """Return A^-1 x [R, d] for the blocks [R]."""
 
     def add(self, x: Tensor, weight: Tensor, block: Tensor, direction: Tensor) -> Tensor:
-        """Let A <- A + w x x' in the blocks [R]; return 1 / (1 + w x' A^-1 x) [R] with the old A.
+        """Update A <- A + w x x' in the blocks [R]; return 1 / (1 + w x' A^-1 x) [R] with the old A.
 
         Args:
             x: [R, d].
             weight: [R], w >= 0.
             block: [R].
-            direction: [R, d], A^-1 x as `times` gave it.
+            direction: [R, d], A^-1 x from `times`.
         """
 
     def std(self, x: Tensor) -> Tensor:
         """Return sqrt(x_a' A_a^-1 x_a) [R, K] for contexts [R, d] or [R, K, d]."""
 
     def factor(self, x: Tensor) -> Tensor | None:
-        """Return [R, K, q] whose rows' products are x_a' A^-1 x_b; None where arms are independent."""
+        """Return a factor [R, K, q] of the covariances x_a' A^-1 x_b; None where arms are independent."""
 
 
 class FullCovariance:
-    """The matrices themselves, by the Sherman-Morrison formula. Memory 8 B d^2 bytes a replica.
+    """Full matrices, updated by the Sherman-Morrison formula. Memory 8 B d^2 bytes a replica.
 
     Args:
         spec: the shape of the run.
@@ -54,11 +54,11 @@ class FullCovariance:
         return torch.bmm(x.unsqueeze(1), self._inverse[self._rows, block]).squeeze(1)
 
     def add(self, x: Tensor, weight: Tensor, block: Tensor, direction: Tensor) -> Tensor:
-        """Let A <- A + w x x'; return the shrinkage [R]."""
+        """Update A <- A + w x x'; return the shrinkage [R]."""
         shrink = 1.0 / (1.0 + weight * (direction * x).sum(1))
         outer = direction.unsqueeze(2) * direction.unsqueeze(1)
-        here = (self._rows, block)
-        self._inverse[here] = self._inverse[here] - (weight * shrink).view(-1, 1, 1) * outer
+        index = (self._rows, block)
+        self._inverse[index] = self._inverse[index] - (weight * shrink).view(-1, 1, 1) * outer
         return shrink
 
     def std(self, x: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class FullCovariance:
         return (along * x).sum(2).clamp_min(0.0).sqrt()
 
     def factor(self, x: Tensor) -> Tensor | None:
-        """Return x_a' L [R, K, d] with A^-1 = L L' where the arms share it."""
+        """Return x_a' L [R, K, d] with A^-1 = L L' for a shared A, otherwise None."""
         if x.dim() == 2:
             return None
         inverse = self._inverse[:, 0]
@@ -81,10 +81,10 @@ class FullCovariance:
 
 
 class DiagonalCovariance:
-    """The diagonal of A only; the step is that of the full matrix diag(A) + w x x'.
+    """Diagonal of A only, with the step of the full matrix diag(A) + w x x'.
 
-    So a step never overshoots: it moves x' theta by at most the whole error. Memory 8 B d bytes a
-    replica. Arguments as for `FullCovariance`.
+    A step never overshoots: it moves x' theta by at most the whole error. Memory 8 B d bytes a replica.
+    Arguments as for `FullCovariance`.
     """
 
     def __init__(self, spec: Spec, size: int, penalty: Tensor) -> None:
@@ -96,7 +96,7 @@ class DiagonalCovariance:
         return x / self._precision[self._rows, block]
 
     def add(self, x: Tensor, weight: Tensor, block: Tensor, direction: Tensor) -> Tensor:
-        """Let A <- A + w diag(x x'); return the shrinkage [R]."""
+        """Update A <- A + w diag(x x'); return the shrinkage [R]."""
         self._precision[self._rows, block] += weight.unsqueeze(1) * x.square()
         return 1.0 / (1.0 + weight * (direction * x).sum(1))
 
@@ -106,5 +106,5 @@ class DiagonalCovariance:
         return (square / self._precision).sum(2).sqrt()
 
     def factor(self, x: Tensor) -> Tensor | None:
-        """Return x_a / sqrt(A) [R, K, d] where the arms share A."""
+        """Return x_a / sqrt(A) [R, K, d] for a shared A, otherwise None."""
         return None if x.dim() == 2 else x / self._precision.sqrt()

@@ -1,4 +1,4 @@
-"""Feature maps for linear oracles: products of pairs, or random Fourier features."""
+"""Feature maps for linear oracles: quadratic or random Fourier features."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class FeatureMap(Protocol):
-    """A fixed map of contexts, per replica."""
+    """Protocol of a fixed feature map per replica."""
 
     def reset(self, spec: Spec) -> int:
         """Prepare R = spec.replicas maps; return the number of columns d'."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return features [R, ..., d'], float64, of contexts [R, ..., d]."""
+        """Return float64 features [R, ..., d'] of contexts [R, ..., d]."""
 
 
 class Quadratic:
-    """x_1, ..., x_d and all products x_i x_j with i <= j; d' = d + d (d + 1) / 2."""
+    """Quadratic features: x_1, ..., x_d and all products x_i x_j, i <= j; d' = d + d (d + 1) / 2."""
 
     def reset(self, spec: Spec) -> int:
         """Return d'.
@@ -51,14 +51,14 @@ class Quadratic:
 
 
 class Fourier:
-    """sqrt(2 / d') cos(w_j . x + b_j), w_j ~ N(0, I / bandwidth^2), b_j ~ U(0, 2 pi), j = 1..d'.
+    """Features sqrt(2 / d') cos(w_j . x + b_j), w_j ~ N(0, I / bandwidth^2), b_j ~ U(0, 2 pi), j = 1..d'.
 
     Their inner products approximate exp(-|x - z|^2 / (2 bandwidth^2)). Rahimi and Recht, "Random
     Features for Large-Scale Kernel Machines", NeurIPS 2007. Drawn from the replica's stream "init".
 
     Args:
-        columns: d' >= 1.
-        bandwidth: > 0; one number or one per replica.
+        columns: number of features d' >= 1.
+        bandwidth: kernel bandwidth > 0; one number or one per replica.
     """
 
     def __init__(self, columns: int = 300, bandwidth: Number = 0.5) -> None:
@@ -90,11 +90,11 @@ class Fourier:
 
 
 class Mapped:
-    """An oracle that sees mapped contexts.
+    """An oracle on mapped contexts.
 
     Args:
         oracle: the oracle; its `spec.features` is the number of mapped columns.
-        features: the map.
+        features: the feature map.
     """
 
     def __init__(self, oracle: CountingOracle, features: FeatureMap) -> None:
@@ -102,7 +102,7 @@ class Mapped:
         self.features = features
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Reset the state to R = spec.replicas untrained replicas."""
         columns = self.features.reset(spec)
         self.oracle.reset(replace(spec, features=columns))
 
@@ -111,5 +111,5 @@ class Mapped:
         return self.oracle.predict(self.features(context))
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
-        """Let the oracle learn from contexts, arms [R] and losses [R], each `count` [R] times."""
+        """Update the oracle with contexts, arms [R] and losses [R], each counted `count` [R] times."""
         self.oracle.update(self.features(context), action, loss, count)

@@ -1,4 +1,4 @@
-"""Linear oracle: one linear model per arm, learnt by exact or approximate Newton steps."""
+"""Linear oracle: one linear model per arm, trained by exact or approximate Newton steps."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def with_intercept(context: Tensor) -> Tensor:
 
 
 class Linear:
-    """yhat_a = link(theta_a . x), theta_a and its precision A_a updated for the played arm.
+    """Linear model yhat_a = link(theta_a . x), theta_a and its precision A_a updated for the played arm.
 
     With w = link'(theta_a . x), one round is
         A_a <- A_a + w x x',   theta_a <- theta_a + A_a^-1 x (y - yhat_a),   A_a(0) = lambda I.
     For the squared loss (w = 1) this is recursive least squares, exactly ridge regression on the
-    arm's past. For KL it is one Newton step a round on the Laplace approximation of Bayesian
-    logistic regression (Spiegelhalter and Lauritzen, Networks 20, 1990). A^-1 is kept by the
-    Sherman-Morrison formula, in float64. Where every arm has a context of its own, one theta serves
-    all arms. Memory: 8 B (d + 1)^2 bytes a replica, B = `spec.blocks`; 16 B (d + 1) with a diagonal.
+    arm's past samples. For KL it is one Newton step a round on the Laplace approximation of Bayesian
+    logistic regression (Spiegelhalter and Lauritzen, Networks 20, 1990). A^-1 is updated by the
+    Sherman-Morrison formula, in float64. For per-arm contexts all arms share one theta. Memory:
+    8 B (d + 1)^2 bytes a replica, B = `spec.blocks`; 16 B (d + 1) with a diagonal.
 
     Args:
         loss: `Squared()` or `KL()`.
         regularization: lambda > 0; one number or one per replica.
         covariance: "full"; "diagonal", which is no longer ridge regression; or "auto", full up to 300
             features.
-        uncertainty: whether predictions have a `std`, sqrt(x' A_a^-1 x) of theta_a . x.
+        uncertainty: whether predictions have `std`, the standard deviation sqrt(x' A_a^-1 x) of theta_a . x.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Linear:
         self.uncertainty = uncertainty
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas.
+        """Reset the state to R = spec.replicas untrained replicas.
 
         Raises:
             InputError: lambda <= 0.
@@ -83,8 +83,8 @@ class Linear:
         if not self.uncertainty:
             return Prediction(mean)
         covariance = self._covariance
-        before = None if self.loss.link_name is None else output
-        return Prediction(mean, covariance.std(x), output=before, factor=covariance.factor(x))
+        compared = None if self.loss.link_name is None else output
+        return Prediction(mean, covariance.std(x), output=compared, factor=covariance.factor(x))
 
     def _output(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
@@ -92,7 +92,7 @@ class Linear:
         return torch.bmm(x.unsqueeze(1), self._theta.transpose(1, 2)).squeeze(1)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
-        """Make one Newton step for the played arms; `count` [R] >= 0 is how often a sample counts."""
+        """Make one Newton step for the played arms; `count` [R] >= 0 is the multiplicity of a sample."""
         x = with_intercept(context.double())
         rows = self._rows
         output = self._output(x)[rows, action]  # [R]

@@ -1,1 +1,1 @@
-"""Oracle over any torch module."""
+"""Regression oracle over any torch module."""

@@ -1,4 +1,4 @@
-"""The perturbed prediction of NeuCB, see perturbation.py, for any torch network."""
+"""Perturbed prediction of NeuCB for any torch network, see network/expected_perturbation.py."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class ModulePerturbation:
-    """f~_s = f + c <u, eps_s>, u = theta - theta_0 over all parameters, c = c_p width^(-1/4).
+    """Perturbation f~_s = f + c <u, eps_s>, u = theta - theta_0 over all parameters, c = c_p width^(-1/4).
 
     With finitely many signs the gradient is mean_s r_s grad f + c mean_s r_s eps_s, r_s = link(f~_s) - y;
-    in closed form (yhat - y) grad f + kappa c^2 u. Nothing is kept in factors, as it is for the
-    recipes' networks: every step touches all parameters. Memory 4 p bytes a replica, and 4 S p with signs.
+    in closed form (yhat - y) grad f + kappa c^2 u. Unlike in the recipes' networks, nothing is factored:
+    every step touches all parameters. Memory 4 p bytes a replica, and 4 S p with signs.
 
     Args:
         c_p: perturbation constant >= 0; one number or one per replica.
@@ -39,7 +39,7 @@ class ModulePerturbation:
         self.width = width
 
     def reset(self, spec: Spec, parameters: Mapping[str, Tensor], loss: Loss) -> None:
-        """Start at the parameters, each [R, ...]; draw the signs of every replica from its stream "signs".
+        """Set theta_0 to the parameters [R, ...], and draw each replica's signs from its stream "signs".
 
         Raises:
             InputError: S < 1 or c_p < 0.
@@ -58,7 +58,7 @@ class ModulePerturbation:
             self._signs = torch.from_numpy(np.stack(drawn)).to(spec.device)
 
     def _flat(self) -> Tensor:
-        return torch.cat([one.detach().flatten(1) for one in self._parameters], 1)
+        return torch.cat([parameter.detach().flatten(1) for parameter in self._parameters], 1)
 
     def _offsets(self) -> Tensor:
         """Return c <u, eps_s> [R, S]."""
@@ -82,27 +82,27 @@ class ModulePerturbation:
         return self._loss.link(output.unsqueeze(2) + self._offsets().unsqueeze(1)).mean(2)
 
     def residual(self, output: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the derivative of the losses by the outputs [R, n], and what else is in the gradient [R, p].
+        """Return the derivative of the losses by the outputs [R, n], and the perturbation's gradient [R, p].
 
         Args:
-            output: f [R, n].
-            target: y [R, n].
+            output: outputs f [R, n].
+            target: losses y [R, n].
             weight: [R, n] shares of the loss.
         """
         if self._signs is None:
             yhat, kappa = self._loss.smoothed(output, self._tau().unsqueeze(1))
             strength = self._c.square() * (weight * kappa).sum(1)
             return yhat - target, strength.unsqueeze(1) * (self._flat() - self._start)
-        own = self._loss.link(output.unsqueeze(2) + self._offsets().unsqueeze(1)) - target.unsqueeze(2)
-        share = self._c.unsqueeze(1) * (weight.unsqueeze(2) * own).sum(1) / own.shape[2]  # [R, S]
-        return own.mean(2), torch.bmm(share.unsqueeze(1), self._signs).squeeze(1)
+        residuals = self._loss.link(output.unsqueeze(2) + self._offsets().unsqueeze(1)) - target.unsqueeze(2)
+        share = self._c.unsqueeze(1) * (weight.unsqueeze(2) * residuals).sum(1) / residuals.shape[2]  # [R, S]
+        return residuals.mean(2), torch.bmm(share.unsqueeze(1), self._signs).squeeze(1)
 
     def add(self, pull: Tensor) -> None:
         """Add `pull` [R, p] to the gradients of the parameters."""
-        parts = torch.split(pull, [one[0].numel() for one in self._parameters], 1)
-        for one, part in zip(self._parameters, parts, strict=True):
-            assert one.grad is not None
-            one.grad += part.view_as(one)
+        parts = torch.split(pull, [parameter[0].numel() for parameter in self._parameters], 1)
+        for parameter, part in zip(self._parameters, parts, strict=True):
+            assert parameter.grad is not None
+            parameter.grad += part.view_as(parameter)
 
     def gauges(self) -> dict[str, Tensor]:
         """Return |theta - theta_0| and the root mean square of the offsets, [R] each."""

@@ -1,4 +1,4 @@
-"""ModuleNorm: the uncertainty of any torch network from the norm of its gradient, see gradient_norm.py."""
+"""ModuleNorm: uncertainty of any torch network from its gradient norm, see network/gradient_norm.py."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class ModuleNorm:
-    """std_a = sqrt(lambda g_a' U^-1 g_a) as `GradientNorm` has it, with gradients by autograd.
+    """Gradient norm std_a = sqrt(lambda g_a' U^-1 g_a) as in `GradientNorm`, with gradients by autograd.
 
-    All arms' gradients are built: a round takes K passes back and 4 K p bytes a replica, for U 4 p more, or
-    8 p^2 where it is full.
+    All arms' gradients are materialised: a round takes K backward passes and 4 K p bytes a replica, plus
+    4 p for a diagonal U or 8 p^2 for a full one.
 
     Args:
         oracle: the network, without a perturbation.
         regularization: lambda > 0; one number or one per replica.
-        divisor: of the squared gradients: 1 as in the published code, the width m as in the papers.
+        divisor: divisor of the squared gradients: 1 as in the published code, the width m as in the papers.
         matrix: "diagonal", or "full" for networks of at most 3,000 parameters.
     """
 
@@ -45,7 +45,7 @@ class ModuleNorm:
         self.matrix = matrix
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas.
+        """Reset the state to R = spec.replicas untrained replicas.
 
         Raises:
             InputError: lambda <= 0, a perturbed network, or one too large for the full matrix.
@@ -63,7 +63,7 @@ class ModuleNorm:
         self._last: tuple[Tensor, Tensor] | None = None
 
     def _gradients(self, context: Tensor) -> Tensor:
-        """Return g of all arms [R, K, p]; those of the last contexts are kept until the networks move."""
+        """Return g of all arms [R, K, p], cached for the last contexts until the next update."""
         if self._last is None or self._last[0] is not context:
             self._last = (context, self.oracle.gradients(context) / self.divisor**0.5)
         return self._last[1]
@@ -76,12 +76,12 @@ class ModuleNorm:
         else:
             norm = self._full.norm(g.double())
         output = self.oracle.outputs(context)
-        before = None if self.oracle.loss.link_name is None else output
+        compared = None if self.oracle.loss.link_name is None else output
         std = (self._penalty * norm).clamp_min(0.0).sqrt()
-        return Prediction(self.oracle.loss.link(output), std, output=before)
+        return Prediction(self.oracle.loss.link(output), std, output=compared)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Count the played arms' gradients, then let the network learn."""
+        """Add the played arms' gradients to U, then update the network."""
         g = self._gradients(context)[torch.arange(len(action), device=action.device), action]
         if self._full is None:
             self._diagonal = self._diagonal + g.square()

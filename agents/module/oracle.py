@@ -1,4 +1,4 @@
-"""Module oracle: any torch network as the regression oracle, trained by any of torch's optimisers."""
+"""Module oracle: any torch network as the regression oracle, trained by any torch optimiser."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ MakeOptimizer = Callable[[Iterable["Tensor"]], torch.optim.Optimizer]
 
 
 def perceptron(*, depth: int = 2, width: int = 100, bias: bool = True) -> MakeModule:
-    """Return what makes a fully connected ReLU network of `depth` hidden layers for `Module`.
+    """Return a constructor of fully connected ReLU networks with `depth` hidden layers, for `Module`.
 
-    All layers have biases, or none. Weights and biases are drawn as torch does by default.
+    `bias` adds biases to all layers. Weights and biases have torch's default initialisation.
 
     Raises:
         InputError: depth or width below 1.
@@ -48,27 +48,26 @@ def perceptron(*, depth: int = 2, width: int = 100, bias: bool = True) -> MakeMo
 
 
 class Module:
-    """A network of your own: f = module(x), one output per arm, yhat = link(f).
+    """User-defined network: f = module(x), one output per arm, yhat = link(f).
 
-    Every round makes one step of the optimiser on the mean loss of the newest sample and of
-    `replay` - 1 others, drawn uniformly from all played so far by the replica's stream "replay"; or, not
-    `together`, one step on each of these.
+    Every round makes one optimiser step on the mean loss of a minibatch of the newest sample and
+    `replay` - 1 others, drawn uniformly from the replay buffer by the replica's stream "replay"; with
+    `together` false, one step on each of them.
 
-    The R networks are held as one with stacked parameters and run through `torch.func.vmap`; where a
-    module cannot be (data-dependent control flow), they run one after the other. Optimisers must
-    work elementwise (SGD, Adam, ... do), so that replicas do not notice each other. The networks are
-    in evaluation mode: dropout is off. Memory: parameters and optimiser state per replica, and with
-    replay 4 T (d + 3) bytes.
+    The R networks are stored as one with stacked parameters and run by `torch.func.vmap`; modules with
+    data-dependent control flow run one after the other. Optimisers must be elementwise (SGD, Adam, ...
+    are), so that replicas do not affect each other. The networks are in evaluation mode: dropout is
+    off. Memory: parameters and optimiser state per replica, and 4 T (d + 3) bytes with replay.
 
     Args:
-        make: from the run's shape to a network that takes contexts [B, d] to outputs [B, K]; where
-            every arm has a context of its own, [B, d] to [B, 1].
+        make: function from the run's shape to a network from contexts [B, d] to outputs [B, K], or
+            to [B, 1] for per-arm contexts.
         loss: `Squared()` or `KL()`.
-        optimizer: from parameters to an optimiser, for example
+        optimizer: function from parameters to an optimiser, for example
             `lambda parameters: torch.optim.Adam(parameters, lr=1e-3)`.
         replay: samples a round, k >= 1.
-        together: whether these make one step, or k.
-        perturbation: of the prediction, see `ModulePerturbation`, or None.
+        together: whether these samples make one step, or k steps.
+        perturbation: perturbation of the prediction, see `ModulePerturbation`, or None.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Module:
         self.perturbation = perturbation
 
     def reset(self, spec: Spec) -> None:
-        """Make the networks, each with torch's random numbers seeded by its stream "init".
+        """Construct the networks, with torch's generator seeded by each replica's stream "init".
 
         Raises:
             InputError: replay < 1.
@@ -133,9 +132,9 @@ class Module:
         return sum(value[0].numel() for value in self._parameters.values())
 
     def gradients(self, context: Tensor) -> Tensor:
-        """Return the gradients of all arms' outputs by the parameters [R, K, p], as these are ordered.
+        """Return the gradients [R, K, p] of all arms' outputs by the parameters, in their order.
 
-        The networks go one after the other where `torch.func` cannot take them.
+        The networks run one after the other where `torch.func` does not support them.
         """
         x = context.to(self._dtype)
         x = x if self._spec.per_arm else x.unsqueeze(1)
@@ -150,19 +149,19 @@ class Module:
             except RuntimeError:  # as in `_outputs`
                 self._stacked = False
             else:
-                return torch.cat([one.flatten(2) for one in jacobian.values()], 2)
+                return torch.cat([block.flatten(2) for block in jacobian.values()], 2)
         rows = []
         for r, inputs in enumerate(x):
             own, buffers = ({name: value[r] for name, value in part.items()} for part in state)
             leaves = {name: value.requires_grad_() for name, value in own.items()}
             with torch.enable_grad():
                 outputs = of_arms(leaves, buffers, inputs)
-            each = [torch.autograd.grad(f, [*leaves.values()], retain_graph=True) for f in outputs]
-            rows.append(torch.stack([torch.cat([one.flatten() for one in arm]) for arm in each]))
+            arms = [torch.autograd.grad(f, [*leaves.values()], retain_graph=True) for f in outputs]
+            rows.append(torch.stack([torch.cat([part.flatten() for part in arm]) for arm in arms]))
         return torch.stack(rows)
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return how far theta is from theta_0 and the perturbation's spread, where there is one."""
+        """Return the gauges of the perturbation, or none without a perturbation."""
         return {} if self.perturbation is None else self.perturbation.gauges()
 
     def _outputs(self, x: Tensor) -> Tensor:
@@ -171,7 +170,7 @@ class Module:
         if self._stacked:
             try:
                 together = vmap(self._call)(*state, x)
-            except RuntimeError:  # what vmap cannot do; other faults come again in the loop
+            except RuntimeError:  # unsupported by vmap; other faults recur in the loop
                 self._stacked = False
             else:
                 return self._checked(together)
@@ -193,7 +192,7 @@ class Module:
         return outputs
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
-        """Make the steps of a round; `count` [R] >= 0 is how often the newest sample counts."""
+        """Make the steps of a round; `count` [R] >= 0 is the multiplicity of the newest sample."""
         arm = torch.zeros_like(action) if self._spec.per_arm else action
         if self._spec.per_arm:
             context = context[torch.arange(len(action), device=action.device), action]
@@ -202,8 +201,8 @@ class Module:
         if self._memory is not None:
             self._memory.add(*samples[0])
             samples += self._memory.draw()
-        for group in [samples] if self.together else [[one] for one in samples]:
-            self._step(group)
+        for batch in [samples] if self.together else [[sample] for sample in samples]:
+            self._step(batch)
 
     def _step(self, samples: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> None:
         """Make one step on the mean loss of samples: contexts [R, d], arms, targets and weights [R]."""
@@ -213,7 +212,7 @@ class Module:
         self._steps.zero_grad()
         weights = weights / len(samples)
         if self.perturbation is None:
-            # the derivative of the loss by the output
+            # the derivative of the loss by the outputs
             outputs.backward(weights * (self.loss.link(outputs.detach()) - targets))  # type: ignore[no-untyped-call]
         else:
             residual, pull = self.perturbation.residual(outputs.detach(), targets, weights)

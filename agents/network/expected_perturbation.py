@@ -1,9 +1,9 @@
-"""The randomly perturbed prediction of NeuCB, and its expectation over all signs in closed form.
+"""Randomly perturbed prediction of NeuCB, in expectation over all signs in closed form.
 
 With u = theta - theta_0 and c = c_p m^(-1/4) the perturbed networks are f~_s = f + c <u, eps_s>,
-eps_s in {-1, +1}^p, s = 1..S, drawn once per run and kept. Training is on the average of the S
-losses, prediction is the average of the S predictions. The offset is the same for all arms of a
-round, it does not depend on x. Deb et al., ICLR 2024 (arXiv 2312.07145), as we read the paper.
+eps_s in {-1, +1}^p, s = 1..S, drawn once per run. Training minimises the average of the S losses,
+prediction is the average of the S predictions. The offset is the same for all arms of a round: it
+does not depend on x. Deb et al., ICLR 2024 (arXiv 2312.07145), as we read the paper.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 from neucb.agents.initialisation import check_expected, offset_scale
 from neucb.agents.network.forward import Forward, Inputs, pick
 from neucb.agents.network.layers import outputs
-from neucb.agents.network.lookahead import Room
-from neucb.agents.network.training import Batch, batch_gradient
+from neucb.agents.network.lookahead import Scratch
+from neucb.agents.network.training import Minibatch, batch_gradient
 from neucb.agents.network.weights import Initial, PlainWeights, hidden_layer
 from neucb.agents.per_replica import Number, each
 from neucb.core.constants import FOLD_BELOW
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
 
 
 class ExpectedPerturbation(PlainWeights):
-    """S = infinity, in closed form.
+    """Perturbation with S = infinity, in closed form.
 
     Squared loss: E (f~ - y)^2 / 2 = (f - y)^2 / 2 + (c^2 / 2) |u|^2, a pull towards theta_0; exact
     for signs. KL: <u, eps> is Gaussian in the limit, tau = c |u|, yhat = E sigmoid(f + tau xi), and
     the gradient is (yhat - y) grad f + kappa c^2 u with kappa = E sigmoid'(f + tau xi) (Stein);
     exact for Gaussian eps, with an O(max u_i^2 / |u|^2) error for signs.
 
-    theta is kept as theta_0 + s G: the pull of all p parameters is one multiplication of the scalar
-    s, and |u|^2 follows from products that the pass has made anyway (with step sizes per input, from
-    one more; the pull does not take part in these). Memory 8 p bytes a replica.
+    theta is stored as theta_0 + s G: the pull of all p parameters is one multiplication of the scalar
+    s, and |u|^2 follows from products of the forward pass (with step sizes per input, from one more
+    product; the pull is not scaled by them). Memory 8 p bytes a replica.
 
     Args:
         c_p: perturbation constant >= 0; one number or one per replica. lr c_p^2 / sqrt(m) < 2.
     """
 
-    _start_room: Room | None = None  # of the products with theta_0
+    _start_scratch: Scratch | None = None  # buffers of the products with theta_0
 
     def __init__(self, c_p: Number) -> None:
         self.c_p = c_p
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
-        """Start at theta_0.
+        """Set theta to theta_0.
 
         Raises:
-            InputError: c_p < 0, or a pull that would overshoot theta_0 and diverge.
+            InputError: c_p < 0, or lr c_p^2 / sqrt(m) >= 2, where the pull overshoots theta_0 and diverges.
         """
         scale = offset_scale(each(self.c_p, initial.spec.replicas), initial.width)
         check_expected(rate.cpu().numpy(), scale)
@@ -61,24 +61,24 @@ class ExpectedPerturbation(PlainWeights):
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
-        self._first = torch.zeros_like(initial.first)  # G, and below: its part on the head
+        self._first = torch.zeros_like(initial.first)  # G on the first layer, and on the head below
         self._head = torch.zeros_like(initial.head)
         self._scale = torch.ones_like(self._c)
         self._square = torch.zeros_like(c)  # |u|^2 [R], float64
 
     def look_ahead(self, block: Block) -> None:
-        """Make the products of the next rounds at once."""
-        self._start_room = self._start_room or Room()
-        self._started: Tensor | None = block.through(self._initial.first, self._start_room)
+        """Compute the products of the first layer with the next rounds' contexts in one batch."""
+        self._start_scratch = self._start_scratch or Scratch()
+        self._started: Tensor | None = block.through(self._initial.first, self._start_scratch)
         super().look_ahead(block)
 
-    def settle(self) -> None:
-        """Bring the steps of the rounds foreseen into the first layer."""
+    def flush(self) -> None:
+        """Apply the pending steps of the block to the first layer."""
         self._started = None
-        super().settle()
+        super().flush()
 
     def forward(self, inputs: Inputs) -> Forward:
-        """Return the pass."""
+        """Return the forward pass."""
         initial = self._initial
         if inputs.place is None:
             start = hidden_layer(inputs, initial.first)
@@ -98,7 +98,7 @@ class ExpectedPerturbation(PlainWeights):
         return self._loss.smoothed(output, self._tau().unsqueeze(1))[0]
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
-        """Move theta <- theta - rate ((yhat_a - y) grad f_a + kappa c^2 u)."""
+        """Update theta <- theta - rate ((yhat_a - y) grad f_a + kappa c^2 u)."""
         assert forward.moved is not None
         row, place = forward.row(action), forward.inputs.place
         output = pick(forward.output, row)
@@ -107,7 +107,7 @@ class ExpectedPerturbation(PlainWeights):
         move = -rate * self._initial.factor * (yhat - target)  # times grad f / factor
 
         gradient = forward.played(action, row)
-        moved = pick(forward.moved, row)  # s G x; with step sizes per input, once more with these
+        moved = pick(forward.moved, row)  # s G x, recomputed below with step sizes per input
         if forward.inputs.scale is not None:
             product = gradient.product(self._first)
             if place is not None:
@@ -124,8 +124,8 @@ class ExpectedPerturbation(PlainWeights):
         self._add(place, action, gradient, move / self._scale)
         self._head = torch.addcmul(self._head, gradient.head, (move / self._scale).unsqueeze(1))
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
-        """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
+        """Update theta <- theta - rate times the gradient of the minibatch loss, for one replica."""
         initial, r, B = self._initial, replica, self._initial.spec.blocks
         rows = slice(r * B, (r + 1) * B)
         scale, slopes = self._scale[r], torch.ones_like(batch.target)
@@ -149,10 +149,10 @@ class ExpectedPerturbation(PlainWeights):
         self._fold()
 
     def _fold(self) -> None:
-        """Multiply small scales into G, of the replicas concerned only (the others times 1).
+        """Fold small scales s into G and set them to 1; other replicas are multiplied by 1.
 
-        And into what a block of rounds keeps of G. There it costs little, and is done without waiting for
-        a GPU to say whether it is needed.
+        During a block of rounds the deferred layer takes the factor, unconditionally on a GPU: the
+        product is cheap, and a condition would synchronise with the host.
         """
         small = self._scale.abs() < FOLD_BELOW
         if (self._ahead is None or small.is_cpu) and not bool(small.any()):
@@ -174,7 +174,7 @@ class ExpectedPerturbation(PlainWeights):
         return self._tau()
 
     def project(self, radius: Tensor) -> None:
-        """Pull theta back onto the ball of `radius` [R] round theta_0."""
+        """Project theta onto the ball of `radius` [R] around theta_0."""
         keep = torch.where(self._square > radius.square(), radius / self._square.sqrt(), 1.0)
         self._scale = self._scale * keep.to(self._scale.dtype)
         self._square = self._square * keep.square()

@@ -1,4 +1,4 @@
-"""GradientNorm: the uncertainty of a network from the norm of its gradient, as NeuralUCB has it."""
+"""GradientNorm: uncertainty of a network from its gradient norm, as in NeuralUCB and NeuralTS."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from neucb.agents.network.oracle import Neural
     from neucb.core.spec import Spec
 
-FULL_UP_TO = 3000  # parameters: 72 MB a replica
+FULL_MATRIX_PARAMETERS = 3000  # maximum parameters of the full matrix: 72 MB a replica
 
 
 class GradientNorm:
-    """std_a = sqrt(lambda g_a' U^-1 g_a), U = lambda I + the sum of g g' over the arms played.
+    """Gradient norm std_a = sqrt(lambda g_a' U^-1 g_a), U = lambda I + the sum of g g' over the played arms.
 
-    g_a is the gradient of f_a with respect to all parameters, that of the played arm at the theta
-    that chose it. Its first layer is the rank-one delta_a x', so that with a diagonal U no gradient
-    is built: std_a^2 / lambda = (delta_a^2)' (1 / U1_a) (x^2) + (1 / U2)' relu(h_a)^2. Further layers
-    add terms like the first.
+    g_a is the gradient of f_a with respect to all parameters, for the played arm at the theta that chose
+    it. On the first layer it is the rank-one delta_a x', so that with a diagonal U no gradient is
+    materialised: std_a^2 / lambda = (delta_a^2)' (1 / U1_a) (x^2) + (1 / U2)' relu(h_a)^2. Further
+    layers add terms of the first kind.
 
     NeuralUCB: Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Algorithm 1; NeuralTS: Zhang, Zhou, Li, Gu,
-    ICLR 2021 (arXiv 2010.00827), Algorithm 1. There g is divided by sqrt(m), in their published code
-    it is not, and U is its diagonal in both codes. std carries the root of lambda of NeuralTS; the
-    paper of NeuralUCB leaves it to the factor. Their schedules of training are not part of this.
+    ICLR 2021 (arXiv 2010.00827), Algorithm 1. The papers divide g by sqrt(m), the published code does
+    not, and both codes keep only the diagonal of U. std includes NeuralTS's factor sqrt(lambda), which
+    NeuralUCB's paper leaves to the rule's factor. Their training schedules are separate, see `Neural`.
 
     Args:
         oracle: the network.
         regularization: lambda > 0; one number or one per replica.
         gradient: "code", g itself; "paper", g / sqrt(m).
         matrix: "diagonal", 8 p bytes a replica; "full", 8 p^2 bytes, of networks with p <= 3,000.
-        ceiling: of what the rule compares; one number or one per replica, infinity for none. Where the
-            other arms are right to be predicted at 1, the right arm, once predicted above 1, is never
-            played again and never corrected, since its std is small: losses are at most 1, so that
-            ceiling = 1 lets its std decide. For the squared loss.
+        ceiling: upper clip of the mean in the rule's comparison; one number or one per replica, infinity
+            for no clip. Without it the best arm, once predicted above 1 with a small std, is never played
+            again where the others are rightly predicted at 1; losses are at most 1, so that ceiling = 1
+            lets its std decide. For the squared loss.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class GradientNorm:
         self.ceiling = ceiling
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas.
+        """Reset the state to R = spec.replicas untrained replicas.
 
         Raises:
             InputError: lambda <= 0, a ceiling without the squared loss, or a network too large for the
@@ -102,23 +102,23 @@ class GradientNorm:
         return Prediction(mean, (self._penalty * norm).clamp_min(0.0).sqrt(), output=compared)
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return what the oracle tells the log of its state."""
+        """Return the oracle's gauges for the log."""
         return self.oracle.gauges()
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Count the played arms' gradients, then let the network learn."""
+        """Add the played arms' gradients to U, then update the network."""
         self._matrix.add(self.oracle.last(context), action, self._square)
         self.oracle.update(context, action, loss)
 
 
 def _played(forward: Forward, action: Tensor) -> Tensor:
-    """Return the contexts [R, d] of the played arms, without the step sizes that `Gradient.x` has."""
+    """Return the contexts [R, d] of the played arms, not multiplied by the step sizes per input."""
     x = forward.inputs.x
     return x[forward.at(action)] if x.dim() == 3 else x
 
 
 class _Diagonal:
-    """U and 1 / U, in the layout of the weights: first layer [R B, d, m], head [R, q]."""
+    """Diagonal U and 1 / U in the layout of the weights: first layer [R B, d, m], head [R, q]."""
 
     def __init__(self, spec: Spec, width: int, depth: int, penalty: Tensor) -> None:
         R, B, d = spec.replicas, spec.blocks, spec.features + 1
@@ -129,15 +129,15 @@ class _Diagonal:
     def norm(self, forward: Forward, square: float) -> Tensor:
         """Return g' U^-1 g [R, K]."""
         active = forward.active()
-        found = slopes(active, forward.head)
+        deltas = slopes(active, forward.head)
         layers, last = split(self._head, active[0].shape[2])
-        total = hidden_layer(Inputs(forward.inputs.x.square()), self._inverse) * found[0].square()
-        for below, slope, layer in zip(active[:-1], found[1:], layers, strict=True):
+        total = hidden_layer(Inputs(forward.inputs.x.square()), self._inverse) * deltas[0].square()
+        for below, slope, layer in zip(active[:-1], deltas[1:], layers, strict=True):
             total += torch.bmm(below.square(), layer.reciprocal()) * slope.square()
         return square * (total + active[-1].square() / last.unsqueeze(1)).sum(2)
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
-        """Add g^2 of the played arms [R]."""
+        """Add g^2 of the played arms [R] to U."""
         g = forward.played(action, share=1.0)
         x = _played(forward, action)
         grown = self._first[g.block] + square * x.square().unsqueeze(2) * g.delta.square().unsqueeze(1)
@@ -147,38 +147,38 @@ class _Diagonal:
 
 
 class FullMatrix:
-    """U^-1 itself [R, p, p], by the Sherman-Morrison formula, in float64.
+    """Full U^-1 [R, p, p] in float64, updated by the Sherman-Morrison formula.
 
     Args:
-        size: p.
-        penalty: lambda [R].
+        size: p, number of parameters.
+        penalty: [R] lambda > 0.
 
     Raises:
         InputError: p > 3,000.
     """
 
     def __init__(self, size: int, penalty: Tensor) -> None:
-        if size > FULL_UP_TO:
+        if size > FULL_MATRIX_PARAMETERS:
             raise InputError(
-                f"matrix=full is for networks of up to {FULL_UP_TO:,} parameters, not {size:,}; "
+                f"matrix=full is for networks of up to {FULL_MATRIX_PARAMETERS:,} parameters, not {size:,}; "
                 "lower the width or use matrix=diagonal"
             )
         eye = torch.eye(size, dtype=torch.float64, device=penalty.device)
         self._inverse = eye / penalty.view(-1, 1, 1)
 
     def norm(self, g: Tensor) -> Tensor:
-        """Return g' U^-1 g [R, K] of gradients [R, K, p]."""
+        """Return g' U^-1 g [R, K] for gradients [R, K, p]."""
         return (torch.bmm(g, self._inverse) * g).sum(2)
 
     def add(self, g: Tensor) -> None:
-        """Add g g' of gradients [R, p]."""
+        """Add g g' to U for gradients [R, p]."""
         along = torch.bmm(g.unsqueeze(1), self._inverse).squeeze(1)
         shrink = 1.0 / (1.0 + (along * g).sum(1))
         self._inverse -= shrink.view(-1, 1, 1) * along.unsqueeze(2) * along.unsqueeze(1)
 
 
 class _Full:
-    """`FullMatrix` of a network in the layout of the weights."""
+    """Adapter of `FullMatrix` to the layout of the network's weights."""
 
     def __init__(self, spec: Spec, width: int, depth: int, penalty: Tensor) -> None:
         size = (spec.blocks * (spec.features + 1) + (depth - 1) * width + 1) * width
@@ -189,7 +189,7 @@ class _Full:
         return square * self._matrix.norm(self._gradients(forward))
 
     def add(self, forward: Forward, action: Tensor, square: float) -> None:
-        """Add g g' of the played arms [R]."""
+        """Add g g' of the played arms [R] to U."""
         rows = torch.arange(len(action), device=action.device)
         self._matrix.add(self._gradients(forward)[rows, action] * square**0.5)
 
@@ -198,13 +198,13 @@ class _Full:
         R, K, _ = forward.hidden.shape
         x = forward.inputs.x
         active = forward.active()
-        found = slopes(active, forward.head)
+        deltas = slopes(active, forward.head)
         shared = x.dim() == 2
         x = x.unsqueeze(1) if shared else x
-        outer = x.unsqueeze(3) * found[0].unsqueeze(2)  # [R, K, d, m]
+        outer = x.unsqueeze(3) * deltas[0].unsqueeze(2)  # [R, K, d, m]
         if shared:
             blocks = outer.new_zeros(R, K, *outer.shape[1:])
             arms = torch.arange(K, device=outer.device)
             blocks[:, arms, arms] = outer
             outer = blocks
-        return torch.cat([outer.reshape(R, K, -1), by_head(active, found)], 2).double()
+        return torch.cat([outer.reshape(R, K, -1), by_head(active, deltas)], 2).double()

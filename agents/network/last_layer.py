@@ -1,4 +1,4 @@
-"""LastLayer: Bayesian linear regression on the last hidden layer of a network."""
+"""Bayesian linear regression on the last hidden layer of a network."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from neucb.agents.network.oracle import Neural
     from neucb.core.spec import Spec
 
-CHUNK = 512  # past samples that go through the network together
+CHUNK = 512  # batch size of forward passes over past samples
 
 
-class LastLayer:
+class LastLayerRegression:
     """yhat_a = phi_a . mu, std_a^2 = phi_a' A^-1 phi_a, phi_a the last hidden layer, mu = A^-1 sum phi y.
 
-    A = lambda I + sum phi phi' over all arms played: the arms share one head, as they do in the
-    network, so that draws are joint. The network is trained beside it with its own head. Its features
-    move: every `refresh` rounds A and the sum are made anew from all past contexts. Memory: 4 T d
-    bytes and 8 m^2 a replica.
+    A = lambda I + sum phi phi' over all played arms: the arms share one head, as in the network, so that
+    posterior draws are joint. The network is trained with a separate head. Its features change: every
+    `refresh` rounds A and the sum are recomputed from all past contexts. Memory: 4 T d bytes and 8 m^2
+    a replica.
 
     "Neural linear" of Riquelme, Tucker, Snoek, "Deep Bayesian Bandits Showdown", ICLR 2018 (arXiv
-    1802.09127), with the noise variance left to the factor of the rule.
+    1802.09127), with the noise variance included in the rule's factor.
 
     Args:
         oracle: a network with `PlainWeights`.
@@ -45,10 +45,10 @@ class LastLayer:
         self.refresh = refresh
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas.
+        """Reset the state to R = spec.replicas untrained replicas.
 
         Raises:
-            InputError: lambda <= 0, or weights of another kind.
+            InputError: lambda <= 0, or weights other than `PlainWeights`.
         """
         if type(self.oracle.weights) is not PlainWeights:
             raise InputError("the last layer's regression is for networks without a perturbation")
@@ -72,11 +72,11 @@ class LastLayer:
         return Prediction(mean, factor.square().sum(2).sqrt(), factor=factor)
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return what the oracle tells the log of its state."""
+        """Return the oracle's gauges for the log."""
         return self.oracle.gauges()
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Add the played arms' samples, let the network learn, refresh where it is time."""
+        """Add the played arms' samples, update the network, and refresh every `refresh` rounds."""
         forward = self.oracle.last(context)
         phi = forward.features()[forward.at(action)].double()  # [R, m]
         along = torch.bmm(phi.unsqueeze(1), self._covariance).squeeze(1)
@@ -94,14 +94,14 @@ class LastLayer:
         self._past.append((played, forward.played(action).block, loss.double()))
 
     def _renew(self) -> None:
-        """Make A^-1 and the sum anew with the features that the network has now."""
+        """Recompute A^-1 and the sum with the network's current features."""
         weights = self.oracle.weights
         assert isinstance(weights, PlainWeights)
         for r in range(len(self._sum)):
             precision, total = self._penalty[r] * self._eye, torch.zeros_like(self._sum[r])
             for start in range(0, len(self._past), CHUNK):
                 part = self._past[start : start + CHUNK]
-                x, block, y = (torch.stack([one[i][r] for one in part]) for i in range(3))
+                x, block, y = (torch.stack([sample[i][r] for sample in part]) for i in range(3))
                 phi = weights.features(r, Inputs(x, block=block)).double()  # [n, m]
                 precision = precision + phi.T @ phi
                 total = total + phi.T @ y

@@ -1,7 +1,8 @@
-"""Layers: the network above its first hidden layer, through it and back.
+"""Layers above the first hidden layer: forward and backward pass.
 
-With depth L it has L - 1 further layers of m x m weights and the last of m. They are kept as one row of
-q = (L - 1) m^2 + m numbers, the `head`: what moves, projects or perturbs theta need not know of depth.
+A network of depth L has L - 1 further layers of m x m weights and a last one of m. They are stored as one
+row of q = (L - 1) m^2 + m numbers, the `head`, so that steps, projection and perturbation of theta do not
+depend on the depth.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ def split(head: Tensor, width: int) -> tuple[Sequence[Tensor], Tensor]:
 
 
 def outputs(first: Tensor, head: Tensor, factor: float) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Return f [R, n] and what each further hidden layer gives, [R, n, m].
+    """Return outputs f [R, n] and the activations [R, n, m] of each further hidden layer.
 
     Args:
-        first: what the first hidden layer gives, [R, n, m].
+        first: [R, n, m] activations of the first hidden layer.
         head: [R, q].
-        factor: of f.
+        factor: output factor of f.
     """
     layers, last = split(head, first.shape[2])
     active = [first]
@@ -40,37 +41,37 @@ def outputs(first: Tensor, head: Tensor, factor: float) -> tuple[Tensor, tuple[T
 
 
 def slopes(active: Sequence[Tensor], head: Tensor) -> list[Tensor]:
-    """Return the gradients [R, n, m] of f / factor by the input of each hidden layer's relu.
+    """Return the gradients [R, n, m] of f / factor by the pre-activations of each hidden layer.
 
     Args:
-        active: what each of them gives, [R, n, m].
+        active: activations [R, n, m] of each hidden layer.
         head: [R, q].
     """
     layers, last = split(head, active[0].shape[2])
-    found = [last.unsqueeze(1) * active[-1].sign()]
+    deltas = [last.unsqueeze(1) * active[-1].sign()]
     for layer, below in zip(reversed(layers), reversed(active[:-1]), strict=True):
-        found.append(torch.bmm(found[-1], layer.transpose(1, 2)).mul_(below.sign()))
-    return found[::-1]
+        deltas.append(torch.bmm(deltas[-1], layer.transpose(1, 2)).mul_(below.sign()))
+    return deltas[::-1]
 
 
-def by_head(active: Sequence[Tensor], found: Sequence[Tensor], share: float = 1.0) -> Tensor:
-    """Return the gradients [..., q] of f / factor by the head, of activations and `slopes` [..., m].
+def by_head(active: Sequence[Tensor], deltas: Sequence[Tensor], share: float = 1.0) -> Tensor:
+    """Return the gradients [..., q] of f / factor by the head, from activations and `slopes` [..., m].
 
-    Those of the further layers are multiplied by `share`.
+    The gradients of the further layers are multiplied by `share`.
     """
     if len(active) == 1:
         return active[0]
     outer = [
         (below.unsqueeze(-1) * (share * slope).unsqueeze(-2)).flatten(-2)
-        for below, slope in zip(active[:-1], found[1:], strict=True)
+        for below, slope in zip(active[:-1], deltas[1:], strict=True)
     ]
     return torch.cat([*outer, active[-1]], -1)
 
 
-def sum_by_head(active: Sequence[Tensor], found: Sequence[Tensor], weight: Tensor, share: float) -> Tensor:
-    """Return the sum [q] of `by_head` over n samples [n, m], times their weights [n]."""
+def sum_by_head(active: Sequence[Tensor], deltas: Sequence[Tensor], weight: Tensor, share: float) -> Tensor:
+    """Return the sum [q] of `by_head` over n samples [n, m], weighted by `weight` [n]."""
     weighted = share * weight.unsqueeze(1)
     sums = [
-        (below.T @ (slope * weighted)).flatten() for below, slope in zip(active[:-1], found[1:], strict=True)
+        (below.T @ (slope * weighted)).flatten() for below, slope in zip(active[:-1], deltas[1:], strict=True)
     ]
     return torch.cat([*sums, weight @ active[-1]])

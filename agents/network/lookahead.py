@@ -1,9 +1,9 @@
-"""Lookahead: products of the next rounds' contexts with a first layer that goes on learning.
+"""Lookahead: batched first-layer products for a block of rounds, with deferred weight updates.
 
-Contexts do not depend on the arms played, and a step adds x delta' to one arm's block of the first
-layer W. So W is multiplied with the next B contexts x_c at once, and what steps have added since is
-brought in where it is needed: sum over earlier rounds b of <x_b, x_c> delta_b. W itself is read and
-written once in B rounds instead of in every one. The trajectory is the same up to rounding.
+Contexts do not depend on the played arms, and a step adds x delta' to one arm's block of the first
+layer W. So W is multiplied with the next B contexts x_c in one batch, and pending steps are added to
+the products on demand: sum over earlier rounds b of <x_b, x_c> delta_b. W itself is read and written
+once in B rounds instead of in every round. The trajectory is the same up to rounding.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 LINE = 16  # numbers in a cache line
 
 
-class Room:
-    """Memory that one block of rounds leaves to the next.
+class Scratch:
+    """Buffers reused from block to block.
 
-    Large pieces take longer to get from the operating system than to fill.
+    The allocation of large buffers takes longer than writing to them.
     """
 
     def __init__(self) -> None:
         self._pieces: dict[str, Tensor] = {}
 
     def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Return a tensor of a shape, its numbers undefined, in the place of what had this name before."""
+        """Return an uninitialised tensor of a shape, in the buffer of this name."""
         count = math.prod(shape)
         if name not in self._pieces or self._pieces[name].numel() < count:
             self._pieces[name] = like.new_empty(count)
@@ -48,7 +48,7 @@ class Block:
     Attributes:
         x: [B, R, d] contexts, the intercept included.
         scale: [B, R, d] factors of the step sizes per input, or None for 1.
-        sparse: whether to multiply with the entries of the contexts that are not 0 alone.
+        sparse: whether products use only the nonzero entries of the contexts.
     """
 
     x: Tensor
@@ -57,104 +57,104 @@ class Block:
 
     @property
     def rounds(self) -> int:
-        """B."""
+        """B, the number of rounds."""
         return len(self.x)
 
     @cached_property
     def steps(self) -> Tensor:
-        """The contexts [B, R, d] times their step sizes."""
+        """The contexts [B, R, d] times their step sizes per input."""
         return self.x if self.scale is None else self.x * self.scale
 
     @cached_property
     def rows(self) -> Tensor:
-        """The contexts replica by replica [R, B', d], with 0 from B on, see `by_replica`."""
+        """The contexts [R, B', d] replica by replica, zero-padded from B on, see `by_replica`."""
         return by_replica(self.x)
 
     @cached_property
     def scaled(self) -> Tensor:
-        """The same times their step sizes."""
+        """`rows` [R, B', d] times the step sizes per input."""
         return self.rows if self.scale is None else by_replica(self.steps)
 
     @cached_property
     def entries(self) -> Entries:
-        """The contexts' entries that are not 0."""
+        """The nonzero entries of the contexts."""
         return Entries.of(self.rows, self.scaled)
 
-    def through(self, first: Tensor, room: Room) -> Tensor:
-        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], kept in `room`."""
+    def through(self, first: Tensor, scratch: Scratch) -> Tensor:
+        """Return products [R, K, B, m] with all arms' blocks of `first` [R K, d, m], in `scratch` buffers."""
         if self.sparse:
             return self.entries.through(first).transpose(1, 2)[:, :, : self.rounds]
         B, R, d = self.x.shape
         arms = len(first) // R
-        rows = room.take("rows", (R, arms, B, d), first)
+        rows = scratch.take("rows", (R, arms, B, d), first)
         rows[:] = self.rows[:, :B].unsqueeze(1)
-        products = room.take("products", (R * arms, B, first.shape[2]), first)
+        products = scratch.take("products", (R * arms, B, first.shape[2]), first)
         return torch.bmm(rows.view(R * arms, B, d), first, out=products).view(R, arms, B, -1)
 
 
-class Ahead:
-    """A first layer during a block of rounds.
+class DeferredLayer:
+    """First layer whose steps are deferred during a block of rounds.
 
     Args:
-        block: of rounds.
-        first: [R K, d, m]; it has all steps after `settle`.
-        room: for the products.
+        block: inputs of the rounds.
+        first: [R K, d, m] weights, up to date after `flush`.
+        scratch: buffers of the products.
     """
 
-    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
+    def __init__(self, block: Block, first: Tensor, scratch: Scratch) -> None:
         R = block.x.shape[1]
         self._first = first
         self._block = block
-        self._rounds = self._settled = 0
-        self._products = block.through(first, room)
-        self._shown = _products_of(block.rows, block.scaled)  # [R, B', B'], in c what b's step shows
+        self._rounds = self._flushed = 0
+        self._products = block.through(first, scratch)
+        self._gram = _products_of(block.rows, block.scaled)  # [R, B', B'], <x_c, scaled x_b> at [c, b]
         self._delta = first.new_zeros(R, block.rounds, first.shape[2])
         self._arm = torch.empty(R, block.rounds, dtype=torch.int64, device=first.device)
-        self._shrunk: Tensor | None = None  # by what the products are to be multiplied [R]
-        self._owed: Tensor | None = None  # and `first`
+        self._shrunk: Tensor | None = None  # [R] pending factor of the products
+        self._owed: Tensor | None = None  # [R] pending factor of `first`
 
     @cached_property
     def _played(self) -> Tensor:
-        """The arms played, one-hot, [R, K, B]."""
+        """The played arms [R, K, B], one-hot."""
         replicas, rounds = self._arm.shape
         return self._delta.new_zeros(replicas, len(self._first) // replicas, rounds)
 
     @cached_property
     def _again(self) -> Tensor:
-        """Like `_shown` for the scaled contexts, [R, B', B']."""
+        """Gram matrices [R, B', B'] of the scaled contexts."""
         return _products_of(self._block.scaled, self._block.scaled)
 
     def hidden(self, place: int) -> Tensor:
-        """Return the products [R, K, m] with the contexts of round `place`."""
+        """Return the up-to-date products [R, K, m] with the contexts of round `place`."""
         products = self._before(place)
         if place == 0:
             return products
-        n = max(place, 2)  # products over one step have other bits in a batch of one
-        weight = self._played[:, :, :n] * self._shown[:, place : place + 1, :n]
+        n = max(place, 2)  # a product over one step rounds differently in a batch of one
+        weight = self._played[:, :, :n] * self._gram[:, place : place + 1, :n]
         return torch.baddbmm(products, weight, self._delta[:, :n])
 
     def _before(self, place: int) -> Tensor:
-        """Return a copy of the products [R, K, m] with the contexts of a round, without any step."""
+        """Return a copy of the products [R, K, m] with the contexts of a round, without pending steps."""
         products = self._products[:, :, place]
         if self._shrunk is None:
             return products.clone(memory_format=torch.contiguous_format)
         return products * self._shrunk.view(-1, 1, 1)
 
     def product(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
-        """Bring `stale` [R, m], products of the scaled contexts with the arms' blocks, up to date."""
+        """Return `stale` [R, m], products of scaled contexts with the arms' blocks, brought up to date."""
         stale = stale if self._owed is None else stale * self._owed.unsqueeze(1)
-        return stale if place == self._settled else self._with_steps(place, arm, stale)
+        return stale if place == self._flushed else self._with_steps(place, arm, stale)
 
     def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
-        """Return `stale`, which it may change, with the steps that are not in `first`."""
-        left = self._settled
+        """Return `stale` plus the pending steps; `stale` may be overwritten."""
+        left = self._flushed
         stop = max(place, left + 2)  # as in `hidden`
         same = self._played[:, :, left:stop].gather(1, arm.view(-1, 1, 1).expand(-1, 1, stop - left))
         weight = same * self._again[:, place : place + 1, left:stop]
         return torch.baddbmm(stale.unsqueeze(1), weight, self._delta[:, left:stop]).squeeze(1)
 
     def add(self, place: int, arm: Tensor, delta: Tensor, scale: Tensor) -> None:
-        """Add a step to the arms [R] played: scale [R] times contexts of round `place` times delta [R, m]."""
+        """Defer a step of the arms [R]: scale [R] times contexts of round `place` times delta [R, m]."""
         torch.mul(delta, scale.unsqueeze(1), out=self._delta[:, place])
         self._arm[:, place] = arm
         self._rounds = place + 1
@@ -163,20 +163,20 @@ class Ahead:
     def _count(self, place: int, arm: Tensor) -> None:
         self._played[:, :, place].scatter_(1, arm.unsqueeze(1), 1.0)
 
-    def settle(self) -> None:
-        """Bring the steps into `first`."""
-        left, right = self._settled, self._rounds
-        self._settled = right
+    def flush(self) -> None:
+        """Apply the pending steps to `first`."""
+        left, right = self._flushed, self._rounds
+        self._flushed = right
         if self._owed is not None:
             self._first.view(len(self._owed), -1).mul_(self._owed.unsqueeze(1))
             self._owed = None
         if left < right:
-            self._settle(left, right)
+            self._flush(left, right)
 
-    def _settle(self, left: int, right: int) -> None:
-        """Bring the steps of some rounds into `first`: for each arm all, times 0 those of others.
+    def _flush(self, left: int, right: int) -> None:
+        """Apply the steps of rounds left..right-1 to `first`: for each arm all steps, masked by its plays.
 
-        Which arms were played does not have to be known here, which a GPU would have to be waited for.
+        The masked product needs no host synchronisation for the played arms.
         """
         inputs = self._block.scaled[:, left:right].transpose(1, 2)
         blocks = self._first.view(len(inputs), -1, *self._first.shape[1:]).unbind(1)
@@ -184,40 +184,40 @@ class Ahead:
             block.baddbmm_(inputs, own.unsqueeze(2) * self._delta[:, left:right])
 
     def multiply(self, factor: Tensor) -> None:
-        """Multiply the layer by factors [R], which `first` and the products are left to be later."""
+        """Multiply the layer by factors [R], deferred for `first` and the products."""
         self._delta.mul_(factor.view(-1, 1, 1))
         self._shrunk = factor if self._shrunk is None else self._shrunk * factor
         self._owed = factor if self._owed is None else self._owed * factor
 
 
-class AheadOnCPU(Ahead):
-    """The same by kernels: a step goes to the products of the arm played, not times 0 to all others'."""
+class DeferredLayerOnCPU(DeferredLayer):
+    """Deferred layer with CPU kernels: a step is added to the played arm's products only."""
 
-    def __init__(self, block: Block, first: Tensor, room: Room) -> None:
-        super().__init__(block, first, room)
+    def __init__(self, block: Block, first: Tensor, scratch: Scratch) -> None:
+        super().__init__(block, first, scratch)
         self._arms, self._moves = self._arm.numpy(), self._delta.numpy()
-        self._steps = self._arms, self._shown.numpy(), self._moves
+        self._steps = self._arms, self._gram.numpy(), self._moves
 
     def hidden(self, place: int) -> Tensor:
         """Return the products [R, K, m] with the contexts of round `place`."""
-        from neucb.kernels.lookahead import bring_all
+        from neucb.kernels.lookahead import add_pending
 
         products = self._before(place)
-        bring_all(products.numpy(), *self._steps, place)
+        add_pending(products.numpy(), *self._steps, place)
         return products
 
     def _with_steps(self, place: int, arm: Tensor, stale: Tensor) -> Tensor:
-        from neucb.kernels.lookahead import bring_played
+        from neucb.kernels.lookahead import add_pending_played
 
         again = self._again.numpy()
-        bring_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._settled, place)
+        add_pending_played(stale.numpy(), arm.numpy(), self._arms, again, self._moves, self._flushed, place)
         return stale
 
     def _count(self, place: int, arm: Tensor) -> None:
-        """Nothing else is needed to be known of the arms."""
+        """Skip the one-hot arms, which the kernels do not use."""
 
-    def _settle(self, left: int, right: int) -> None:
-        """Bring the steps of some rounds into `first`: one by one, or all of an arm's in one product."""
+    def _flush(self, left: int, right: int) -> None:
+        """Apply the steps of rounds left..right-1 to `first`: one by one, or in one product per arm."""
         if self._block.sparse or self._first.shape[1] <= FEW:
             self._block.entries.add(self._first, self._arms, self._delta, (left, right))
             return
@@ -226,19 +226,19 @@ class AheadOnCPU(Ahead):
         block = (self._arm[:, left:right] + arms * torch.arange(R).unsqueeze(1)).flatten()
         order = block.argsort(stable=True)
         count = torch.bincount(block, minlength=R * arms)
-        taken = count.nonzero().flatten()
+        played = count.nonzero().flatten()
         inputs = self._block.scaled[:, left:right].flatten(0, 1).index_select(0, order).t()
         delta = self._delta[:, left:right].flatten(0, 1).index_select(0, order)
-        sizes = count[taken].tolist()
+        sizes = count[played].tolist()
         parts = torch.split(inputs, sizes, 1), torch.split(delta, sizes)
-        for i, x, moves in zip(taken.tolist(), *parts, strict=True):
+        for i, x, moves in zip(played.tolist(), *parts, strict=True):
             self._first[i].addmm_(x, moves)
 
 
 def by_replica(x: Tensor) -> Tensor:
-    """Return contexts [B, R, d] replica by replica [R, B', d], with 0 from B to a multiple of 16.
+    """Return contexts [B, R, d] replica by replica [R, B', d], zero-padded to a multiple of 16 rounds.
 
-    So every replica's start at a cache line: on some processors the bits of products depend on that.
+    Every replica then starts at a cache line: on some processors the rounding of products depends on it.
     """
     rounds, replicas, d = x.shape
     rows = x.new_empty(replicas, -(-rounds // LINE) * LINE, d)
@@ -248,5 +248,5 @@ def by_replica(x: Tensor) -> Tensor:
 
 
 def _products_of(x: Tensor, y: Tensor) -> Tensor:
-    """Return the products [R, B', B'] of contexts [R, B', d], of x and of y."""
+    """Return the products x y' [R, B', B'] of contexts x and y [R, B', d]."""
     return torch.bmm(x, y.transpose(1, 2))

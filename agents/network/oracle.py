@@ -37,45 +37,45 @@ if TYPE_CHECKING:
 class Neural:
     """f(x, a) = w2 . relu(W1 (e_a (x) x)), trained on the played arms by gradient steps.
 
-    Where every arm has a context of its own, f(x, a) = w2 . relu(W1 x_a). With L hidden layers
-    f(x, a) = w . relu(W_L ... relu(W_2 relu(W1 (e_a (x) x)))): every arm has a first layer of its own, and
-    all share the further ones, m x m, and the last.
+    For per-arm contexts, f(x, a) = w2 . relu(W1 x_a). With L hidden layers
+    f(x, a) = w . relu(W_L ... relu(W_2 relu(W1 (e_a (x) x)))): every arm has a separate first layer, and
+    all arms share the further ones, m x m, and the last.
 
     All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
-    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1; the further layers' steps are
-    a quarter of these, `SHARED_STEP`. With replay = 1 there is one
-    step a round, on the newest sample, and no history. Memory 4 p bytes a replica with
-    p = B m (d + 1) + (L - 1) m^2 + m and B = `spec.blocks`.
+    theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1; the further layers' steps
+    are a quarter of these, `SHARED_STEP`. With replay = 1 there is one step a round, on the newest
+    sample, and no replay buffer. Memory 4 p bytes a replica with p = B m (d + 1) + (L - 1) m^2 + m and
+    B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
     (arXiv 2312.07145), as we read the paper.
 
     D_t scales the steps of the first layer per input j by (d (v_j + 0.001) / t)^-normalize, v_j the
-    sum of x_j^2 over the contexts shown so far: rare inputs take larger steps. After Ross, Mineiro,
-    Langford, "Normalized Online Learning", UAI 2013; 0 switches it off.
+    sum of x_j^2 over the contexts observed so far: rare inputs take larger steps. After Ross, Mineiro,
+    Langford, "Normalized Online Learning", UAI 2013; normalize = 0 disables it.
 
-    With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from all
-    played so far, or on the mean loss of `batch` samples. Memory grows by 4 T (d + 3) bytes a replica.
-    In the place of these steps, `schedule` takes the schedules of published code: "neural-ucb", see
+    With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from the replay
+    buffer, or on the mean loss of a minibatch of `batch` samples. Memory grows by 4 T (d + 3) bytes a
+    replica. `schedule` replaces these steps by the schedules of published code: "neural-ucb", see
     `stochastic_steps`, every round up to round 2,000 and every 100th after; "neural-ts", see
     `full_steps`, every round, at a cost of T^2.
 
     Args:
         loss: `Squared()` or `KL()`.
-        weights: how theta is stored: `PlainWeights()` or one of the perturbed kinds.
-        width: m, hidden units. A replica's numbers are the same to the bit alone and in a batch where it is
-            a multiple of 4; of others, some processors round differently.
+        weights: storage of theta: `PlainWeights()` or one of the perturbed kinds.
+        width: m, hidden units. A replica's numbers are bit-identical alone and in a batch where m is a
+            multiple of 4; for other widths some processors round differently.
         depth: L >= 1, hidden layers.
         lr: step size > 0; one number or one per replica.
-        lr_power: rho >= 0 of the step schedule; one number or one per replica.
-        radius: of the ball round theta_0, > 0, infinity for no projection.
-        intercept: the constant input beside the context, 0 for none; one number or one per replica.
-            Contexts have norm 1, and a constant as large as that slows the other directions down.
+        lr_power: exponent rho >= 0 of the step schedule; one number or one per replica.
+        radius: radius > 0 of the ball around theta_0, infinity for no projection.
+        intercept: constant input appended to the context, 0 for no intercept; one number or one per
+            replica. Contexts have norm 1, and a constant of that size slows learning in other directions.
         init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
             sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m). Further layers are
             drawn as W1 is, and each brings the output factor once more.
         normalize: exponent >= 0 of D_t; one number or one per replica.
         replay: k >= 1, steps a round.
-        batch: b >= 1, samples of each step but the newest's.
+        batch: b >= 1, minibatch size of each step but the newest sample's.
         schedule: "online", "neural-ucb" or "neural-ts".
     """
 
@@ -111,7 +111,7 @@ class Neural:
         self.schedule = schedule
 
     def reset(self, spec: Spec) -> None:
-        """Draw theta_0 and forget everything.
+        """Draw theta_0 and reset the state.
 
         Raises:
             InputError: a hyper-parameter is out of its range.
@@ -141,13 +141,13 @@ class Neural:
         kept = count > 0 or self.schedule != "online"
         self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
         self._block: Block | None = None
-        self._place = 0  # in it
-        self._rates_ahead: Tensor | None = None  # [B, R], of it
+        self._place = 0  # round in the block
+        self._rates_ahead: Tensor | None = None  # [B, R] step sizes of the block
         initial = Initial.draw(spec, self.width, self.init, spec.features + 1, self.depth)
         self.weights.reset(initial, rate, self.loss)
 
     def load(self, spec: Spec) -> None:
-        """Load the kernels that `look_ahead` needs on a CPU, before anything is timed."""
+        """Load the CPU kernels of `look_ahead`, outside timed code."""
         foresees = self.weights.sees_ahead and self.replay == 1 and self.schedule == "online"
         if foresees and spec.device == "cpu":
             from neucb.kernels.lookahead import load
@@ -155,13 +155,13 @@ class Neural:
             load(spec.dtype)
 
     def look_ahead(self, contexts: Tensor) -> None:
-        """Be told the contexts [B, R, d] of the next B rounds, which follow in this order.
+        """Prepare batched products for the contexts [B, R, d] of the next B rounds, in this order.
 
-        They are used where every step is on the newest sample and none is followed by a projection.
-        None, B = 0, says that those foreseen before do not all come.
+        They are used where every step is on the newest sample and no projection follows. B = 0 cancels
+        the rest of the previous block.
         """
         if self._block is not None:
-            self._settle()
+            self._flush()
         if self._memory is not None or self._radius is not None or not self.weights.sees_ahead:
             return
         B = len(contexts)
@@ -173,9 +173,9 @@ class Neural:
         self._place = 0
         self._rates_ahead = self._rates(torch.arange(1, B + 1, device=x.device).unsqueeze(1) + self._round)
 
-    def _settle(self) -> None:
-        self.weights.settle()
-        self._scaling.settle(self._place)
+    def _flush(self) -> None:
+        self.weights.flush()
+        self._scaling.flush(self._place)
         self._block = self._last = self._rates_ahead = None
         self._place = 0
 
@@ -192,23 +192,23 @@ class Neural:
         return Prediction(self.weights.predict(self.forward(context).output))
 
     def forward(self, context: Tensor) -> Forward:
-        """Return the pass for contexts [R, d] or [R, K, d]."""
+        """Return the forward pass for contexts [R, d] or [R, K, d]."""
         forward = self.weights.forward(self._inputs(context))
-        self._last = (context, forward)  # the step on the same contexts needs the same pass
+        self._last = (context, forward)  # reused by the step on the same contexts
         return forward
 
     def last(self, context: Tensor) -> Forward:
-        """Return the pass that was last made, if for the same contexts, or a new one."""
+        """Return the cached forward pass if it is for the same contexts, or a new one."""
         if self._last is None or self._last[0] is not context:
             return self.forward(context)
         return self._last[1]
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return how far theta is from theta_0, and the perturbation's spread."""
+        """Return |theta - theta_0| [R] and the root mean square of the perturbation's offsets [R]."""
         return {"distance": self.weights.distance(), "spread": self.weights.spread()}
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
-        """Make the gradient steps of a round; `count` [R] >= 0 is how often its sample counts."""
+        """Make the gradient steps of a round; `count` [R] >= 0 is the multiplicity of its sample."""
         self._round += 1
         forward, target = self.last(context), loss.to(self._dtype)
         self._last = None
@@ -225,7 +225,7 @@ class Neural:
         if self.schedule == "online":
             self._step(forward, action, target, rate if weight is None else rate * weight)
         if self._block is not None and self._place == self._block.rounds:
-            self._settle()
+            self._flush()
         if self._memory is not None:
             self._learn_again(self._memory, forward.inputs.scale, action, rate)
 
@@ -250,18 +250,18 @@ class Neural:
                 self._project()
 
     def _replayed(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> Iterator[None]:
-        """Make the further steps of replay; yield after each."""
+        """Make the steps on replayed samples; yield after each."""
         if self.batch == 1:
-            for x, block, old, counted in memory.draw():
+            for x, block, target, counted in memory.draw():
                 again = self.weights.forward(Inputs(x, scale, block))
-                self.weights.step(again, action, old, rate * counted)
+                self.weights.step(again, action, target, rate * counted)
                 yield
             return
         blocks = self._spec.blocks
         for samples in memory.batches():
-            for r, (x, block, old, counted) in enumerate(zip(*samples, strict=True)):
+            for r, (x, block, target, counted) in enumerate(zip(*samples, strict=True)):
                 own = None if scale is None else scale[r]
-                self.weights.descend(r, make_batch(x, block - r * blocks, old, counted, own), rate[r])
+                self.weights.descend(r, make_batch(x, block - r * blocks, target, counted, own), rate[r])
             yield
 
     def _rates(self, number: Tensor | int) -> Tensor:

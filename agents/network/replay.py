@@ -1,4 +1,4 @@
-"""Replay: the samples that a replica has played, to be learnt from again."""
+"""Replay buffer: the played samples of every replica."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from neucb.core.spec import Spec
 
-DRAW_AHEAD = 256  # rounds whose draws are made at once
+DRAW_AHEAD = 256  # rounds per batch of random draws
 
 
 class Memory:
-    """The samples played, and uniform draws from them by the replica's stream "replay".
+    """Replay buffer with uniform draws by the replica's stream "replay".
 
     Args:
         spec: the shape of the run.
         inputs: d, the size of a sample.
-        count: draws a round.
-        batch: of these that make one step.
+        count: number of draws a round.
+        batch: minibatch size.
     """
 
     def __init__(self, spec: Spec, inputs: int, count: int, batch: int = 1) -> None:
@@ -44,7 +44,7 @@ class Memory:
         self._size = 0
 
     def add(self, x: Tensor, block: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
-        """Keep samples: x [R, d], their blocks [R], targets [R] and weights [R], 1 by default."""
+        """Append samples: x [R, d], their blocks [R], targets [R] and weights [R], 1 by default."""
         if self._size == len(self._x):
             self._grow()
         self._x[self._size] = x
@@ -55,51 +55,51 @@ class Memory:
         self._size += 1
 
     def _grow(self) -> None:
-        """Make room for as many samples again: a trained agent goes on."""
-        kept = self._x, self._block, self._target
-        self._x, self._block, self._target = (torch.cat([one, torch.empty_like(one)]) for one in kept)
+        """Double the capacity, for runs of a trained agent beyond its horizon."""
+        buffers = self._x, self._block, self._target
+        self._x, self._block, self._target = (torch.cat([part, torch.empty_like(part)]) for part in buffers)
         self._weight = torch.cat([self._weight, torch.ones_like(self._weight)])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is kept, without the room for more."""
+        """Return the filled part of the buffer and the random state."""
         kept = {name: getattr(self, name)[: self._size] for name in ("_x", "_block", "_target", "_weight")}
         return {**kept, "_streams": self._streams, "_draws": self._draws, "_size": self._size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what was kept."""
+        """Restore the state of `state_dict`."""
         vars(self).update(state)
 
     def __len__(self) -> int:
-        """Return the number of samples kept of each replica."""
+        """Return the number of stored samples per replica."""
         return self._size
 
     def everything(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return all samples kept: x [n, R, d], blocks, targets and weights [n, R]."""
-        kept = (self._x, self._block, self._target, self._weight)
-        x, block, target, weight = (one[: self._size] for one in kept)
+        """Return all stored samples: x [n, R, d], blocks, targets and weights [n, R]."""
+        buffers = (self._x, self._block, self._target, self._weight)
+        x, block, target, weight = (part[: self._size] for part in buffers)
         return x, block, target, weight
 
     def at(self, past: Tensor, scale: Tensor | None) -> tuple[Inputs, Tensor, Tensor]:
-        """Return the inputs, targets and weights of past samples [R], one per replica."""
-        here = (past, self._rows)
-        return Inputs(self._x[here], scale, self._block[here]), self._target[here], self._weight[here]
+        """Return the inputs, targets and weights of the samples at indices `past` [R], one per replica."""
+        index = (past, self._rows)
+        return Inputs(self._x[index], scale, self._block[index]), self._target[index], self._weight[index]
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Yield batches (x [R, b, d], blocks, targets, weights [R, b]) of the samples that `draw` draws."""
+        """Yield minibatches (x [R, b, d], blocks, targets, weights [R, b]) of the samples of `draw`."""
         for past in self._drawn().view(-1, self._batch, len(self._rows)):
-            here = (past, self._rows)  # [b, R]
-            kept = (self._x, self._block, self._target, self._weight)
-            x, block, target, weight = (one[here].transpose(0, 1) for one in kept)
+            index = (past, self._rows)  # [b, R]
+            buffers = (self._x, self._block, self._target, self._weight)
+            x, block, target, weight = (part[index].transpose(0, 1) for part in buffers)
             yield x, block, target, weight
 
     def draw(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Yield samples (x, blocks, targets, weights), drawn with replacement from those kept."""
+        """Yield samples (x [R, d], blocks, targets, weights [R]), drawn uniformly with replacement."""
         for past in self._drawn():
-            here = (past, self._rows)
-            yield self._x[here], self._block[here], self._target[here], self._weight[here]
+            index = (past, self._rows)
+            yield self._x[index], self._block[index], self._target[index], self._weight[index]
 
     def _drawn(self) -> Tensor:
-        """Return which samples this round draws [count, R]."""
+        """Return the sample indices drawn for this round [count, R]."""
         chunk = (self._size - 1) % DRAW_AHEAD
         if chunk == 0:
             drawn = [rng.random((DRAW_AHEAD, self._count)) for rng in self._streams]

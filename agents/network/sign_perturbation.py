@@ -1,4 +1,4 @@
-"""The randomly perturbed prediction of NeuCB, see perturbation.py, with finitely many signs."""
+"""Randomly perturbed prediction of NeuCB, see expected_perturbation.py, with finitely many signs."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 
 class SignPerturbation(PlainWeights):
-    """S fixed sign vectors per replica.
+    """Perturbation with S fixed sign vectors per replica.
 
-    Gradient: mean_s r_s grad f + c mean_s r_s eps_s with r_s = link(f~_s) - y. The second part stays
-    in the span of the sign vectors: theta = phi + E' v with v in R^S, and E u is carried along, so
-    that no round touches all of theta. Memory 4 (S + 2) p bytes a replica.
+    Gradient: mean_s r_s grad f + c mean_s r_s eps_s with r_s = link(f~_s) - y. The second part is in
+    the span of the sign vectors: theta = phi + E' v with v in R^S, and E u is updated with it, so that
+    no round touches all of theta. Memory 4 (S + 2) p bytes a replica.
 
     Args:
         c_p: perturbation constant >= 0; one number or one per replica. It adds a curvature of
-            c_p^2 p / (sqrt(m) S): c_p must stay below sqrt(1.8 S sqrt(m) / (lr p)) for the squared
+            c_p^2 p / (sqrt(m) S): c_p must be below sqrt(1.8 S sqrt(m) / (lr p)) for the squared
             loss.
         count: S >= 1, number of sign vectors.
     """
 
     takes_batches = False
-    sees_ahead = False  # what all sign vectors make of the contexts would be S times as large
+    sees_ahead = False  # the products with all sign vectors would be S times as large
 
     def __init__(self, c_p: Number, count: int) -> None:
         self.c_p = c_p
         self.count = count
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
-        """Start at theta_0 and draw the signs of every replica from its stream "signs".
+        """Set theta to theta_0 and draw the signs of every replica from its stream "signs".
 
         Raises:
             InputError: S < 1, c_p < 0, or c_p so large that squared-loss training diverges.
@@ -72,7 +72,7 @@ class SignPerturbation(PlainWeights):
         self._initial = initial
         self._loss = loss
         self._c = c.to(initial.head.dtype)
-        self._first = initial.first.clone()  # phi, and below: its part on the head
+        self._first = initial.first.clone()  # phi on the first layer, and on the head below
         self._head = initial.head.clone()
         self._draw_signs(initial)
         self._v = torch.zeros(len(c), self.count, dtype=initial.head.dtype, device=c.device)
@@ -90,13 +90,13 @@ class SignPerturbation(PlainWeights):
             first[r] = signs[:, : B * m * d].reshape(S, B, m, d).transpose(1, 3, 0, 2)
             head[r] = signs[:, B * m * d :]
             gram[r] = signs @ signs.T
-        to = spec.device
-        self._signs_first = torch.from_numpy(first.reshape(R * B, d, S * m)).to(to)
-        self._signs_head = torch.from_numpy(head).to(to)
-        self._gram = torch.from_numpy(gram).to(to)
+        device = spec.device
+        self._signs_first = torch.from_numpy(first.reshape(R * B, d, S * m)).to(device)
+        self._signs_head = torch.from_numpy(head).to(device)
+        self._gram = torch.from_numpy(gram).to(device)
 
     def forward(self, inputs: Inputs) -> Forward:
-        """Return the pass."""
+        """Return the forward pass."""
         base = hidden_layer(inputs, self._first)
         R, K = base.shape[:2]
         signed = hidden_layer(inputs, self._signs_first).view(R, K, self.count, -1)  # eps_s x
@@ -111,17 +111,17 @@ class SignPerturbation(PlainWeights):
         return self._loss.link(output.unsqueeze(2) + offset.unsqueeze(1)).mean(2)
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
-        """Move theta <- theta - rate mean_s r_s (grad f_a + c eps_s)."""
+        """Update theta <- theta - rate mean_s r_s (grad f_a + c eps_s)."""
         assert forward.moved is not None
         factor = self._initial.factor
-        here = forward.at(action)
-        output = forward.output[here].unsqueeze(1)  # [R, 1]
+        index = forward.at(action)
+        output = forward.output[index].unsqueeze(1)  # [R, 1]
         residual = self._loss.link(output + self._c.unsqueeze(1) * self._u) - target.unsqueeze(1)  # [R, S]
         move = -rate * factor * residual.mean(1)  # [R], times grad f / factor
         drift = -(rate * self._c / self.count).unsqueeze(1) * residual  # [R, S], times eps_s
 
         gradient = forward.played(action)
-        signed = forward.moved[here]  # [R, S, m]
+        signed = forward.moved[index]  # [R, S, m]
         if forward.inputs.scale is not None:
             signed = gradient.product(self._signs_first).view_as(signed)
         along = (signed * gradient.delta.unsqueeze(1)).sum(2)
@@ -133,9 +133,9 @@ class SignPerturbation(PlainWeights):
         self._head = self._head + move.unsqueeze(1) * gradient.head
 
     def distance(self) -> Tensor:
-        """Return |theta - theta_0| [R], through |phi - theta_0 + E' v|^2."""
-        own = self._u - torch.bmm(self._v.unsqueeze(1), self._gram).squeeze(1)  # E (phi - theta_0)
-        cross = (self._v * (self._u + own)).sum(1)
+        """Return |theta - theta_0| [R], computed from |phi - theta_0 + E' v|^2."""
+        start = self._u - torch.bmm(self._v.unsqueeze(1), self._gram).squeeze(1)  # E (phi - theta_0)
+        cross = (self._v * (self._u + start)).sum(1)
         return (super().distance().square() + cross).clamp_min(0.0).sqrt()
 
     def spread(self) -> Tensor:
@@ -143,7 +143,7 @@ class SignPerturbation(PlainWeights):
         return self._c * self._u.square().mean(1).sqrt()
 
     def project(self, radius: Tensor) -> None:
-        """Pull theta back onto the ball of `radius` [R] round theta_0."""
+        """Project theta onto the ball of `radius` [R] around theta_0."""
         keep = (radius / self.distance()).clamp_max(1.0)
         scale_about(self._first, self._initial.first, keep)
         scale_about(self._head, self._initial.head, keep)

@@ -1,4 +1,4 @@
-"""Training schedules: further steps of a network on what it has played, alone, in batches, on all of it."""
+"""Training schedules: replayed steps on single samples, minibatches or the full batch."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from neucb.agents.network.replay import Memory
 
 TrainingSchedule = Literal["online", "neural-ucb", "neural-ts"]
-STEPS = 1000  # of the NeuralUCB code in a round
-SMALL = 1e-3  # mean squared error of a pass at which it stops
-EVERY_ROUND, THEN_EVERY = 2000, 100  # rounds in each of which it trains, and how often after them
-FULL_STEPS = 100  # of the NeuralTS code in a round
+STEPS = 1000  # maximum steps a round in the NeuralUCB code
+SMALL = 1e-3  # mean squared error of an epoch at which the NeuralUCB code stops
+EVERY_ROUND, THEN_EVERY = 2000, 100  # rounds with training every round, and the interval afterwards
+FULL_STEPS = 100  # steps a round in the NeuralTS code
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Samples of one replica, sorted by the block of W1 that they go through.
+class Minibatch:
+    """Minibatch of one replica, sorted by the block of W1.
 
     Attributes:
         x: [n, d] contexts, the intercept included.
-        target: [n].
-        weight: [n] >= 0, shares of the batch's loss.
+        target: [n] losses y in [0, 1].
+        weight: [n] >= 0, shares of the minibatch loss.
         scale: [d] factors of the step sizes per input, or None for 1.
-        parts: the blocks that have samples, and which of the n are theirs.
+        parts: pairs of a block and the slice of its samples, for the blocks with samples.
     """
 
     x: Tensor
@@ -47,17 +47,17 @@ class Batch:
 
 
 class TakesBatches(Protocol):
-    """Weights that make steps on the mean loss of a batch."""
+    """Weights with steps on the mean loss of a minibatch."""
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
-        """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
+        """Make one gradient step of size `rate` (a scalar) on one replica's minibatch."""
 
 
 class TakesSamples(Protocol):
-    """Weights that make steps on single samples of every replica."""
+    """Weights with steps on single samples of every replica."""
 
     def forward(self, inputs: Inputs) -> Forward:
-        """Return the pass; change no state."""
+        """Return the forward pass without a change of state."""
 
     def predict(self, output: Tensor) -> Tensor:
         """Return predicted losses [R, K] for outputs f [R, K]."""
@@ -66,32 +66,32 @@ class TakesSamples(Protocol):
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
 
 
-def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None) -> Batch:
-    """Return samples x [n, d], their blocks [n] in 0..B-1, targets and counts [n] as a batch.
+def make_batch(x: Tensor, block: Tensor, target: Tensor, weight: Tensor, scale: Tensor | None) -> Minibatch:
+    """Return the minibatch of samples x [n, d], their blocks [n] in 0..B-1, targets and weights [n].
 
-    A sample's share of the loss is its count / n.
+    A sample's share of the loss is its weight / n.
     """
     ends = torch.bincount(block).cumsum(0).tolist()
     rows = (slice(start, end) for start, end in pairwise([0, *ends]))
     parts = tuple((b, part) for b, part in enumerate(rows) if part.start < part.stop)
     order = torch.argsort(block, stable=True)
-    return Batch(x[order], target[order], weight[order] / len(block), scale, parts)
+    return Minibatch(x[order], target[order], weight[order] / len(block), scale, parts)
 
 
 def batch_gradient(
-    batch: Batch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
+    batch: Minibatch, first: Tensor, head: Tensor, factor: float, residual: Callable[[Tensor], Tensor]
 ) -> tuple[list[tuple[int, Tensor]], Tensor]:
-    """Return the gradient of a batch's loss: on blocks of W1 that have samples, [d, m] each, and on the head.
+    """Return the gradient of a minibatch loss: [d, m] for each block of W1 with samples, [q] for the head.
 
-    Times what D_t and `SHARED_STEP` make of their steps. One product per block: no sample is padded to the
-    block that has most.
+    Gradients are multiplied by D_t and `SHARED_STEP`. One product per block avoids padding to the largest
+    block.
 
     Args:
-        batch: the samples.
+        batch: the minibatch.
         first: W1 [B, d, m].
         head: [q].
-        factor: of the output.
-        residual: from outputs f [n] to the derivatives of the loss by f.
+        factor: output factor.
+        residual: function from outputs f [n] to the derivatives [n] of the loss by f.
     """
     hidden = head.new_empty(len(batch.x), first.shape[2])
     for block, rows in batch.parts:
@@ -99,8 +99,8 @@ def batch_gradient(
     lowest = hidden.relu_().unsqueeze(0)
     f, further = outputs(lowest, head.unsqueeze(0), factor)
     error = factor * batch.weight * residual(f.squeeze(0))  # [n]
-    found = slopes([lowest, *further], head.unsqueeze(0))
-    active, slope = ([one.squeeze(0) for one in part] for part in ((lowest, *further), found))
+    deltas = slopes([lowest, *further], head.unsqueeze(0))
+    active, slope = ([layer.squeeze(0) for layer in part] for part in ((lowest, *further), deltas))
     x = batch.x * error.unsqueeze(1)
     if batch.scale is not None:
         x *= batch.scale
@@ -116,9 +116,9 @@ def is_due(schedule: TrainingSchedule, number: int) -> bool:
 def full_steps(
     weights: TakesBatches, memory: Memory, scale: Tensor | None, rate: Tensor, blocks: int
 ) -> Iterator[None]:
-    """Make the steps of the NeuralTS code: 100 on the mean loss of all that was played; yield after each.
+    """Make the steps of the NeuralTS code: 100 on the mean loss of the replay buffer; yield after each.
 
-    Zhang, Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827). Its weight decay is not part of this.
+    Zhang, Zhou, Li, Gu, ICLR 2021 (arXiv 2010.00827). Its weight decay is omitted.
     """
     x, block, target, weight = memory.everything()
     for r in range(x.shape[1]):
@@ -137,26 +137,25 @@ def stochastic_steps(
     seeds: tuple[int, ...],
     number: int,
 ) -> Iterator[None]:
-    """Make the steps of the NeuralUCB code on all that was played; yield after each.
+    """Make the steps of the NeuralUCB code on the replay buffer; yield after each.
 
-    Passes in random order, one step a sample, until 1,000 steps were made or the mean squared error
-    of a pass is at most 0.001. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462). Its weight decay is not
-    part of this.
+    Epochs in random order, one step a sample, until 1,000 steps or a mean squared error of an epoch of
+    at most 0.001. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462). Its weight decay is omitted.
     """
-    size, steps, passes = len(memory), 0, 0
+    size, steps, epoch = len(memory), 0, 0
     running = torch.ones_like(rate)
     while bool(running.any()):
-        orders = [stream(seed, "replay", number, passes).permutation(size) for seed in seeds]
+        orders = [stream(seed, "replay", number, epoch).permutation(size) for seed in seeds]
         error = torch.zeros_like(rate)
         for past in torch.from_numpy(np.stack(orders, 1)).to(rate.device):
             inputs, target, weight = memory.at(past, scale)
             forward = weights.forward(inputs)
-            here = forward.at(past)
-            error += (weights.predict(forward.output)[here] - target).square()
+            index = forward.at(past)
+            error += (weights.predict(forward.output)[index] - target).square()
             weights.step(forward, past, target, rate * weight * running)
             yield
             steps += 1
             if steps == STEPS:
                 return
         running = running * (error / size > SMALL)
-        passes += 1
+        epoch += 1

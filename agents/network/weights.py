@@ -1,4 +1,4 @@
-"""Weights: how the parameters of a network are stored and moved; and PlainWeights, as they are."""
+"""Weights: storage and updates of a network's parameters; and PlainWeights, the unperturbed kind."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from neucb.agents.initialisation import Initialisation, draw_network, output_factor
 from neucb.agents.network.forward import Forward, Gradient, Inputs, pick
 from neucb.agents.network.layers import outputs
-from neucb.agents.network.lookahead import Ahead, AheadOnCPU, Block, Room
-from neucb.agents.network.training import Batch, batch_gradient
+from neucb.agents.network.lookahead import Block, DeferredLayer, DeferredLayerOnCPU, Scratch
+from neucb.agents.network.training import Minibatch, batch_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from neucb.core.spec import Spec
 
 
-AT_ONCE = 2**17  # parameters of which a difference is taken at once: it then stays in cache
+AT_ONCE = 2**17  # parameters per chunk of a difference, so that it stays in cache
 
 
 class Weights(Protocol):
-    """How the parameters theta are stored and moved; see perturbation.py and signs.py for the other kinds."""
+    """Storage and updates of the parameters theta; see *_perturbation.py for the perturbed kinds."""
 
     takes_batches: bool
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
-        """Start at theta_0; `rate` [R] holds the largest step size of the run."""
+        """Set theta to theta_0; `rate` [R] holds the largest step sizes of the run."""
 
     @property
     def sees_ahead(self) -> bool:
-        """Whether `look_ahead` is of use."""
+        """Whether `look_ahead` is supported."""
 
     def look_ahead(self, block: Block) -> None:
-        """Be told the inputs of the next rounds, which then come with `Inputs.place`, until `settle`."""
+        """Prepare the inputs of the next rounds, which then carry `Inputs.place`, until `flush`."""
 
-    def settle(self) -> None:
-        """Be told that no more inputs come of those foreseen."""
+    def flush(self) -> None:
+        """End the block of `look_ahead` and apply its pending steps."""
 
     def forward(self, inputs: Inputs) -> Forward:
-        """Return the pass; change no state."""
+        """Return the forward pass without a change of state."""
 
     def predict(self, output: Tensor) -> Tensor:
         """Return predicted losses [R, K] for outputs f [R, K]."""
@@ -51,8 +51,8 @@ class Weights(Protocol):
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
         """Make one gradient step of size `rate` [R] on the played arms' targets [R]."""
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
-        """Make one gradient step of size `rate` (a scalar) on one replica's batch."""
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
+        """Make one gradient step of size `rate` (a scalar) on one replica's minibatch."""
 
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
@@ -61,18 +61,18 @@ class Weights(Protocol):
         """Return the root mean square of the perturbation's offsets [R]."""
 
     def project(self, radius: Tensor) -> None:
-        """Pull theta back onto the ball of `radius` [R] round theta_0."""
+        """Project theta onto the ball of `radius` [R] around theta_0."""
 
 
 @dataclass(frozen=True)
 class Initial:
-    """theta_0 of all replicas, and the shape of the network.
+    """Initial parameters theta_0 of all replicas, and the shape of the network.
 
     Attributes:
         first: [R B, d, m] first layer, B = spec.blocks, input-major.
-        head: [R, q] what is above it, see layers.py; of one hidden layer w2 [R, m].
+        head: [R, q] weights above it, see layers.py; w2 [R, m] for one hidden layer.
         factor: the output factor of f = factor * w2 . relu(W1 z).
-        spec: the run's shape; `spec.features` does not count the intercept.
+        spec: the run's shape; `spec.features` excludes the intercept.
     """
 
     first: Tensor
@@ -92,7 +92,7 @@ class Initial:
 
     @staticmethod
     def draw(spec: Spec, width: int, init: Initialisation, inputs: int, depth: int = 1) -> Initial:
-        """Draw W1 [B, m, inputs] and the head [q] of every replica from its stream "init"."""
+        """Return theta_0, with W1 and the head of every replica drawn from its stream "init"."""
         factor = output_factor(width, init, depth)
         first = np.empty((spec.replicas, spec.blocks, inputs, width), dtype=spec.dtype)
         head = np.empty((spec.replicas, (depth - 1) * width**2 + width), dtype=spec.dtype)
@@ -100,15 +100,15 @@ class Initial:
             drawn, head[r] = draw_network(seed, spec.blocks, inputs, width, init, depth)
             first[r] = drawn.transpose(0, 2, 1)
         blocks = first.reshape(spec.replicas * spec.blocks, inputs, width)
-        to = spec.device
-        return Initial(torch.from_numpy(blocks).to(to), torch.from_numpy(head).to(to), factor, spec)
+        device = spec.device
+        return Initial(torch.from_numpy(blocks).to(device), torch.from_numpy(head).to(device), factor, spec)
 
 
 def hidden_layer(inputs: Inputs, first: Tensor) -> Tensor:
     """Return pre-activations [R, K, m] of contexts [R, d] under blocks [R K, d, m].
 
-    Contexts [R, K, d] go through one block per replica, [R, d, m]; a single arm gives [R, 1, m]. In
-    row form, x' W: the column form takes a slow path in the matrix library, and its bits depend on
+    Contexts [R, K, d] share one block per replica, [R, d, m]; a single arm gives [R, 1, m]. The row form
+    x' W is used: the column form takes a slow path in the matrix library, and its rounding depends on
     the number of replicas.
     """
     x = inputs.x
@@ -129,34 +129,34 @@ def add_outer(first: Tensor, gradient: Gradient, scale: Tensor) -> None:
 
 
 class PlainWeights:
-    """theta as it is, without a perturbation: projected online gradient descent on l(y, link(f))."""
+    """Unperturbed theta: projected online gradient descent on l(y, link(f))."""
 
     takes_batches = True
     sees_ahead = True
-    _ahead: Ahead | None = None  # the first layer, while rounds are foreseen
-    _room: Room | None = None  # of its products
+    _ahead: DeferredLayer | None = None  # the first layer during a block of `look_ahead`
+    _scratch: Scratch | None = None  # buffers of its products
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
-        """Start at theta_0."""
+        """Set theta to theta_0."""
         self._initial = initial
         self._loss = loss
         self._first = initial.first.clone()
         self._head = initial.head.clone()
 
     def look_ahead(self, block: Block) -> None:
-        """Make the products of the next rounds at once."""
-        self._room = self._room or Room()
-        kind = AheadOnCPU if self._first.is_cpu else Ahead
-        self._ahead = kind(block, self._first, self._room)
+        """Compute the products of the first layer with the next rounds' contexts in one batch."""
+        self._scratch = self._scratch or Scratch()
+        kind = DeferredLayerOnCPU if self._first.is_cpu else DeferredLayer
+        self._ahead = kind(block, self._first, self._scratch)
 
-    def settle(self) -> None:
-        """Bring the steps of the rounds foreseen into the first layer."""
+    def flush(self) -> None:
+        """Apply the pending steps of the block to the first layer."""
         assert self._ahead is not None
-        self._ahead.settle()
+        self._ahead.flush()
         self._ahead = None
 
     def forward(self, inputs: Inputs) -> Forward:
-        """Return the pass."""
+        """Return the forward pass."""
         hidden = self._pass(inputs).relu_()
         return Forward(inputs, hidden, self._head, *outputs(hidden, self._head, self._initial.factor))
 
@@ -168,7 +168,7 @@ class PlainWeights:
         return self._ahead.hidden(inputs.place)
 
     def features(self, replica: int, inputs: Inputs) -> Tensor:
-        """Return what a replica's last hidden layer gives [n, m] for contexts [n, d] with a block each."""
+        """Return a replica's last hidden layer [n, m] for contexts [n, d] with a block each."""
         hidden = hidden_layer(inputs, self._first).transpose(0, 1).relu_()  # [1, n, m]
         head = self._head[replica : replica + 1]
         return Forward(inputs, hidden, head, *outputs(hidden, head, 1.0)).features().squeeze(0)
@@ -178,7 +178,7 @@ class PlainWeights:
         return self._loss.link(output)
 
     def step(self, forward: Forward, action: Tensor, target: Tensor, rate: Tensor) -> None:
-        """Move theta <- theta - rate (link(f_a) - y) grad f_a."""
+        """Update theta <- theta - rate (link(f_a) - y) grad f_a."""
         row = forward.row(action)
         output = pick(forward.output, row)
         scale = rate * (target - self._loss.link(output))
@@ -187,8 +187,8 @@ class PlainWeights:
         self._add(forward.inputs.place, action, gradient, scale)
         self._head = torch.addcmul(self._head, gradient.head, scale.unsqueeze(1))
 
-    def descend(self, replica: int, batch: Batch, rate: Tensor) -> None:
-        """Move theta <- theta - rate times the gradient of the batch's loss, of one replica."""
+    def descend(self, replica: int, batch: Minibatch, rate: Tensor) -> None:
+        """Update theta <- theta - rate times the gradient of the minibatch loss, for one replica."""
         head = self._head[replica]
         first = self._first.view(len(self._head), -1, *self._first.shape[1:])[replica]
         on_first, on_head = batch_gradient(
@@ -210,20 +210,20 @@ class PlainWeights:
     def distance(self) -> Tensor:
         """Return |theta - theta_0| [R]."""
         if self._ahead is not None:
-            self._ahead.settle()
+            self._ahead.flush()
         R = len(self._head)
         rows = max(1, AT_ONCE * R // self._first.numel())
-        layers = (one.view(R, -1) for one in (self._first, self._initial.first))
-        pairs = zip(*(torch.split(one, rows) for one in layers), strict=True)
+        layers = (layer.view(R, -1) for layer in (self._first, self._initial.first))
+        pairs = zip(*(torch.split(layer, rows) for layer in layers), strict=True)
         first = torch.cat([(now - start).square_().sum(1) for now, start in pairs])
         return (first + (self._head - self._initial.head).square().sum(1)).sqrt()
 
     def spread(self) -> Tensor:
-        """Return 0 [R]: there is no offset."""
+        """Return zeros [R]: there are no offsets."""
         return self._head.new_zeros(len(self._head))
 
     def project(self, radius: Tensor) -> None:
-        """Pull theta back onto the ball of `radius` [R] round theta_0."""
+        """Project theta onto the ball of `radius` [R] around theta_0."""
         keep = (radius / self.distance()).clamp_max(1.0)
         scale_about(self._first, self._initial.first, keep)
         scale_about(self._head, self._initial.head, keep)

@@ -51,9 +51,11 @@ def _make_gradient_norm(oracle: Any, settings: Settings) -> Oracle:
 
 
 def _make_last_layer(oracle: Any, settings: Settings) -> Oracle:
-    from neucb.agents.network.last_layer import LastLayer
+    from neucb.agents.network.last_layer import LastLayerRegression
 
-    return LastLayer(oracle, **{parameter.name: settings[parameter.name] for parameter in REGRESSION})
+    return LastLayerRegression(
+        oracle, **{parameter.name: settings[parameter.name] for parameter in REGRESSION}
+    )
 
 
 BY_EPOCHS = "it learns at rounds 2, 4, 8, ... what it has seen since"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from neucb.agents.parameter import Parameter
 from neucb.agents.per_replica import Number, each, per_replica
 from neucb.agents.rules import formulas
+from neucb.core.constants import DELTA
 from neucb.core.errors import unknown_name
 from neucb.kernels import types
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.prediction import Round
 
-
-DELTA = 0.05  # chance that the theorem of `SquareTheory` fails
 
 # A schedule in the form of the kernels: its code, scale and exponent.
 Kernel = tuple[int, float, float]

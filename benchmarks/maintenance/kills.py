@@ -1,11 +1,10 @@
-"""Kill a sweep a hundred times, at random moments, and see that nothing finished is lost.
+"""Kill a sweep a hundred times at random moments, and check that no finished batch is lost.
 
     python -m neucb.benchmarks.maintenance.kills [KILLS [SEED]]
 
-Plays a sweep in a process of its own, kills that with SIGKILL after a random time, starts it again on
-the same folder, and so on; a sweep that ends is compared with one that was left alone, and the next
-one begins in a new folder. After every kill all batches that were whole are whole and unchanged, and
-every row that can be read is right.
+Runs a sweep in a child process, kills it with SIGKILL after a random time, resumes it in the same folder,
+and so on. A completed sweep is compared with an uninterrupted one, and the next one starts in a new
+folder. After every kill all complete batches must be unchanged, and every readable row must be correct.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neucb.core.errors import NeucbError
-from neucb.sweeps.store.batch_store import PLAN, Store
+from neucb.sweeps.store.batch_store import PLAN, BatchStore
 from neucb.sweeps.store.load_sweep import load_sweep
 
 if TYPE_CHECKING:
@@ -45,12 +44,16 @@ name = "squarecb"
 grid = { gamma = [10, 100] }
 """
 RUN = ["label", "dataset", "label_noise", "purpose", "setting", "seed", "round"]
-LONGEST = 12.0  # seconds until a kill, at most
-STORING = 0.8  # share of the kills that come while batches are stored
+LONGEST = 12.0  # maximum seconds until a kill
+STORING = 0.8  # share of kills while batches are stored
 
 
 def main(kills: int = 100, seed: int = 0) -> None:
-    """Kill `kills` times; end with an error where something is lost."""
+    """Kill sweeps `kills` times.
+
+    Raises:
+        NeucbError: a finished batch is lost or a row is wrong.
+    """
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="neucb-kills-") as name:
         root = Path(name)
@@ -72,15 +75,15 @@ def main(kills: int = 100, seed: int = 0) -> None:
 
 
 def command(spec: Path, folder: Path) -> list[str]:
-    """Return the command of a sweep."""
-    words = ["sweep", str(spec), "--jobs", "2", "--quiet", "--out", str(folder)]
-    return [sys.executable, "-m", "neucb", *words]
+    """Return the command line of a sweep."""
+    arguments = ["sweep", str(spec), "--jobs", "2", "--quiet", "--out", str(folder)]
+    return [sys.executable, "-m", "neucb", *arguments]
 
 
 def until_it_ends(
     spec: Path, folder: Path, most: int, longest: float, rng: random.Random, expected: pd.DataFrame
 ) -> tuple[bool, int, int]:
-    """Kill one sweep until it ends; return whether it did, the kills, and those that came early."""
+    """Kill one sweep until it completes; return whether it did, the kills, and those before any batch."""
     kills = early = 0
     whole: dict[str, bytes] = {}
     while kills < most:
@@ -103,7 +106,7 @@ def until_it_ends(
             raise NeucbError(f"the sweep ended with exit code {code}")
         check(folder / "kills", whole, expected)
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # it may not be incomplete
+            warnings.simplefilter("error")  # an incomplete sweep warns
             rows = load_sweep(folder / "kills")
         if not rows.equals(expected):
             raise NeucbError("a sweep that was killed has other rows than one that was not")
@@ -112,7 +115,7 @@ def until_it_ends(
 
 
 def wait_for_more(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a sweep has stored something new, or has ended."""
+    """Wait until a sweep has stored a new batch, or has ended."""
     before = len(list(folder.glob("*.parquet")))
     while process.poll() is None and len(list(folder.glob("*.parquet"))) == before:
         time.sleep(0.005)
@@ -120,14 +123,14 @@ def wait_for_more(folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dict[str, bytes]:
     """Return the batches that are whole; those of `before` are among them and the rows are the expected."""
-    store = Store(folder)
+    store = BatchStore(folder)
     whole = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
     for name, content in before.items():
         if whole.get(name) != content:
             raise NeucbError(f"{name} was stored and is lost")
     if (folder / PLAN).exists():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it is incomplete
+            warnings.simplefilter("ignore")  # an incomplete sweep warns
             rows = load_sweep(folder)
         if len(rows):
             keys = expected.set_index(RUN).index

@@ -1,8 +1,8 @@
-"""The README's paragraph that quotes a benchmark run.
+"""Update of the README's paragraph that quotes a benchmark run.
 
     python -m neucb.benchmarks.maintenance.quote README.md results/benchmarks/bench.json
 
-writes it anew between its two marks.
+rewrites the paragraph between its two markers.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from neucb.core.errors import InputError
 BEGIN, END = "<!-- quoted from bench.json -->", "<!-- end of quotation -->"
 
 
-def quote(found: dict[str, Any]) -> str:
+def quote(results: dict[str, Any]) -> str:
     """Return the README's paragraph on speed.
 
     Raises:
-        KeyError: a figure that it quotes was not measured.
+        KeyError: a quoted metric was not measured.
     """
-    own = found["machine"]
+    machine = results["machine"]
     speed = {
-        name: row(found, "speed", "covertype", name) for name in ("compiled", "torch R=32", "torch R=128")
+        name: row(results, "speed", "covertype", name) for name in ("compiled", "torch R=32", "torch R=128")
     }
     compiled, few, many = speed["compiled"], speed["torch R=32"], speed["torch R=128"]
-    theirs, ours = peer(found, "vw-squarecb"), peer(found, "kl")
-    aims = list(measured(found))
+    theirs, ours = peer(results, "vw-squarecb"), peer(results, "kl")
+    aims = list(measured(results))
     missed = sum(not aim.met(value) for aim, value in aims)
     met = f"{missed} of {len(aims)} of them missed" if missed else f"all {len(aims)} of them met"
-    us = [significant(one["cpu_us"]) for one in (compiled, many, few, theirs, ours)]
-    words = [
-        f"On {own['cores']} cores of an {own['processor']}, by CPU time, a round of `kl` on covertype took",
+    us = [significant(entry["cpu_us"]) for entry in (compiled, many, few, theirs, ours)]
+    sentences = [
+        f"On {machine['cores']} cores of an {machine['processor']}, by CPU time,",
+        "a round of `kl` on covertype took",
         f"{us[0]} microseconds compiled, {compiled['ratio']:.0f} times less than the",
         f"plain loop; {us[1]} and {us[2]} on the torch engine with",
         f"128 and 32 replicas ({many['ratio']:.0f} and {few['ratio']:.0f} times less). On the same",
@@ -47,20 +48,20 @@ def quote(found: dict[str, Any]) -> str:
         f"one seed. All tables, and the aims, {met}:",
         "[results/benchmarks](results/benchmarks/README.md).",
     ]
-    return textwrap.fill(" ".join(words), COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(" ".join(sentences), COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
-def quoted(readme: str, found: dict[str, Any]) -> str:
-    """Return a README with the paragraph between its marks as `found` has it.
+def quoted(readme: str, results: dict[str, Any]) -> str:
+    """Return a README with the quoted paragraph replaced.
 
     Raises:
-        InputError: the marks are missing.
+        InputError: the markers are missing.
     """
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise InputError(f"the README has no '{BEGIN}' and '{END}'")
-    return f"{before}{BEGIN}\n{quote(found)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{quote(results)}\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the data sets are: size, time to load, and how the default agent fares on each.
+"""Study of the data sets: size, loading time and the default agent's regret.
 
     python -m neucb.experiments.studies.datasets CACHE FOLDER [DATASET ...]
 
-CACHE is the root of an OpenML cache; without names the suite `bakeoff` is played. FOLDER takes
-datasets.csv, `results` in the repository. Seeds 0 to 4, min(rows, 10,000) rounds.
+CACHE is the root of an OpenML cache; the default data sets are the suite `bakeoff`. FOLDER, `results` in
+the repository, receives datasets.csv. Seeds 0 to 4, min(rows, 10,000) rounds.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ AGENT = "kl-perturbed"
 
 
 def main(cache: str, folder: str, *names: str) -> None:
-    """Play every set and write the table, after each one anew."""
+    """Play every data set and rewrite the table after each."""
     import pandas as pd
-    import pyarrow.parquet  # noqa: F401  # so that its import is no part of reading the first set
+    import pyarrow.parquet  # noqa: F401  # keeps the import out of the first loading time
 
     rows = []
     for name in expand(names, None if names else "bakeoff"):
@@ -33,30 +33,30 @@ def main(cache: str, folder: str, *names: str) -> None:
 
 
 def measure(name: str, cache: Path) -> dict[str, object]:
-    """Return one row of the table; seconds are processor time of reading and of encoding, one thread."""
+    """Return one row of the table; seconds are CPU time of loading and encoding in one thread."""
     started = time.process_time()
     table = load_table(name, source="openml", cache=cache)
     read = time.process_time()
     encoded = encode(table)
-    ready = time.process_time()
-    job = prepare(AGENT, encoded)
-    job.play()
-    figures = summary(job)
-    low, high = figures["ci95"]
+    end = time.process_time()
+    run = prepare(AGENT, encoded)
+    run.play()
+    metrics = summary(run)
+    low, high = metrics["ci95"]
     return {
         "dataset": name,
         "rows": table.rows,
         "K": table.arms,
         "d": encoded.contexts.shape[1],
         "seconds_to_read": round(read - started, 3),
-        "seconds_to_encode": round(ready - read, 3),
-        "rounds": figures["rounds"],
+        "seconds_to_encode": round(end - read, 3),
+        "rounds": metrics["rounds"],
         "agent": AGENT,
-        "mean_regret": round(figures["mean_regret"], 1),
+        "mean_regret": round(metrics["mean_regret"], 1),
         "ci95_low": round(low, 1),
         "ci95_high": round(high, 1),
-        "best_fixed_arm": round(figures["best_fixed_arm"]["mean"], 1),
-        "uniform": round(figures["uniform"], 1),
+        "best_fixed_arm": round(metrics["best_fixed_arm"]["mean"], 1),
+        "uniform": round(metrics["uniform"], 1),
     }
 
 

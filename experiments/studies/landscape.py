@@ -1,10 +1,10 @@
-"""What the perturbation does to the loss: curvature on the path, a slice, convergence in S.
+"""Study of the perturbed loss landscape: curvature along the trajectory, a slice, convergence in S.
 
     python -m neucb.experiments.studies.landscape CACHE FOLDER
 
-CACHE is the root of an OpenML cache that holds magic and covertype; FOLDER takes curvature.csv, slice.csv,
-convergence.csv and spread.csv, `results/theory` in the repository. The agent's own path is trained
-again, parameter by parameter, from its trace.
+CACHE is the root of an OpenML cache that holds magic and covertype; FOLDER, `results/theory` in the
+repository, receives curvature.csv, slice.csv, convergence.csv and spread.csv. The agent's trajectory in
+parameter space is recomputed from its trace.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from neucb.runs.api import prepare
 
 SET, LARGER = "magic", "covertype"
 ROUNDS = 3000
-AT = (1, 10, 30, 100, 300, 1000, 3000)
-SAMPLE = 300  # played pairs whose mean loss is looked at
-STEPS = 300  # of the training whose u is looked at for convergence in S
+AT = (1, 10, 30, 100, 300, 1000, 3000)  # rounds of the curvature rows
+SAMPLE = 300  # played pairs of the mean loss
+STEPS = 300  # training steps of u for the convergence in S
 COUNTS = tuple(int(10**power) for power in np.arange(0.0, 5.5, 0.5))
 
 
@@ -66,28 +66,28 @@ def curvature_rows(encoded: Encoded, seed: int = 0) -> tuple[list[dict[str, Any]
             last = thetas[ROUNDS]
             curvature[-1]["distance_logged"] = samples.distance
             for step in np.linspace(-0.5, 1.5, 41):
-                there = net.start + step * (last - net.start)
-                aside = last + (step - 0.5) * unit
+                theta = net.start + step * (last - net.start)
+                shifted = last + (step - 0.5) * unit
                 slices.append(
                     {
                         **label,
                         "step": round(float(step), 3),
-                        "to_the_end": float(net.loss(there, *sample)),
-                        "to_the_end_unperturbed": float(plain.loss(there, *sample)),
-                        "along_first_sign": float(net.loss(aside, *sample)),
+                        "to_the_end": float(net.loss(theta, *sample)),
+                        "to_the_end_unperturbed": float(plain.loss(theta, *sample)),
+                        "along_first_sign": float(net.loss(shifted, *sample)),
                     }
                 )
     return curvature, slices
 
 
 def convergence_rows(sets: Mapping[str, Encoded]) -> list[dict[str, Any]]:
-    """Return the relative error of the pull (1/S) E' E u beside u, of a small and of real networks.
+    """Return the relative error of the pull (1/S) E' E u against u, for a small and for trained networks.
 
-    u is that of STEPS rounds of training without a perturbation; the small network has p = 40 and a
+    u is the displacement after STEPS unperturbed training steps; the small network has p = 40 and a
     normal u.
 
     Args:
-        sets: what the real networks are trained on, by name.
+        sets: name -> training data of a network.
     """
     rng = np.random.default_rng(0)
     cases = {"small, p = 40": rng.standard_normal(40)}
@@ -103,7 +103,7 @@ def convergence_rows(sets: Mapping[str, Encoded]) -> list[dict[str, Any]]:
 
 
 def convergence(u: NDArray[np.float64], count: int, rng: np.random.Generator) -> dict[str, float]:
-    """Return errors of S sign vectors, root mean squares over draws: of the pull, and of a KL prediction."""
+    """Return root mean squared errors over draws of S sign vectors, for the pull and for a KL prediction."""
     f, c = 0.3, 0.3 / WIDTH**0.25 * 3.0 / np.linalg.norm(u)
     exact = KL().smoothed(torch.tensor(f).double(), torch.tensor(c * np.linalg.norm(u)).double())[0]
     errors: list[tuple[float, float]] = []
@@ -122,16 +122,16 @@ def convergence(u: NDArray[np.float64], count: int, rng: np.random.Generator) ->
 
 
 def spread_rows(encoded: Encoded) -> list[dict[str, Any]]:
-    """Return spread, distance and regret of the recipes against c_p, means over seeds 0 to 4."""
+    """Return spread, distance and regret of the recipes for values of c_p, means over seeds 0 to 4."""
     rows = []
     for name in ("sq-perturbed", "kl-perturbed"):
         for count, grid in ((math.inf, (0.03, 0.1, 0.3, 1.0)), (10, (0.003, 0.01, 0.03))):
             for c_p in grid:
-                job = prepare(name, encoded, None, 5, settings={"c_p": c_p, "perturbations": count})
-                job.play()
-                last = job.frame().groupby("seed").tail(1)
-                figures = {one: float(last[one].mean()) for one in ("regret", "spread", "distance")}
-                rows.append({"agent": name, "S": float(count), "c_p": c_p, **figures})
+                run = prepare(name, encoded, None, 5, settings={"c_p": c_p, "perturbations": count})
+                run.play()
+                last = run.frame().groupby("seed").tail(1)
+                means = {column: float(last[column].mean()) for column in ("regret", "spread", "distance")}
+                rows.append({"agent": name, "S": float(count), "c_p": c_p, **means})
     return rows
 
 

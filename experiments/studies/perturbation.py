@@ -1,12 +1,12 @@
-"""What the perturbation does: the ablation that reviewers of the paper asked for, on real data.
+"""Ablation study of the perturbation on real data, as requested by reviewers of the paper.
 
     python -m neucb.experiments.studies.perturbation CACHE FOLDER [DATASET ...]
 
-CACHE is the root of an OpenML cache that holds the data sets; FOLDER takes ablation.csv,
-`results/theory` in the repository. Plain network, pull to the start (S = infinity) and S in {1, 3, 10}
-fixed sign vectors, for both losses, with clean labels and with 10 % and 20 % of them replaced; seeds 0
-to 4, min(rows, 10,000) rounds, the recipes' other defaults. For finite S c_p is a share of
-c_max = sqrt(2 S sqrt(m) / (lr p)), above which squared-loss training diverges.
+CACHE is the root of an OpenML cache that holds the data sets; FOLDER, `results/theory` in the repository,
+receives ablation.csv. Plain network, pull to theta_0 (S = infinity) and S in {1, 3, 10} fixed sign
+vectors, for both losses, with label noise of 0, 10 % and 20 %; seeds 0 to 4, min(rows, 10,000) rounds,
+the recipes' other defaults. For finite S c_p is a share of c_max = sqrt(2 S sqrt(m) / (lr p)), above
+which squared-loss training diverges.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PLAIN = {"squared": "sq", "kl": "kl"}
 
 @dataclass(frozen=True)
 class Variant:
-    """One cell: S sign vectors, 0 for the plain network, infinity for the pull; and c_p."""
+    """One cell: number S of sign vectors (0 for the plain network, infinity for the pull), and c_p."""
 
     count: float
     c_p: float
@@ -47,19 +47,19 @@ class Variant:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """For `--set`; none for the plain network."""
+        """Hyper-parameters for `--set`, empty for the plain network."""
         if not self.count:
             return {}
         return {"c_p": self.c_p, "perturbations": self.count if math.isinf(self.count) else int(self.count)}
 
 
 def largest_c_p(count: float, lr: float, parameters: int, width: int) -> float:
-    """Return c_max = sqrt(2 S sqrt(m) / (lr p))."""
+    """Return the largest stable c_p, c_max = sqrt(2 S sqrt(m) / (lr p))."""
     return math.sqrt(2.0 * count * math.sqrt(width) / (lr * parameters))
 
 
 def variants(lr: float, parameters: int, width: int) -> Iterator[Variant]:
-    """Yield all cells for a network of p parameters, the plain one first."""
+    """Yield all cells for a network of p parameters, the plain network first."""
     yield Variant(0, 0.0)
     for c_p in PULLS:
         yield Variant(math.inf, c_p)
@@ -70,7 +70,7 @@ def variants(lr: float, parameters: int, width: int) -> Iterator[Variant]:
 
 
 def main(cache: str, folder: str, *names: str) -> None:
-    """Play every cell on every set and write the table, after each set anew."""
+    """Play every cell on every data set and rewrite the table after each set."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
@@ -88,33 +88,33 @@ def ablation(name: str, encoded: Encoded) -> list[dict[str, Any]]:
     arms, features = encoded.table.arms, encoded.contexts.shape[1]
     for noise in NOISES:
         for loss, plain in PLAIN.items():
-            own: Mapping[str, Any] = find_recipe(plain).settings({})
-            lr, width = float(own["lr"]), int(own["width"])
+            defaults: Mapping[str, Any] = find_recipe(plain).settings({})
+            lr, width = float(defaults["lr"]), int(defaults["width"])
             base = None
             for variant in variants(lr, width * (arms * (features + 1) + 1), width):
                 recipe = f"{plain}-perturbed" if variant.count else plain
-                job = prepare(recipe, encoded, None, SEEDS, settings=variant.settings, label_noise=noise)
-                job.play()
-                regret = job.log.sums["regret"]
+                run = prepare(recipe, encoded, None, SEEDS, settings=variant.settings, label_noise=noise)
+                run.play()
+                regret = run.log.sums["regret"]
                 base = regret if base is None else base
                 rows.append(
                     {
                         "dataset": name,
-                        "rounds": job.log.round,
+                        "rounds": run.log.round,
                         "label_noise": noise,
                         "loss": loss,
                         "S": variant.count,
                         "c_p": variant.c_p,
                         "share_of_c_max": variant.share,
                         **compared(regret, base),
-                        "best_fixed_arm": float((job.log.arm_losses.min(1) - job.log.sums["L_star"]).mean()),
+                        "best_fixed_arm": float((run.log.arm_losses.min(1) - run.log.sums["L_star"]).mean()),
                     }
                 )
     return rows
 
 
 def compared(regret: NDArray[np.float64], plain: NDArray[np.float64]) -> dict[str, float]:
-    """Return mean regret, its interval, and the paired difference to the plain network with its interval."""
+    """Return mean regret and the paired difference to the plain network, with 95 % intervals."""
     low, high = confidence_interval(regret) or [math.nan] * 2
     less, more = confidence_interval(regret - plain) or [math.nan] * 2
     return {

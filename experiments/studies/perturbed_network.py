@@ -1,4 +1,4 @@
-"""A network and its perturbed loss as functions of one vector theta, and the agent's own path over it."""
+"""Perturbed loss of a network as a function of one vector theta, and the agent's trajectory of theta."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Perturbed:
         shape: (K, m, d).
         c: c_p m^(-1/4).
         signs: [S, p], no rows without a perturbation; None for S = infinity.
-        kl: whether the loss is KL and not the squared one, halved.
+        kl: whether the loss is KL instead of the halved squared loss.
     """
 
     start: Tensor
@@ -38,14 +38,14 @@ class Perturbed:
     kl: bool
 
     def output(self, theta: Tensor, x: Tensor, arm: Tensor) -> Tensor:
-        """Return f [n] of contexts [n, d] and arms [n]."""
+        """Return outputs f [n] for contexts [n, d] and arms [n]."""
         K, m, d = self.shape
         hidden = torch.einsum("nd,kmd->nkm", x, theta[: K * m * d].view(K, m, d)).relu()
         rows: Tensor = (hidden[torch.arange(len(x)), arm] * theta[K * m * d :]).sum(1)
         return rows
 
     def loss(self, theta: Tensor, x: Tensor, arm: Tensor, y: Tensor) -> Tensor:
-        """Return the mean over samples and perturbations of the loss."""
+        """Return the mean loss over samples and perturbations."""
         f, u = self.output(theta, x, arm), theta - self.start
         if self.signs is None:
             if not self.kl:
@@ -59,14 +59,14 @@ class Perturbed:
             weight = torch.full_like(offset, 1.0 / len(offset))
         moved = f.unsqueeze(1) + offset
         if self.kl:
-            each = torch.nn.functional.softplus(moved) - y.unsqueeze(1) * moved
+            losses = torch.nn.functional.softplus(moved) - y.unsqueeze(1) * moved
         else:
-            each = (moved - y.unsqueeze(1)).square() / 2.0
-        return (each @ weight).mean()
+            losses = (moved - y.unsqueeze(1)).square() / 2.0
+        return (losses @ weight).mean()
 
 
 def make(encoded: Encoded, seed: int, kl: bool, count: float, c_p: float) -> Perturbed:
-    """Return the network that the agent of this seed starts from, with the same signs."""
+    """Return the initial network of the agent with this seed, with the same signs."""
     shape = (encoded.table.arms, WIDTH, encoded.contexts.shape[1] + 1)
     first, head = draw_network(seed, shape[0], shape[2], WIDTH, "he")
     start = torch.from_numpy(np.concatenate([first.ravel(), head]))
@@ -78,8 +78,8 @@ def make(encoded: Encoded, seed: int, kl: bool, count: float, c_p: float) -> Per
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Played pairs: x [T, d] with the constant input, arm [T], y [T]; and what the log says at the end."""
+class PlayedSamples:
+    """Played pairs x [T, d] with the constant input, arm [T], y [T], and the logged distance at the end."""
 
     x: Tensor
     arm: Tensor
@@ -87,15 +87,15 @@ class Samples:
     distance: float
 
     def first(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the first `count` of them."""
+        """Return the first `count` pairs."""
         return self.x[:count], self.arm[:count], self.y[:count]
 
 
-def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, seed: int) -> Samples:
-    """Let the agent play and return its samples."""
+def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, seed: int) -> PlayedSamples:
+    """Play the agent and return its samples."""
     name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
-    own = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
-    settings = {**STEPS, "gamma": 100.0, **own}
+    perturbation = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
+    settings = {**STEPS, "gamma": 100.0, **perturbation}
     frame, trace = run(
         name, encoded, rounds, [seed], settings=settings, engine="torch", dtype="float64", trace=True
     )
@@ -103,30 +103,30 @@ def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, se
     x = np.hstack([encoded.contexts[rows], np.full((rounds, 1), INTERCEPT)]).astype(np.float64)
     y = torch.tensor(trace["loss"].to_numpy(copy=True))
     arm = torch.tensor(trace["action"].to_numpy(copy=True))
-    return Samples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
+    return PlayedSamples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
 
 
-def path(net: Perturbed, samples: Samples, at: Sequence[int]) -> dict[int, Tensor]:
-    """Train one step a round on the agent's samples; return theta after the rounds `at`."""
-    slope = torch.func.grad(net.loss)
+def path(net: Perturbed, samples: PlayedSamples, at: Sequence[int]) -> dict[int, Tensor]:
+    """Repeat the agent's training, one step per sample; return theta after the rounds `at`."""
+    gradient = torch.func.grad(net.loss)
     theta, kept = net.start.clone(), {}
     for t in range(max(at)):
-        here = slice(t, t + 1)
-        theta = theta - LR * slope(theta, samples.x[here], samples.arm[here], samples.y[here])
+        index = slice(t, t + 1)
+        theta = theta - LR * gradient(theta, samples.x[index], samples.arm[index], samples.y[index])
         if t + 1 in at:
             kept[t + 1] = theta
     return kept
 
 
 def product(net: Perturbed, theta: Tensor, sample: tuple[Tensor, ...], v: Tensor) -> Tensor:
-    """Return the Hessian of the mean loss times v."""
-    slope = torch.func.grad(net.loss)
-    found: Tensor = torch.func.jvp(lambda one: slope(one, *sample), (theta,), (v,))[1]
-    return found
+    """Return the product of the Hessian of the mean loss and v."""
+    gradient = torch.func.grad(net.loss)
+    hessian_v: Tensor = torch.func.jvp(lambda point: gradient(point, *sample), (theta,), (v,))[1]
+    return hessian_v
 
 
 def top_curvature(net: Perturbed, theta: Tensor, sample: tuple[Tensor, ...], steps: int = 40) -> float:
-    """Return the Hessian's eigenvalue of largest size, by power iteration."""
+    """Return the Hessian's eigenvalue of largest absolute value, by power iteration."""
     v = torch.randn(len(theta), dtype=theta.dtype, generator=torch.Generator().manual_seed(0))
     value = 0.0
     for _ in range(steps):

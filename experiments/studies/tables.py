@@ -1,27 +1,28 @@
-"""The tables of results/: what a sweep has shown, small enough to be committed.
+"""Tables of results/: summaries of a sweep, small enough for the repository.
 
     python -m neucb.experiments.studies.tables SWEEP FOLDER [DEFAULTS]
 
-SWEEP is the folder that `neucb sweep` printed, FOLDER takes
+SWEEP is the folder printed by `neucb sweep`, FOLDER receives
 
     regret.csv   mean regret of every agent in every world, with its 95 % interval over seeds
     ranks.csv    average rank over the worlds and mean normalised regret, skylines left out
-    winloss.csv  worlds won minus worlds lost of the row against the column, paired t tests over seeds
-    cells.csv    of tuned agents: mean regret of every cell of the grid over the tuning seeds
-    selection.csv  of tuned agents: the cell that was played in every world
-    times.csv    seconds of the processor per 10,000 rounds of a run of every agent
-    encodings.csv  of several encodings: each beside the first, by agent
-    rows.json    number of rows and SHA-256 of the sweep's log, which is not committed; without hindsight
+    winloss.csv  worlds won minus worlds lost by the row against the column, paired t tests over seeds
+    cells.csv    (tuned agents) mean regret of every cell of the grid over the tuning seeds
+    selection.csv  (tuned agents) the cell selected in every world
+    times.csv    CPU seconds per 10,000 rounds of a run of every agent
+    encodings.csv  (several encodings) comparison of each with the first, by agent
+    rows.json    number of rows and SHA-256 of the sweep's log without hindsight columns; the log itself is
+                 not in the repository
 
 and, where DEFAULTS is the folder of a sweep of the same agents with their defaults,
 
-    sides.csv    mean regret in every world with the defaults and as tuned in SWEEP, side by side
+    sides.csv    mean regret in every world with the defaults and as tuned in SWEEP
     agents.csv   the same by agent: ranks, normalised regret, worlds in which tuning helped or harmed
 
-A world is a data set with its encoding, order and label noise; of several orders or encodings,
+A world is a data set with its encoding, order and label noise; for several orders or encodings,
 ranks-NAME.csv and winloss-NAME.csv are over the worlds of one of them. `ratio` in cells.csv is the mean
-over the worlds of regret / least regret of the agent's cells there, by which a setting for all worlds
-together is chosen.
+over the worlds of regret / least regret among the agent's cells, the criterion of selection over all
+worlds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.registry import find_recipe
-from neucb.experiments.studies.sides import agents_table, encodings_table, worlds_table
+from neucb.experiments.studies.tuned_vs_default import agents_table, encodings_table, worlds_table
 from neucb.statistics import (
     SKYLINES,
     compare_over_seeds,
@@ -43,6 +44,7 @@ from neucb.statistics import (
     rank,
     win_loss,
 )
+from neucb.sweeps.plan import WORLD
 from neucb.sweeps.store.load_sweep import load_sweep, load_times
 from neucb.sweeps.tables import regret_table, times_table
 from neucb.theory.hindsight import COLUMNS
@@ -50,12 +52,11 @@ from neucb.theory.hindsight import COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 NO_RIVALS = SKYLINES | {"uniform"}
 
 
 def main(sweep: str, folder: str, defaults: str | None = None) -> None:
-    """Write the tables of one sweep, and beside another where `defaults` is its folder."""
+    """Write the tables of one sweep, and the comparison with the sweep in the folder `defaults`."""
     frame = load_sweep(sweep)
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
 
 
 def in_worlds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a log with the names of worlds, where there are several, for those of data sets."""
+    """Return a log whose column `dataset` holds the names of worlds where a data set has several."""
     parts = [column for column in WORLD[1:] if frame[column].nunique() > 1]
     name = frame["dataset"].astype(str)
     for column in parts:
@@ -108,17 +109,17 @@ def ranks_table(reported: pd.DataFrame) -> pd.DataFrame:
 
 
 def cells_table(tuning: pd.DataFrame) -> pd.DataFrame:
-    """Return mean regret of every cell, a column per world, and `ratio`; the chosen cell first."""
+    """Return mean regret of every cell, a column per world, and `ratio`; the best cell first."""
     import pandas as pd
 
     last = tuning.loc[tuning.groupby(["label", "dataset", "setting", "seed"], sort=False)["round"].idxmax()]
     parts = []
-    for label, own in last.groupby("label", sort=False):
-        varied = _varied(own)
-        mean = own.pivot_table(index="setting", columns="dataset", values="regret")
+    for label, runs in last.groupby("label", sort=False):
+        varied = _varied(runs)
+        mean = runs.pivot_table(index="setting", columns="dataset", values="regret")
         ratio = (mean / mean.min().clip(lower=1.0)).mean(axis=1)
-        first = own.groupby("setting")[varied].first()
-        cell = [_words(row) for _, row in first.iterrows()]
+        first = runs.groupby("setting")[varied].first()
+        cell = [_as_text(row) for _, row in first.iterrows()]
         rows = mean.round(1).assign(agent=label, cell=cell, ratio=ratio.round(4))
         parts.append(rows.sort_values("ratio"))
     table = pd.concat(parts, ignore_index=True)
@@ -128,25 +129,25 @@ def cells_table(tuning: pd.DataFrame) -> pd.DataFrame:
 
 
 def selection_table(reported: pd.DataFrame, tuning: pd.DataFrame) -> pd.DataFrame:
-    """Return the cell of its grid that every tuned agent was played with, a row per agent and world."""
+    """Return the selected cell of every tuned agent, a row per agent and world."""
     import pandas as pd
 
     rows = []
-    for label, own in tuning.groupby("label", sort=False):
-        played = reported[reported["label"] == label].groupby("dataset", sort=False)[_varied(own)].first()
+    for label, runs in tuning.groupby("label", sort=False):
+        played = reported[reported["label"] == label].groupby("dataset", sort=False)[_varied(runs)].first()
         rows += [
-            {"agent": label, "dataset": dataset, "cell": _words(row)} for dataset, row in played.iterrows()
+            {"agent": label, "dataset": dataset, "cell": _as_text(row)} for dataset, row in played.iterrows()
         ]
     return pd.DataFrame(rows)
 
 
 def _varied(tuning: pd.DataFrame) -> list[str]:
     """Return the hyper-parameters that differ between the tuning runs of one agent."""
-    names = [one.name for one in find_recipe(tuning["agent"].iloc[0]).parameters]
+    names = [part.name for part in find_recipe(tuning["agent"].iloc[0]).parameters]
     return [name for name in names if name in tuning and tuning[name].nunique() > 1]
 
 
-def _words(cell: pd.Series[Any]) -> str:
+def _as_text(cell: pd.Series[Any]) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in cell.items())
 
 

@@ -1,10 +1,10 @@
-"""Theory beside practice: everything in results/theory, or parts of it.
+"""Studies of theory: all tables and figures of results/theory, or parts of them.
 
     python -m neucb.experiments.studies.theory CACHE FOLDER [PART ...]
 
-CACHE is the root of an OpenML cache that holds the data sets; FOLDER takes a table per part and two
-figures, `results/theory` in the repository. Parts: regression, kl-star, class, theorem, kernel, ablation,
-landscape, figures (made of the tables of the others); all of them by default.
+CACHE is the root of an OpenML cache that holds the data sets; FOLDER, `results/theory` in the repository,
+receives a table per part and two figures. Parts: regression, kl-star, class, theorem, kernel, ablation,
+landscape, figures (drawn from the tables of the others); all of them by default.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STUDIES: dict[str, Callable[[str, str], None]] = {
 
 
 def main(cache: str, folder: str, *parts: str) -> None:
-    """Write the tables and figures of the parts; a table after each row anew."""
+    """Write the tables and figures of the parts; a table is rewritten after each row."""
     import pandas as pd
 
     for part in parts or (*TABLES, *STUDIES):
@@ -52,5 +52,5 @@ def main(cache: str, folder: str, *parts: str) -> None:
 if __name__ == "__main__":
     import torch
 
-    torch.set_num_threads(1)  # more are slower on networks of this size
+    torch.set_num_threads(1)  # several threads are slower for networks of this size
     main(*sys.argv[1:])

@@ -1,9 +1,9 @@
-"""The figures of results/theory, made of the tables there and of one diagnosis.
+"""Figures of results/theory, drawn from its tables and from one diagnosis.
 
     python -m neucb.experiments.studies.theory_figures CACHE FOLDER
 
-CACHE is the root of an OpenML cache that holds magic; FOLDER holds the tables of the experiments
-perturbation and landscape, and takes perturbation.png and bound.png.
+CACHE is the root of an OpenML cache that holds magic; FOLDER holds the tables of the studies
+perturbation and landscape, and receives perturbation.png and bound.png.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STYLES = {
     3.0: (PINK, ":", "$S = 3$"),
     10.0: (GREEN, (0, (5, 1)), "$S = 10$"),
 }
-FILLS: dict[float, Any] = {0.03: "full", 0.1: "left", 0.3: "none"}  # markers by c_p of the pull
+FILLS: dict[float, Any] = {0.03: "full", 0.1: "left", 0.3: "none"}  # marker fill by c_p of the pull
 
 
 def main(cache: str, folder: str) -> None:
@@ -55,7 +55,7 @@ def main(cache: str, folder: str) -> None:
 def perturbation_figure(
     ablation: pd.DataFrame, curvature: pd.DataFrame, slices: pd.DataFrame, convergence: pd.DataFrame
 ) -> Figure:
-    """Draw regret beside the plain network's, curvature, a slice of the loss and convergence in S."""
+    """Draw regret relative to the plain network, curvature, a slice of the loss and convergence in S."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 6.6), layout="constrained")
@@ -71,17 +71,17 @@ def perturbation_figure(
 
 
 def _ablation(axes: Axes, table: pd.DataFrame) -> None:
-    """Mean over data sets of regret relative to the plain network's, against label noise."""
+    """Draw regret relative to the plain network against label noise, averaged over data sets."""
     relative = table["difference"] / (table["mean_regret"] - table["difference"])
     cells = table.assign(relative=100.0 * relative)
-    shown = ((math.inf, 0.03), (math.inf, 0.1), (math.inf, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.3))
+    series = ((math.inf, 0.03), (math.inf, 0.1), (math.inf, 0.3), (1.0, 0.3), (3.0, 0.3), (10.0, 0.3))
     for loss, marker in (("squared", "s"), ("kl", "o")):
-        for count, strength in shown:
+        for count, strength in series:
             column = "c_p" if math.isinf(count) else "share_of_c_max"
-            one = cells[(cells["loss"] == loss) & (cells["S"] == count) & (cells[column] == strength)]
-            mean = one.groupby("label_noise")["relative"].mean()
-            colour, style, words = STYLES[count]
-            label = f"{words}, {'$c_p$' if math.isinf(count) else '$c_p/c_{max}$'} = {strength:g}"
+            part = cells[(cells["loss"] == loss) & (cells["S"] == count) & (cells[column] == strength)]
+            mean = part.groupby("label_noise")["relative"].mean()
+            colour, style, name = STYLES[count]
+            label = f"{name}, {'$c_p$' if math.isinf(count) else '$c_p/c_{max}$'} = {strength:g}"
             axes.plot(
                 100 * mean.index.to_numpy(),
                 mean.to_numpy(),
@@ -101,11 +101,11 @@ def _ablation(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _curvature(axes: Axes, table: pd.DataFrame) -> None:
-    for count, one in table[table["loss"] == "squared"].groupby("S"):
-        colour, style, words = STYLES[float(str(count))]
-        axes.plot(one["t"], one["along_first_sign"], color=colour, linestyle=style, marker=".", label=words)
-        if one["theory_along"].iloc[0] > 0:
-            axes.axhline(one["theory_along"].iloc[0], color=colour, linewidth=0.5)
+    for count, part in table[table["loss"] == "squared"].groupby("S"):
+        colour, style, name = STYLES[float(str(count))]
+        axes.plot(part["t"], part["along_first_sign"], color=colour, linestyle=style, marker=".", label=name)
+        if part["theory_along"].iloc[0] > 0:
+            axes.axhline(part["theory_along"].iloc[0], color=colour, linewidth=0.5)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("round $t$")
@@ -114,19 +114,19 @@ def _curvature(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _slice(axes: Axes, table: pd.DataFrame) -> None:
-    for count, one in table[table["loss"] == "squared"].groupby("S"):
-        colour, style, words = STYLES[float(str(count))]
-        axes.plot(one["step"], one["to_the_end"], color=colour, linestyle=style, label=words)
+    for count, part in table[table["loss"] == "squared"].groupby("S"):
+        colour, style, name = STYLES[float(str(count))]
+        axes.plot(part["step"], part["to_the_end"], color=colour, linestyle=style, label=name)
     axes.set_xlabel(r"from $\theta_0$ (0) to $\theta_T$ (1)")
     axes.set_ylabel("mean loss, halved, of 300 rounds")
     axes.set_title("squared loss, magic, each on its own line")
 
 
 def _convergence(axes: Axes, table: pd.DataFrame) -> None:
-    looks = ((BLUE, "-"), (RED, "--"), (GREEN, "-."))
-    for (name, one), (colour, style) in zip(table.groupby("network"), looks, strict=True):
-        axes.plot(one["S"], one["pull_error"], color=colour, linestyle=style, marker=".", label=str(name))
-        axes.plot(one["S"], one["sqrt_p_over_S"], color=colour, linewidth=0.5)
+    styles = ((BLUE, "-"), (RED, "--"), (GREEN, "-."))
+    for (name, part), (colour, style) in zip(table.groupby("network"), styles, strict=True):
+        axes.plot(part["S"], part["pull_error"], color=colour, linestyle=style, marker=".", label=str(name))
+        axes.plot(part["S"], part["sqrt_p_over_S"], color=colour, linewidth=0.5)
     axes.axhline(1.0, color="black", linewidth=0.6)
     axes.axvline(10.0, color="black", linewidth=0.6, linestyle=":")
     axes.set_xscale("log")
@@ -137,23 +137,23 @@ def _convergence(axes: Axes, table: pd.DataFrame) -> None:
 
 
 @drawing()
-def bound_figure(found: Diagnosis) -> Figure:
-    """Draw NeuralUCB's bound for every lambda beside T and the regret measured on the same rows."""
+def bound_figure(diagnosis: Diagnosis) -> Figure:
+    """Draw NeuralUCB's bound for every lambda, T, and the measured regret on the same rows."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axes = figure.add_subplot()
     styles = ("-", "--", "-.", ":")
-    for one, style in zip(found.ridges, styles, strict=False):
-        label = rf"bound, $\lambda$ = {one.ridge:g}: $\tilde d \sim T^{{{one.power:.2f}}}$"
-        axes.plot(found.kept, one.ucb_bound, color=RED, linestyle=style, label=label)
-    axes.plot(found.kept, found.kept, color=GREY, linewidth=0.8, label="$T$, every round lost")
-    axes.plot(found.kept, found.ridges[-1].ucb_regret, color=BLUE, linewidth=1.8, label="neural-ucb")
+    for ridge, style in zip(diagnosis.ridges, styles, strict=False):
+        label = rf"bound, $\lambda$ = {ridge.ridge:g}: $\tilde d \sim T^{{{ridge.power:.2f}}}$"
+        axes.plot(diagnosis.kept, ridge.ucb_bound, color=RED, linestyle=style, label=label)
+    axes.plot(diagnosis.kept, diagnosis.kept, color=GREY, linewidth=0.8, label="$T$, every round lost")
+    axes.plot(diagnosis.kept, diagnosis.ridges[-1].ucb_regret, color=BLUE, linewidth=1.8, label="neural-ucb")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("round $t$")
     axes.set_ylabel("regret")
-    title = f"{one_line(found.dataset)}, seed {found.question.seed}: NeuralUCB's bound"
+    title = f"{one_line(diagnosis.dataset)}, seed {diagnosis.question.seed}: NeuralUCB's bound"
     axes.set_title(title, parse_math=False)
     axes.legend(frameon=False)
     return figure

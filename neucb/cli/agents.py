@@ -35,7 +35,7 @@ def agents(
 
 
 def _details(recipe: Recipe) -> dict[str, Any]:
-    from neucb.runs.summary import plain
+    from neucb.core.json_values import plain
 
     return {
         "name": recipe.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from neucb.cli.messages import note
 from neucb.cli.progress import play
 from neucb.cli.tables import print_summary, print_table
-from neucb.core.errors import NeucbError, StoppedError
+from neucb.core.errors import NeucbError, StoppedError, in_one_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from neucb.runs.run import Run
 
 
@@ -60,11 +63,13 @@ class Output:
             raise KeyboardInterrupt
         left_out = _look_back(job) if self.hindsight and not interrupted else None
         try:
-            saved = save(job, self.folder, note)
+            saved = save(job, self.folder)
+            plot = draw_plot(job.frame(), saved.log.with_suffix(".png"))
         finally:
             self._show(job)
         if not self.as_json and (self.quiet or not self.several):
-            for label, path in vars(saved).items():
+            files = {"log": saved.log, "manifest": saved.manifest, "plot": plot, "trace": saved.trace}
+            for label, path in files.items():
                 if path is not None:
                     print(f"{label:9}{path}")
         if interrupted:
@@ -79,14 +84,16 @@ class Output:
         if job.log.round == 0:
             return error
         try:
-            saved = save(job, self.folder, note)
+            saved = save(job, self.folder)
         except NeucbError:
             return error
+        draw_plot(job.frame(), saved.log.with_suffix(".png"))
         before = "the round before is" if job.log.round == 1 else f"the {job.log.round} rounds before are"
         return type(error)(f"{error}; {before} in {saved.log}")
 
     def _show(self, job: Run) -> None:
-        from neucb.runs.summary import plain, summary
+        from neucb.core.json_values import plain
+        from neucb.runs.summary import summary
 
         self.figures.append(summary(job))
         if self.several:
@@ -98,7 +105,7 @@ class Output:
 
     def finish(self) -> None:
         """Show the table of several runs."""
-        from neucb.runs.summary import plain
+        from neucb.core.json_values import plain
 
         if not self.several or not self.figures:
             return
@@ -107,6 +114,22 @@ class Output:
         elif not self.quiet:
             print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
+
+
+def draw_plot(frame: pd.DataFrame, path: Path) -> Path | None:
+    """Draw the regret of a run into a file; return None, with a note, where that fails."""
+    from neucb.core.files import atomic_write
+    from neucb.plots import regret_figure, save_figure
+
+    try:
+        figure = regret_figure(frame)
+        atomic_write(path, lambda temporary: save_figure(figure, temporary))
+    except (NeucbError, OSError) as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # of an earlier run, which may have been another
+        note(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
+        return None
+    return path
 
 
 def _look_back(job: Run) -> NeucbError | None:

@@ -13,7 +13,7 @@ from neucb.core.errors import InputError, NeucbError, StoppedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from neucb.benchmarks.contest import Player
+    from neucb.benchmarks.tournament import Player
 
 
 def peers(
@@ -61,7 +61,7 @@ def peers(
     They are optional: pip install 'neucb[peers]'. Every run is a row of the file: label, dataset, seed,
     round, regret as in `neucb.load_results`, and library, version, settings, cpu_seconds.
     """
-    from neucb.benchmarks.contest import contest
+    from neucb.benchmarks.tournament import run_tournament
     from neucb.cli.progress import steps
     from neucb.core.files import check_file
     from neucb.core.seeds import parse_seeds
@@ -85,7 +85,7 @@ def peers(
 
     try:
         with steps("playing") as (plan, tick):
-            frame, failed = contest(players, names, rows, numbers, rounds, out, plan=plan, tick=tick)
+            frame, failed = run_tournament(players, names, rows, numbers, rounds, out, plan=plan, tick=tick)
     except KeyboardInterrupt:
         raise StoppedError(
             f"interrupted; the runs played are in {out}, the same command plays the others"
@@ -109,8 +109,8 @@ def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
     Raises:
         InputError: an unknown name, or nobody is left.
     """
-    from neucb.benchmarks.contest import of_agent, of_peer
     from neucb.benchmarks.peers import PEERS, VOWPAL, find_peer
+    from neucb.benchmarks.tournament import of_agent, of_peer
 
     words = [[text] if text.startswith(VOWPAL) else text.split(",") for text in peer or PEERS]
     chosen = [find_peer(word) for several in words for word in several if word]
@@ -133,7 +133,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
     from rich.table import Table
 
     from neucb.benchmarks.page import times
-    from neucb.benchmarks.standings import duels, ranks
+    from neucb.benchmarks.ranking import duels, ranks
     from neucb.core.terminal import show_table
 
     if frame["label"].nunique() < 2:
@@ -172,10 +172,10 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
 
 def _write(path: Path, frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
     from neucb.benchmarks.page import page
-    from neucb.core.files import explained, write_whole
+    from neucb.core.files import atomic_write, explained
 
     text = page(frame, ours, log)
     with explained(path.parent, "--page"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     print(f"written: {path}")

@@ -36,7 +36,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw what runs or a sweep have logged."""
-    from neucb.core.files import check_file, explained, write_whole
+    from neucb.core.files import atomic_write, check_file, explained
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS
     from neucb.sweeps.store.read_results import read_results
@@ -47,5 +47,5 @@ def plot(
     check_file(file, "-o")
     figure = draw(read_results(paths, note).frame, kind, x, bounds=bounds)
     with explained(file.parent, "-o"):
-        write_whole(file, lambda path: save_figure(figure, path))
+        atomic_write(file, lambda path: save_figure(figure, path))
     print(file)

@@ -23,7 +23,7 @@ def report(
     from rich.console import Console
     from rich.progress import Progress
 
-    from neucb.core.files import check_file, explained, write_whole
+    from neucb.core.files import atomic_write, check_file, explained
     from neucb.report.render import render_report, steps
     from neucb.sweeps.store.read_results import read_results
 
@@ -41,5 +41,5 @@ def report(
         name = title or paths[0].resolve().stem
         page = render_report(results, name, lines, lambda: bar.advance(task))
     with explained(out.parent, "-o"):
-        write_whole(out, lambda path: path.write_text(page, "utf-8", "backslashreplace"))
+        atomic_write(out, lambda path: path.write_text(page, "utf-8", "backslashreplace"))
     print(out)

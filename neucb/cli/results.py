@@ -54,11 +54,11 @@ def results(
 
 
 def _write(option: str, path: Path, text: str) -> None:
-    from neucb.core.files import explained, write_whole
+    from neucb.core.files import atomic_write, explained
 
     with explained(path.parent, option):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: temporary.write_text(text, "utf-8", "backslashreplace"))
+        atomic_write(path, lambda temporary: temporary.write_text(text, "utf-8", "backslashreplace"))
     print(f"written: {path}")
 
 

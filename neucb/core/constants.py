@@ -1,13 +1,15 @@
-"""Numbers that both engines must agree on; importing them costs nothing."""
+"""Numerical constants that both engines share; this module imports nothing."""
 
 from __future__ import annotations
 
-TIE = 1e-12  # arms whose predictions differ by less, relatively, are tied
-REACH = 9.0  # standard deviations within which all normal draws lie but 1e-19 of them
-FLOOR = 1e-6  # FastCB's least predicted loss: its rule is 0/0 at yhat_b = 0, gamma = 0
-FOLD_BELOW = 1e-3  # of the pull's scale factor, long before its inverse loses precision
-FULL_UP_TO = 300  # features for which linear models keep full covariances unless told otherwise
-INPUT_FLOOR = 1e-3  # of sums of squares, against division by 0 for inputs that were always 0
+TIE = 1e-12  # relative difference of predictions below which arms are tied
+REACH = 9.0  # truncation in standard deviations: a share of 1e-19 of normal draws lies outside
+FLOOR = 1e-6  # lower clip of predicted losses in FastCB's rule, which is 0/0 at yhat_b = 0, gamma = 0
+FOLD_BELOW = 1e-3  # scale factor below which it is folded into the weights, to keep its inverse precise
+CLIP = 1e-6  # log losses clip predictions to [CLIP, 1 - CLIP]
+DELTA = 0.05  # failure probability of the theorems' bounds
+FULL_UP_TO = 300  # number of features up to which linear models keep full covariances by default
+INPUT_FLOOR = 1e-3  # floor of sums of squares, against division by 0 for inputs that were always 0
 
 # sigmoid(f) = sum_i w_i Phi(s_i f), see `neucb.agents.losses.KL.smoothed`.
 MIXTURE_WEIGHTS = (

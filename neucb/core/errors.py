@@ -1,7 +1,7 @@
-"""The errors that neucb raises, and the nearest-name hint that they carry.
+"""Exceptions of neucb, and the nearest-name hint in their messages.
 
-Every one is meant to be read by a person: one line, what is wrong and what to do. The command line
-prints that line and exits with the error's `exit_code`; it shows no traceback.
+Every message is one line that states the cause and the cure. The command line prints it and exits with
+the error's `exit_code`; it shows no traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class NeucbError(Exception):
-    """Base class: a mistake or a failure that one line explains."""
+    """Base class of all errors of neucb, with a message of one line."""
 
     exit_code = 1
 
@@ -20,21 +20,21 @@ class NeucbError(Exception):
 
 
 class InputError(NeucbError, ValueError):
-    """What the user asked for cannot be done: unknown name, bad value, unusable table."""
+    """Invalid input: unknown name, bad value, unusable table."""
 
     exit_code = 2
 
 
 class DataError(InputError):
-    """A data set could not be loaded: not in the cache, no network, corrupt file."""
+    """Failure to load a data set: not in the cache, no network, corrupt file."""
 
 
 class DivergedError(NeucbError):
-    """An agent produced NaN or infinity, probabilities that are none, or learns no more.
+    """Divergence of an agent: NaN or infinity, invalid probabilities, or stopped learning.
 
     Attributes:
-        round: in which it did, from 0, or None where that is not known.
-        replica: the first that did.
+        round: round of the divergence, counted from 0; None where unknown.
+        replica: index of the first replica that diverged; None where unknown.
     """
 
     def __init__(self, message: str, round: int | None = None, replica: int | None = None) -> None:
@@ -44,7 +44,7 @@ class DivergedError(NeucbError):
 
 
 class StoppedError(NeucbError):
-    """Ctrl-C ended something early, and the message says what is left of it."""
+    """Interruption by Ctrl-C; the message names the results that are left."""
 
     exit_code = 130
 
@@ -54,9 +54,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
 
     Args:
         kind: the noun of the message, for example "agent".
-        name: what was asked for.
-        known: the names there are.
-        listing: the command that lists them, where they are too many for the message.
+        name: the unknown name.
+        known: the valid names.
+        listing: command that lists the valid names, where they are too many for the message.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
@@ -66,8 +66,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return the message of an error in one line, after its kind where it is not an error of neucb."""
-    words = " ".join(str(error).split())
+    """Return the message of an error in one line, with the class name first unless it is a `NeucbError`."""
+    message = " ".join(str(error).split())
     if isinstance(error, NeucbError):
-        return words
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

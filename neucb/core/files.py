@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and failures to write in one line."""
+"""Atomic file writes, checks of output paths, and write errors in one line."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from neucb.core.errors import InputError, NeucbError
 
-TEMPORARY = ".neucb-"  # how the names of files begin that are not whole yet
-LONGEST = 190  # bytes; names may have 255, and a digest, the rounds and a suffix follow
+TEMPORARY = ".neucb-"  # prefix of the names of temporary files
+LONGEST = 190  # bytes of a name's readable part; the limit is 255 with digest, rounds and suffix
 
 
 def check_text(name: str, kind: str) -> None:
-    """Make sure that a name can be written into results, which are text in UTF-8.
+    """Check that a name can be encoded in UTF-8, the encoding of all results.
 
     Args:
-        name: of a file or folder, as the system gave it.
-        kind: the noun of the message.
+        name: name of a file or folder, as the operating system returns it.
+        kind: noun of the message, for example "the folder".
 
     Raises:
-        InputError: it cannot.
+        InputError: the name cannot be encoded.
     """
     try:
         name.encode()
@@ -33,14 +33,14 @@ def check_text(name: str, kind: str) -> None:
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:
-    """Make sure, before anything is played, that results can be written to `folder`.
+    """Check before a run that results can be written to `folder`.
 
     Args:
-        folder: made if need be.
-        option: of the command line, that names it.
+        folder: output folder, created if missing.
+        option: command-line option that names the folder.
 
     Raises:
-        NeucbError: they cannot.
+        NeucbError: the folder cannot be created or written to.
     """
     check_text(str(folder), "the folder")
     with explained(folder, option):
@@ -50,10 +50,10 @@ def check_writable(folder: Path, option: str = "--out") -> None:
 
 
 def check_file(path: Path, option: str) -> None:
-    """Make sure, before anything is played or read, that a file can be written or replaced.
+    """Check before a run or a read that a file can be written or replaced.
 
     Raises:
-        NeucbError: it cannot.
+        NeucbError: the file cannot be written, or is a folder.
     """
     check_writable(path.parent, option)
     try:
@@ -67,25 +67,25 @@ def check_file(path: Path, option: str) -> None:
 
 
 def shortened(name: str) -> str:
-    """Return the readable part of a file's name, cut to what file systems have room for."""
+    """Return a file name truncated to `LONGEST` bytes."""
     return name.encode()[:LONGEST].decode(errors="ignore")
 
 
-def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
-    """Let `writer` fill a temporary file beside `path`, sync and rename it: never a half file.
+def atomic_write(path: Path, writer: Callable[[Path], object]) -> None:
+    """Write a file atomically: `writer` fills a temporary file, which is synced and renamed to `path`.
 
     Raises:
-        OSError: the folder cannot be written to, or the disk is full; `path` is as it was before.
+        OSError: the folder cannot be written to, or the disk is full; `path` is unchanged.
     """
-    # Some writers go by the suffix; but DuckDB reads hidden files too, and may meet no half one.
+    # Writers choose the format by the suffix; a partial .parquet would be read by DuckDB's globs.
     suffix = ".part" if path.suffix == ".parquet" else path.suffix
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         writer(temporary)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
@@ -94,14 +94,14 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> None:
 
 @contextmanager
 def explained(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Turn an `OSError` into one line that says what to do.
+    """Convert an `OSError` into a `NeucbError` of one line with a cure.
 
     Args:
-        folder: what cannot be written to, unless the error names a place that is not part of it.
-        option: of the command line, that names another place.
+        folder: output folder of the message, unless the error names a path outside it.
+        option: command-line option that names the folder.
 
     Raises:
-        NeucbError: in the place of the `OSError`.
+        NeucbError: replaces the `OSError`.
     """
     try:
         yield
@@ -117,6 +117,6 @@ def explained(folder: Path, option: str = "--out") -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Return the checksum of a file, in hexadecimal."""
+    """Return the SHA-256 checksum of a file, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

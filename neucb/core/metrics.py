@@ -1,9 +1,11 @@
-"""Figures: what a log sums of an oracle's predictions for the played arms."""
+"""Regression metrics of an oracle's predictions for the played arms, summed in the log."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neucb.core.constants import CLIP
 
 ORACLE_SUMS = (
     "regression_loss",
@@ -13,23 +15,22 @@ ORACLE_SUMS = (
     "squared_error",
     "triangular_error",
 )
-CLIP = 1e-6  # log losses see predictions in [CLIP, 1 - CLIP]
 
 
-def oracle_figures(
+def oracle_metrics(
     predicted: NDArray[np.float64] | None, loss: NDArray[np.float64], h: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return what the log sums of an oracle's predictions for the played arms, each of the shape of `loss`.
+    """Return the metrics `ORACLE_SUMS` of predictions for the played arms, each of the shape of `loss`.
 
     Args:
-        predicted: predicted losses, or None where the agent has none: all figures are NaN.
-        loss: realised losses y.
-        h: expected losses; NaN where the environment does not tell them.
+        predicted: predicted losses, or None where the agent has none: all metrics are NaN.
+        loss: realised losses y in [0, 1].
+        h: expected losses; NaN where unavailable.
     """
     if predicted is None:
         return dict.fromkeys(ORACLE_SUMS, np.full(loss.shape, np.nan))
     squared, log = regression_losses(predicted, loss)
-    raised = np.maximum(predicted, CLIP)
+    floored = np.maximum(predicted, CLIP)
     error = squared
     if h is not loss or predicted.min() < 0.0 or predicted.max() > 1.0:
         error = np.square(predicted - h)
@@ -40,7 +41,7 @@ def oracle_figures(
         "squared_regression_regret": regret,
         "log_regression_regret": log - (_least_log_loss(loss) if h is loss else _log_loss(h, loss)),
         "squared_error": error,
-        "triangular_error": np.square(raised - h) / (raised + h),
+        "triangular_error": np.square(floored - h) / (floored + h),
     }
 
 
@@ -52,10 +53,10 @@ def regression_losses(
 
 
 def _least_log_loss(loss: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `_log_loss` of losses against themselves, once for 0 and 1 where there are no others."""
-    sure = np.array([0.0, 1.0])
-    whole = loss.astype(np.intp)
-    return _log_loss(sure, sure).take(whole) if (whole == loss).all() else _log_loss(loss, loss)
+    """Return `_log_loss` of losses against themselves, computed once each for 0 and 1 if all are binary."""
+    binary = np.array([0.0, 1.0])
+    integer = loss.astype(np.intp)
+    return _log_loss(binary, binary).take(integer) if (integer == loss).all() else _log_loss(loss, loss)
 
 
 def _log_loss(predicted: NDArray[np.float64], loss: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Provenance: which versions, which commit and which machine made a result."""
+"""Provenance of a result: library versions, commit and machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIBRARIES = ("neucb", "numpy", "pandas", "pyarrow", "torch", "numba", "gymnasium
 
 
 def provenance() -> dict[str, Any]:
-    """Return versions, commit and machine, ready for JSON."""
+    """Return versions, commit and machine as JSON values."""
     return {
         "versions": {name: library_version(name) for name in LIBRARIES}
         | {"python": platform.python_version()},
@@ -29,7 +29,7 @@ def provenance() -> dict[str, Any]:
 
 @cache
 def library_version(name: str) -> str | None:
-    """Return the version of a library, None where it is not installed."""
+    """Return the version of a library, or None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -38,22 +38,22 @@ def library_version(name: str) -> str | None:
 
 @cache
 def commit() -> str | None:
-    """Return the commit of the checkout that neucb runs from, None when it was installed."""
-    here = Path(__file__).resolve().parent
+    """Return the Git commit of the checkout that neucb runs from, or None for an installed package."""
+    folder = Path(__file__).resolve().parent
     try:
-        found = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"],
+        described = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"],
             capture_output=True,
             text=True,
             timeout=5,
             check=True,
         )
         tracked = subprocess.run(
-            ["git", "-C", str(here), "ls-files", "--error-unmatch", __file__],
+            ["git", "-C", str(folder), "ls-files", "--error-unmatch", __file__],
             capture_output=True,
             timeout=5,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() if tracked.returncode == 0 else None
+    return described.stdout.strip() if tracked.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Random streams: a replica's own numbers, keyed by its seed and their purpose."""
+"""Random streams: one generator per replica, keyed by its seed and a purpose."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PURPOSES = {
 def stream(seed: int, purpose: str, *part: int) -> np.random.Generator:
     """Return the generator of `seed` for one purpose (a key of `PURPOSES`), or for a part of it.
 
-    Philox keyed by (seed, purpose): drawing more for one purpose never shifts another, and no
-    number depends on how many replicas run beside this one. "action" belongs to the runner's dice,
-    "order", "noise", "drift" and "world" to the environment, the others to the agent, so that every
-    agent sees the same rows and the same dice under one seed.
+    Philox keyed by (seed, purpose): more draws for one purpose never shift another, and no number
+    depends on the number of replicas in the run. The runner draws actions from "action", the
+    environment draws from "order", "noise", "drift" and "world", the agent from the others, so that
+    every agent meets the same rows and the same action draws under one seed.
     """
     key = np.random.SeedSequence(seed, spawn_key=(PURPOSES[purpose], *part))
     return np.random.Generator(np.random.Philox(key))

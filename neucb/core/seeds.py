@@ -1,4 +1,4 @@
-"""Seeds as the user writes them: `5`, `10:20`, `3,7`."""
+"""Seeds as text: a count `5`, a range `10:20`, a list `3,7`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from neucb.core.errors import InputError
 
 HELP = "write a count (5: seeds 0 to 4), a range (10:20: 10 to 19) or a list (3,7)"
-MOST = 1_000_000  # seeds of a run
-LARGEST = 2**63 - 1  # what the logs can hold
+MOST = 1_000_000  # maximum number of seeds of a run
+LARGEST = 2**63 - 1  # largest seed: logs hold int64
 
 
 def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
-    """Return the seeds meant by a count, a range "10:20" (end excluded), a list "3,7" or an iterable.
+    """Return the seeds of a count, a range "10:20" (end excluded), a list "3,7" or an iterable.
 
     Raises:
-        InputError: none of these, negative, empty, or more than MOST.
+        InputError: the text has another form, or the seeds are negative, repeated, none, or more than MOST.
     """
     if isinstance(seeds, str):
         numbers = _from_text(seeds)
@@ -31,8 +31,8 @@ def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
     if min(numbers) < 0 or max(numbers) > LARGEST:
         raise _no_seeds(seeds)
     if len(set(numbers)) < len(numbers):
-        (twice, _), *_ = Counter(numbers).most_common(1)
-        raise InputError(f"seed {twice} occurs twice: its runs would be one and the same")
+        (seed, _), *_ = Counter(numbers).most_common(1)
+        raise InputError(f"seed {seed} occurs twice: its runs would be one and the same")
     return numbers
 
 

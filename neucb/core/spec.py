@@ -1,4 +1,4 @@
-"""Spec: the shape of a run."""
+"""Spec: the shape of a run (replicas, arms, features, horizon)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neucb.core.errors import InputError
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
-SPACE = 80  # characters of a space in a message
+SPACE = 80  # maximum characters of a Gymnasium space in a message
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Spec:
         per_arm: whether contexts are [R, K, d], features of every arm, instead of [R, d], shared by
             the arms.
         dtype: "float32" or "float64", the precision of networks. Probabilities are always float64.
-        density: share of the contexts' entries that are not 0, where it is known beforehand. It is for
-            speed, and of the data set, the same for all replicas.
+        density: share of nonzero entries in the data set's contexts, in (0, 1], 1 where unknown. It
+            only selects a faster product.
 
     Raises:
         InputError: a value is out of its range.
@@ -58,12 +58,12 @@ class Spec:
 
     @property
     def replicas(self) -> int:
-        """R, the number of replicas that walk together."""
+        """R, the number of replicas that run in lockstep."""
         return len(self.seeds)
 
     @property
     def blocks(self) -> int:
-        """Parameter blocks of a model: one per arm under shared contexts, one for all under own ones."""
+        """Number of parameter blocks B of a model: K for shared contexts, 1 for per-arm contexts."""
         return 1 if self.per_arm else self.arms
 
 
@@ -74,17 +74,17 @@ def read_spec(
     device: str = "cpu",
     dtype: str = "float32",
 ) -> Spec:
-    """Return the shape of a run on an environment, num_envs = R.
+    """Return the shape of a run on an environment with num_envs = R.
 
     Args:
         env: the environment.
-        seeds: one per sub-environment.
+        seeds: R seeds, one per sub-environment.
         rounds: T; the environment's horizon by default.
         device: see `Spec`.
         dtype: see `Spec`.
 
     Raises:
-        InputError: these do not fit the environment, or it is no contextual bandit.
+        InputError: seeds or rounds do not fit the environment, or it is not a contextual bandit.
     """
     if len(seeds) != env.num_envs:
         raise InputError(f"{len(seeds)} seeds for an environment of {env.num_envs} replicas")
@@ -100,11 +100,11 @@ def read_spec(
 
 
 def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
-    """Return an attribute of an environment or of the outermost one it wraps that has it, or None."""
+    """Return an attribute of the outermost of an environment and its wrapped ones that has it, or None."""
     while not hasattr(env, name):
         if env is env.unwrapped:
             return None
-        env = env.env  # type: ignore[attr-defined]  # of a wrapper
+        env = env.env  # type: ignore[attr-defined]  # wrappers have it
     return getattr(env, name)
 
 
@@ -127,15 +127,15 @@ def _context_shape(env: VectorEnv[Any, Any, Any]) -> tuple[int, ...]:
 
 
 def _short(space: object) -> str:
-    words = " ".join(str(space).split())
-    return words if len(words) <= SPACE else words[: SPACE - 3] + "..."
+    text = " ".join(str(space).split())
+    return text if len(text) <= SPACE else text[: SPACE - 3] + "..."
 
 
 def check_device(device: str) -> None:
-    """Check that torch can compute there.
+    """Check that torch can compute on a device.
 
     Raises:
-        InputError: it cannot.
+        InputError: the device is unknown or unavailable.
     """
     if device == "cpu":
         return

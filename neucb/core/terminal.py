@@ -1,4 +1,4 @@
-"""Tables in the terminal: fitted to its width, no digit of a number cut off."""
+"""Terminal tables, fitted to the terminal's width without truncated numbers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-ENDLESS = 100_000  # columns
+ENDLESS = 100_000  # terminal columns for the natural width of a table
 
 
 def show_table(table: Table, console: Console | None = None) -> None:
-    """Print a table of text; where its words are too wide for the terminal, a line for every cell.
+    """Print a table of text, or one line per cell where its words are wider than the terminal.
 
-    rich by itself cuts words, numbers among them, as soon as a table is too wide.
+    rich truncates words and numbers of a table that is too wide.
 
     Args:
-        table: its headings and cells are strings, shown as they are.
-        console: to print to, without emoji; stdout by default.
+        table: table whose headings and cells are strings, printed verbatim.
+        console: output console, without emoji; stdout by default.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -34,7 +34,7 @@ def show_table(table: Table, console: Console | None = None) -> None:
         _show_cells(table, columns, console)
         return
     for _ in range(excess):
-        spare = [width - one for width, one in zip(widths, least, strict=True)]
+        spare = [width - minimum for width, minimum in zip(widths, least, strict=True)]
         widths[spare.index(max(spare))] -= 1
     for column, width in zip(table.columns, widths, strict=True):
         column.width = width
@@ -42,7 +42,7 @@ def show_table(table: Table, console: Console | None = None) -> None:
 
 
 def _show_cells(table: Table, columns: list[list[str]], console: Console) -> None:
-    """Print a row after the other, each cell on a line of its own behind its heading."""
+    """Print row after row, each cell on a separate line after its heading."""
     headings, *rows = zip(*columns, strict=True)
     margin = max(map(len, headings)) + 2
     lines = [] if table.title is None else [str(table.title)]

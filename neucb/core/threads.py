@@ -1,4 +1,4 @@
-"""Threads and processes: how many, and where they look for modules."""
+"""Thread and core counts, and the module search path of child processes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from contextlib import contextmanager
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use: by its affinity and its container's CPU quota."""
+    """Return the number of cores available to this process, by CPU affinity and container quota."""
     from joblib import cpu_count
 
     count: int = cpu_count()
     return count
 
 
-SAFE = "PYTHONSAFEPATH"  # of Python: do not look for modules first in the folder that a process starts in
+SAFE = "PYTHONSAFEPATH"  # Python's variable that keeps the start folder off sys.path
 OURS = "neucb"
 
 
 @contextmanager
 def safe_path() -> Iterator[None]:
-    """Keep the modules of the current folder from taking the place of Python's own in processes begun here.
+    """Start child processes without the current folder on `sys.path`.
 
-    Such a process begins as `python -m`, so that a file copy.py of the user's would end it. It looks for
-    modules where this process does, once it has begun.
+    A child starts as `python -m`, where a user's file copy.py would shadow the standard library. Once
+    started, it takes over the `sys.path` of this process.
     """
     if SAFE in os.environ:
         yield
@@ -37,17 +37,17 @@ def safe_path() -> Iterator[None]:
 
 
 def leave_safe_path() -> None:
-    """Undo `safe_path` in a process that has begun, for those that it begins itself."""
+    """Undo `safe_path` in a started child process, for its own children."""
     if os.environ.get(SAFE) == OURS:
         del os.environ[SAFE]
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread, and give back as many as there were.
+    """Set torch to one thread, and restore the thread count on exit.
 
-    The sums of several depend on their number and on the number of replicas; on these sizes they are
-    slower, too.
+    Sums over several threads depend on the number of threads and replicas, and are slower for matrices
+    of this size.
     """
     import torch
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from neucb.agents.recipes.kinds import ENSEMBLE
 from neucb.core.errors import InputError, unknown_name
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import find_order
+from neucb.environments.orders.order import CompiledOrder, FixedOrder
+from neucb.environments.orders.registry import find_order
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
@@ -58,7 +59,7 @@ def refusal(
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
         return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
-    if find_order(env.order).kernel is None:
+    if not issubclass(find_order(env.order), FixedOrder | CompiledOrder):
         return f"it has no kernel for the order {env.order}"
     from neucb.engines.compiled.replica import missing_part  # imports numba
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.core.metrics import ORACLE_SUMS, oracle_figures
+from neucb.core.metrics import ORACLE_SUMS, oracle_metrics
 from neucb.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class RunLog:
         sums["L_star"] += best
         sums["L_star_realised"] += info.get("best_realised_loss", nan)
         self.arm_losses += info.get("expected_losses", np.nan)
-        for name, value in oracle_figures(predicted, loss, info.get("expected_loss", nan)).items():
+        for name, value in oracle_metrics(predicted, loss, info.get("expected_loss", nan)).items():
             sums[name] += value
         if due:
             self._keep()
@@ -150,7 +150,7 @@ class RunLog:
             "regret": h - best if best.any() else h,
             "L_star": best,
             "L_star_realised": figures["best_realised_loss"],
-            **oracle_figures(predicted, loss, h),
+            **oracle_metrics(predicted, loss, h),
         }
         due = self.due_until(self.round + n)
         rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])

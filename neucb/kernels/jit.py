@@ -23,13 +23,16 @@ INLINED: dict[str, Any] = {
 }
 exact: Any = njit(**INLINED, fastmath=False)  # said, since it would take after a caller that is fast
 # A flag of numba's compiler that its decorators do not offer by themselves. It says that no array which such
-# a function writes shares memory with another one it is given; else every loop would ask that first.
+# a function writes shares memory with another one it is given; else every loop would ask that first. Without
+# it a round of kl on fashion takes 1.19 of the time, one of kl with S = inf on magic 1.19, one of kl on magic
+# 0.99 (CPU time, median of 15, 9 and 9 pairs on a Zen 4).
 NOALIAS = TargetOptions.Mapping("noalias")  # type: ignore[no-untyped-call]
 setattr(CPUTargetOptions, "noalias", NOALIAS)  # noqa: B010 - unknown to its types
 FAST: dict[str, Any] = {**INLINED, "noalias": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
 fast: Any = njit(**FAST)
-# Without numba's runtime, also in what is inlined: nothing here allocates, and counting references to every
-# slice took a third of the time.
+# Without numba's runtime, also in what is inlined: nothing here allocates. With it, references to every slice
+# are counted: a round of kl takes 1.92 of the time on magic, 1.66 on covertype, 1.13 on letter and 0.90
+# on fashion (9 pairs).
 KERNEL: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
 
 
@@ -43,7 +46,11 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _alone(typing_context: Any) -> Any:
-    """Keep the compiler from making a loop over vectors of the loop that this stands in."""
+    """Keep the compiler from making a loop over vectors of the loop that this stands in.
+
+    Without it a round of kl with S = 10 takes 1.09 of the time on covertype, 1.07 on magic, 1.16 on fashion
+    and 1.29 on letter (9 pairs).
+    """
 
     def generate(context: Any, builder: Any, *_: Any) -> Any:
         builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)

@@ -1,6 +1,6 @@
-"""What the torch engine leaves to kernels on a CPU: steps of a block of rounds, see agents/lookahead.py.
+"""CPU kernels of the torch engine's deferred layer, see agents/network/lookahead.py.
 
-A replica's numbers are made one after the other, so that they do not depend on its neighbours.
+Each replica is computed separately, so that its numbers do not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from neucb.kernels.vectors import add_scaled, add_to_rows, four_from, listed_row
 
 @kernel
 def count_entries(x: Array, count: Array) -> None:
-    """Set count [R, B] to the numbers of entries of contexts x [R, B, d] that are not 0."""
+    """Set count [R, B] to the numbers of nonzero entries of contexts x [R, B, d]."""
     for r in range(x.shape[0]):
         for b in range(x.shape[1]):
             n = 0
@@ -25,14 +25,14 @@ def count_entries(x: Array, count: Array) -> None:
 
 @kernel
 def list_entries(x: Array, steps: Array, place: Array, value: Array, step: Array) -> None:
-    """List the entries of contexts x [R, B, d] that are not 0, and those of `steps` there.
+    """List the nonzero entries of contexts x [R, B, d], and the entries of `steps` at their indices.
 
     Args:
-        x: contexts.
-        steps: contexts times step sizes.
-        place: [R, B, n], n being no less than any context has; 0 where there are none left; and below.
-        value: of x.
-        step: of `steps`.
+        x: [R, B, d] contexts.
+        steps: [R, B, d] contexts times step sizes.
+        place: [R, B, n] indices of the entries, n at least the largest count; padded with 0, as below.
+        value: [R, B, n] entries of x.
+        step: [R, B, n] entries of `steps`.
     """
     place[:] = 0
     value[:] = 0
@@ -50,7 +50,7 @@ def list_entries(x: Array, steps: Array, place: Array, value: Array, step: Array
 
 @kernel
 def list_rows(place: Array, value: Array, inputs: int, row: Array, factor: Array) -> None:
-    """List the rows of all arms' blocks that entries [R, B, n] go through, row and factor [R, B, K, n]."""
+    """List the rows of all arms' blocks for entries [R, B, n], as row and factor [R, B, K, n]."""
     replicas, rounds, arms, n = row.shape
     for r in range(replicas):
         for b in range(rounds):
@@ -65,17 +65,17 @@ def list_rows(place: Array, value: Array, inputs: int, row: Array, factor: Array
 def add_steps(
     place: Array, step: Array, count: Array, layer: Array, arm: Array, delta: Array, left: int, right: int
 ) -> None:
-    """Add the listed steps of rounds left..right-1, times delta [R, B, m], to a layer.
+    """Add the sparse steps of rounds left..right-1, times delta [R, B, m], to a layer.
 
     Args:
-        place: as `list_entries` sets it; and below.
-        step: of each entry.
-        count: of entries.
-        layer: [R K, d, m].
-        arm: [R, B] whose blocks take the steps.
+        place: [R, B, n] indices of `list_entries`.
+        step: [R, B, n] step entries of `list_entries`.
+        count: [R, B] number of entries.
+        layer: [R K, d, m] first layer.
+        arm: [R, B] arms whose blocks are updated.
         delta: [R, B, m].
-        left: first of the rounds.
-        right: the round after the last.
+        left: first round.
+        right: round after the last.
     """
     replicas = len(arm)
     arms = len(layer) // replicas
@@ -86,7 +86,7 @@ def add_steps(
 
 @fast
 def add_step(block: Array, place: Array, step: Array, n: int, delta: Array) -> None:
-    """Add step delta' to the rows of a block that the first n of `place` list."""
+    """Add step delta' to the rows of a block at the first n indices of `place`."""
     for four in range(n // 4):
         k = np.uint64(4 * four)  # unsigned, see `add_outer`
         add_to_rows(listed_rows(block, place, k, 0, len(delta)), four_from(step, k), delta)
@@ -95,39 +95,39 @@ def add_step(block: Array, place: Array, step: Array, n: int, delta: Array) -> N
 
 
 @kernel
-def bring_all(products: Array, arm: Array, shown: Array, delta: Array, now: int) -> None:
-    """Add what the steps of rounds before `now` show its contexts to the products [R, K, m] with these.
+def add_pending(products: Array, arm: Array, gram: Array, delta: Array, now: int) -> None:
+    """Add the pending steps of rounds before `now` to the products with the contexts of round `now`.
 
     Args:
-        products: of all arms.
-        arm: [R, B] played; and below.
-        shown: [R, B', B'], in c what b's step shows.
+        products: [R, K, m] products of all arms.
+        arm: [R, B] played arms.
+        gram: [R, B', B'] products of contexts c and scaled contexts b at [c, b].
         delta: [R, B, m].
         now: the round.
     """
     for r in range(len(arm)):
         for b in range(now):
-            add_scaled(products[r, arm[r, b]], shown[r, now, b], delta[r, b])
+            add_scaled(products[r, arm[r, b]], gram[r, now, b], delta[r, b])
 
 
 @kernel
-def bring_played(
-    products: Array, played: Array, arm: Array, shown: Array, delta: Array, left: int, now: int
+def add_pending_played(
+    products: Array, played: Array, arm: Array, gram: Array, delta: Array, left: int, now: int
 ) -> None:
-    """Do the same for the arms [R] played in round `now` alone, products [R, m], from round `left` on."""
+    """Add the pending steps from round `left` on to the products [R, m] of the played arms of round `now`."""
     for r in range(len(arm)):
         for b in range(left, now):
             if arm[r, b] == played[r]:
-                add_scaled(products[r], shown[r, now, b], delta[r, b])
+                add_scaled(products[r], gram[r, now, b], delta[r, b])
 
 
 def load(dtype: str) -> None:
-    """Compile all of them for "float32" or "float64", or load them from numba's cache."""
+    """Compile the kernels for "float32" or "float64", or load them from numba's cache."""
     count, arm = np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64)
     place, value = np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), dtype)
     count_entries(value, count)
     list_entries(value, value, place, value.copy(), value.copy())
     list_rows(place, value, 1, np.zeros((1, 1, 1, 1), np.int32), np.zeros((1, 1, 1, 1), dtype))
     add_steps(place, value, count, value, arm, value, 0, 0)
-    bring_all(value, arm, value, value, 0)
-    bring_played(value[0], arm[0], arm, value, value, 0, 0)
+    add_pending(value, arm, value, value, 0)
+    add_pending_played(value[0], arm[0], arm, value, value, 0, 0)

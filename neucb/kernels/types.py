@@ -343,32 +343,18 @@ class Experts(NamedTuple):
 
 
 class Reaction(NamedTuple):
-    """An order that depends on the arms played, see `neucb.environments.orders.WeakestClass`.
+    """An adaptive order, see `neucb.environments.orders.order.CompiledOrder`.
 
     Attributes:
-        shuffled: [N] an order of all rows.
+        state: the order's own arrays.
         labels: [N] labels of the table.
-        coins: [T] uniform numbers.
-        shift: [T] by how much noise moves a label.
+        shift: [T] offset of each label by noise, modulo K.
         relabel: [parts, K] labels after drift.
-        part: [T] of the run.
-        used: [N] which rows were shown.
-        queue: [N] rows by label, each label's in the shuffled order.
-        first, last: [K] where a label's rows start and end in the queue.
-        loss, met: [K] sum of the losses of each label, and how often it was shown.
-        next: [1] place in the shuffled order.
+        part: [T] part of the run between two drifts.
     """
 
-    shuffled: Array
+    state: Any
     labels: Array
-    coins: Array
     shift: Array
     relabel: Array
     part: Array
-    used: Array
-    queue: Array
-    first: Array
-    last: Array
-    loss: Array
-    met: Array
-    next: Array

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 XScale = Literal["linear", "log", "sqrt"]
 OFF_SCALE = 3.0  # curves that end above this many medians do not squeeze the others
+LINE_WIDTH = 1.2  # points
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,12 @@ def caption(title: str, played: Sequence[Curve], note: str) -> str:
 
 
 def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, made: Panels) -> None:
+    from scipy.ndimage import binary_dilation
+
     ends = []
     few = len(curves) <= 6
+    limits = min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves)
+    hidden = 0.5 * LINE_WIDTH * (limits[1] - limits[0]) / (72.0 * made.height)
     for i, curve in enumerate(curves):
         style = looks[curve.label] if curve.seeds else Style(GREY, curve.linestyle, "")
         every = (0.05 + 0.013 * (i % 10), 0.17) if curve.seeds else None  # as a share of the line's length
@@ -163,17 +168,22 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
             marker=style.marker,
             markevery=every,
             markersize=3.2,
-            linewidth=1.2,
+            linewidth=LINE_WIDTH,
             label=curve.label,
         )
         if np.isfinite(curve.half).all():
-            low = curve.y - curve.half
             axes.fill_between(
-                curve.x, low, curve.high, color=style.color, alpha=0.18 if few else 0.07, linewidth=0
+                curve.x,
+                curve.y - curve.half,
+                curve.high,
+                where=binary_dilation(curve.half > hidden),  # narrower, the band lies under its line
+                color=style.color,
+                alpha=0.18 if few else 0.07,
+                linewidth=0,
             )
         ends.append(End(curve.label, float(curve.y[-1]), style))
     set_x(axes, x, max(float(curve.x[-1]) for curve in curves))
-    axes.set_ylim(min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves))
+    axes.set_ylim(*limits)
     axes.yaxis.set_major_formatter(_number)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     label_ends(axes, ends, made.height, made.width)

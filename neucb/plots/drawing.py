@@ -17,7 +17,7 @@ SETTINGS: Any = {  # for rc_context, whose annotation wants every key as a liter
     "pdf.fonttype": 42,  # fonts are embedded as TrueType, so that text stays text
     "ps.fonttype": 42,
     "svg.fonttype": "path",  # a reader without our font sees the same figure
-    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.family": "sans-serif",  # first of it: DejaVu Sans, which comes with matplotlib
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
     "axes.labelsize": NORMAL,

@@ -11,7 +11,7 @@ from neucb.plots.labels import LINE
 from neucb.plots.panels import make_panels
 from neucb.plots.style import Style, styles
 from neucb.plots.text import one_line, text_width
-from neucb.statistics.ranks import Ranking, cliques, rank
+from neucb.statistics.ranks import AverageRanks, cliques, rank
 from neucb.statistics.scores import final_scores, mean_table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROW = 1.5 * LINE  # inches
 
 
-def rank_table(frame: pd.DataFrame) -> Ranking:
+def rank_table(frame: pd.DataFrame) -> AverageRanks:
     """Rank the competitors, skylines apart, by mean regret at the end of the runs.
 
     Raises:
@@ -62,7 +62,7 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
     return made.figure
 
 
-def in_words(ranking: Ranking) -> str:
+def in_words(ranking: AverageRanks) -> str:
     """Return the caption: what was ranked, Friedman's test, what the bars mean."""
     sets = f"{ranking.datasets} data set{'s' * (ranking.datasets != 1)}"
     words = f"Average ranks by mean regret over {sets}, 1 is best. "
@@ -77,7 +77,7 @@ def in_words(ranking: Ranking) -> str:
     return words
 
 
-def _draw_scale(axes: Axes, ranking: Ranking) -> None:
+def _draw_scale(axes: Axes, ranking: AverageRanks) -> None:
     most = len(ranking.average)
     axes.plot([1, most], [0, 0], color="black", linewidth=0.8, clip_on=False)
     for place in range(1, most + 1):

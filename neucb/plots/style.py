@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from neucb.plots.drawing import drawing
 
@@ -45,7 +45,7 @@ def styles(labels: Iterable[str]) -> dict[str, Style]:
     }
 
 
-@drawing(writing=True)
+@drawing({"svg.hashsalt": "neucb"}, writing=True)
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PDF, PNG or SVG, by the path's suffix; the same figure gives the same bytes.
 
@@ -53,15 +53,6 @@ def save_figure(figure: Figure, path: Path) -> None:
         NeucbError: it cannot be drawn; OSError: it cannot be written.
     """
     suffix = path.suffix.lower()
-    if suffix == ".svg":
-        write_svg(figure, path)
-        return
-    undated = {"CreationDate": None} if suffix == ".pdf" else None
+    undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix)
     dpi = min(DPI, PIXELS / max(figure.get_size_inches()))
     figure.savefig(path, format=suffix[1:], dpi=dpi, metadata=undated)
-
-
-@drawing({"svg.hashsalt": "neucb"}, writing=True)
-def write_svg(figure: Figure, target: Path | IO[bytes]) -> None:
-    """Write a figure as SVG into a file or stream; errors as `save_figure`."""
-    figure.savefig(target, format="svg", metadata={"Date": None})

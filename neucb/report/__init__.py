@@ -1,4 +1,4 @@
-"""Reports: what runs or a sweep have shown, in one HTML file."""
+"""Reports of runs or a sweep as one HTML file."""
 
 from __future__ import annotations
 

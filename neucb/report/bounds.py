@@ -1,4 +1,4 @@
-"""Tables of bounds: what the theory allows the regret of every run, and what is best in hindsight."""
+"""Tables of regret bounds and of best-in-class fits in hindsight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
-from neucb.report.table import Table, number, words
+from neucb.report.table import ReportTable, number, words
 from neucb.statistics import t_half_width
 from neucb.theory.bounds import kl_star_shape
 from neucb.theory.guarantees import WORDS, guarantee
@@ -34,18 +34,18 @@ HINDSIGHT = (
 )
 
 
-def bounds_table(frame: pd.DataFrame) -> Table:
+def bounds_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor whose rule has a guarantee.
 
     Raises:
-        InputError: there is none, or K is not known.
+        InputError: no competitor has a guarantee, or K is unknown.
     """
     rows = []
     if "arms" in frame:
         for (dataset, label), part in learners(frame).groupby(["dataset", "label"], sort=False):
             arms = part["arms"].iloc[0]
-            found = guarantee(part, int(arms)) if arms == arms else None
-            if found is None:
+            bound = guarantee(part, int(arms)) if arms == arms else None
+            if bound is None:
                 continue
             rounds = int(part["round"].max())
             regret = float(part.loc[part["round"] == rounds, "regret"].mean())
@@ -54,23 +54,23 @@ def bounds_table(frame: pd.DataFrame) -> Table:
                     words(dataset),
                     words(label),
                     number(regret),
-                    number(found.regression_regret),
-                    words(WORDS[found.kind]),
-                    number(float(found.bound[-1]), ",.0f"),
-                    number(float(found.bound[-1]) / rounds, ",.2f"),
+                    number(bound.regression_regret),
+                    words(WORDS[bound.kind]),
+                    number(float(bound.bound[-1]), ",.0f"),
+                    number(float(bound.bound[-1]) / rounds, ",.2f"),
                 ]
             )
     if not rows:
         raise InputError("bounds need agents with SquareCB's or FastCB's rule and logs that tell h")
     columns = ["data set", "agent", "regret", "regression regret", "guaranteed by", "bound", "bound / T"]
-    return Table(CAPTION, columns, rows)
+    return ReportTable(CAPTION, columns, rows)
 
 
-def hindsight_table(frame: pd.DataFrame) -> Table:
+def hindsight_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor whose class was fitted in hindsight.
 
     Raises:
-        InputError: none was.
+        InputError: the log has no hindsight columns.
     """
     if "L_star_class" not in frame or frame["L_star_class"].isna().all():
         raise InputError(
@@ -78,8 +78,8 @@ def hindsight_table(frame: pd.DataFrame) -> Table:
             "with hindsight = SEEDS"
         )
     rows = []
-    told = {"class_regression_regret": "regression regret"}  # by runs, but not by sweeps
-    oracles = {column: name for column, name in told.items() if column in frame}
+    optional = {"class_regression_regret": "regression regret"}  # runs have it, sweeps do not
+    oracles = {column: name for column, name in optional.items() if column in frame}
     known = learners(frame[frame["L_star_class"].notna()])
     for (dataset, label), part in known.groupby(["dataset", "label"], sort=False):
         rounds = int(part["round"].max())
@@ -98,15 +98,15 @@ def hindsight_table(frame: pd.DataFrame) -> Table:
                 number(float(regret.mean())),
                 number(float(shape)),
                 number(float(regret.mean() / shape), ".2f"),
-                *(number(float(last[one].mean())) for one in oracles),
+                *(number(float(last[column].mean())) for column in oracles),
                 number(len(last), "d"),
             ]
         )
-    figures = ["trained", "held out", "restarts differ by", "regret", "shape", "regret / shape"]
-    columns = ["data set", "agent", "L* of the class", "±", *figures, *oracles.values(), "seeds"]
-    return Table(HINDSIGHT, columns, rows)
+    metrics = ["trained", "held out", "restarts differ by", "regret", "shape", "regret / shape"]
+    columns = ["data set", "agent", "L* of the class", "±", *metrics, *oracles.values(), "seeds"]
+    return ReportTable(HINDSIGHT, columns, rows)
 
 
 def _mean(rows: pd.DataFrame, column: str) -> float:
-    """Return the mean of a column, NaN where the logs lack it."""
+    """Return the mean of a column, or NaN if it is missing."""
     return float(rows[column].mean()) if column in rows else float("nan")

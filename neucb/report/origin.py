@@ -1,4 +1,4 @@
-"""Tables of origin: settings, data, versions, and what is missing."""
+"""Provenance tables: hyper-parameters, data sets, versions, and failed runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neucb.report.table import Cell, Table, number, words
+from neucb.report.table import Cell, ReportTable, number, words
 from neucb.sweeps.store.read_results import environment_of, in_words
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 Manifests = Sequence[dict[str, Any]]
 
 
-def settings_table(frame: pd.DataFrame) -> Table:
-    """Return the hyper-parameters of every competitor, data sets with the same ones together."""
+def settings_table(frame: pd.DataFrame) -> ReportTable:
+    """Return the hyper-parameters of every competitor, with data sets grouped by equal values."""
     from neucb.agents.recipes.registry import RECIPES
 
     rows = []
     for label, part in frame.groupby("label", sort=False):
         agent = str(part["agent"].iloc[0])
         recipe = RECIPES.get(agent)
-        names = [one.name for one in recipe.parameters if one.name in part] if recipe else []
+        names = [item.name for item in recipe.parameters if item.name in part] if recipe else []
         worlds: dict[str, list[str]] = {}
         for (dataset, *values), _ in part.groupby(["dataset", *names], sort=False, dropna=False):
             text = ", ".join(f"{name} = {in_words(value)}" for name, value in zip(names, values, strict=True))
@@ -33,19 +33,19 @@ def settings_table(frame: pd.DataFrame) -> Table:
             [words(label), words(agent), words("all" if everywhere else ", ".join(played)), words(text)]
             for text, played in worlds.items()
         ]
-    return Table("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
+    return ReportTable("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
 
 
-def provenance_table(manifests: Manifests) -> Table:
-    """Return where the rows of every data set came from."""
-    seen: dict[str, dict[str, Any]] = {}
+def provenance_table(manifests: Manifests) -> ReportTable:
+    """Return source, size and encoding of every data set."""
+    datasets: dict[str, dict[str, Any]] = {}
     for about in map(environment_of, manifests):
         if about:
             kept = {name: about.get(name) for name in ("dataset", "source", "rows", "arms", "features")}
             text = json.dumps({**kept, "encoding": about.get("preprocessing")}, sort_keys=True)
-            seen.setdefault(text, about)
+            datasets.setdefault(text, about)
     rows = []
-    for about in seen.values():
+    for about in datasets.values():
         origin = about.get("provenance") or {}
         rows.append(
             [
@@ -57,16 +57,16 @@ def provenance_table(manifests: Manifests) -> Table:
             ]
         )
     columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
-    return Table("The data sets. Features are counted after the encoding.", columns, rows)
+    return ReportTable("The data sets. Features are counted after the encoding.", columns, rows)
 
 
 def _count(value: object) -> Cell:
-    """Return a cell of a number; as text where an environment of the user's has another value."""
+    """Return a numeric cell, or a text cell for a non-integer value of a user's environment."""
     return number(value, ",d") if type(value) is int else words("" if value is None else value)
 
 
-def notes_table(manifests: Manifests) -> Table | None:
-    """Return what was left out of every data set or guessed on reading it; None where nothing was."""
+def notes_table(manifests: Manifests) -> ReportTable | None:
+    """Return the omissions and guesses of the data readers per data set, or None without any."""
     notes: dict[tuple[str, str], None] = {}
     for about in map(environment_of, manifests):
         notes |= dict.fromkeys(
@@ -74,28 +74,28 @@ def notes_table(manifests: Manifests) -> Table | None:
         )
     rows = [[words(dataset), words(note)] for dataset, note in notes]
     caption = "What of the data was left out or read by a guess."
-    return Table(caption, ["data set", "left out or guessed"], rows) if rows else None
+    return ReportTable(caption, ["data set", "left out or guessed"], rows) if rows else None
 
 
-def versions_table(manifests: Manifests) -> Table:
-    """Return the different versions, commits, machines and engines that runs were played with."""
+def versions_table(manifests: Manifests) -> ReportTable:
+    """Return the distinct versions, commits, machines and engines of the runs."""
     counts: dict[tuple[str, str, str, str], int] = {}
-    for one in manifests:
-        versions = ", ".join(f"{name} {version}" for name, version in (one.get("versions") or {}).items())
-        machine = one.get("machine") or {}
-        where = ", ".join(str(machine[name]) for name in ("platform", "processor") if machine.get(name))
-        where += f", {machine['cores']} cores" if machine.get("cores") else ""
-        engine = one.get("engine") or (one.get("configuration") or {}).get("engine") or ""
-        key = versions, str(one.get("commit") or "installed"), where, str(engine)
+    for manifest in manifests:
+        versions = ", ".join(f"{name} {value}" for name, value in (manifest.get("versions") or {}).items())
+        machine = manifest.get("machine") or {}
+        platform = ", ".join(str(machine[name]) for name in ("platform", "processor") if machine.get(name))
+        platform += f", {machine['cores']} cores" if machine.get("cores") else ""
+        engine = manifest.get("engine") or (manifest.get("configuration") or {}).get("engine") or ""
+        key = versions, str(manifest.get("commit") or "installed"), platform, str(engine)
         counts[key] = counts.get(key, 0) + 1
     rows = [[*map(words, key), number(count, ",d")] for key, count in counts.items()]
-    return Table("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
+    return ReportTable("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
 
 
 def failures(manifests: Manifests) -> list[str]:
-    """Return a line for every run of a sweep that failed."""
+    """Return a line for every failed run of a sweep."""
     return [
-        ", ".join(f"{name}: {value}" for name, value in one.items())
+        ", ".join(f"{name}: {value}" for name, value in failure.items())
         for manifest in manifests
-        for one in manifest.get("failures") or ()
+        for failure in manifest.get("failures") or ()
     ]

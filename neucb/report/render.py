@@ -1,4 +1,4 @@
-"""render_report: the page."""
+"""render_report: the HTML page of a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neucb.core.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
 from neucb.report.bounds import bounds_table, hindsight_table
-from neucb.report.figures import Drawing, Drawings
+from neucb.report.figures import Drawing, make_drawing
 from neucb.report.origin import (
     Manifests,
     failures,
@@ -19,7 +19,7 @@ from neucb.report.origin import (
     versions_table,
 )
 from neucb.report.results import by_dataset, claims, datasets_table, pairs_table, summary_table
-from neucb.report.table import Table
+from neucb.report.table import ReportTable
 from neucb.report.theory import ablation_table, growth_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from neucb.sweeps.store.read_results import Results
 
-Part = Table | Drawing | str  # a sentence that says why the data do not allow the part
+Part = ReportTable | Drawing | str  # a sentence with the reason of a missing part
 
 
 def render_report(
@@ -36,13 +36,13 @@ def render_report(
     left_out: list[str],
     progress: Callable[[], object] = lambda: None,
 ) -> str:
-    """Return a report as one HTML page that needs nothing else.
+    """Return a report as one self-contained HTML page.
 
     Args:
-        results: what was read.
-        title: of the page.
-        left_out: lines on runs that were left out.
-        progress: called `steps` times.
+        results: results of runs or of a sweep.
+        title: title of the page.
+        left_out: lines on omitted runs.
+        progress: callback, called `steps` times.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -65,7 +65,7 @@ def render_report(
 
 
 def steps(frame: pd.DataFrame) -> int:
-    """Return how often `render_report` calls `progress`."""
+    """Return the number of calls of `progress` in `render_report`."""
     return frame["dataset"].nunique() + int(learners(frame).groupby(["dataset", "label"]).ngroups)
 
 
@@ -81,46 +81,45 @@ def _counts(frame: pd.DataFrame, logs: int) -> str:
 def _sections(
     frame: pd.DataFrame, manifests: Manifests, progress: Callable[[], object]
 ) -> list[tuple[str, list[Part]]]:
-    page = Drawings()
     return [
         ("Summary", [_if_allowed(summary_table, frame)]),
-        ("Regret, data set by data set", _curves(page, frame, progress)),
-        ("Regret against L*", [_figure(page, frame, "lstar", "Regret against L*", bounds=True)]),
+        ("Regret, data set by data set", _curves(frame, progress)),
+        ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
         ("Best of the class in hindsight", [_if_allowed(hindsight_table, frame)]),
-        ("Normalised regret", [_figure(page, frame, "normalized", "Normalised regret")]),
-        ("Ranks", [_figure(page, frame, "ranks", "Average ranks and the critical difference")]),
-        ("Wins and losses", [_figure(page, frame, "winloss", "Wins minus losses")]),
+        ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
+        ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
+        ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),
         ("Tests over data sets", [_if_allowed(datasets_table, frame)]),
         ("Tests over seeds", [_if_allowed(pairs_table, frame)]),
         ("Growth of regret", [_if_allowed(lambda rows: growth_table(rows, progress), frame)]),
         ("Bounds", [_if_allowed(bounds_table, frame)]),
         ("Ablation", [_if_allowed(ablation_table, frame)]),
-        ("Regression regret", [_figure(page, frame, "regression", "Regression regret", bounds=True)]),
-        ("Propensities", [_figure(page, frame, "propensity", "Mean propensity of the played arms")]),
-        ("Perturbation", [_figure(page, frame, "spread", "Spread of the perturbation")]),
+        ("Regression regret", [_figure(frame, "regression", "Regression regret", bounds=True)]),
+        ("Propensities", [_figure(frame, "propensity", "Mean propensity of the played arms")]),
+        ("Perturbation", [_figure(frame, "spread", "Spread of the perturbation")]),
         ("Settings", [settings_table(frame)]),
         ("Data", [table for table in (provenance_table(manifests), notes_table(manifests)) if table]),
         ("Versions", [versions_table(manifests)]),
     ]
 
 
-def _if_allowed(make: Callable[[pd.DataFrame], Table], frame: pd.DataFrame) -> Part:
+def _if_allowed(make: Callable[[pd.DataFrame], ReportTable], frame: pd.DataFrame) -> Part:
     try:
         return make(frame)
     except InputError as error:
         return f"Not shown: {error}."
 
 
-def _figure(page: Drawings, frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
+def _figure(frame: pd.DataFrame, kind: str, title: str, **options: Any) -> Part:
     try:
-        return page.make(draw(frame, kind, **options), title)
+        return make_drawing(draw(frame, kind, **options), title)
     except NeucbError as error:
         return f"Not shown: {in_one_line(error)}."
 
 
-def _curves(page: Drawings, frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
+def _curves(frame: pd.DataFrame, progress: Callable[[], object]) -> list[Part]:
     parts: list[Part] = []
     for name, rows in frame.groupby("dataset", sort=False):
         progress()
-        parts.append(_figure(page, rows, "regret", f"Regret on {name}", bounds=True))
+        parts.append(_figure(rows, "regret", f"Regret on {name}", bounds=True))
     return parts

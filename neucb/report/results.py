@@ -8,7 +8,7 @@ import numpy as np
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
-from neucb.report.table import Cell, Table, number, p_value, words
+from neucb.report.table import Cell, ReportTable, number, p_value, words
 from neucb.statistics import (
     compare_over_datasets,
     compare_over_seeds,
@@ -31,7 +31,7 @@ CAPTION = (
 )
 
 
-def summary_table(frame: pd.DataFrame) -> Table:
+def summary_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor; the least regret of a data set is set off."""
     regret = intervals(final_scores(frame))
     loss = intervals(progressive_loss(frame)).set_index(["dataset", "label"])["mean"]
@@ -57,7 +57,7 @@ def summary_table(frame: pd.DataFrame) -> Table:
             ]
         )
     columns = ["data set", "agent", "regret", "±", "loss", "normalised", "p", "rounds", "seeds"]
-    return Table(CAPTION, columns, rows)
+    return ReportTable(CAPTION, columns, rows)
 
 
 def by_dataset(frame: pd.DataFrame, order: pd.Series[Any]) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def claims(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def pairs_table(frame: pd.DataFrame) -> Table:
+def pairs_table(frame: pd.DataFrame) -> ReportTable:
     """Return paired tests over seeds, a row per data set and pair of competitors."""
     rows = [
         [
@@ -125,10 +125,10 @@ def pairs_table(frame: pd.DataFrame) -> Table:
         "the second. Holm: corrected for all pairs of the data set."
     )
     columns = ["data set", "first", "second", "difference", "p", "p (Holm)", "seeds"]
-    return Table(caption, columns, rows, long=len(rows) > 40)
+    return ReportTable(caption, columns, rows, long=len(rows) > 40)
 
 
-def datasets_table(frame: pd.DataFrame) -> Table:
+def datasets_table(frame: pd.DataFrame) -> ReportTable:
     """Return paired tests over data sets, a row per pair of competitors.
 
     Raises:
@@ -154,6 +154,6 @@ def datasets_table(frame: pd.DataFrame) -> Table:
         "seeds. Difference: first minus second. Holm: corrected for all pairs. With n data sets an exact p "
         "cannot be below 2 / 2^n."
     )
-    return Table(
+    return ReportTable(
         caption, ["first", "second", "difference", "p", "p (Holm)", "data sets"], rows, long=len(rows) > 40
     )

@@ -1,4 +1,4 @@
-"""Table: rows of cells that a reader can sort."""
+"""ReportTable: sortable rows of cells."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown and what it is sorted by.
+    """Cell of a table.
 
     Attributes:
-        text: shown.
-        key: a number, sorted as one, or None: sorted by its text.
-        strong: set off from the others.
+        text: displayed text.
+        key: numeric sort key, or None to sort by text.
+        strong: whether the cell is emphasised.
     """
 
     text: str
@@ -24,14 +24,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table.
+class ReportTable:
+    """Table of a report.
 
     Attributes:
-        caption: what it shows, in a sentence or two.
-        columns: their names.
-        rows: of as many cells.
-        long: shown folded.
+        caption: description in one or two sentences.
+        columns: column names.
+        rows: rows, one cell per column.
+        long: whether the table is collapsed.
     """
 
     caption: str
@@ -41,19 +41,19 @@ class Table:
 
 
 def words(value: object) -> Cell:
-    """Return a cell of text."""
+    """Return a text cell."""
     return Cell(str(value))
 
 
 def number(value: float, form: str = ",.1f", *, strong: bool = False) -> Cell:
-    """Return a cell of a number, empty for NaN."""
+    """Return a numeric cell, empty for NaN or infinity."""
     if not np.isfinite(value):
         return Cell("", float("inf"))
     return Cell(format(value, form), float(f"{value:.6g}"), strong)
 
 
 def p_value(value: float) -> Cell:
-    """Return a cell of a p-value; set off where it is below 0.05."""
+    """Return a cell of a p-value, emphasised below 0.05."""
     if not np.isfinite(value):
         return Cell("", float("inf"))
     return Cell("< 0.0001" if value < 1e-4 else f"{value:.4f}", float(f"{value:.6g}"), value < 0.05)

@@ -1,4 +1,4 @@
-"""Tables of theory: growth laws of regret, and what single parts of an agent change."""
+"""Tables of growth laws of regret and of ablations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
-from neucb.report.table import Table, number, p_value, words
+from neucb.report.table import ReportTable, number, p_value, words
 from neucb.statistics import final_scores, holm, paired_t, t_half_width
 from neucb.theory.growth import Growth, growth_of
 from neucb.theory.laws import LAWS, WORDS
@@ -17,10 +17,10 @@ from neucb.theory.laws import LAWS, WORDS
 if TYPE_CHECKING:
     import pandas as pd
 
-ADDED = ("-perturbed", "-replay")  # what recipes are named after that others have besides
+ADDED = ("-perturbed", "-replay")  # name suffixes of recipes with an added part
 
 
-def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: None) -> Table:
+def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: None) -> ReportTable:
     """Return the growth law of every competitor's regret on every data set.
 
     Raises:
@@ -30,19 +30,19 @@ def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: N
     for (dataset, label), part in learners(frame).groupby(["dataset", "label"], sort=False):
         progress()
         try:
-            found = growth_of(part)
+            fitted = growth_of(part)
         except InputError:
             continue
-        low, high = found.interval or (np.nan, np.nan)
+        low, high = fitted.interval or (np.nan, np.nan)
         rows.append(
             [
                 words(dataset),
                 words(label),
-                number(found.alpha, ".2f"),
+                number(fitted.alpha, ".2f"),
                 number(low, ".2f"),
                 number(high, ".2f"),
-                words(_preferred(found)),
-                *(number(found.errors[law], ".3f") for law in LAWS),
+                words(_preferred(fitted)),
+                *(number(fitted.errors[law], ".3f") for law in LAWS),
             ]
         )
     if not rows:
@@ -54,21 +54,21 @@ def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: N
         "that prediction, as a share of the growth predicted."
     )
     columns = ["data set", "agent", "alpha", "from", "to", "preferred", *(WORDS[law] for law in LAWS)]
-    return Table(caption, columns, rows)
+    return ReportTable(caption, columns, rows)
 
 
-def _preferred(found: Growth) -> str:
-    return WORDS.get(found.preferred, found.preferred)
+def _preferred(fitted: Growth) -> str:
+    return WORDS.get(fitted.preferred, fitted.preferred)
 
 
-def ablation_table(frame: pd.DataFrame) -> Table:
-    """Return what competitors differ by from the plain one of their family.
+def ablation_table(frame: pd.DataFrame) -> ReportTable:
+    """Return the regret of competitors minus that of the plain agent of their family.
 
-    A family is an agent with and without perturbation and replay, and with several settings; plain is
-    the one without, of settings the first played.
+    A family is an agent with and without perturbation and replay, and with several settings; the plain
+    agent has neither part, and the first of the settings.
 
     Raises:
-        InputError: there is no family of two.
+        InputError: no family has two members.
     """
     frame = learners(frame)
     scores = final_scores(frame)
@@ -86,23 +86,23 @@ def ablation_table(frame: pd.DataFrame) -> Table:
                     rows.append((dataset, other, base, table[other].to_numpy(), table[base].to_numpy()))
     if not rows:
         raise InputError("an ablation needs an agent with and without a part, or with several settings")
-    found = [paired_t(first, second) for *_, first, second in rows]
-    corrected = holm(np.array([one.p for one in found]))
-    shown = []
-    for (dataset, other, base, first, second), one, p in zip(rows, found, corrected, strict=True):
+    tests = [paired_t(first, second) for *_, first, second in rows]
+    corrected = holm(np.array([test.p for test in tests]))
+    cells = []
+    for (dataset, other, base, first, second), test, p in zip(rows, tests, corrected, strict=True):
         difference = (first - second)[np.isfinite(first - second)]
-        half = float(t_half_width(difference)) if one.pairs else np.nan
-        shown.append(
+        half = float(t_half_width(difference)) if test.pairs else np.nan
+        cells.append(
             [
                 words(dataset),
                 words(other),
                 words(base),
-                number(one.difference),
+                number(test.difference),
                 number(half),
-                number(100.0 * one.difference / abs(float(np.nanmean(second))), "+.1f"),
-                p_value(one.p),
+                number(100.0 * test.difference / abs(float(np.nanmean(second))), "+.1f"),
+                p_value(test.p),
                 p_value(float(p)),
-                number(one.pairs, "d"),
+                number(test.pairs, "d"),
             ]
         )
     caption = (
@@ -111,11 +111,11 @@ def ablation_table(frame: pd.DataFrame) -> Table:
         "Holm for all rows."
     )
     columns = ["data set", "variant", "plain", "difference", "±", "%", "p", "p (Holm)", "seeds"]
-    return Table(caption, columns, shown)
+    return ReportTable(caption, columns, cells)
 
 
 def plain_name(agent: str) -> str:
-    """Return the name of an agent without the parts of ADDED."""
+    """Return the name of an agent without the suffixes ADDED."""
     for part in ADDED:
         agent = agent.replace(part, "")
     return agent

@@ -16,7 +16,7 @@ from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import give_state, take_state
 from neucb.core.errors import DataError, InputError
-from neucb.core.files import explained, write_whole
+from neucb.core.files import atomic_write, explained
 from neucb.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Trained(CountsPending):
         words = {HEAD: json.dumps(head, default=str)}
         with explained(path.parent, "--save-agent"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda part: save_file(tensors, part, words))
+            atomic_write(path, lambda part: save_file(tensors, part, words))
 
 
 def load_agent(path: str | Path, agent: Agent | None = None) -> Trained:

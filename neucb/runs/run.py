@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +138,7 @@ class Run:
         """Return the error with the agent's name and its step size."""
         words, t, r = f"{self.agent_name}, {error}", error.round, error.replica
         if t is not None and r is not None and "lr" in self.settings:
-            settings = {
-                name: value[r] if isinstance(value, tuple) else value for name, value in self.settings.items()
-            }
+            settings = self.cell(r)
             lr, power = settings["lr"], settings["lr_power"]
             rate = f"lr = {lr:g}"
             recipe = self.candidate.recipe
@@ -155,13 +153,22 @@ class Run:
         """Rounds of all replicas together per second of playing."""
         return self.log.round * self.log.spec.replicas / self.seconds
 
-    def frame(self) -> pd.DataFrame:
+    def cell(self, replica: int) -> dict[str, Any]:
+        """Return the hyper-parameters of one replica."""
+        return {
+            name: value[replica] if isinstance(value, tuple) else value
+            for name, value in self.settings.items()
+        }
+
+    def frame(self, columns: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the tidy log, one row per seed and kept round (see `RunLog`), hyper-parameters last.
 
         `frame.attrs` holds the source of the data, the engine and the seconds played.
+
+        Args:
+            columns: further ones, or other values of agent and dataset; a tuple has one per replica.
         """
-        dataset = self.environment["dataset"]
-        frame = self.log.frame({"agent": self.agent_name, "dataset": dataset, **self.settings})
-        frame = frame.assign(**self.extra)
+        named = {"agent": self.agent_name, "dataset": self.environment["dataset"], **(columns or {})}
+        frame = self.log.frame({**named, **self.settings}).assign(**self.extra)
         frame.attrs.update(self.environment, engine=self.engine, seconds=self.seconds)
         return frame

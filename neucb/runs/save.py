@@ -1,22 +1,20 @@
-"""Results on disk: a Parquet log, a JSON manifest and a plot, under a name made of the configuration."""
+"""Results on disk: a Parquet log and a JSON manifest, under a name made of the configuration."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
-import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.core.errors import InputError, NeucbError, in_one_line
-from neucb.core.files import explained, shortened, write_whole
+from neucb.core.errors import InputError
+from neucb.core.files import atomic_write, explained, shortened
+from neucb.core.json_values import plain
 from neucb.core.provenance import provenance
 from neucb.runs.formats import read_log
-from neucb.runs.summary import plain, summary
+from neucb.runs.summary import summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Saved:
-    """Paths of a run's files; `trace` is None where none was asked for, `plot` where none could be drawn."""
+    """Paths of a run's files; `trace` is None where none was asked for."""
 
     log: Path
     manifest: Path
-    plot: Path | None
     trace: Path | None = None
 
 
@@ -60,16 +57,14 @@ def stem(job: Run) -> str:
     return f"{readable}_{digest}{partial}"
 
 
-def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn) -> Saved:
-    """Write log, trace, manifest and plot of a run into `folder`; each file appears whole or not at all.
+def save(job: Run, folder: Path) -> Saved:
+    """Write log, trace and manifest of a run into `folder`; each file appears whole or not at all.
 
-    Where the same run was saved before, what was found of it in hindsight stays in its log. The plot comes
-    last, and a failure of it costs nothing else.
+    Where the same run was saved before, what was found of it in hindsight stays in its log.
 
     Args:
         job: the run.
         folder: made if need be.
-        notify: gets a line where the plot cannot be drawn or written.
 
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
@@ -77,33 +72,18 @@ def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn
     name = stem(job)
     trace = None if job.log.trace is None else job.log.trace.frame(job.log.round)
     beside = None if trace is None else folder / f"{name}_trace.parquet"
-    log, described, plot = (folder / f"{name}{suffix}" for suffix in (".parquet", ".json", ".png"))
+    log, described = (folder / f"{name}{suffix}" for suffix in (".parquet", ".json"))
     frame = job.frame()
     frame.attrs.clear()  # they are in the manifest
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         frame = _with_what_was_known(frame, log)
-        write_whole(log, lambda path: frame.to_parquet(path, index=False))
+        atomic_write(log, lambda path: frame.to_parquet(path, index=False))
         if trace is not None and beside is not None:
-            write_whole(beside, lambda path: trace.to_parquet(path, index=False))
+            atomic_write(beside, lambda path: trace.to_parquet(path, index=False))
         text = json.dumps(plain(manifest(job)), indent=2, default=str)
-        write_whole(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    return Saved(log, described, _plotted(job, plot, notify), beside)
-
-
-def _plotted(job: Run, path: Path, notify: Callable[[str], object]) -> Path | None:
-    """Draw the regret of a run into a file; None, and a line, where that fails."""
-    from neucb.plots import regret_figure, save_figure
-
-    try:
-        figure = regret_figure(job.frame())
-        write_whole(path, lambda temporary: save_figure(figure, temporary))
-    except (NeucbError, OSError) as error:
-        with contextlib.suppress(OSError):
-            path.unlink()  # of an earlier run, which may have been another
-        notify(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
-        return None
-    return path
+        atomic_write(described, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    return Saved(log, described, beside)
 
 
 def _with_what_was_known(frame: pd.DataFrame, log: Path) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from neucb.engines.choose import refusal
@@ -64,14 +63,3 @@ def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:
     half = float(t_half_width(values))
     mean = float(values.mean())
     return [mean - half, mean + half]
-
-
-def plain(value: Any) -> Any:
-    """Return `value` with what JSON does not have put into words: infinity as "inf", NaN as None."""
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value

@@ -1,7 +1,7 @@
-"""Statistics of results: functions from the tidy log of `neucb.run` to the tables of a comparison.
+"""Statistics of results: tests, intervals, ranks and scores computed from the tidy log of `neucb.run`.
 
 A *competitor* is a value of the column `label` (or `agent`, where there is no label), a *data set* a
-value of `dataset`. One seed gives every competitor the same rows and the same dice, so tests are paired.
+value of `dataset`. One seed gives every competitor the same rows and action draws, so tests are paired.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from neucb.statistics.comparisons import (
 )
 from neucb.statistics.intervals import intervals, t_half_width
 from neucb.statistics.normalized import normalized_regret
-from neucb.statistics.ranks import Ranking, cliques, critical_difference, rank
+from neucb.statistics.ranks import AverageRanks, cliques, critical_difference, rank
 from neucb.statistics.scores import SKYLINES, final_scores, mean_table, progressive_loss
 
 __all__ = [
     "SKYLINES",
+    "AverageRanks",
     "Comparison",
-    "Ranking",
     "cliques",
     "compare_over_datasets",
     "compare_over_seeds",

@@ -1,4 +1,4 @@
-"""Comparisons of two competitors: paired two-sided tests over seeds and over data sets, wins and losses."""
+"""Pairwise comparisons: paired two-sided tests over seeds and over data sets, wins and losses."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from neucb.statistics.scores import mean_table
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.05
-ROUNDING = 1e-12  # differences that are as close as that, relative to their size, are the same
+LEVEL = 0.05  # significance level
+ROUNDING = 1e-12  # relative spread of differences below which they are equal
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired test.
+    """Result of a paired test.
 
     Attributes:
-        pairs: how many pairs were compared.
-        difference: mean of first minus second.
-        p: two-sided p-value; NaN where there are too few pairs.
+        pairs: number of pairs.
+        difference: mean of first minus second; NaN without pairs.
+        p: two-sided p-value in [0, 1]; NaN for fewer than 2 pairs.
     """
 
     pairs: int
@@ -36,8 +36,8 @@ class Comparison:
 def paired_t(first: NDArray[Any], second: NDArray[Any]) -> Comparison:
     """Compare paired scores [R] by Student's t test, two-sided; pairs with a NaN are left out.
 
-    Differences that are all the same leave no spread to test against: p is 1 where they are all
-    zero, and 0 where they are all the same other number.
+    Equal differences have no variance to test against: p is 1 where they are all 0, and 0 where they
+    all equal another number.
     """
     from scipy.stats import ttest_1samp
 
@@ -70,8 +70,8 @@ def compare_over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
         labels = list(dict.fromkeys(group["label"]))
         rows = []
         for first, second in combinations(labels, 2):
-            found = paired_t(table[first].to_numpy(), table[second].to_numpy())
-            rows.append((dataset, first, second, found.pairs, found.difference, found.p))
+            test = paired_t(table[first].to_numpy(), table[second].to_numpy())
+            rows.append((dataset, first, second, test.pairs, test.difference, test.p))
         part = pd.DataFrame(rows, columns=["dataset", "first", "second", "seeds", "difference", "p"])
         parts.append(part.assign(p_holm=holm(part["p"].to_numpy(dtype=np.float64))))
     return pd.concat(parts, ignore_index=True)
@@ -81,8 +81,8 @@ def compare_over_datasets(scores: pd.DataFrame) -> pd.DataFrame:
     """Compare every two competitors by Wilcoxon's signed-rank test over the data sets both played.
 
     A pair is two means over seeds on one data set. Zero differences are split between the signs, as
-    Demsar (JMLR 7, 2006) recommends. Give scores that are alike across data sets, per-round or
-    normalised ones.
+    Demsar (JMLR 7, 2006) recommends. Scores must be comparable across data sets: per-round or
+    normalised.
 
     Args:
         scores: see `progressive_loss`.
@@ -124,24 +124,24 @@ def holm(p: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def win_loss(comparisons: pd.DataFrame, level: float = LEVEL, column: str = "p") -> pd.DataFrame:
-    """Return on how many data sets the row beats the column, minus on how many it loses to it.
+    """Return a matrix with the number of data sets on which the row beats the column, minus its losses.
 
     The matrix of Bietti, Agarwal, Langford, "A contextual bandit bake-off" (JMLR 22, 2021), with a
     paired two-sided test over seeds for their test on one run. Lower scores win.
 
     Args:
         comparisons: see `compare_over_seeds`.
-        level: a difference counts where its p-value is below.
-        column: "p", as they do, or "p_holm".
+        level: significance level in (0, 1); differences with p below it count.
+        column: "p" as in the paper, or "p_holm".
     """
     import pandas as pd
 
     labels = list(dict.fromkeys([*comparisons["first"], *comparisons["second"]]))
-    place = {label: i for i, label in enumerate(labels)}
+    index = {label: i for i, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     counted = comparisons[comparisons[column] < level]
     for first, second, difference in counted[["first", "second", "difference"]].to_numpy():
         sign = 1 if difference < 0 else -1
-        matrix[place[first], place[second]] += sign
-        matrix[place[second], place[first]] -= sign
+        matrix[index[first], index[second]] += sign
+        matrix[index[second], index[first]] -= sign
     return pd.DataFrame(matrix, index=labels, columns=labels)

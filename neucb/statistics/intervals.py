@@ -1,4 +1,4 @@
-"""Intervals: Student's t over seeds."""
+"""Confidence intervals of means over seeds, by Student's t."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def t_half_width(values: NDArray[Any], level: float = 0.95) -> NDArray[np.float6
 
     Args:
         values: [..., R], R replicas.
-        level: of confidence, in (0, 1).
+        level: confidence level in (0, 1).
 
     Returns:
-        [...]; NaN for R = 1, where nothing is known of the spread.
+        Half widths [...]; NaN for R = 1.
     """
     from scipy.special import stdtrit
 
@@ -34,11 +34,11 @@ def intervals(scores: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     """Return mean and Student's t interval over seeds for every data set and competitor.
 
     Args:
-        scores: see `final_scores`; rows without a value (NaN) do not count.
-        level: of confidence.
+        scores: see `final_scores`; NaN values are left out.
+        level: confidence level in (0, 1).
 
     Returns:
-        Columns dataset, label, seeds (how many), mean, sd, low, high; low and high are NaN for one seed.
+        Columns dataset, label, seeds (their number), mean, sd, low, high; sd, low, high are NaN for one seed.
     """
     import pandas as pd
 

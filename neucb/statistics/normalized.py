@@ -1,4 +1,4 @@
-"""Normalised regret: regret on a scale that data sets share."""
+"""Normalised regret: final regret on a scale shared by all data sets."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def normalized_regret(frame: pd.DataFrame, skyline: str = "supervised") -> pd.DataFrame:
-    """Return `value`, regret at the end of a run on a scale with 1 for the best fixed arm.
+    """Return `value`, the final regret of a run on a scale with 1 for the best fixed arm.
 
-    value = (Reg - ref) / (fixed - ref), all of one data set and one seed: Reg is the regret of the
-    run, fixed that of the one arm that is best in hindsight (column best_fixed_arm), ref that of
-    the supervised `skyline` where that agent played the data set with this seed, and otherwise 0,
-    the regret of the best policy. So 0 is the skyline (or the best policy), values below 0 are
-    better than the skyline, values above 1 worse than a constant arm.
+    value = (Reg - ref) / (fixed - ref) per data set and seed: Reg is the regret of the run, fixed the
+    regret of the best fixed arm in hindsight (column best_fixed_arm), ref the regret of the supervised
+    `skyline` where that agent played the data set with this seed, and otherwise 0, the regret of the
+    best policy. So 0 is the skyline (or the best policy), values below 0 are better than the skyline,
+    values above 1 worse than the best fixed arm.
 
     Args:
         frame: see `last_rounds`.
-        skyline: the agent that gives ref.
+        skyline: name of the agent whose regret is ref.
 
     Returns:
         Columns dataset, label, seed, value, reference (the skyline's name or "best policy"); value
-        is NaN where fixed <= ref, or where the environment tells no expected losses.
+        is NaN where fixed <= ref, or where expected losses are unavailable.
 
     Raises:
         InputError: as `last_rounds`.

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class AverageRanks:
     """Average ranks over data sets, 1 for the best.
 
     Attributes:
-        average: competitor -> average rank, best first.
-        datasets: how many data sets were ranked, N.
+        average: competitor -> average rank >= 1, best first.
+        datasets: number of ranked data sets, N.
         left_out: data sets that some competitor has not played.
-        statistic: Friedman's chi square, corrected for ties; NaN for fewer than 3 competitors.
-        p: its p-value; likewise.
-        critical_difference: Nemenyi's, at `level`.
-        level: of significance.
+        statistic: Friedman's chi square, corrected for ties; NaN for fewer than 3 competitors or 2 data sets.
+        p: p-value of `statistic`; NaN likewise.
+        critical_difference: Nemenyi's critical difference at `level`.
+        level: significance level in (0, 1).
     """
 
     average: pd.Series[float]
@@ -38,7 +38,7 @@ class Ranking:
     level: float
 
 
-def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
+def rank(table: pd.DataFrame, level: float = 0.05) -> AverageRanks:
     """Rank competitors on every data set (lower scores are better, ties share a rank) and average.
 
     Friedman's test and Nemenyi's critical difference as in Demsar, "Statistical comparisons of
@@ -46,7 +46,7 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
 
     Args:
         table: mean scores, a row per data set, a column per competitor, see `mean_table`.
-        level: of significance.
+        level: significance level in (0, 1).
 
     Raises:
         InputError: fewer than two competitors, or no data set that all have played.
@@ -64,7 +64,7 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
     if competitors >= 3 and count >= 2:
         with np.errstate(invalid="ignore"):  # 0 / 0 where all are tied everywhere: NaN
             statistic, p = friedmanchisquare(*complete.to_numpy().T)
-    return Ranking(
+    return AverageRanks(
         complete.rank(axis=1).mean().sort_values(kind="stable"),
         count,
         left_out,
@@ -76,14 +76,14 @@ def rank(table: pd.DataFrame, level: float = 0.05) -> Ranking:
 
 
 def critical_difference(competitors: int, datasets: int, level: float = 0.05) -> float:
-    """Return q sqrt(k (k + 1) / (6 N)), by which average ranks must differ under Nemenyi's test.
+    """Return Nemenyi's critical difference of average ranks, q sqrt(k (k + 1) / (6 N)).
 
     q is the upper `level` point of the studentised range of k means, divided by sqrt 2.
 
     Args:
         competitors: k >= 2.
         datasets: N >= 1.
-        level: of significance, in (0, 1).
+        level: significance level in (0, 1).
     """
     from scipy.stats import studentized_range
 
@@ -92,11 +92,11 @@ def critical_difference(competitors: int, datasets: int, level: float = 0.05) ->
 
 
 def cliques(average: Sequence[float], difference: float) -> list[tuple[int, int]]:
-    """Return the maximal groups of neighbours that do not differ, as (first, last) positions.
+    """Return the maximal groups of neighbours without a significant difference, as (first, last) positions.
 
     Args:
-        average: ranks in ascending order.
-        difference: the critical one; groups span at most that.
+        average: average ranks in ascending order.
+        difference: critical difference, the maximum span of a group.
     """
     groups: list[tuple[int, int]] = []
     for first, low in enumerate(average):

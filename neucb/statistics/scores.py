@@ -1,4 +1,4 @@
-"""Scores: what a run is judged by, one number per data set, competitor and seed."""
+"""Scores of runs: one number per data set, competitor and seed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ["dataset", "label", "seed"]
-SKYLINES = frozenset({"supervised", "best-fixed"})  # agents that know more than a bandit may
+SKYLINES = frozenset({"supervised", "best-fixed"})  # agents with more than bandit feedback
 
 
 def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the last kept round of every run, one row per data set, competitor and seed.
+    """Return the last logged round of every run, one row per data set, competitor and seed.
 
     Args:
-        frame: a log as `neucb.run` returns it, or several of them one after the other.
+        frame: a log of `neucb.run`, or several concatenated logs.
 
     Raises:
         InputError: a column is missing, a run occurs twice, or runs on one data set differ in length.
@@ -26,12 +26,12 @@ def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
     missing = {"dataset", label, "seed", "round"} - set(frame.columns)
     if missing:
         raise InputError(f"not the log of a run: there is no column '{min(missing)}'")
-    named = frame.reset_index(drop=True)  # logs that were joined may share their index
+    named = frame.reset_index(drop=True)  # concatenated logs may repeat index values
     if label != "label":
         named = named.assign(label=named["agent"])
-    twice = named[named.duplicated([*KEYS, "round"])]
-    if len(twice):
-        row = twice.iloc[0]
+    repeated = named[named.duplicated([*KEYS, "round"])]
+    if len(repeated):
+        row = repeated.iloc[0]
         raise InputError(f"{row['label']} on {row['dataset']} with seed {row['seed']} occurs twice")
     last = named.loc[named.groupby(KEYS, sort=False)["round"].idxmax()].reset_index(drop=True)
     lengths = last.groupby("dataset", sort=False)["round"].agg(["min", "max"])
@@ -44,13 +44,13 @@ def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def final_scores(frame: pd.DataFrame, column: str = "regret") -> pd.DataFrame:
-    """Return `value`, the cumulative figure `column` at the end of every run.
+    """Return `value`, the cumulative metric `column` at the end of every run.
 
     Returns:
         Columns dataset, label, seed, value.
 
     Raises:
-        InputError: as `last_rounds`, or there is no such column.
+        InputError: as `last_rounds`, or an unknown column.
     """
     if column not in frame:
         raise InputError(f"the log has no column '{column}'")
@@ -59,10 +59,10 @@ def final_scores(frame: pd.DataFrame, column: str = "regret") -> pd.DataFrame:
 
 
 def progressive_loss(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `value`, the progressive validation loss: mean realised loss of the arms played, in [0, 1].
+    """Return `value`, the progressive validation loss: mean realised loss of the played arms, in [0, 1].
 
-    Every prediction is judged before the agent hears of it (Blum, Kalai, Langford, COLT 1999), so
-    that the mean over the run needs no held-out rows. Columns and errors as `final_scores`.
+    Every prediction is scored before the agent learns from the round (Blum, Kalai, Langford, COLT 1999),
+    so that the mean over the run needs no held-out rows. Columns and errors as for `final_scores`.
     """
     last = last_rounds(frame)
     return last[KEYS].assign(value=last["loss"].astype(float) / last["round"])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from neucb.core.json_values import digest
 from neucb.core.provenance import library_version
-from neucb.runs.summary import plain
 
 PACKAGES = ("agents", "core", "engines", "environments", "kernels")
 MODULES = (
     "runs/api.py",
+    "runs/log_table.py",
     "runs/resolved_agent.py",
     "runs/run.py",
     "sweeps/plan.py",
@@ -23,6 +22,7 @@ MODULES = (
     "sweeps/play/data.py",
 )
 FITTING = (
+    "core/constants.py",
     "core/metrics.py",
     "core/random.py",
     "core/spec.py",
@@ -32,17 +32,12 @@ FITTING = (
     "runs/run.py",
     "sweeps/hindsight.py",
     "sweeps/play/batch.py",
+    "sweeps/play/class_fit.py",
     "sweeps/play/data.py",
     "theory/fitting.py",
     "theory/hindsight.py",
 )
 LIBRARIES = ("numpy", "numba", "torch")
-
-
-def digest(content: Any) -> str:
-    """Return the hash of JSON-like content, 16 hexadecimal digits."""
-    text = json.dumps(plain(content), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache
@@ -62,7 +57,8 @@ def code_version() -> str:
 def fit_version() -> str:
     """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with.
 
-    Of agents and engines there is none: nothing is played, and the class is named by the batch.
+    Of agents and engines there are the constants alone: nothing is played, and the class is named by the
+    batch.
     """
     root = Path(__file__).parents[1]
     files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]

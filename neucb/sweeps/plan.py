@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from neucb.agents.parameter import Value
 from neucb.core.files import shortened
+from neucb.core.json_values import digest
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.sweeps.identity import code_version, digest, fit_version
+from neucb.sweeps.identity import code_version, fit_version
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
+WORLD = ("dataset", "preprocessing", "order", "label_noise")  # columns of the results
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
 Purpose = Literal["tuning", "reporting", "hindsight"]
 
@@ -29,7 +31,7 @@ class World:
 
     @property
     def key(self) -> tuple[str, str, str, float]:
-        """The columns of the results that tell worlds apart."""
+        """The values of `WORLD`, which tell worlds apart."""
         return self.dataset.name, self.preprocessing, self.order, self.label_noise
 
 
@@ -59,6 +61,12 @@ class Batch:
     engine: str
     device: str
     dtype: str
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of the results that are the same in all rows."""
+        named = {"agent": self.agent, "label": self.label, "purpose": self.purpose}
+        return named | dict(zip(WORLD, self.world.key, strict=True))
 
     def cell(self, run: int) -> dict[str, Value]:
         """Return all hyper-parameters of one run."""
@@ -94,11 +102,6 @@ class Batch:
         dataset = self.world.dataset.name.rsplit("/", 1)[-1]
         words = f"{self.label}_{dataset}_{self.purpose}"
         return shortened("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words))
-
-
-def cell_id(settings: Mapping[str, Value]) -> str:
-    """Return the hash that stands for a setting in the results."""
-    return digest(dict(settings))[:10]
 
 
 def worlds(experiment: Experiment) -> list[World]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neucb.sweeps.plan import World, cell_id, worlds
+from neucb.runs.log_table import cell_id
+from neucb.sweeps.plan import WORLD, World, worlds
 from neucb.sweeps.spec.sweep_spec import OVER_ALL
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from neucb.agents.parameter import Value
     from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment
 
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 Chosen = dict[tuple[str, tuple[Any, ...]], dict[str, "Value"]]
 
 

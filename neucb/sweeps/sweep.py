@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.files import check_writable
-from neucb.runs.summary import plain
-from neucb.sweeps.hindsight import FOLDER, class_batches, class_schema
+from neucb.core.json_values import plain
+from neucb.sweeps.hindsight import class_batches
 from neucb.sweeps.identity import code_version
 from neucb.sweeps.plan import reporting_batches, runs, tuning_batches, worlds
 from neucb.sweeps.play.batches import Batches
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.play.warnings import Warned
 from neucb.sweeps.select import Chosen, from_json, select, to_json
-from neucb.sweeps.store.batch_store import PLAN, SELECTION, Store
+from neucb.sweeps.store.batch_store import PLAN, SELECTION, BatchStore
+from neucb.sweeps.store.class_fits import FOLDER, class_schema
 from neucb.sweeps.store.load_sweep import is_plan
 from neucb.sweeps.store.locks import Claims
 
@@ -75,8 +76,8 @@ class _Sweep:
         self.planned = False
         self.hindsight: list[dict[str, Any]] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
-        self.store = Store(folder)
-        fits = Store(folder / FOLDER, class_schema)
+        self.store = BatchStore(folder)
+        fits = BatchStore(folder / FOLDER, class_schema)
         warned = Warned(data.notify)
         self.runs, self.fits = (
             Batches(store, claims, workers, data, self.prints, warned, report, self._show)

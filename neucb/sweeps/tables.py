@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from neucb.runs.summary import confidence_interval
+from neucb.sweeps.plan import WORLD
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PER_ROUNDS = 10_000
-WORLD = ["dataset", "preprocessing", "order", "label_noise"]
 SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -133,7 +133,7 @@ def to_latex(table: pd.DataFrame) -> str:
     gets a star: best of the grid on the reported stream.
     """
     short = short_names(table["dataset"])
-    worlds = table[WORLD].drop_duplicates().itertuples(index=False)
+    worlds = table[[*WORLD]].drop_duplicates().itertuples(index=False)
     agents = list(dict.fromkeys(table["label"]))
     starred = set(table.loc[table.duplicated([*WORLD, "label"]), "label"])
     varying = [name for name in WORLD if name == "dataset" or table[name].nunique() > 1]
@@ -147,7 +147,7 @@ def to_latex(table: pd.DataFrame) -> str:
     ]
     for world in worlds:
         key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[str(world.dataset)]}
-        mine = table[(table[WORLD] == list(world)).all(axis=1)]
+        mine = table[(table[[*WORLD]] == list(world)).all(axis=1)]
         best = mine.dropna(subset="regret").groupby("label")["regret"].idxmin()
         least = mine["regret"].min()
         cells = [_cell(mine.loc[best[agent]], least) if agent in best else "--" for agent in agents]

@@ -1,1 +1,1 @@
-"""Theory beside practice: growth laws, bounds, kernels and what is best in hindsight."""
+"""Theory of regret: growth laws, bounds, neural tangent kernels and best-in-class fits in hindsight."""

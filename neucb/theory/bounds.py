@@ -1,10 +1,10 @@
-"""Bounds: the shapes that the theory gives regret, and the bounds whose constants are known.
+"""Regret bounds: shapes with one fitted constant, and bounds with known constants.
 
-A shape is a function of t with the constants left out; one constant is then fitted to a measured curve
-by least squares, and every label says so. Deb et al., ICLR 2024 (arXiv 2312.07145), as we read the
-paper: regression regret like log T, NeuSquareCB's regret like sqrt(K T log T), NeuFastCB's like
+A shape is a function of t without constants; one constant is fitted to a measured curve by least
+squares, as every label states. Deb et al., ICLR 2024 (arXiv 2312.07145), as we read the paper:
+regression regret like log T, NeuSquareCB's regret like sqrt(K T log T), NeuFastCB's like
 sqrt(K L* log T) + K log T, and sqrt(K) T^(3/4) without the perturbation. A fitted shape shows
-whether a curve could grow so; it proves nothing about its size.
+whether a curve could have that growth; it proves nothing about its size.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SHAPES: tuple[Bounded, ...] = ("regression", "neusquarecb", "neufastcb", "unpert
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A shape whose constant was fitted.
+class FittedShape:
+    """A shape with its fitted constant.
 
     Attributes:
-        words: the shape, in the notation of matplotlib's mathtext.
-        constant: fitted by least squares to the measured curve.
+        words: formula of the shape in matplotlib's mathtext.
+        constant: least-squares constant.
         curve: [n] the constant times the shape.
         misfit: root mean squared difference to the measured curve, as a share of the curve's mean.
     """
@@ -39,7 +39,7 @@ class Shape:
 
     @property
     def label(self) -> str:
-        """For a legend; it says that the constant was fitted."""
+        """Label of a legend, which states that the constant is fitted."""
         return f"{self.constant:.2g} {self.words}, constant fitted"
 
 
@@ -49,24 +49,24 @@ def fit_shape(
     measured: NDArray[Any],
     arms: int,
     best: NDArray[Any] | None = None,
-) -> Shape:
+) -> FittedShape:
     """Fit the constant of a shape to a curve.
 
     Args:
-        bounded: which shape.
+        bounded: name of the shape.
         rounds: [n] rounds t >= 1.
-        measured: [n] the curve: regression regret for "regression", regret for the others.
+        measured: [n] measured curve: regression regret for "regression", regret for the others.
         arms: K.
-        best: [n] L*(t) >= 0; needed by "neufastcb".
+        best: [n] L*(t) >= 0; required by "neufastcb".
     """
     t = np.asarray(rounds, dtype=np.float64)
     curve = np.asarray(measured, dtype=np.float64)
-    words, shape = _shape(bounded, t, arms, best)
-    size = float(shape @ shape)
-    constant = float(shape @ curve) / size if size else 0.0  # log 1 = 0, where one round was played
+    formula, shape = _shape(bounded, t, arms, best)
+    square = float(shape @ shape)
+    constant = float(shape @ curve) / square if square else 0.0  # log 1 = 0, where one round was played
     fitted = constant * shape
     scale = max(abs(float(curve.mean())), np.finfo(np.float64).tiny)
-    return Shape(words, constant, fitted, float(np.sqrt(np.square(fitted - curve).mean())) / scale)
+    return FittedShape(formula, constant, fitted, float(np.sqrt(np.square(fitted - curve).mean())) / scale)
 
 
 def _shape(bounded: Bounded, t: Array, arms: int, best: NDArray[Any] | None) -> tuple[str, Array]:
@@ -80,8 +80,8 @@ def _shape(bounded: Bounded, t: Array, arms: int, best: NDArray[Any] | None) -> 
         case _:
             assert best is not None
             zero = float(best[-1]) == 0.0
-            words = r"$K \log t$ ($L^* = 0$)" if zero else r"$(\sqrt{K L^* \log t} + K \log t)$"
-            return words, kl_star_shape(t, best, arms)
+            formula = r"$K \log t$ ($L^* = 0$)" if zero else r"$(\sqrt{K L^* \log t} + K \log t)$"
+            return formula, kl_star_shape(t, best, arms)
 
 
 def kl_star_shape(rounds: NDArray[Any], best: NDArray[Any], arms: float) -> Array:
@@ -90,7 +90,7 @@ def kl_star_shape(rounds: NDArray[Any], best: NDArray[Any], arms: float) -> Arra
     Args:
         rounds: [n] rounds t >= 1.
         best: [n] L*(t) >= 0.
-        arms: K; NaN where it is not known.
+        arms: K; NaN where unknown.
     """
     log = np.log(rounds)
     return np.asarray(np.sqrt(arms * best * log) + arms * log, dtype=np.float64)
@@ -102,16 +102,16 @@ def squarecb_gamma(arms: int, horizon: int, regression_regret: float, delta: flo
 
 
 def squarecb_bound(arms: int, horizon: int, regression_regret: float, delta: float) -> float:
-    """Return 4 sqrt(K T Reg) + 8 sqrt(K T log(2 / delta)), which holds with probability 1 - delta.
+    """Return SquareCB's regret bound 4 sqrt(K T Reg) + 8 sqrt(K T log(2 / delta)) at probability 1 - delta.
 
     Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Theorem 1, for gamma = `squarecb_gamma` of the
-    same Reg and for regression regret that does not exceed it.
+    same Reg and for regression regret of at most Reg.
 
     Args:
         arms: K.
         horizon: T.
-        regression_regret: Reg >= 0, of the squared loss, unhalved.
-        delta: in (0, 1).
+        regression_regret: Reg >= 0, regression regret of the unhalved squared loss.
+        delta: failure probability in (0, 1).
     """
     rounds = arms * horizon
     return 4.0 * math.sqrt(rounds * regression_regret) + 8.0 * math.sqrt(rounds * math.log(2.0 / delta))

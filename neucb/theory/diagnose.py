@@ -1,4 +1,4 @@
-"""Diagnose: what the theory of NeuralUCB and NeuralTS says of a data set, beside what the agents do on it."""
+"""Diagnosis of a data set: bounds of NeuralUCB and NeuralTS, and the measured regret of these agents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.constants import DELTA
 from neucb.core.spec import Spec
 from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
@@ -30,13 +31,12 @@ Array = NDArray[np.float64]
 Rounds = NDArray[np.int64]
 Notify = Callable[[str], None]
 
-EXACT = 5000  # rounds of which everything is exact
-COMPARED = 1000  # rows of the network's kernel, at most
-DELTA = 0.05
+EXACT = 5000  # rounds up to which kernels are factored exactly
+COMPARED = 1000  # maximum rows of the network's kernel
 
 
 class PreparedRun(Protocol):
-    """A run that is ready to be played."""
+    """A run that can be played."""
 
     log: RunLog
 
@@ -45,7 +45,7 @@ class PreparedRun(Protocol):
 
 
 class Prepare(Protocol):
-    """The function that prepares runs, `neucb.runs.api.prepare`: theory does not import what is above it."""
+    """Protocol of `neucb.runs.api.prepare`, which is on a level above this package."""
 
     def __call__(
         self,
@@ -57,22 +57,22 @@ class Prepare(Protocol):
         settings: dict[str, Any],
         label_noise: float,
     ) -> PreparedRun:
-        """Return the run of an agent with these settings on a data set."""
+        """Return the run of an agent with the given hyper-parameters on a data set."""
 
 
 def diagnose(
     encoded: Encoded, question: Question, prepare: Prepare, notify: Notify = lambda _: None
 ) -> Diagnosis:
-    """Compute the kernel's figures and play neural-ucb and neural-ts on the same rows.
+    """Compute kernel quantities and play neural-ucb and neural-ts on the same rows.
 
-    Everything is exact for the first 5,000 rounds. Beyond them the log determinants of T, T / 2, ... rounds
-    are estimated and S is bounded from below, see `neucb.theory.lanczos`.
+    Kernel quantities are exact for the first 5,000 rounds. Beyond these the log determinants of T, T / 2,
+    ... rounds are estimated and S is bounded from below, see `neucb.theory.lanczos`.
 
     Args:
-        encoded: the data set.
-        question: what is asked.
-        prepare: prepares the runs of the two agents, `neucb.runs.api.prepare`.
-        notify: gets a line before each stage.
+        encoded: the encoded data set.
+        question: parameters of the diagnosis.
+        prepare: function that prepares the runs of the two agents, `neucb.runs.api.prepare`.
+        notify: callback that receives a line before each stage.
 
     Raises:
         InputError: more rounds than rows.
@@ -88,14 +88,14 @@ def diagnose(
     halves = T // 2 ** np.arange(DOUBLINGS + 1)
     kept = np.union1d(log_spaced(exact), halves[halves > 0])
     notify("norm of the reward")
-    norm, norms = _norms(kernel, rewards, kept, exact)
+    norm, norms = _reward_norms(kernel, rewards, kept, exact)
     dimensions = _log_determinants(kernel, question.ridges, kept, exact, notify)
     ridges = tuple(
-        _for_ridge(ridge, arms, kept, found, norms, _regrets(encoded, question, ridge, kept, prepare, notify))
-        for ridge, found in zip(question.ridges, dimensions, strict=True)
+        _for_ridge(ridge, arms, kept, logs, norms, _regrets(encoded, question, ridge, kept, prepare, notify))
+        for ridge, logs in zip(question.ridges, dimensions, strict=True)
     )
     notify("eigenvalues")
-    within = spectrum(kernel.first(exact))
+    eigenvalues = spectrum(kernel.first(exact))
     repeated, conflicting = _repeated(x, script.label)
     return Diagnosis(
         dataset=encoded.table.name,
@@ -107,9 +107,9 @@ def diagnose(
         kept=kept,
         repeated=repeated,
         conflicting=conflicting,
-        least=float(within[0]),
+        least=float(eigenvalues[0]),
         largest=largest_eigenvalue(kernel),
-        eigenvalues=within,
+        eigenvalues=eigenvalues,
         norm=norms,
         norm_ridge=norm.ridge,
         network_gap=_network_gap(x, question, arms),
@@ -117,32 +117,32 @@ def diagnose(
     )
 
 
-def _norms(kernel: Kernel, rewards: Array, kept: Rounds, exact: int) -> tuple[Norm, Array]:
-    """Return S of the exact rounds, and S at the kept ones [n]; those beyond are at least that."""
+def _reward_norms(kernel: Kernel, rewards: Array, kept: Rounds, exact: int) -> tuple[Norm, Array]:
+    """Return S of the exact rounds, and S at the kept rounds [n], a lower bound beyond the exact ones."""
     norm = reward_norm(kernel.first(exact), rewards[:exact])
-    found = [norm.values[t - 1] for t in kept if t <= exact]
+    values = [norm.values[t - 1] for t in kept if t <= exact]
     for t in kept[kept > exact]:
-        found.append(max(found[-1], least_reward_norm(kernel.first(t), rewards[:t], norm.ridge)))
-    return norm, np.array(found)
+        values.append(max(values[-1], least_reward_norm(kernel.first(t), rewards[:t], norm.ridge)))
+    return norm, np.array(values)
 
 
 def _log_determinants(
     kernel: Kernel, ridges: Sequence[float], kept: Rounds, exact: int, notify: Notify
 ) -> list[tuple[Array, Array]]:
-    """Return log det(I + H / lambda) at the kept rounds [n] for every lambda, and its errors [n]."""
+    """Return log det(I + H / lambda) at the kept rounds [n] for every lambda, and its 95 % errors [n]."""
     later = [int(t) for t in kept if t > exact]
     estimates = []
     for t in later:
         notify(f"Lanczos on {t:,} rounds")
         estimates.append(estimate_log_determinants(kernel.first(t), ridges))
-    found = []
+    pairs = []
     for i, ridge in enumerate(ridges):
         notify(f"effective dimension for lambda = {ridge:g}")
-        at = kept[kept <= exact] - 1
-        logs = log_determinants(kernel.first(exact), ridge)[at]
-        values, errors = [one[i].value for one in estimates], [one[i].error for one in estimates]
-        found.append((np.append(logs, values), np.append(np.zeros(len(at)), errors)))
-    return found
+        index = kept[kept <= exact] - 1
+        logs = log_determinants(kernel.first(exact), ridge)[index]
+        values, errors = [row[i].value for row in estimates], [row[i].error for row in estimates]
+        pairs.append((np.append(logs, values), np.append(np.zeros(len(index)), errors)))
+    return pairs
 
 
 def _for_ridge(
@@ -171,8 +171,8 @@ def power_of(rounds: Rounds, curve: Array) -> float:
     """Return the exponent of a curve over t = T/16, T/8, ..., T, by least squares in logarithms.
 
     Args:
-        rounds: [n] ascending, these t among them.
-        curve: [n] > 0 at these rounds.
+        rounds: [n] ascending rounds that include these t.
+        curve: [n] values > 0 at these rounds.
     """
     t = rounds[-1] // 2 ** np.arange(DOUBLINGS + 1)
     at = np.searchsorted(rounds, np.unique(t[t > 0]))
@@ -202,9 +202,9 @@ def _regrets(
 
 
 def _repeated(x: Array, label: NDArray[np.int64]) -> tuple[int, int]:
-    """Return how many rows repeat a context, and how many of these another label than its first."""
+    """Return the number of rows with a repeated context, and of those with another label than its first."""
     _, first, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
-    before = first[inverse.ravel()]  # [T] the first row with the same context
+    before = first[inverse.ravel()]  # [T] first row with the same context
     return int(len(x) - len(first)), int((label != label[before]).sum())
 
 
@@ -212,5 +212,5 @@ def _network_gap(x: Array, question: Question, arms: int) -> float:
     rows = max(2, min(len(x), COMPARED // arms))
     spec = Spec((question.seed,), arms, x.shape[1], rows)
     expected = closed_form(x[:rows], arms, question.init, WIDTH).full()
-    found = network_kernel(x[:rows], spec, WIDTH, question.init)
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+    gram = network_kernel(x[:rows], spec, WIDTH, question.init)
+    return float(np.linalg.norm(gram - expected) / np.linalg.norm(expected))

@@ -1,4 +1,4 @@
-"""Diagnosis: what was found of a data set, as values, as JSON and in words."""
+"""Diagnosis: kernel quantities and regret of a data set, as values, JSON and sentences."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from neucb.core.errors import InputError
 
 Array = NDArray[np.float64]
 
-WIDTH = 100  # of the network beside the closed form, and of the agents
-MOST_ROUNDS = 20_000  # whose kernel matrix takes 3.2 GB
-DOUBLINGS = 4  # of T, that exponents are fitted to
-LEAST_ROUNDS = 2 * 2**DOUBLINGS  # of which the first of these has two rounds
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
+WIDTH = 100  # width of the agents' networks and of the network compared with the closed form
+MOST_ROUNDS = 20_000  # maximum T: the kernel matrix takes 3.2 GB
+DOUBLINGS = 4  # doublings of t up to T for the fit of exponents
+LEAST_ROUNDS = 2 * 2**DOUBLINGS  # minimum T: the fit then starts at t = 2
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0)  # default values of lambda
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a data set.
+    """Parameters of a diagnosis.
 
     Attributes:
         rounds: T in 32..20,000.
-        seed: of the order of the rows, the networks and the dice.
+        seed: seed of the row order, the networks and the action draws.
         ridges: values of lambda > 0.
-        init: of the network.
-        intercept: the constant input beside the context.
-        noise: label noise q.
+        init: initialisation of the network.
+        intercept: constant input appended to the context.
+        noise: label noise q in [0, 1].
+
+    Raises:
+        InputError: rounds or ridges are out of range.
     """
 
     rounds: int = 2000
@@ -51,16 +54,16 @@ class Question:
 
 @dataclass(frozen=True)
 class ForRidge:
-    """Figures for one lambda, each curve at the kept rounds [n].
+    """Quantities for one lambda, each curve at the kept rounds [n].
 
     Attributes:
         ridge: lambda.
         dimension: effective dimension.
         error: relative 95 % error of log det(I + H / lambda) at T, 0 where it is exact.
-        power: its exponent, of the least-squares line through log dimension against log t over the
-            last four doublings of t.
+        power: exponent of the dimension, the slope of log dimension against log t over the last four
+            doublings of t.
         ucb_bound: NeuralUCB's bound, see `neural_ucb_bound`; ts_shape: see `neural_ts_shape`.
-        ucb_regret, ts_regret: measured on the same rows, with this lambda.
+        ucb_regret, ts_regret: measured regret on the same rows with this lambda.
     """
 
     ridge: float
@@ -75,20 +78,20 @@ class ForRidge:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """Result of a diagnosis.
 
     Attributes:
-        dataset, arms, features, preprocessing: of the data.
-        question: what was asked.
-        exact: rounds of which everything is exact; dimensions beyond are estimates, S and the bounds
-            beyond at least what is given.
+        dataset, arms, features, preprocessing: name, K, d and encoding of the data set.
+        question: parameters of the diagnosis.
+        exact: number of rounds with exact quantities; beyond them dimensions are estimates, S and the
+            bounds are lower bounds.
         kept: [n] rounds, log-spaced up to `exact`, then the halves of T.
-        repeated: rows whose context occurred before; conflicting: those whose rewards differ then.
-        least: least eigenvalue of H of the exact rounds; largest: of all; without any ridge.
-        eigenvalues: [exact] of M of these, ascending, each K - 1 times one of H.
-        norm: S = sqrt(2 r' H^-1 r) at the kept rounds; norm_ridge: what was added to H for it.
+        repeated: number of rows with a repeated context; conflicting: those with other rewards.
+        least: least eigenvalue of H of the exact rounds; largest: that of all rounds; without a ridge.
+        eigenvalues: [exact] ascending eigenvalues of M of the exact rounds, each K - 1 times one of H.
+        norm: S = sqrt(2 r' H^-1 r) at the kept rounds; norm_ridge: ridge added to H for it.
         network_gap: |H_network - H| / |H| in Frobenius norm, a network of width 100 at theta_0.
-        ridges: the figures for each lambda.
+        ridges: quantities for each lambda.
     """
 
     dataset: str
@@ -109,7 +112,7 @@ class Diagnosis:
     ridges: tuple[ForRidge, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values; of the eigenvalues 200, evenly spaced by rank."""
+        """Return the diagnosis as JSON values, with 200 of the eigenvalues, evenly spaced by rank."""
         question = self.question
         rank = np.unique(np.linspace(0, len(self.eigenvalues) - 1, 200).round().astype(int))
         return {
@@ -129,7 +132,7 @@ class Diagnosis:
             "ridge_for_S": self.norm_ridge,
             "network_gap": self.network_gap,
             "t": self.kept.tolist(),
-            "ridges": [{name: _plain(value) for name, value in vars(one).items()} for one in self.ridges],
+            "ridges": [{name: _plain(value) for name, value in vars(row).items()} for row in self.ridges],
         }
 
 
@@ -137,27 +140,27 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def words(found: Diagnosis) -> Sequence[str]:
-    """Return what a reader should take from the figures, one sentence each."""
-    rounds, question = found.question.rounds, found.question
+def words(result: Diagnosis) -> Sequence[str]:
+    """Return the conclusions of a diagnosis, one sentence each."""
+    rounds, question = result.question.rounds, result.question
     lines = []
-    if found.norm_ridge:
+    if result.norm_ridge:
         lines.append(
-            f"H is singular to rounding: {found.repeated} rows repeat a context ({found.conflicting} of them "
-            f"with another label); S is of H + {found.norm_ridge:g} I"
+            f"H is singular to rounding: {result.repeated} rows repeat a context ({result.conflicting} of "
+            f"them with another label); S is of H + {result.norm_ridge:g} I"
         )
-    if found.conflicting:
+    if result.conflicting:
         lines.append(
             "no reward function of the context alone fits these rows: S grows without bound as "
             "the ridge falls"
         )
-    if rounds > found.exact:
+    if rounds > result.exact:
         lines.append(
-            f"exact for the first {found.exact:,} rounds, whose eigenvalues these are; beyond, dimensions "
-            f"are estimated by Lanczos, to {max(one.error for one in found.ridges):.1%} at T, and S and the "
+            f"exact for the first {result.exact:,} rounds, whose eigenvalues these are; beyond, dimensions "
+            f"are estimated by Lanczos, to {max(row.error for row in result.ridges):.1%} at T, and S and the "
             "bounds are at least what is shown"
         )
-    best = min(found.ridges, key=lambda one: float(one.ucb_bound[-1]))
+    best = min(result.ridges, key=lambda row: float(row.ucb_bound[-1]))
     bound, regret = float(best.ucb_bound[-1]), float(best.ucb_regret[-1])
     relation = "is vacuous, regret cannot exceed T" if bound > rounds else "says something"
     lines.append(
@@ -166,7 +169,7 @@ def words(found: Diagnosis) -> Sequence[str]:
         f"{regret:,.0f} with the same lambda"
     )
     lines.append(
-        f"the kernel of the network of width {WIDTH} is {found.network_gap:.0%} away from the closed form "
+        f"the kernel of the network of width {WIDTH} is {result.network_gap:.0%} away from the closed form "
         f"(init {question.init})"
     )
     return lines

@@ -1,7 +1,7 @@
-"""Effective dimension and the norm S of a reward, for every T from one Cholesky factor.
+"""Effective dimension, reward norm S and bounds of NeuralUCB and NeuralTS, for every T by one factorisation.
 
 The first T rounds are a leading minor of the kernel's parts, and the Cholesky factor of a minor is the
-minor of the factor: cumulative sums over one factor give every T.
+minor of the factor: cumulative sums over one Cholesky factor give the values for every T.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from neucb.theory.kernel import Kernel
 
 Array = NDArray[np.float64]
 
-RIDGES = (0.0, *(10.0**power for power in range(-8, 0)))
-ROUNDING = 1e-9  # a pivot of the factor's square below this is a rounding error of nought
+RIDGES = (0.0, *(10.0**power for power in range(-8, 0)))  # ridges of S, tried in this order
+ROUNDING = 1e-9  # squared pivot of the factor below which the matrix counts as singular
 
 
 @dataclass(frozen=True)
 class Norm:
-    """S = sqrt(2 r' (H + ridge I)^-1 r) for rewards r of the first T rounds.
+    """Reward norm S = sqrt(2 r' (H + ridge I)^-1 r) for rewards r of the first T rounds.
 
     Attributes:
         values: [T] S for every T.
-        ridge: what had to be added to H for it to be inverted in float64.
+        ridge: ridge added to H for its inversion in float64.
     """
 
     values: Array
@@ -38,7 +38,7 @@ class Norm:
 def log_determinants(kernel: Kernel, regularization: float) -> Array:
     """Return log det(I + H / lambda) [T] of the first 1, 2, ..., T rounds, lambda > 0.
 
-    log det(I + M / lambda) K times, and log(1 + K b' (M + lambda I)^-1 b) for the rest.
+    It is K log det(I + M / lambda) + log(1 + K b' (M + lambda I)^-1 b).
     """
     factor = _cholesky(kernel.within, regularization)
     logs = 2.0 * np.log(np.diagonal(factor)) - math.log(regularization)
@@ -54,22 +54,22 @@ def effective_dimension(
     Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Definition 4.3.
 
     Args:
-        log_determinant: [n].
+        log_determinant: [n] values of log det(I + H / lambda).
         regularization: lambda.
         arms: K.
-        rounds: [n] t.
+        rounds: [n] rounds t.
     """
     return np.asarray(log_determinant / np.log1p(arms * rounds / regularization), dtype=np.float64)
 
 
 def reward_norm(kernel: Kernel, rewards: NDArray[Any]) -> Norm:
-    """Return S of rewards [T, K], with the least ridge of 0, 1e-8, 1e-7, ..., 0.1 that suffices.
+    """Return S of rewards [T, K], with the least sufficient ridge among 0, 1e-8, 1e-7, ..., 0.1.
 
     H is singular as soon as a context occurs twice. S is then finite only where the rewards agree; the
     ridge hides that, and S depends on it where they do not.
 
     Raises:
-        InputError: not even 0.1 suffices.
+        InputError: a ridge of 0.1 does not suffice.
     """
     r = np.asarray(rewards, dtype=np.float64)
     mean = r.mean(1)
@@ -80,8 +80,8 @@ def reward_norm(kernel: Kernel, rewards: NDArray[Any]) -> Norm:
             continue
         if np.diagonal(factor).min() ** 2 < ROUNDING:
             continue
-        apart = np.square(_solve(factor, r - mean[:, None])).sum(1)
-        return Norm(np.sqrt(2.0 * (np.cumsum(apart) + _along(factor, kernel, mean))), ridge)
+        deviation = np.square(_solve(factor, r - mean[:, None])).sum(1)
+        return Norm(np.sqrt(2.0 * (np.cumsum(deviation) + _along(factor, kernel, mean))), ridge)
     raise InputError("the kernel matrix is not positive definite, even with a ridge of 0.1")
 
 
@@ -96,12 +96,12 @@ def _along(factor: Array, kernel: Kernel, mean: Array) -> Array:
 def spectrum(kernel: Kernel) -> Array:
     """Return the ascending eigenvalues of M [T], each K - 1 times one of H.
 
-    The least of M is the least of H, as K b b' takes nothing away.
+    The least eigenvalue of M is also that of H, as K b b' is positive semi-definite.
     """
     from scipy.linalg import eigvalsh
 
-    found: Array = eigvalsh(kernel.within, check_finite=False, driver="evd")
-    return found
+    eigenvalues: Array = eigvalsh(kernel.within, check_finite=False, driver="evd")
+    return eigenvalues
 
 
 def largest_eigenvalue(kernel: Kernel) -> float:
@@ -117,10 +117,10 @@ def largest_eigenvalue(kernel: Kernel) -> float:
 
 
 def _cholesky(matrix: Array, diagonal: float) -> Array:
-    """Return the lower factor of matrix + diagonal I."""
+    """Return the lower Cholesky factor of matrix + diagonal I."""
     from scipy.linalg import cholesky
 
-    copy = np.array(matrix, order="F")  # which LAPACK can overwrite
+    copy = np.array(matrix, order="F")  # overwritten by LAPACK
     copy[np.diag_indices(len(copy))] += diagonal
     factor: Array = cholesky(copy, lower=True, overwrite_a=True, check_finite=False)
     return factor
@@ -136,12 +136,12 @@ def _solve(factor: Array, right: Array) -> Array:
 def neural_ucb_bound(
     log_determinant: Array, norm: Array, regularization: float, delta: float, t: NDArray[np.int64]
 ) -> Array:
-    """Return NeuralUCB's bound of the regret of the first t rounds [n], of log_determinant and norm [n].
+    """Return NeuralUCB's regret bound after t rounds [n], from log determinants and norms [n].
 
     3 sqrt(t (g + 2)) (nu sqrt(g + 2 - 2 log delta) + 2 sqrt(lambda) S) + 1, g = log det(I + H / lambda) and
     nu = 1/2, as losses lie in [0, 1]. Zhou, Li, Gu, ICML 2020 (arXiv 1911.04462), Theorem 4.5, as we
-    recall it, for a network that is wide enough and trained to the minimum: the term of the training,
-    which that leaves out, only adds to it.
+    recall it, for a network that is wide enough and trained to the minimum: the omitted training term
+    is nonnegative.
     """
     confidence = 0.5 * np.sqrt(log_determinant + 2.0 - 2.0 * math.log(delta))
     width = confidence + 2.0 * math.sqrt(regularization) * norm
@@ -156,7 +156,7 @@ def neural_ts_shape(
     delta: float,
     t: NDArray[np.int64],
 ) -> Array:
-    """Return the leading term of NeuralTS's bound after t rounds [n], its absolute constant C set to 1.
+    """Return the leading term of NeuralTS's regret bound after t rounds [n], with its constant C = 1.
 
     (1 + c_t) nu sqrt(2 lambda L (d~ log(1 + t K) + 1) t), c_t = sqrt(4 log t + 2 log K), L = 2 layers,
     nu = S + (1/2) sqrt(g + 2 + 2 log(1 / delta)), g as above standing for d~ log(1 + t K / lambda). Zhang,

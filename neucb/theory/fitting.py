@@ -1,4 +1,4 @@
-"""Fitting: an agent's class of predictions trained on all rows together, with early stopping."""
+"""Offline training of an agent's model class on all rows, with early stopping."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LossName = Literal["squared", "kl"]
 
 @dataclass(frozen=True)
 class Training:
-    """How the class is fitted.
+    """Hyper-parameters of an offline fit.
 
     Attributes:
-        epochs: passes at most; patience: passes without a better held-out loss before stopping.
-        restarts: fits from different starts; the one of least loss on all rows counts.
+        epochs: maximum number of epochs; patience: epochs without a lower held-out loss before stopping.
+        restarts: number of fits from different initial weights; the one of least loss on all rows counts.
         held_out: share of the rows for early stopping, in (0, 1).
-        rate: step size of Adam (Kingma and Ba, 2015); batch: rows a step, at most a fifth of them.
-        seed: of starts, of the held-out rows and of the batches.
+        rate: step size of Adam (Kingma and Ba, 2015); batch: minibatch size, at most a fifth of the rows.
+        seed: seed of the initial weights, the held-out rows and the minibatches.
     """
 
     epochs: int = 60
@@ -39,15 +39,15 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What was fitted.
+class ClassFit:
+    """Result of an offline fit.
 
     Attributes:
         predicted: [N, K] predicted losses of all arms on all rows.
-        trained: mean loss on the rows that were trained on; held_out: on the others. Of the squared
-            loss unhalved.
-        epochs: passes that the best restart made.
-        spread: largest minus least loss on all rows among the restarts, a sign of how hard the fit is.
+        trained: mean loss on the training rows; held_out: mean loss on the held-out rows. The squared
+            loss is unhalved.
+        epochs: number of epochs of the best restart.
+        spread: largest minus least mean loss among the restarts, which measures the fit's difficulty.
     """
 
     predicted: Array
@@ -57,14 +57,14 @@ class Fit:
     spread: float
 
     def policy_losses(self, losses: Array) -> Array:
-        """Return the losses [N] of the policy argmin_a predicted, of all arms' losses [N, K]."""
+        """Return the losses [N] of the policy argmin_a predicted, given all arms' losses [N, K]."""
         chosen = self.predicted.argmin(1)
         return np.asarray(losses[np.arange(len(losses)), chosen], dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class Data:
-    """x [N, d], target [N, K], weight [N, K]."""
+class FittingData:
+    """Training data: inputs x [N, d], targets [N, K] and their weights [N, K]."""
 
     x: torch.Tensor
     target: torch.Tensor
@@ -72,7 +72,7 @@ class Data:
 
 
 class Model:
-    """f [n, K] of x [n, d]: w2 . relu(W1 (e_a (x) x)), or with width 0 theta_a . x."""
+    """Model f: [n, d] -> [n, K], w2 . relu(W1 (e_a (x) x)), or theta_a . x with width 0."""
 
     def __init__(self, arms: int, inputs: int, width: int, generator: torch.Generator) -> None:
         import torch
@@ -86,7 +86,7 @@ class Model:
             self.parameters = [torch.zeros(inputs, arms, requires_grad=True)]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return f."""
+        """Return outputs f [n, K] for inputs [n, d]."""
         hidden: torch.Tensor = x @ self.parameters[0]
         if not self.width:
             return hidden
@@ -98,17 +98,17 @@ class Model:
 def train(
     model: Model,
     loss: LossName,
-    data: Data,
+    data: FittingData,
     parts: tuple[torch.Tensor, torch.Tensor],
     training: Training,
     generator: torch.Generator,
-) -> Fit:
-    """Train until the held-out loss has not fallen for `patience` passes; go back to the best pass."""
+) -> ClassFit:
+    """Train until the held-out loss has not fallen for `patience` epochs; restore the best epoch."""
     import torch
 
     optimiser = torch.optim.Adam(model.parameters, lr=training.rate)
     rows, held = parts
-    best, kept, since, passes = float("inf"), [p.detach().clone() for p in model.parameters], 0, 0
+    best, kept, since, best_epoch = float("inf"), [p.detach().clone() for p in model.parameters], 0, 0
     for epoch in range(1, training.epochs + 1):
         order = rows[torch.randperm(len(rows), generator=generator)]
         for batch in torch.split(order, max(1, min(training.batch, len(rows) // 5))):
@@ -116,10 +116,10 @@ def train(
             _mean_loss(model, loss, data, batch).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
-            now = float(_mean_loss(model, loss, data, held))
+            current = float(_mean_loss(model, loss, data, held))
         since += 1
-        if now < best:
-            best, kept, since, passes = now, [p.detach().clone() for p in model.parameters], 0, epoch
+        if current < best:
+            best, kept, since, best_epoch = current, [p.detach().clone() for p in model.parameters], 0, epoch
         if since >= training.patience:
             break
     model.parameters = kept
@@ -127,16 +127,16 @@ def train(
         output = model(data.x).double()
         trained = float(_mean_loss(model, loss, data, rows))
     predicted = output.sigmoid() if loss == "kl" else output
-    return Fit(predicted.numpy(), trained, best, passes, 0.0)
+    return ClassFit(predicted.numpy(), trained, best, best_epoch, 0.0)
 
 
-def _mean_loss(model: Model, loss: LossName, data: Data, rows: torch.Tensor) -> torch.Tensor:
-    """Return the mean loss of rows, over the arms that count; of KL the cross entropy."""
+def _mean_loss(model: Model, loss: LossName, data: FittingData, rows: torch.Tensor) -> torch.Tensor:
+    """Return the weighted mean loss of rows: squared loss, or the cross entropy for KL."""
     import torch
 
     output, target, weight = model(data.x[rows]), data.target[rows], data.weight[rows]
     if loss == "kl":
-        each = torch.nn.functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(output, target, reduction="none")
     else:
-        each = (output - target).square()
-    return (weight * each).sum() / weight.sum()
+        losses = (output - target).square()
+    return (weight * losses).sum() / weight.sum()

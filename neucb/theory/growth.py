@@ -1,10 +1,10 @@
-"""Growth laws: does a cumulative curve grow like log t, like sqrt t, or like a power of t?
+"""Growth-law selection: whether a cumulative curve grows like log t, sqrt t or a power of t.
 
 Three laws, a + b log t, a + b sqrt t and a + b t^alpha, are fitted by least squares to the log-spaced
-rounds of the mean curve over seeds. The law is chosen by prediction and not by the quality of fit:
-cumulative curves are autocorrelated, so that AIC or BIC are not valid as they stand. Every law is
-fitted up to T/2 and predicts the increments from T/2 to T; seeds are resampled, and a law is
-preferred when it wins 90 % of the resamples.
+rounds of the mean curve over seeds. The law is chosen by prediction error and not by goodness of fit:
+cumulative curves are autocorrelated, so that AIC and BIC are not valid. Every law is fitted up to T/2
+and predicts the increments from T/2 to T; seeds are resampled, and a law is preferred when it wins
+90 % of the resamples.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
-from neucb.theory.laws import LAWS, WORDS, Fit, Law, fit
+from neucb.theory.laws import LAWS, WORDS, Law, LawFit, fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
 
-RESAMPLES = 200
-WINS = 0.9  # share of the resamples that a law must win
-MARGIN = 0.5  # t^alpha wins where its squared error is below this share of the best simple law's
+RESAMPLES = 200  # bootstrap resamples of the seeds
+WINS = 0.9  # share of resamples that a preferred law wins
+MARGIN = 0.5  # ratio of squared errors to the best simple law below which t^alpha wins
 
 
 @dataclass(frozen=True)
 class Growth:
-    """What is known of the growth of one curve.
+    """Growth of one curve.
 
     Attributes:
-        preferred: the law that wins at least 90 % of the resamples, or "undecided".
+        preferred: law that wins at least 90 % of the resamples, or "undecided".
         alpha: exponent of the power law, fitted to all rounds of the mean curve.
         interval: bootstrap 95 % interval of alpha over seeds; None for one seed.
         shares: share of the resamples that each law wins.
@@ -49,22 +49,22 @@ class Growth:
     interval: tuple[float, float] | None
     shares: dict[Law, float]
     errors: dict[Law, float]
-    fits: dict[Law, Fit]
+    fits: dict[Law, LawFit]
     seeds: int
     rounds: int
 
     @property
     def sentence(self) -> str:
-        """The result in words, like "alpha = 0.12 [0.05, 0.19]; log t preferred"."""
-        words = f"alpha = {self.alpha:.2f}"
+        """Summary sentence, for example "alpha = 0.12 [0.05, 0.19]; log t preferred"."""
+        text = f"alpha = {self.alpha:.2f}"
         if self.interval is None:
-            return f"{words}; undecided (one seed cannot tell)"
+            return f"{text}; undecided (one seed cannot tell)"
         low, high = self.interval
-        words += f" [{low:.2f}, {high:.2f}]"
+        text += f" [{low:.2f}, {high:.2f}]"
         if self.preferred != "undecided":
-            return f"{words}; {WORDS[self.preferred]} preferred"
+            return f"{text}; {WORDS[self.preferred]} preferred"
         best = max(self.shares, key=lambda law: self.shares[law])
-        return f"{words}; undecided ({WORDS[best]} in {self.shares[best]:.0%} of resamples)"
+        return f"{text}; undecided ({WORDS[best]} in {self.shares[best]:.0%} of resamples)"
 
 
 def growth(
@@ -72,17 +72,17 @@ def growth(
 ) -> Growth:
     """Fit the laws to curves over seeds and choose between them.
 
-    t^alpha has a constant more than the two simple laws and contains one of them: it wins a resample
-    only where its squared error of prediction is less than half the best simple law's.
+    t^alpha has one more constant than the two simple laws and contains one of them: it wins a resample
+    only where its squared prediction error is less than half the best simple law's.
 
     Args:
         rounds: [n] increasing rounds >= 1, log-spaced; at least 4 up to T/2 and 2 after it.
         curves: [n, R] one cumulative curve per seed.
-        resamples: of the seeds, >= 1.
-        seed: of the resampling.
+        resamples: number of bootstrap resamples of the seeds, >= 1.
+        seed: seed of the resampling.
 
     Raises:
-        InputError: too few rounds, or numbers that are not finite.
+        InputError: too few rounds, or values that are not finite.
     """
     t = np.asarray(rounds, dtype=np.float64)
     values = np.asarray(curves, dtype=np.float64)
@@ -94,7 +94,7 @@ def growth(
     mean = values.mean(1)
     replicas = values.shape[1]
     shares, alphas = _bootstrap(t, values, later, resamples, seed)
-    interval = None if replicas < 2 else tuple(float(one) for one in np.quantile(alphas, (0.025, 0.975)))
+    interval = None if replicas < 2 else tuple(float(bound) for bound in np.quantile(alphas, (0.025, 0.975)))
     best = max(LAWS, key=lambda law: shares[law])
     decided = replicas > 1 and shares[best] >= WINS
     fits = {law: fit(law, t, mean) for law in LAWS}
@@ -112,21 +112,21 @@ def growth(
 
 
 def growth_of(frame: pd.DataFrame, column: str = "regret") -> Growth:
-    """Return the growth of a column of the log of one agent on one data set. Errors as for `growth`."""
+    """Return the growth of a column in the log of one agent on one data set; errors as for `growth`."""
     table = frame.pivot(index="round", columns="seed", values=column)
     return growth(table.index.to_numpy(), table.to_numpy())
 
 
 def prediction_errors(rounds: Array, curve: Array, later: NDArray[np.bool_]) -> dict[Law, float]:
-    """Return the error of every law, fitted to the rounds before, in predicting the later ones.
+    """Return the prediction error on the later rounds of every law, fitted to the earlier ones.
 
-    Root mean squared error of the increments since the last round before: a common offset that has
-    built up by then is no matter of growth.
+    Root mean squared error of the increments since the last earlier round: a common offset from the
+    earlier rounds does not count as growth.
 
     Args:
-        rounds: [n].
-        curve: [n].
-        later: [n] which rounds are predicted.
+        rounds: [n] rounds t >= 1.
+        curve: [n] cumulative curve.
+        later: [n] mask of the predicted rounds.
     """
     last = int(np.flatnonzero(~later)[-1])
     true = curve[later] - curve[last]
@@ -139,7 +139,7 @@ def prediction_errors(rounds: Array, curve: Array, later: NDArray[np.bool_]) -> 
 
 
 def winner(errors: dict[Law, float]) -> Law:
-    """Return the law that predicts best, the one with more constants only by a margin."""
+    """Return the law of least prediction error; the power law must win by `MARGIN`."""
     simple: Law = "log" if errors["log"] <= errors["sqrt"] else "sqrt"
     return "power" if errors["power"] ** 2 < MARGIN * errors[simple] ** 2 else simple
 
@@ -147,7 +147,7 @@ def winner(errors: dict[Law, float]) -> Law:
 def _bootstrap(
     rounds: Array, curves: Array, later: NDArray[np.bool_], resamples: int, seed: int
 ) -> tuple[dict[Law, float], Array]:
-    """Return the share of resamples that each law wins, and the exponents fitted to the resamples."""
+    """Return the share of resamples that each law wins, and the fitted exponents [resamples]."""
     rng = np.random.default_rng(seed)
     replicas = curves.shape[1]
     wins = dict.fromkeys(LAWS, 0)

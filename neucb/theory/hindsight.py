@@ -1,9 +1,9 @@
-"""The best of an agent's own class in hindsight: L* of the class, and regression regret.
+"""Best-in-class fit in hindsight: L* of an agent's model class, and regression regret against it.
 
-The class is that of the agent's predictions, two-layer networks on the disjoint encoding or one linear
-model per arm, under the agent's loss. It is fitted with many passes, early stopping on held-out rows and
-restarts; what training reaches is an upper bound of what the class can do, so that L* of the class is at
-most, and regression regret at least, the figure given. The fit's own error is given beside it.
+The class is the agent's model class, two-layer networks on the disjoint encoding or one linear model per
+arm, under the agent's loss. It is fitted for many epochs with early stopping on held-out rows and
+restarts. The trained loss is an upper bound of the least loss of the class, so that L* of the class is at
+most, and regression regret at least, the returned value. The error of the fit is returned with it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from neucb.core.errors import InputError
 from neucb.core.metrics import regression_losses
 from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.environments.orders import Fixed
-from neucb.theory.fitting import Data, Fit, Model, Training, train
+from neucb.environments.orders.order import FixedOrder
+from neucb.theory.fitting import ClassFit, FittingData, Model, Training, train
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 
-SIZES = {"intercept": 0.1, "width": 100}  # of networks
+SIZES = {"intercept": 0.1, "width": 100}  # default sizes of networks
 USUAL = Training()
-SWEPT = Training(restarts=2)  # in sweeps, where a class is fitted on many data sets
+SWEPT = Training(restarts=2)  # sweeps fit the class on many data sets
 COLUMNS = ("L_star_class", "class_spread", "class_trained", "class_held_out")
 
 
@@ -44,20 +44,20 @@ def fit_class(
     intercept: float = 0.1,
     width: int = 100,
     training: Training = USUAL,
-) -> Fit:
-    """Fit an agent's class to losses in hindsight.
+) -> ClassFit:
+    """Fit an agent's model class to losses in hindsight.
 
     Args:
-        recipe: of the agent: its oracle says the class, its loss what is minimised.
+        recipe: recipe of the agent: its oracle is the class, its loss the objective.
         contexts: [N, d].
-        losses: [N, K] in [0, 1] of all arms; with `played` only the played arms' count.
-        played: [N] arms, for a fit on played pairs; None for full information.
-        intercept: the constant input of networks; linear models have 1.
+        losses: [N, K] losses in [0, 1] of all arms; with `played` only the played arms' losses count.
+        played: [N] arms for a fit on the played pairs; None for full information.
+        intercept: constant input of networks; linear models have 1.
         width: m of networks.
-        training: how.
+        training: hyper-parameters of the fit.
 
     Raises:
-        InputError: an agent whose oracle is neither a network nor linear, or too few rows.
+        InputError: the oracle is neither neural nor linear, or there are too few rows.
     """
     import torch
 
@@ -69,43 +69,43 @@ def fit_class(
     constant = intercept if recipe.oracle == NEURAL else 1.0
     x = torch.from_numpy(np.hstack([contexts, np.full((rows, 1), constant)]).astype(np.float32))
     weight = np.ones((rows, arms)) if played is None else np.eye(arms)[played]
-    data = Data(x, torch.from_numpy(losses).float(), torch.from_numpy(weight).float())
+    data = FittingData(x, torch.from_numpy(losses).float(), torch.from_numpy(weight).float())
     shuffled = torch.from_numpy(np.random.default_rng(training.seed).permutation(rows))
     parts = shuffled[held:], shuffled[:held]
-    found = []
+    fits = []
     for restart in range(training.restarts):
         generator = torch.Generator().manual_seed(1000 * training.seed + restart)
         model = Model(arms, x.shape[1], width if recipe.oracle == NEURAL else 0, generator)
-        found.append(train(model, "kl" if recipe.loss is KL else "squared", data, parts, training, generator))
-    totals = [one.trained * len(parts[0]) + one.held_out * held for one in found]
-    best = found[int(np.argmin(totals))]
+        fits.append(train(model, "kl" if recipe.loss is KL else "squared", data, parts, training, generator))
+    totals = [fit.trained * len(parts[0]) + fit.held_out * held for fit in fits]
+    best = fits[int(np.argmin(totals))]
     spread = (max(totals) - min(totals)) / rows
-    return Fit(best.predicted, best.trained, best.held_out, best.epochs, spread)
+    return ClassFit(best.predicted, best.trained, best.held_out, best.epochs, spread)
 
 
 @dataclass(frozen=True)
 class ClassLoss:
-    """What the best policy found of a class loses in a run of R replicas.
+    """Cumulative loss of the best fitted policy of a class in a run of R replicas.
 
     Attributes:
-        rounds: [n] the kept rounds.
-        best_loss: [R, n] its expected loss up to these, L_star_class.
-        fits: one per replica.
+        rounds: [n] kept rounds.
+        best_loss: [R, n] cumulative expected loss up to these rounds, L_star_class.
+        fits: R fits, one per replica.
     """
 
     rounds: NDArray[np.int64]
     best_loss: Array
-    fits: tuple[Fit, ...]
+    fits: tuple[ClassFit, ...]
 
     def columns(self) -> dict[str, Array]:
         """Return the columns of a log, one value per replica and kept round, in that order.
 
         L_star_class; class_spread, the largest difference in mean loss between restarts of the fit;
-        class_trained and class_held_out, its mean loss on the rows trained on and on the others.
+        class_trained and class_held_out, its mean loss on the training and on the held-out rows.
         """
-        told = [(fit.spread, fit.trained, fit.held_out) for fit in self.fits]
-        errors = np.repeat(np.array(told), len(self.rounds), axis=0).T
-        return dict(zip(COLUMNS, (self.best_loss.ravel(), *errors), strict=True))
+        errors = [(fit.spread, fit.trained, fit.held_out) for fit in self.fits]
+        repeated = np.repeat(np.array(errors), len(self.rounds), axis=0).T
+        return dict(zip(COLUMNS, (self.best_loss.ravel(), *repeated), strict=True))
 
 
 class PlayedRun(Protocol):
@@ -120,80 +120,80 @@ class PlayedRun(Protocol):
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe of the agent, None for an agent that has none."""
+        """The recipe of the agent, None for an agent without a recipe."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The agent's hyper-parameters, all of them."""
+        """All hyper-parameters of the agent."""
 
 
 def class_loss(run: PlayedRun, training: Training = USUAL) -> ClassLoss:
     """Fit the class of a run's agent to all losses of its rows.
 
     Args:
-        run: played on classification data, with a trace.
-        training: how.
+        run: a run played on classification data with a trace.
+        training: hyper-parameters of the fit.
 
     Raises:
         InputError: another environment, no trace, or as `fit_class`.
     """
     rounds, best, fits = _kept_rounds(run), [], []
     for recipe, sizes, x, expected, _, _ in _replicas(run):
-        found = fit_class(recipe, x, expected, training=training, **sizes)
-        best.append(np.cumsum(found.policy_losses(expected))[rounds - 1])
-        fits.append(found)
+        fit = fit_class(recipe, x, expected, training=training, **sizes)
+        best.append(np.cumsum(fit.policy_losses(expected))[rounds - 1])
+        fits.append(fit)
     return ClassLoss(rounds, np.stack(best), tuple(fits))
 
 
 def world_loss(
     env: ClassificationVectorEnv, seed: int, recipe: Recipe, sizes: Mapping[str, Any]
 ) -> ClassLoss:
-    """Fit an agent's class to all losses of the rows that a seed meets, whatever is played.
+    """Fit an agent's class to all losses of a seed's rows, independently of the played arms.
 
     The kept rounds are the log-spaced ones of a log.
 
     Args:
-        env: the world.
-        seed: of a replica.
-        recipe: of the agent.
+        env: the environment.
+        seed: seed of a replica.
+        recipe: recipe of the agent.
         sizes: intercept and width of a network.
 
     Raises:
-        InputError: the rows depend on what is played, or as `fit_class`.
+        InputError: the rows depend on the played arms, or as `fit_class`.
     """
     script = env.script(seed)
-    if not isinstance(script.order, Fixed):
+    if not isinstance(script.order, FixedOrder):
         raise InputError(f"the rows of order {env.order} depend on the agent: no policy is best for all")
     expected = env.feedback.expected[script.label]
-    found = fit_class(recipe, env.encoded.contexts[script.rows], expected, training=SWEPT, **sizes)
+    fit = fit_class(recipe, env.encoded.contexts[script.rows], expected, training=SWEPT, **sizes)
     rounds = log_spaced(env.horizon)
-    return ClassLoss(rounds, np.cumsum(found.policy_losses(expected))[rounds - 1][None], (found,))
+    return ClassLoss(rounds, np.cumsum(fit.policy_losses(expected))[rounds - 1][None], (fit,))
 
 
 def class_regression_regret(run: PlayedRun, training: Training = USUAL) -> tuple[NDArray[np.int64], Array]:
-    """Return the kept rounds [n], and the oracle's loss minus that of its class on the played pairs [R, n].
+    """Return the kept rounds [n], and the oracle's regression regret to its class [R, n] on the played pairs.
 
-    The class is fitted in hindsight to these pairs. The loss is the agent's own: squared, unhalved, of
+    The class is fitted in hindsight to these pairs. The loss is the agent's: unhalved squared loss of
     predictions clipped to [0, 1], or KL. Arguments and errors as for `class_loss`.
     """
     rounds, regret = _kept_rounds(run), []
     squared = run.recipe is not None and run.recipe.loss is Squared
     column = "regression_loss" if squared else "regression_log_loss"
-    own = run.log.frame({})[column].to_numpy().reshape(run.log.spec.replicas, -1)
-    for mine, (recipe, sizes, x, expected, action, loss) in zip(own, _replicas(run), strict=True):
-        seen, at = np.zeros_like(expected), (np.arange(len(x)), action)
-        seen[at] = loss
-        found = fit_class(recipe, x, seen, action, training=training, **sizes)
-        best = regression_losses(found.predicted[at], loss)[0 if squared else 1]
-        regret.append(mine - np.cumsum(best)[rounds - 1])
+    oracle = run.log.frame({})[column].to_numpy().reshape(run.log.spec.replicas, -1)
+    for total, (recipe, sizes, x, expected, action, loss) in zip(oracle, _replicas(run), strict=True):
+        observed, pairs = np.zeros_like(expected), (np.arange(len(x)), action)
+        observed[pairs] = loss
+        fit = fit_class(recipe, x, observed, action, training=training, **sizes)
+        best = regression_losses(fit.predicted[pairs], loss)[0 if squared else 1]
+        regret.append(total - np.cumsum(best)[rounds - 1])
     return rounds, np.stack(regret)
 
 
 def check_hindsight(run: PlayedRun) -> None:
-    """Say before a run is played that its agent's class can be fitted in hindsight.
+    """Check before a run that its agent's class can be fitted in hindsight.
 
     Raises:
-        InputError: it cannot.
+        InputError: the agent, the environment or the missing trace does not allow it.
     """
     recipe = run.recipe
     if recipe is None or run.log.trace is None or not isinstance(run.env, ClassificationVectorEnv):
@@ -202,7 +202,7 @@ def check_hindsight(run: PlayedRun) -> None:
 
 
 def add_hindsight(run: PlayedRun, training: Training = USUAL) -> None:
-    """Add to the frame of a played run what is known in hindsight.
+    """Add hindsight columns to the frame of a played run.
 
     Columns: see `ClassLoss.columns`, and class_regression_regret, see the function of that name. Arguments
     and errors as for `class_loss`.
@@ -212,25 +212,25 @@ def add_hindsight(run: PlayedRun, training: Training = USUAL) -> None:
 
 
 def check_class(recipe: Recipe, settings: Mapping[str, Any]) -> None:
-    """Say whether the class of an agent with these settings can be fitted in hindsight.
+    """Check that the class of an agent with these hyper-parameters can be fitted in hindsight.
 
     Raises:
-        InputError: it cannot.
+        InputError: the oracle is neither neural nor linear, or a setting leaves the class.
     """
     if recipe.loss not in (Squared, KL):
         raise InputError(f"a class in hindsight is fitted by squared or KL loss, not by '{recipe.loss.name}'")
     if recipe.oracle not in (NEURAL, LINEAR):
         raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
     for name, only in (("depth", 1), ("features", "linear")):
-        given = settings.get(name, only)
-        if given != only:
-            raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={given}")
+        value = settings.get(name, only)
+        if value != only:
+            raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={value}")
 
 
 def sizes_of(settings: Mapping[str, Any], replica: int) -> dict[str, Any]:
     """Return intercept and width of a replica's network."""
-    given = {name: settings.get(name, usual) for name, usual in SIZES.items()}
-    return {name: value[replica] if isinstance(value, tuple) else value for name, value in given.items()}
+    sizes = {name: settings.get(name, default) for name, default in SIZES.items()}
+    return {name: value[replica] if isinstance(value, tuple) else value for name, value in sizes.items()}
 
 
 def _kept_rounds(run: PlayedRun) -> NDArray[np.int64]:
@@ -241,7 +241,7 @@ def _kept_rounds(run: PlayedRun) -> NDArray[np.int64]:
 def _replicas(
     run: PlayedRun,
 ) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, NDArray[np.int64], Array]]:
-    """Yield recipe, sizes of the network, contexts, expected losses, arms and losses of every replica."""
+    """Yield recipe, network sizes, contexts, expected losses, arms and losses of every replica."""
     check_hindsight(run)
     recipe, trace, env = run.recipe, run.log.trace, run.env
     assert recipe is not None
@@ -249,8 +249,8 @@ def _replicas(
     assert isinstance(env, ClassificationVectorEnv)
     frame = trace.frame(run.log.round)
     for r, seed in enumerate(run.log.spec.seeds):
-        own = frame[frame["seed"] == seed]
+        rows = frame[frame["seed"] == seed]
         sizes = sizes_of(run.settings, r)
-        expected = env.feedback.expected[own["label"].to_numpy()]
-        x = env.encoded.contexts[own["context"].to_numpy()]
-        yield recipe, sizes, x, expected, own["action"].to_numpy(), own["loss"].to_numpy()
+        expected = env.feedback.expected[rows["label"].to_numpy()]
+        x = env.encoded.contexts[rows["context"].to_numpy()]
+        yield recipe, sizes, x, expected, rows["action"].to_numpy(), rows["loss"].to_numpy()

@@ -1,4 +1,4 @@
-"""The neural tangent kernel of the two-layer network on the disjoint encoding of T contexts and K arms.
+"""Neural tangent kernel of the two-layer network on the disjoint encoding of T contexts and K arms.
 
 f(theta; x, a) = factor w2 . relu(W1 (e_a (x) x)), both layers trained, W1 ~ N(0, s1^2), w2 ~ N(0, s2^2).
 The mean over theta of <grad f(x, a), grad f(x', b)> is, with the angle t of x and x',
@@ -11,8 +11,8 @@ head = m factor^2 s1^2 and first = m factor^2 s2^2: 2 and 1 for "he", 2 and 2 fo
 NeurIPS 2018 (arXiv 1806.07572); Cho and Saul, NeurIPS 2009, for the arc-cosine kernels.
 
 The Gram matrix of all T K encoded contexts is H = I_K (x) M + 11' (x) b b' with M = A - B and
-B = b b': its spectrum is that of M, K - 1 times, and that of M + K b b'. Everything below works on
-M and b alone.
+B = b b': its spectrum is that of M, K - 1 times, and that of M + K b b'. The functions below use only
+M and b.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BLOCK = 512  # rows of M computed together
 
 @dataclass(frozen=True)
 class Kernel:
-    """H in its parts.
+    """The Gram matrix H, stored as M and b.
 
     Attributes:
         within: [T, T] M = A - B, positive semi-definite.
@@ -49,15 +49,15 @@ class Kernel:
 
     @property
     def rounds(self) -> int:
-        """T."""
+        """T, the number of rounds."""
         return len(self.across)
 
     def first(self, rounds: int) -> Kernel:
-        """Return the kernel of the first rounds, a view."""
+        """Return a view of the kernel of the first rounds."""
         return Kernel(self.within[:rounds, :rounds], self.across[:rounds], self.arms)
 
     def full(self) -> Array:
-        """Return H [T K, T K], the context of round t and arm a in row a T + t; for small T K."""
+        """Return the dense H [T K, T K], with round t and arm a in row a T + t; for small T K."""
         blocks = np.kron(np.eye(self.arms), self.within)
         return blocks + np.kron(np.ones((self.arms, self.arms)), np.outer(self.across, self.across))
 
@@ -68,35 +68,35 @@ def closed_form(contexts: NDArray[Any], arms: int, init: Initialisation = "he", 
     Args:
         contexts: [T, d], the constant input included.
         arms: K.
-        init: of the network.
-        width: m; it matters for "paper" only.
+        init: initialisation of the network.
+        width: m; only the kernel of "paper" depends on it.
     """
     x = np.asarray(contexts, dtype=np.float64)
     sd_first, sd_head, factor = INITIALISATIONS[init](width)
     head, first = width * factor**2 * sd_first**2, width * factor**2 * sd_head**2
     norm = np.sqrt(np.square(x).sum(1))
     within = np.empty((len(x), len(x)))
-    for start in range(0, len(x), BLOCK):  # so that nothing else is as large as the result
+    for start in range(0, len(x), BLOCK):  # blocks keep temporaries smaller than the result
         within[start : start + BLOCK] = _rows(x, norm, start, head, first)
     return Kernel(within, math.sqrt(head / (2.0 * math.pi)) * norm, arms)
 
 
 def _rows(x: Array, norm: Array, start: int, head: float, first: float) -> Array:
-    """Return the rows of M from `start` on, BLOCK of them."""
-    here = slice(start, start + BLOCK)
-    inner = x[here] @ x.T
-    size = np.outer(norm[here], norm)
+    """Return BLOCK rows of M from row `start` on."""
+    rows = slice(start, start + BLOCK)
+    inner = x[rows] @ x.T
+    size = np.outer(norm[rows], norm)
     cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size > 0.0)
     i = np.arange(len(inner))
-    cosine[i, start + i] = norm[here] > 0.0  # the angle of a row with itself is 0, without rounding
+    cosine[i, start + i] = norm[rows] > 0.0  # the angle of a row with itself is 0, without rounding
     np.clip(cosine, -1.0, 1.0, out=cosine)
     left = math.pi - np.arccos(cosine)
-    bend = np.sqrt(1.0 - np.square(cosine)) + left * cosine - 1.0  # B taken away
+    bend = np.sqrt(1.0 - np.square(cosine)) + left * cosine - 1.0  # minus 1 subtracts B
     return np.asarray((head * size * bend + first * inner * left) / (2.0 * math.pi), dtype=np.float64)
 
 
 def empirical(contexts: NDArray[Any], first: NDArray[Any], head: NDArray[Any], factor: float) -> Array:
-    """Return the kernel of a given network [T K, T K], in the order of `Kernel.full`; for small T K.
+    """Return the empirical kernel of a network [T K, T K], in the order of `Kernel.full`; for small T K.
 
     Args:
         contexts: [T, d], the constant input included.
@@ -118,13 +118,13 @@ def empirical(contexts: NDArray[Any], first: NDArray[Any], head: NDArray[Any], f
 
 
 def network_kernel(contexts: NDArray[Any], spec: Spec, width: int, init: Initialisation) -> Array:
-    """Return the kernel at theta_0 of the network that the first replica of a run starts from."""
+    """Return the empirical kernel at theta_0 [T K, T K] of the first replica's network."""
     inputs = np.asarray(contexts).shape[1]
     first, head = draw_network(spec.seeds[0], spec.arms, inputs, width, init)
     return empirical(contexts, first, head, INITIALISATIONS[init](width)[2])
 
 
 def with_constant(contexts: NDArray[Any], intercept: float) -> Array:
-    """Return contexts [T, d + 1], the constant input appended, as networks see them."""
+    """Return contexts [T, d + 1] with the constant input appended, or [T, d] for an intercept of 0."""
     x = np.asarray(contexts, dtype=np.float64)
     return np.hstack([x, np.full((len(x), 1), intercept)]) if intercept else x

@@ -1,9 +1,9 @@
-"""Lanczos: log determinants and quadratic forms of kernels too large to be factored.
+"""Lanczos estimates of log determinants and quadratic forms of kernels too large for a factorisation.
 
 k steps from a vector v give the Gauss quadrature of v' f(A) v with k nodes: it is exact for
 polynomials of degree 2 k - 1, from below for f = 1 / (x + ridge) and from above for f = log(1 + x / ridge)
-(Golub and Meurant, Matrices, Moments and Quadrature, 2010). Random sign vectors make a trace of it
-(Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38, 2017: stochastic Lanczos quadrature).
+(Golub and Meurant, Matrices, Moments and Quadrature, 2010). Its mean over random sign vectors estimates a
+trace (Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38, 2017: stochastic Lanczos quadrature).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from neucb.theory.kernel import Kernel
 Array = NDArray[np.float64]
 Product = Callable[[Array], Array]
 
-STEPS = 80
-PROBES = 12
+STEPS = 80  # Lanczos steps k
+PROBES = 12  # random sign vectors
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, and half the width of what it is known to: 95 % of the probes' mean, and of the steps."""
+    """An estimate and its error: 95 % half width over the probes, plus the change over the last steps."""
 
     value: float
     error: float
@@ -34,9 +34,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Steps:
-    """Lanczos from P vectors: diagonals [k, P] and off-diagonals [k - 1, P] of the tridiagonal matrices.
+    """Tridiagonal matrices of Lanczos runs from P vectors.
 
     Attributes:
+        diagonal: [k, P] diagonals.
+        beside: [k - 1, P] off-diagonals.
         size: [P] squared lengths of the vectors.
     """
 
@@ -45,26 +47,26 @@ class Steps:
     size: Array
 
     def quadrature(self, function: Callable[[Array], Array], steps: int | None = None) -> Array:
-        """Return v' f(A) v [P], of the first `steps` steps; eigenvalues of A below 0 count as 0."""
+        """Return v' f(A) v [P] after the first `steps` steps; eigenvalues of A below 0 count as 0."""
         from scipy.linalg import eigh_tridiagonal
 
         k = len(self.diagonal) if steps is None else steps
-        found = np.empty(len(self.size))
+        forms = np.empty(len(self.size))
         for p, size in enumerate(self.size):
             nodes, vectors = eigh_tridiagonal(self.diagonal[:k, p], self.beside[: k - 1, p])
             weights = np.square(vectors[0])
-            some = weights > 0.0  # what a run that ended early did not reach has no weight
-            found[p] = size * (weights[some] @ function(np.maximum(nodes[some], 0.0)))
-        return found
+            reached = weights > 0.0  # steps after an early end have weight 0
+            forms[p] = size * (weights[reached] @ function(np.maximum(nodes[reached], 0.0)))
+        return forms
 
 
 def lanczos(product: Product, start: Array, steps: int) -> Steps:
     """Run `steps` steps from every column of `start` [n, P], with full reorthogonalisation.
 
     Args:
-        product: A V [n, P] of V [n, P], A symmetric.
-        start: [n, P], no column 0.
-        steps: k >= 1; at most n are made.
+        product: function from V [n, P] to A V [n, P], A symmetric.
+        start: [n, P] nonzero columns.
+        steps: k >= 1, at most n.
     """
     n, probes = start.shape
     k = min(steps, n)
@@ -82,9 +84,9 @@ def lanczos(product: Product, start: Array, steps: int) -> Steps:
         for _ in range(2):  # twice is enough (Parlett)
             moved -= np.einsum("knp,kp->np", basis[: j + 1], np.einsum("knp,np->kp", basis[: j + 1], moved))
         length = np.sqrt(np.square(moved).sum(0))
-        going = length > 1e-12 * scale  # otherwise the space is exhausted
-        beside[j] = np.where(going, length, 0.0)
-        basis[j + 1] = np.where(going, moved / np.where(going, length, 1.0), 0.0)
+        active = length > 1e-12 * scale  # otherwise the Krylov space is exhausted
+        beside[j] = np.where(active, length, 0.0)
+        basis[j + 1] = np.where(active, moved / np.where(active, length, 1.0), 0.0)
     return Steps(diagonal, beside, size)
 
 
@@ -94,11 +96,11 @@ def estimate_log_determinants(
     """Estimate log det(I + H / lambda) of all rounds for every lambda, from the same Lanczos runs.
 
     Args:
-        kernel: H in its parts; it takes 2 T^2 (probes + 1) flops a step.
+        kernel: the kernel H; a step costs 2 T^2 (probes + 1) flops.
         ridges: values of lambda > 0.
-        probes: sign vectors, at least 2.
-        steps: of each Lanczos run.
-        seed: of the sign vectors.
+        probes: number of sign vectors >= 2.
+        steps: number of steps of each Lanczos run.
+        seed: seed of the sign vectors.
     """
     T = kernel.rounds
     signs = np.random.default_rng(seed).choice((-1.0, 1.0), (T, probes))
@@ -120,7 +122,7 @@ def _log_determinant(runs: Steps, arms: int, ridge: float) -> Estimate:
 
 
 def least_reward_norm(kernel: Kernel, rewards: Array, ridge: float, steps: int = STEPS) -> float:
-    """Return a lower bound, rising with the steps, of S = sqrt(2 r' (H + ridge I)^-1 r), r [T, K] rewards."""
+    """Return a lower bound of S = sqrt(2 r' (H + ridge I)^-1 r), increasing with the steps, for r [T, K]."""
     T, K = rewards.shape
 
     def product(v: Array) -> Array:
@@ -129,5 +131,5 @@ def least_reward_norm(kernel: Kernel, rewards: Array, ridge: float, steps: int =
         return np.asarray(kernel.within @ per_arm + across[:, None], dtype=np.float64).reshape(T * K, 1)
 
     least = max(ridge, 1e-12)
-    (found,) = lanczos(product, rewards.reshape(T * K, 1), steps).quadrature(lambda x: 1.0 / (x + least))
-    return float(np.sqrt(2.0 * found))
+    (form,) = lanczos(product, rewards.reshape(T * K, 1), steps).quadrature(lambda x: 1.0 / (x + least))
+    return float(np.sqrt(2.0 * form))

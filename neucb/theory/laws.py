@@ -1,4 +1,4 @@
-"""Laws of growth, a + b log t, a + b sqrt t and a + b t^alpha, and their fits by least squares."""
+"""Growth laws a + b log t, a + b sqrt t and a + b t^alpha, and their least-squares fits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Array = NDArray[np.float64]
 
 LAWS: tuple[Law, ...] = ("log", "sqrt", "power")
 WORDS: dict[str, str] = {"log": "log t", "sqrt": "sqrt t", "power": "t^alpha"}
-GRID = np.linspace(-1.0, 2.0, 32)  # of alpha; 0 is not on it
+GRID = np.linspace(-1.0, 2.0, 32)  # values of alpha without 0
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A law with its constants; `at` evaluates it.
+class LawFit:
+    """A fitted growth law; `at` evaluates it.
 
     Attributes:
-        law: which.
-        a: offset; b: factor, of log t, sqrt t or (t^alpha - 1) / alpha.
-        alpha: the exponent of "power"; 0 stands for its limit, the logarithm.
+        law: name of the law.
+        a: offset; b: factor of log t, sqrt t or (t^alpha - 1) / alpha.
+        alpha: exponent of "power"; 0 denotes the limit log t.
     """
 
     law: Law
@@ -36,29 +36,29 @@ class Fit:
         return self.a + self.b * _basis(self.law, np.asarray(rounds, dtype=np.float64), self.alpha)
 
 
-def fit(law: Law, rounds: Array, curve: Array) -> Fit:
+def fit(law: Law, rounds: Array, curve: Array) -> LawFit:
     """Fit one law to a curve [n] by least squares."""
     if law != "power":
         a, b, _ = _line(_basis(law, rounds, 0.0), curve)
-        return Fit(law, a, b, 0.0)
+        return LawFit(law, a, b, 0.0)
     from scipy.optimize import minimize_scalar
 
-    # Given alpha the rest is linear. A coarse grid first: the error need not have one minimum only.
+    # Given alpha the fit is linear. The grid brackets the global minimum among several local ones.
     near = int(np.argmin(_grid_errors(rounds, curve)))
     bounds = (GRID[max(near - 1, 0)], GRID[min(near + 1, len(GRID) - 1)])
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda alpha: _line(_basis("power", rounds, alpha), curve)[2],
         bounds=bounds,
         method="bounded",
         options={"xatol": 1e-4},
     )
-    alpha = float(found.x)
+    alpha = float(minimum.x)
     a, b, _ = _line(_basis("power", rounds, alpha), curve)
-    return Fit("power", a, b, alpha)
+    return LawFit("power", a, b, alpha)
 
 
 def _basis(law: Law, rounds: Array, alpha: float) -> Array:
-    """Return log t, sqrt t or (t^alpha - 1) / alpha, whose limit at alpha = 0 is log t."""
+    """Return the basis [n]: log t, sqrt t or (t^alpha - 1) / alpha, with limit log t at alpha = 0."""
     if law == "sqrt":
         return np.sqrt(rounds)
     log = np.log(rounds)

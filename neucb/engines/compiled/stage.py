@@ -20,7 +20,7 @@ from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.engines.compiled.kernels.rules import WEIGHTS
 from neucb.environments.classification import ClassificationVectorEnv, Script
-from neucb.environments.orders import Fixed, WeakestClass
+from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
 
 KEPT = 8 * types.BLOCK  # rounds
@@ -105,7 +105,7 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
+    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels), record)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
@@ -127,36 +127,18 @@ def draws(rule: types.Rule) -> bool:
     return rule.kind in (types.THOMPSON, types.JOINT)
 
 
-def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types.Reaction | None:
-    """Return an order that depends on the arms played as the kernels take it; None for a fixed one.
+def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction | None:
+    """Return an adaptive order in the form of the kernels; None for a fixed one.
 
     Raises:
         InputError: the order has no kernel.
     """
     order = script.order
-    if isinstance(order, Fixed):
+    if isinstance(order, FixedOrder):
         return None
-    if not isinstance(order, WeakestClass):
+    if not isinstance(order, CompiledOrder):
         raise InputError(f"the compiled engine has no kernel for the order {type(order).__name__}")
-    ranked = labels[order.rows]
-    counts = np.bincount(ranked, minlength=arms)
-    last = np.cumsum(counts)
-    loss, met = np.zeros((2, arms))
-    return types.Reaction(
-        shuffled=order.rows,
-        labels=labels,
-        coins=order.coins,
-        shift=script.shift,
-        relabel=script.relabel,
-        part=script.part,
-        used=np.zeros(len(labels), np.bool_),
-        queue=order.rows[np.argsort(ranked, kind="stable")],
-        first=last - counts,
-        last=last,
-        loss=loss,
-        met=met,
-        next=np.zeros(1, np.int64),
-    )
+    return types.Reaction(order.state, labels, script.shift, script.relabel, script.part)
 
 
 def knows(rule: type[Rule]) -> bool:

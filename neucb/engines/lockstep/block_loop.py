@@ -22,7 +22,8 @@ from neucb.engines.lockstep.loop import (
 from neucb.engines.stalled import Floats, Watch, learns_at_once, stuck
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.episodes import bad_context
-from neucb.environments.orders import find_order
+from neucb.environments.orders.order import FixedOrder
+from neucb.environments.orders.registry import find_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,7 @@ BLOCK = 48  # rounds; of 32 to 64 networks are fastest with 48, by 3 to 5 %
 def foreseeable(agent: Agent, env: object) -> bool:
     """Return whether `Foreseen` can play: skylines need what only stepping the environment tells."""
     skyline = hasattr(agent, "foresee") or hasattr(agent, "learn_all")
-    known = type(env) is ClassificationVectorEnv and not find_order(env.order).reacts
+    known = type(env) is ClassificationVectorEnv and issubclass(find_order(env.order), FixedOrder)
     return known and not skyline
 
 

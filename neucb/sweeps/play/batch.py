@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from neucb.core.errors import InputError, NeucbError
-from neucb.engines.log import FIGURES
+from neucb.core.json_values import plain
 from neucb.environments.make import SYNTHETIC
 from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare
+from neucb.runs.log_table import full_table
 from neucb.runs.run import Run
-from neucb.runs.summary import plain
-from neucb.sweeps.plan import Batch, cell_id
+from neucb.runs.store import Failure, Playing
+from neucb.sweeps.plan import Batch
+from neucb.sweeps.play.class_fit import class_table
 from neucb.sweeps.play.estimate import memory
 from neucb.sweeps.play.warnings import kept_warnings
 
@@ -27,32 +28,6 @@ if TYPE_CHECKING:
 
 THREADS = 1  # that play a batch; others play other batches
 MEMORY = 1e9  # bytes that the runs of a batch may keep at a time
-WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that failed.
-
-    Attributes:
-        agent, dataset, seed, settings: which one.
-        reason: the error's line.
-    """
-
-    agent: str
-    dataset: str
-    seed: int
-    settings: Mapping[str, Any]
-    reason: str
-
-
-@dataclass
-class Playing:
-    """What rounds took: wall-clock time, time of the processor, and the number of threads that played."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    threads: int = THREADS
 
 
 @dataclass
@@ -60,7 +35,7 @@ class Outcome:
     """What playing a batch gave.
 
     Attributes:
-        tables: the rows, see `schema`.
+        tables: the rows, see `neucb.runs.log_table.schema`.
         failures: the runs without rows.
         about: engine, environment, rounds.
         played: rounds of all runs together.
@@ -75,7 +50,7 @@ class Outcome:
     about: dict[str, Any] = field(default_factory=dict)
     played: int = 0
     seconds: float = 0.0
-    playing: Playing = field(default_factory=Playing)
+    playing: Playing = field(default_factory=lambda: Playing(threads=THREADS))
     passing: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -154,13 +129,11 @@ def _played(batch: Batch, job: Run, check: Progress) -> tuple[pa.Table, float]:
     began = time.thread_time()
     job.play(check)
     cpu_seconds = time.thread_time() - began
-    return tidy(batch, job), cpu_seconds
+    return full_table(job, batch.columns), cpu_seconds
 
 
 def _fitted(_: Batch, job: Run, __: Progress) -> tuple[pa.Table, float]:
     """Fit the class of a run that is not played; return its rows and the seconds that it took."""
-    from neucb.sweeps.hindsight import class_table
-
     began = time.thread_time()
     return class_table(job), time.thread_time() - began
 
@@ -212,58 +185,3 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
 
 def _silent(_: str) -> None:
     """The sweep has said once what it plays."""
-
-
-def tidy(batch: Batch, job: Run) -> pa.Table:
-    """Return the rows of a played batch in the columns of all sweeps, see `schema`."""
-    import pyarrow as pa
-
-    world = batch.world
-    runs = len(batch.seeds)
-    frame = job.log.frame(
-        {
-            "agent": batch.agent,
-            "label": batch.label,
-            "dataset": world.dataset.name,
-            "purpose": batch.purpose,
-            "preprocessing": world.preprocessing,
-            "order": world.order,
-            "label_noise": world.label_noise,
-            "setting": tuple(cell_id(batch.cell(run)) for run in range(runs)),
-            "engine": job.engine,
-            **job.settings,
-        }
-    )
-    if not set(frame.columns) <= set(schema().names):
-        raise ValueError(f"columns without a place in the store: {set(frame.columns) - set(schema().names)}")
-    columns = [
-        pa.array(frame[column.name], type=column.type, from_pandas=True)
-        if column.name in frame
-        else pa.nulls(len(frame), column.type)
-        for column in schema()
-    ]
-    return pa.table(columns, schema=schema())
-
-
-@cache
-def schema() -> pa.Schema:
-    """Return the columns of every file of a sweep: the same, whatever the agents.
-
-    The hyper-parameters of all recipes are among them; an agent that lacks one has nothing there.
-    """
-    import pyarrow as pa
-
-    kinds = dict.fromkeys(WORDS, pa.string())
-    kinds |= {"label_noise": pa.float64(), "seed": pa.int64(), "round": pa.int64()}
-    kinds |= dict.fromkeys(FIGURES, pa.float64())
-    kinds |= {name: pa.string() if words else pa.float64() for name, words in hyper_parameters()}
-    return pa.schema(list(kinds.items()))
-
-
-def hyper_parameters() -> Iterator[tuple[str, bool]]:
-    """Name every hyper-parameter of any recipe, and say whether its values are words."""
-    from neucb.agents.recipes.registry import RECIPES
-
-    for recipe in RECIPES.values():
-        for parameter in recipe.parameters:
-            yield parameter.name, bool(parameter.choices)

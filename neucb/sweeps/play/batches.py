@@ -10,16 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import NeucbError
-from neucb.sweeps.play.batch import Failure, Outcome, failure, prepare_batch
+from neucb.runs.store import Failure
+from neucb.sweeps.play.batch import Outcome, failure, prepare_batch
 from neucb.sweeps.play.estimate import cost
 from neucb.sweeps.play.execute import Task, Workers
 from neucb.sweeps.play.warnings import Warned, kept_warnings
 
 if TYPE_CHECKING:
+    from neucb.runs.store import Record
     from neucb.sweeps.plan import Batch
     from neucb.sweeps.play.data import Data
     from neucb.sweeps.play.progress import Report
-    from neucb.sweeps.store.batch_store import Record, Store
+    from neucb.sweeps.store.batch_store import BatchStore
     from neucb.sweeps.store.locks import Claims
 
 WAIT = 0.5  # seconds between looks at what another sweep plays
@@ -42,7 +44,7 @@ class Batches:
         unplayed: runs that could not begin.
     """
 
-    store: Store
+    store: BatchStore
     claims: Claims
     workers: Workers
     data: Data
@@ -106,9 +108,19 @@ class Batches:
                 time.sleep(WAIT)
 
     def _store(self, task: Task, outcome: Outcome) -> None:
+        import pyarrow as pa
+
         data = self.prints[task.batch.world.dataset.name]
         assert not isinstance(data, str)
-        self.store.write(task.name, task.batch, data, outcome)
+        table = pa.concat_tables([self.store.columns().empty_table(), *outcome.tables])
+        content = {
+            "configuration": task.batch.configuration(data),
+            "passing": outcome.passing,
+            **outcome.about,
+            "rounds_played": outcome.played,
+            "seconds": outcome.seconds,
+        }
+        self.store.write(task.name, table, content, outcome.playing, tuple(outcome.failures))
         self.claims.release(task.name)
         self.report.failures += outcome.failures
         self.report.played += len(task.batch.seeds)

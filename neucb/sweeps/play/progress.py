@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from neucb.sweeps.play.batch import Failure
+from neucb.runs.store import Failure
 
 
 @dataclass

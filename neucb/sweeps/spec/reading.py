@@ -13,10 +13,10 @@ from neucb.core.errors import InputError, unknown_name
 from neucb.core.files import check_text
 from neucb.core.seeds import parse_seeds
 from neucb.engines.choose import EngineName
-from neucb.environments.orders import ORDERS
+from neucb.environments.orders.registry import ORDERS
 from neucb.environments.preprocessing import Preprocessing
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.sweeps.hindsight import check_agent
+from neucb.sweeps.spec.class_check import check_class_of
 from neucb.sweeps.spec.datasets import DatasetReader, beside
 from neucb.sweeps.spec.spec_errors import Places
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment, Selection
@@ -133,7 +133,7 @@ class _Reader(Places):
         )
         for number, agent in enumerate(experiment.agents):
             if agent.hindsight:
-                self.checked(partial(check_agent, agent, experiment), "agents", number, "hindsight")
+                self.checked(partial(check_class_of, agent, experiment), "agents", number, "hindsight")
         return experiment
 
     def title(self, name: object) -> str:

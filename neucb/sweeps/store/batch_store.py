@@ -1,55 +1,31 @@
-"""Store: a folder with a Parquet file and a JSON manifest per batch, each whole or not there.
+"""BatchStore: the store of a sweep, which several sweeps share and resume.
 
-A batch is there when its manifest is and the checksum in it is that of the Parquet file. Files are
-named by their content's configuration, so that whoever writes one writes the same.
+Files are named by their content's configuration, so that whoever writes one writes the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neucb.core.errors import InputError
-from neucb.core.files import TEMPORARY, explained, sha256, write_whole
-from neucb.core.provenance import provenance
-from neucb.runs.formats import LOG, read_json, read_log
-from neucb.runs.summary import plain
-from neucb.sweeps.play.batch import WORDS, Failure, Outcome, schema
+from neucb.core.files import TEMPORARY
+from neucb.runs.formats import LOG, read_log
+from neucb.runs.log_table import WORDS, schema
+from neucb.runs.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from neucb.sweeps.plan import Batch
-
-# Readers of Parquet folders pass over names that begin with an underscore.
 PLAN = "_plan.json"
 SELECTION = "_selection.json"
 ASIDE = "_aside"
 COLUMNS = LOG | dict.fromkeys(WORDS, "text") | {"label_noise": "numbers"}
 
 
-@dataclass(frozen=True)
-class Record:
-    """What is known of a stored batch.
-
-    Attributes:
-        name: of its files.
-        rows: in the Parquet file.
-        failures: its runs without rows.
-        passing: whether they may not fail again, so that the batch should be played again.
-    """
-
-    name: str
-    rows: int
-    failures: tuple[Failure, ...]
-    passing: bool
-
-
-class Store:
+class BatchStore(Store):
     """The folder of one experiment.
 
     Args:
@@ -57,32 +33,15 @@ class Store:
         columns: gives those of every file.
     """
 
+    prefix = "_"  # readers of Parquet folders pass over names that begin with an underscore
+
     def __init__(self, folder: Path, columns: Callable[[], pa.Schema] = schema) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.columns = columns
-
-    def log(self, name: str) -> Path:
-        """Return the path of a batch's Parquet file."""
-        return self.folder / f"{name}.parquet"
-
-    def manifest(self, name: str) -> Path:
-        """Return the path of a batch's manifest."""
-        return self.folder / f"_{name}.json"
-
-    def find(self, name: str) -> Record | None:
-        """Return the record of a batch, None where it is not there or not whole."""
-        try:
-            content = read_json(self.manifest(name))
-            if sha256(self.log(name)) != content["sha256"]:
-                return None
-            failures = tuple(Failure(**one) for one in content["failures"])
-            return Record(name, int(content["rows"]), failures, bool(content.get("passing")))
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
-            return None
 
     def restore(self, name: str) -> None:
         """Bring back a batch that was set aside when a former spec did not want it."""
-        away = Store(self.folder / ASIDE)
+        away = BatchStore(self.folder / ASIDE)
         if away.find(name) is None:
             return
         with contextlib.suppress(FileNotFoundError):  # another sweep has brought it back
@@ -114,57 +73,11 @@ class Store:
         manifests = {path.stem[1:] for path in self.folder.glob("_*.json") if path.name not in others}
         return sorted(logs | manifests)
 
-    def write(self, name: str, batch: Batch, data: Mapping[str, Any], outcome: Outcome) -> None:
-        """Store a played batch.
-
-        Raises:
-            NeucbError: the folder cannot be written to, or the disk is full.
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.concat_tables([self.columns().empty_table(), *outcome.tables])
-        with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.log(name), lambda path: pq.write_table(table, path))
-            content = {
-                "configuration": batch.configuration(data),
-                "rows": table.num_rows,
-                "sha256": sha256(self.log(name)),
-                "failures": [asdict(one) for one in outcome.failures],
-                "passing": outcome.passing,
-                **outcome.about,
-                "rounds_played": outcome.played,
-                "seconds": outcome.seconds,
-                "playing": asdict(outcome.playing),
-                **provenance(),
-            }
-            self.write_json(self.manifest(name), content)
-
-    def write_json(self, path: Path, content: Any) -> None:
-        """Write a JSON file of this folder.
-
-        Raises:
-            NeucbError: the folder cannot be written to, or the disk is full.
-        """
-        text = json.dumps(plain(content), indent=1, default=str) + "\n"
-        with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON file of this folder, None where there is none or it is damaged."""
-        try:
-            content = read_json(self.folder / name)
-        except (OSError, ValueError):
-            return None
-        return content if isinstance(content, dict) else None
-
     def table(self, names: Sequence[str]) -> pa.Table:
         """Return the rows of batches that are there, one after the other.
 
         Raises:
-            InputError: a file is none that `write` has written.
+            InputError: a file is not one that `write` has written.
         """
         import pyarrow as pa
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.sweeps.identity import digest
-from neucb.sweeps.plan import cell_id
+from neucb.core.json_values import digest
+from neucb.runs.log_table import cell_id
 from neucb.sweeps.store.batch_store import PLAN
 from neucb.sweeps.store.load_sweep import load_sweep
 from neucb.sweeps.store.read_results import (

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.sweeps.hindsight import FOLDER, RUN, class_schema, with_classes
-from neucb.sweeps.play.batch import hyper_parameters
-from neucb.sweeps.store.batch_store import PLAN, Store
+from neucb.runs.log_table import hyper_parameters
+from neucb.sweeps.store.batch_store import PLAN, BatchStore
+from neucb.sweeps.store.class_fits import FOLDER, RUN, class_schema, with_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     from dataclasses import asdict
 
     folder = Path(path)
-    store = Store(folder)
+    store = BatchStore(folder)
     plan = _plan(store)
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
@@ -54,7 +54,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     expected = sum(record.rows for record in there)
     if len(rows) != expected:
         raise InputError(f"{folder} holds {len(rows):,} rows, its manifests say {expected:,}; {MEND}")
-    fits = Store(folder / FOLDER, class_schema)
+    fits = BatchStore(folder / FOLDER, class_schema)
     frame, absent, unfitted = with_classes(rows, fits, plan.get("hindsight", ()))
     if absent:
         lacking.append(f"{absent} fits in hindsight are missing")
@@ -92,7 +92,7 @@ def load_times(path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    store = Store(Path(path))
+    store = BatchStore(Path(path))
     rows = []
     for name in _plan(store)["batches"]:
         content = store.read_json(store.manifest(name).name) or {}
@@ -119,7 +119,7 @@ def _times_of(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plan(store: Store) -> dict[str, Any]:
+def _plan(store: BatchStore) -> dict[str, Any]:
     plan = store.read_json(PLAN)
     if plan is None and (store.folder / PLAN).exists():
         raise InputError(

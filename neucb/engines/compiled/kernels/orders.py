@@ -1,41 +1,41 @@
-"""Orders of rows that depend on the arms played, in the kernels."""
+"""Adaptive row orders in the kernels: the methods of a `CompiledOrder`'s state, compiled."""
 
 from __future__ import annotations
 
-from neucb.environments.orders import REACT_AFTER, REACT_SHARE
-from neucb.kernels.jit import exact
+from typing import Any
+
+from numba.extending import overload
+
+from neucb.kernels.jit import INLINED, exact
 from neucb.kernels.types import Reaction, World
 
 
-@exact
-def weakest(reaction: Reaction) -> int:
-    """Return the next unused row of the weakest class that was met and has one left, -1 where none has."""
-    row, worst = -1, -1.0
-    for label in range(len(reaction.last)):
-        last = reaction.last[label]
-        while last > reaction.first[label] and reaction.used[reaction.queue[last - 1]]:
-            last -= 1
-        reaction.last[label] = last
-        if last > reaction.first[label] and reaction.met[label] > 0.0:
-            mean = reaction.loss[label] / reaction.met[label]
-            if mean > worst:
-                row, worst = reaction.queue[last - 1], mean
-    return row
+def next_row(state: Any, t: int) -> int:
+    """Stand for `state.row(t)`: numba has no methods of named tuples."""
+    return int(state.row(t))
+
+
+def observe(state: Any, label: int, loss: float) -> None:
+    """Stand for `state.saw(label, loss)`."""
+    state.saw(label, loss)
+
+
+@overload(next_row, jit_options=INLINED, strict=False)  # type: ignore[untyped-decorator]
+def _next_row(state: Any, t: Any) -> Any:
+    return state.instance_class.row
+
+
+@overload(observe, jit_options=INLINED, strict=False)  # type: ignore[untyped-decorator]
+def _observe(state: Any, label: Any, loss: Any) -> Any:
+    return state.instance_class.saw
 
 
 @exact
 def show(reaction: Reaction | None, world: World, t: int) -> None:
-    """Say which row round t shows, where it was not known beforehand."""
+    """Write the row and labels of round t, where the order is adaptive."""
     if reaction is None:
         return
-    row = -1
-    if t >= REACT_AFTER and reaction.coins[t] < REACT_SHARE:
-        row = weakest(reaction)
-    if row < 0:
-        while reaction.used[reaction.shuffled[reaction.next[0]]]:
-            reaction.next[0] += 1
-        row = reaction.shuffled[reaction.next[0]]
-    reaction.used[row] = True
+    row = next_row(reaction.state, t)
     label = reaction.relabel[reaction.part[t], reaction.labels[row]]
     world.rows[t] = row
     world.label[t] = label
@@ -44,9 +44,7 @@ def show(reaction: Reaction | None, world: World, t: int) -> None:
 
 @exact
 def note(reaction: Reaction | None, world: World, t: int, arm: int) -> None:
-    """Count the expected loss of the class just played."""
+    """Pass the class of the table, before drift, and the expected loss of round t to the order."""
     if reaction is None:
         return
-    label = reaction.labels[world.rows[t]]  # of the table, whatever drift makes of it
-    reaction.loss[label] += world.expected[world.label[t], arm]
-    reaction.met[label] += 1.0
+    observe(reaction.state, reaction.labels[world.rows[t]], world.expected[world.label[t], arm])

@@ -1,0 +1,1 @@
+"""Row orders: one module each; `registry.py` has one row each."""

@@ -1,0 +1,98 @@
+"""Base classes of row orders: fixed before the run, adaptive, and adaptive with a compiled form."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+class Order(ABC):
+    """The sequence of rows of one replica.
+
+    Everything random comes from `rng`, so that no replica depends on another. A direct subclass may react
+    to the agent; the torch engine plays it.
+
+    Args:
+        labels: [N] label of every row of the table, in 0..K-1.
+        arms: K.
+        horizon: T.
+        rng: the replica's stream "order".
+
+    Raises:
+        InputError: an order that cannot fill `horizon` rounds.
+    """
+
+    @abstractmethod
+    def __init__(self, labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> None: ...
+
+    @abstractmethod
+    def row(self, t: int) -> int:
+        """Return the row of round t = 0, 1, ...; called once per round, in turn."""
+
+    @abstractmethod
+    def saw(self, label: int, loss: float) -> None:
+        """Observe the round just played.
+
+        Args:
+            label: the row's label in the table, before drift.
+            loss: expected loss of the played arm.
+        """
+
+
+class FixedOrder(Order):
+    """An order known before the run; both engines play it.
+
+    Attributes:
+        rows: [T] the row of every round.
+    """
+
+    def __init__(self, labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> None:
+        self.rows = self.draw(labels, horizon, rng)
+
+    @abstractmethod
+    def draw(self, labels: Rows, horizon: int, rng: np.random.Generator) -> Rows:
+        """Return the row of every round [T]; arguments as for `Order`."""
+
+    def row(self, t: int) -> int:
+        """Return the row of round t."""
+        return int(self.rows[t])
+
+    def saw(self, label: int, loss: float) -> None:
+        """Ignore the round."""
+
+
+class State(Protocol):
+    """The state of a `CompiledOrder`: a NamedTuple of arrays with the two methods of an order.
+
+    The torch engine calls the methods, the compiled engine compiles their text. So they write to the arrays
+    in place, call no function but numpy's and math's, and read module globals as constants.
+    """
+
+    def row(self, t: int) -> int:
+        """Return the row of round t, see `Order.row`."""
+
+    def saw(self, label: int, loss: float) -> None:
+        """Observe the round just played, see `Order.saw`."""
+
+
+class CompiledOrder(Order):
+    """An adaptive order that both engines play.
+
+    Attributes:
+        state: arrays and rules of the order, always of the same NamedTuple class.
+    """
+
+    state: State
+
+    def row(self, t: int) -> int:
+        """Return the row of round t."""
+        return int(self.state.row(t))
+
+    def saw(self, label: int, loss: float) -> None:
+        """Observe the round just played."""
+        self.state.saw(label, loss)

@@ -1,0 +1,269 @@
+"""Replay in batches and the schedules of published code, against plain torch and single steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import neucb
+from neucb.agents.initialisation import step_share
+from neucb.agents.losses import KL, Squared
+from neucb.agents.network.expected_perturbation import ExpectedPerturbation
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.training import batch_gradient, is_due, make_batch
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.oracles import NEURAL as NETWORK
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import InputError
+from neucb.core.random import stream
+from neucb.core.spec import Spec
+from neucb.runs.api import prepare
+from tests.support.tables import toy
+
+K, D, M = 3, 4, 6
+SPEC = Spec((5, 9), K, D, 40, dtype="float64")
+LOSSES = [Squared(), KL()]
+
+
+def samples(rounds: int, per_arm: bool = False) -> list[tuple[Tensor, Tensor, Tensor]]:
+    rng = np.random.default_rng(0)
+    shape = (2, K, D) if per_arm else (2, D)
+    drawn = [(rng.standard_normal(shape), rng.integers(0, K, 2), rng.random(2)) for _ in range(rounds)]
+    return [(torch.tensor(x), torch.tensor(arm), torch.tensor(y)) for x, arm, y in drawn]
+
+
+def above(hidden: Tensor, head: Tensor) -> Tensor:
+    """Return outputs [n] of what the first hidden layer gives [n, m]."""
+    for layer in head[:-M].view(-1, M, M):
+        hidden = (hidden @ layer).relu()
+    f: Tensor = hidden @ head[-M:]
+    return f
+
+
+class Plain:
+    """One replica of the network by autograd: W1 [K, d + 1, m], further layers, plain gradient descent."""
+
+    def __init__(self, neural: Neural, r: int, loss: Squared | KL) -> None:
+        weights: Any = neural.weights
+        self.loss = loss
+        self.first = weights._first.view(2, -1, D + 1, M)[r].clone().requires_grad_()
+        self.head = weights._head[r].clone().requires_grad_()
+
+    def outputs(self, x: Tensor, arm: Tensor) -> Tensor:
+        x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
+        block = arm if len(self.first) > 1 else torch.zeros_like(arm)
+        hidden = torch.einsum("nd,ndm->nm", x, self.first[block]).relu()
+        return above(hidden, self.head)
+
+    def descend(self, x: Tensor, arm: Tensor, target: Tensor, rate: float) -> Tensor:
+        f = self.outputs(x, arm)
+        if isinstance(self.loss, Squared):
+            value = 0.5 * (f - target).square().mean()
+        else:
+            value = torch.nn.functional.binary_cross_entropy_with_logits(f, target)
+        on_first, on_head = torch.autograd.grad(value, (self.first, self.head))
+        with torch.no_grad():
+            self.first -= rate * on_first
+            on_head[:-M] *= 0.25
+            self.head -= rate * on_head
+        return self.loss.link(f.detach())
+
+    def assert_is(self, neural: Neural, r: int) -> None:
+        weights: Any = neural.weights
+        torch.testing.assert_close(weights._first.view(2, -1, D + 1, M)[r], self.first.detach())
+        torch.testing.assert_close(weights._head[r], self.head.detach())
+
+
+def network(loss: Squared | KL, spec: Spec = SPEC, **options: Any) -> Neural:
+    oracle = Neural(loss, PlainWeights(), width=M, lr=[0.1, 0.3], lr_power=0.2, **options)
+    oracle.reset(spec)
+    return oracle
+
+
+def stacked(past: list[tuple[Tensor, Tensor, Tensor]], r: int) -> tuple[Tensor, Tensor, Tensor]:
+    x = torch.stack([one[0][r] if one[0].dim() == 2 else one[0][r, one[1][r]] for one in past])
+    return x, torch.stack([one[1][r] for one in past]), torch.stack([one[2][r] for one in past])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("per_arm", "depth"), [(False, 1), (True, 1), (False, 2)])
+def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
+    loss: Squared | KL, per_arm: bool, depth: int
+) -> None:
+    spec = Spec((5, 9), K, D, 40, dtype="float64", per_arm=per_arm)
+    oracle = network(loss, spec, schedule="neural-ts", depth=depth)
+    plain = [Plain(oracle, r, loss) for r in range(2)]
+    past: list[tuple[Tensor, Tensor, Tensor]] = []
+    for t, sample in enumerate(samples(6, per_arm), start=1):
+        past.append(sample)
+        oracle.predict(sample[0])
+        oracle.update(*sample)
+        for r, one in enumerate(plain):
+            for _ in range(100):
+                one.descend(*stacked(past, r), step_share(M, "he", depth) * (0.1, 0.3)[r] / t**0.2)
+            one.assert_is(oracle, r)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) -> None:
+    """Passes in the replica's own random order until the error is small; the second replica has noise."""
+    oracle = network(loss, schedule="neural-ucb")
+    plain = [Plain(oracle, r, loss) for r in range(2)]
+    past: list[tuple[Tensor, Tensor, Tensor]] = []
+    stops = []
+    for t, (x, arm, y) in enumerate(samples(4), start=1):
+        target = torch.tensor([0.2, float(y[1])], dtype=torch.float64)
+        if t == 2:
+            x = past[0][0]
+            target[1] = 1.0 - past[0][2][1]  # the same context, another loss: no network fits both
+            arm = past[0][1]
+        past.append((x, arm, target))
+        oracle.update(x, arm, target)
+        for r, one in enumerate(plain):
+            xs, arms, targets = stacked(past, r)
+            steps = passes = 0
+            error = 1.0
+            while error > 1e-3 and steps < 1000:
+                order = stream(SPEC.seeds[r], "replay", t, passes).permutation(t)
+                squares = 0.0
+                for i in order:
+                    if steps == 1000:
+                        break
+                    yhat = one.descend(xs[[i]], arms[[i]], targets[[i]], (0.1, 0.3)[r] / t**0.2)
+                    squares += float((yhat - targets[i]).square())
+                    steps += 1
+                error = squares / t
+                passes += 1
+            stops.append(steps)
+            one.assert_is(oracle, r)
+    assert min(stops) < 1000 == max(stops)
+
+
+def test_neural_ucb_trains_every_100th_round_after_2000() -> None:
+    due = [t for t in range(1, 2402) if is_due("neural-ucb", t)]
+    assert due == [*range(1, 2001), 2100, 2200, 2300, 2400]
+    assert all(is_due(schedule, 2101) for schedule in ("online", "neural-ts"))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_replay_in_batches(loss: Squared | KL) -> None:
+    """One step on the newest sample, two on the mean of 4 past ones each."""
+    oracle = network(loss, replay=3, batch=4)
+    plain = [Plain(oracle, r, loss) for r in range(2)]
+    draws = [stream(seed, "replay").random((256, 8)) for seed in SPEC.seeds]
+    past: list[tuple[Tensor, Tensor, Tensor]] = []
+    for t, sample in enumerate(samples(20), start=1):
+        past.append(sample)
+        oracle.update(*sample)
+        for r, one in enumerate(plain):
+            rate = (0.1, 0.3)[r] / t**0.2
+            one.descend(*stacked(past[-1:], r), rate)
+            chosen = [past[int(u * t)] for u in draws[r][t - 1]]
+            for k in (0, 4):
+                one.descend(*stacked(chosen[k : k + 4], r), rate)
+            one.assert_is(oracle, r)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("c_p", [0.0, 3.0])
+@pytest.mark.parametrize(("normalize", "depth"), [(0.0, 1), (0.5, 1), (0.5, 3)])
+def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
+    loss: Squared | KL, c_p: float, normalize: float, depth: int
+) -> None:
+    """Of the expected perturbation, and without it: theta moves by the mean of the samples' moves."""
+
+    def make() -> tuple[Neural, Any]:
+        part = ExpectedPerturbation(c_p)
+        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, normalize=normalize)
+        oracle.reset(SPEC)
+        for sample in samples(10):
+            oracle.update(*sample)
+        return oracle, oracle.weights
+
+    def theta(weights: Any) -> tuple[Tensor, Tensor]:
+        scale = weights._scale
+        first = weights._first.view(2, K, D + 1, M) * scale.view(2, 1, 1, 1)
+        return first, weights._head * scale.view(2, 1)
+
+    rate = torch.tensor([0.1, 0.2], dtype=torch.float64)
+    moves, chosen = [], samples(5)
+    for x, action, y in chosen:
+        oracle, weights = make()
+        before = theta(weights)
+        forward = oracle.forward(x)
+        weights.step(forward, action, y, rate)
+        moves.append([now - was for now, was in zip(theta(weights), before, strict=True)])
+    oracle, weights = make()
+    before, scaling = theta(weights), oracle.forward(chosen[0][0]).inputs.scale
+    batches = [stacked(chosen, r) for r in range(2)]
+    for r, (x, action, y) in enumerate(batches):
+        x = torch.cat([x, torch.ones(5, 1, dtype=x.dtype)], 1)
+        scale = None if scaling is None else scaling[r]
+        weights.descend(r, make_batch(x, action, y, torch.ones(5, dtype=x.dtype), scale), rate[r])
+    for i, (now, was) in enumerate(zip(theta(weights), before, strict=True)):
+        mean = torch.stack([move[i] for move in moves]).mean(0)
+        if not (normalize and i == 0):  # every context has step sizes of its own on W1
+            torch.testing.assert_close(now - was, mean)
+    exact = (theta(weights)[0].view(2, -1).square().sum(1) + theta(weights)[1].square().sum(1)).sqrt()
+    torch.testing.assert_close(weights.distance(), exact)
+
+
+@pytest.mark.parametrize(("scaled", "depth"), [(False, 1), (True, 1), (True, 3)])
+def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, depth: int) -> None:
+    """Arms of 4, 0 and 7 samples in mixed order, with weights and an output factor, against autograd."""
+    rng = np.random.default_rng(3)
+    shapes = ((11, D), (3, D, M), (depth - 1) * M**2 + M)
+    x, first, head = (torch.tensor(rng.standard_normal(shape)) for shape in shapes)
+    arm = torch.tensor([2, 0, 2, 2, 0, 0, 2, 2, 2, 0, 2])
+    target, weight = torch.tensor(rng.random(11)), torch.tensor(rng.integers(0, 3, 11)).double()
+    scale = torch.tensor(rng.random(D)) if scaled else None
+    leaves = [first.requires_grad_(), head.requires_grad_()]
+    f = 0.7 * above(torch.einsum("nd,ndm->nm", x, first[arm]).relu(), head)
+    exact_first, exact_head = torch.autograd.grad((weight * 0.5 * (f - target).square()).mean(), leaves)
+    exact_head[:-M] *= 0.25
+    if scale is not None:
+        exact_first = exact_first * scale.unsqueeze(1)
+
+    batch = make_batch(x, arm, target, weight, scale)
+    by_arm, on_head = batch_gradient(
+        batch, first.detach(), head.detach(), 0.7, lambda output: output - batch.target
+    )
+    assert [block for block, _ in by_arm] == [0, 2]
+    for block, gradient in by_arm:
+        torch.testing.assert_close(gradient, exact_first[block])
+    torch.testing.assert_close(on_head, exact_head)
+
+
+NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
+
+
+@pytest.mark.parametrize("name", NEURAL)
+def test_every_neural_recipe_replays(name: str) -> None:
+    """Other steps, other predictions; and both published schedules play."""
+    settings: list[dict[str, Any]] = [
+        {"replay": 1},
+        {"replay": 3},
+        {"replay": 3, "batch": 4},
+        {"schedule": "neural-ts"},
+        {"schedule": "neural-ucb"},
+    ]
+    losses = []
+    for one in settings:
+        small = {"width": 8, "lr": 0.1, "normalize": 0.0}
+        job = prepare(name, toy(), 5, 2, settings={**small, **one}, engine="torch")
+        job.play()
+        losses.append(float(job.log.sums["regression_loss"].sum()))
+    assert len(set(losses)) == len(settings)
+
+
+def test_batches_need_weights_that_take_them() -> None:
+    settings = {"perturbations": 3, "batch": 2, "replay": 2}
+    with pytest.raises(InputError, match="without sign vectors"):
+        neucb.run("kl-perturbed", toy(), 10, 1, settings=settings)
+    with pytest.raises(InputError, match="it trains online"):
+        prepare("neural-ucb", toy(), 10, 1, settings={"schedule": "neural-ucb"}, engine="compiled")
+    assert prepare("neural-ts", toy(), 10, 1, settings={"schedule": "neural-ts"}).engine == "torch"

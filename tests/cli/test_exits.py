@@ -1,0 +1,200 @@
+"""`sys.exit` and crashes in code of the user's own end its runs, in one line, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import neucb
+from neucb.core.errors import NeucbError
+from tests.support.command import neucb as command
+
+AGENTS = """\
+import os, sys, torch
+class Even:
+    def reset(self, spec):
+        self.n, self.p = 0, torch.full((spec.replicas, spec.arms), 1.0 / spec.arms)
+    def distribution(self, context):
+        return self.p
+    def update(self, context, action, loss):
+        self.n += 1
+class Update(Even):
+    def update(self, context, action, loss):
+        self.n += 1
+        if self.n == 10:
+            sys.exit("enough")
+class Reset(Even):
+    def reset(self, spec):
+        sys.exit(3)
+class Distribution(Even):
+    def distribution(self, context):
+        raise GeneratorExit
+class Made(Even):
+    def __init__(self):
+        exit()
+class Hard(Even):
+    def update(self, context, action, loss):
+        os._exit(0)
+class Fails(Even):
+    def update(self, context, action, loss):
+        raise ValueError("too much")
+"""
+DATA = """\
+import sys
+from neucb import ClassificationVectorEnv
+def table():
+    sys.exit(2)
+class Step(ClassificationVectorEnv):
+    def __init__(self, num_envs):
+        super().__init__("iris", num_envs, horizon=40)
+    def step(self, action):
+        sys.exit()
+class Fails(Step):
+    def step(self, action):
+        raise KeyError("no such key")
+class Describe(Step):
+    def describe(self):
+        sys.exit("no description")
+"""
+LINES = {
+    "Update": "mine.py, line 13: SystemExit: enough",
+    "Reset": "mine.py, line 16: SystemExit: 3",
+    "Distribution": "mine.py, line 19: GeneratorExit",
+    "Made": "mine.py, line 22: SystemExit",
+    "Fails": "mine.py, line 28: ValueError: too much",
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    Path("mine.py").write_text(AGENTS)
+    Path("data.py").write_text(DATA)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_an_agent_that_exits_is_one_line_of_a_run(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "--agent", f"mine.py:{name}", "--dataset", "iris", "--quiet", "--out", "out")
+    assert command(monkeypatch, *words) in (1, 2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"neucb: error: {LINES[name]}")
+    logs = [*Path("out").glob("*.parquet")]
+    assert len(logs) == (name == "Update")  # the rounds before are saved
+    if logs:
+        assert pd.read_parquet(logs[0])["round"].max() == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("table", "data.py, line 4: SystemExit: 2"),
+        ("Step", "data.py, line 9: SystemExit"),
+        ("Fails", "data.py, line 12: KeyError: 'no such key'"),
+        ("Describe", "data.py, line 15: SystemExit: no description"),
+    ],
+)
+def test_a_data_set_that_exits_or_fails_is_one_line_of_a_run(
+    name: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "--agent", "uniform", "--dataset", f"data.py:{name}", "--seeds", "2", "--out", "out")
+    assert command(monkeypatch, *words) in (1, 2)
+    assert capsys.readouterr().err.splitlines() == [f"neucb: error: {line}"]
+
+
+def test_one_data_set_that_exits_does_not_end_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "--agent", "mine.py:Even", "--dataset", "data.py:Step,iris", "--rounds", "40", "--json")
+    assert command(monkeypatch, *words, "--seeds", "2") == 1
+    captured = capsys.readouterr()
+    assert [one["dataset"] for one in json.loads(captured.out)] == ["iris"]
+    assert "1 of 2 data sets failed: data.py:Step: data.py, line 9: SystemExit" in captured.err
+
+
+def test_an_object_that_exits_does_not_end_the_script_that_plays_it() -> None:
+    class Quits:
+        def reset(self, spec: Any) -> None:
+            sys.exit()
+
+        def distribution(self, context: Any) -> Any: ...
+
+        def update(self, context: Any, action: Any, loss: Any) -> None: ...
+
+    with pytest.raises(NeucbError, match=r"test_exits.py, line \d+: SystemExit"):
+        neucb.run(Quits(), "iris", 20, 1)
+
+
+def test_ctrl_c_in_an_agent_is_an_interruption() -> None:
+    class Interrupts:
+        def reset(self, spec: Any) -> None:
+            raise KeyboardInterrupt
+
+        def distribution(self, context: Any) -> Any: ...
+
+        def update(self, context: Any, action: Any, loss: Any) -> None: ...
+
+    with pytest.raises(KeyboardInterrupt):
+        neucb.run(Interrupts(), "iris", 20, 1)
+
+
+SPEC = """\
+[experiment]
+name = "own"
+rounds = 40
+reporting_seeds = 3
+datasets = ["iris", "wine"]
+[[agents]]
+name = "uniform"
+"""
+
+
+def sweep(names: list[str], jobs: int) -> subprocess.CompletedProcess[str]:
+    Path("spec.toml").write_text(SPEC + "".join(f'[[agents]]\nname = "mine.py:{name}"\n' for name in names))
+    return subprocess.run(
+        [sys.executable, "-m", "neucb", "sweep", "spec.toml", "--jobs", str(jobs), "--out", "out"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_agents_that_exit_are_failures_of_a_sweep(jobs: int) -> None:
+    """Every other run is stored, and the same command tries the failed ones again."""
+    names = ["Update", "Reset", "Distribution", "Fails"]
+    for found in (0, 6):
+        done = sweep([*names, "Even"] if found == 0 else names, jobs)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        for name in names:
+            for dataset in ("iris", "wine"):
+                assert f"neucb: failed: {name} on {dataset}, 3 runs: {LINES[name]}\n" in done.stderr
+        assert done.stderr.splitlines()[-1] == (
+            f"neucb: error: 24 of {30 + 6 * (found == 0)} runs failed; the others are stored"
+        )
+        assert f" {found} were there" in done.stdout
+    frame = neucb.load_results("out/own")
+    assert set(frame["agent"]) == {"uniform"}
+    assert len(frame.attrs["failures"]) == 24
+
+
+def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run() -> None:
+    done = sweep(["Hard", "Even"], 2)
+    assert done.returncode == 1
+    for dataset in ("iris", "wine"):
+        assert f"neucb: failed: Hard on {dataset}, 3 runs: the worker process died: it crashed" in done.stderr
+    assert done.stderr.splitlines()[-1] == "neucb: error: 6 of 18 runs failed; the others are stored"
+    frame = neucb.load_results("out/own")
+    assert set(frame["label"]) == {"uniform", "Even"}
+    assert frame.groupby(["label", "dataset"])["seed"].nunique().eq(3).all()

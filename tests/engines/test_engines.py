@@ -1,0 +1,315 @@
+"""The compiled engine against the torch one, its choice, its cache, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import neucb
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
+from neucb.engines.compiled import networks
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.table import Table
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.summary import why_not_compiled
+from tests.support.settings import several
+from tests.support.tables import one_hot, toy
+
+ROUNDS = 600
+
+
+TABLES = {"dense": toy, "one-hot": one_hot}
+
+
+def play(name: str, table: Any, engine: str, **arguments: Any) -> pd.DataFrame:
+    """Play with every round kept in the frame."""
+    job = prepare(name, table, ROUNDS, "3,8,5", engine=engine, dtype="float64", **arguments)
+    job.log.keep(range(1, ROUNDS + 1))
+    job.play()
+    assert job.engine == engine
+    return job.frame()
+
+
+def assert_same(name: str, table: Any, **arguments: Any) -> None:
+    """Both engines lose and predict the same in each of 600 rounds, hence take the same actions."""
+    compiled, defined = (play(name, table, engine, **arguments) for engine in ("compiled", "torch"))
+    assert compiled["round"].tolist() == [*range(1, ROUNDS + 1)] * 3
+    for column in ("loss", "regret", "L_star", "L_star_realised"):
+        np.testing.assert_allclose(compiled[column], defined[column], rtol=0, atol=1e-9)
+    assert_same_frames(compiled, defined, rtol=1e-7)
+
+
+def assert_same_frames(compiled: pd.DataFrame, defined: pd.DataFrame, rtol: float) -> None:
+    """Compare all figures; of plain networks the compiled engine does not know the distance."""
+    defined = defined.assign(distance=defined["distance"].where(compiled["distance"].notna()))
+    pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=rtol)
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_takes_the_same_actions_on_both_engines(name: str, table: str) -> None:
+    """Other seeds and hyper-parameters in every replica, noise and drift; or torch plays it and says why."""
+    chosen = prepare(name, TABLES[table](), 10, 1)
+    if chosen.engine == "torch":
+        assert why_not_compiled(chosen)
+        return
+    settings = several(name)
+    assert_same(name, TABLES[table](), settings=settings, label_noise=0.1, drift=(250, 400))
+
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "radius": ("kl", {"radius": [0.5, 2.0, math.inf]}),
+    "radius, squared": ("sq", {"radius": 0.7, "init": "ntk", "lr": 0.05}),
+    "expected, radius": ("kl-perturbed", {"radius": [0.5, 2.0, math.inf], "init": "paper"}),
+    "expected, strong pull": ("sq-perturbed", {"c_p": 2.5, "lr": 0.3, "width": 8}),
+    "one sign vector": ("kl-perturbed", {"perturbations": 1, "c_p": 0.05}),
+    "signs": ("sq-perturbed", {"perturbations": 10, "c_p": [0.05, 0.02, 0.0], "init": "ntk", "lr": 0.05}),
+    "many signs": ("kl-perturbed", {"perturbations": 23, "c_p": 0.1, "init": "paper", "width": 17}),
+    "not normalized": ("kl-perturbed", {"normalize": 0.0, "lr": 0.4}),
+    "replay, radius": ("sq-perturbed-replay", {"radius": [0.5, 2.0, math.inf], "replay": 3}),
+    "replay, plain": ("kl", {"radius": 1.0, "replay": 5, "normalize": [0.0, 0.5, 0.3]}),
+    "replay, signs": ("kl-perturbed-replay", {"perturbations": 4, "c_p": 0.05, "replay": 2}),
+    "loss schedule": ("kl", {"gamma_schedule": "loss", "gamma": 20.0, "intercept": 0.0}),
+    "loss schedule, squared": ("squarecb", {"gamma_schedule": "loss", "gamma_power": [0.3, 0.5, 1.0]}),
+    "epochs": ("kl", {"gamma_schedule": "epochs", "gamma": [0.5, 3.0, 30.0]}),
+    "theory": ("sq", {"gamma_schedule": "theory", "regression_regret": [5.0, 50.0, 500.0]}),
+    "theory, FastCB": (
+        "fastcb",
+        {"gamma_schedule": "theory", "regression_regret": [0.1, 2.0, 9.0], "best_loss": [600.0, 0.0, 1e4]},
+    ),
+    "uniform gamma": ("sq", {"gamma": 0.0, "lr": 0.5, "lr_power": 0.5, "width": 1}),
+    "passes": ("neural-falcon", {"passes": 3, "normalize": [0.0, 0.5, 0.3]}),
+    "passes, replay": ("neural-falcon", {"passes": 2, "replay": 3, "radius": 2.0}),
+    "supervised, replay": ("supervised", {"replay": 3, "lr_power": 0.1}),
+    "gradient": ("neural-ucb", {"gradient": "paper", "init": "ntk", "lr": 0.05, "nu": [0.5, 1.0, 3.0]}),
+    "gradient, ceiling": ("neural-ucb", {"replay": 3, "nu": 0.01, "ceiling": [0.2, 1.0, math.inf]}),
+    "gradient, replay": ("neural-ts", {"replay": 3, "radius": 1.0, "regularization": [0.1, 1.0, 5.0]}),
+    "last layer": ("neural-linear", {"refresh": 70, "width": 30, "nu": [0.0, 0.1, 1.0]}),
+    "last layer, replay": (
+        "neural-linear",
+        {"refresh": 97, "replay": 3, "radius": [0.5, 2.0, math.inf], "init": "ntk", "lr": 0.05},
+    ),
+    "diagonal": ("linucb", {"covariance": "diagonal", "regularization": [0.1, 1.0, 5.0]}),
+    "diagonal, logistic": ("logistic-ts", {"covariance": "diagonal", "nu": [0.0, 0.3, 1.0]}),
+    "quadratic": ("epsilon-greedy", {"features": "quadratic", "covariance": "diagonal"}),
+    "quadratic, full": ("glm-ucb", {"features": "quadratic", "covariance": "full"}),
+    "fourier": ("lints", {"features": "fourier", "columns": 40, "bandwidth": [0.3, 0.5, 1.0]}),
+    "bagging, diagonal": ("bagging", {"covariance": "diagonal", "bootstrap": "bernoulli", "members": 3}),
+    "bootstrap, replay": ("neural-bootstrap", {"replay": 3, "members": 3, "bootstrap": "poisson"}),
+    "bootstrap, radius": ("neural-bootstrap", {"radius": 0.7, "members": 2, "width": 8}),
+    "fourier, epochs": ("falcon", {"features": "fourier", "columns": 20}),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_settings_mean_the_same_on_both_engines(variant: str) -> None:
+    name, settings = VARIANTS[variant]
+    assert_same(name, one_hot(), settings=settings)
+
+
+@pytest.fixture
+def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let blocks share one pass, which pays only for large networks."""
+    monkeypatch.setattr(networks, "CACHE_BYTES", 0)
+    monkeypatch.setattr(networks, "DENSE", 0.0)
+
+
+@pytest.mark.usefixtures("small_cache")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl", {"normalize": 0.0}),
+        ("sq", {"radius": 0.7}),
+        ("kl", {"radius": 0.7, "normalize": 0.3}),
+        ("kl-perturbed", {"c_p": 0.5}),
+        ("sq-perturbed", {"c_p": 2.5, "lr": 0.3}),
+    ],
+)
+def test_blocks_that_share_a_pass_take_the_same_actions(name: str, settings: dict[str, Any]) -> None:
+    for table in TABLES.values():
+        assert_same(name, table(), settings={"width": 8, **settings})
+
+
+def test_graded_costs_and_all_orders() -> None:
+    rng = np.random.default_rng(2)
+    cost = rng.random((3, 3)) * (1 - np.eye(3))
+    for order in ("stored", "sorted", "shuffled"):
+        assert_same("kl", toy(400), cost=cost, order=order, recycle=True, label_noise=0.2)
+
+
+@pytest.mark.parametrize(
+    "name", ["kl-perturbed", "lints", "uniform", "best-fixed", "supervised", "neural-bootstrap", "exp4"]
+)
+def test_orders_that_react_to_the_agent(name: str) -> None:
+    """Both engines show the same rows, under graded costs, noise and drift."""
+    table = one_hot(650)
+    cost = np.random.default_rng(2).random((4, 4)) * (1 - np.eye(4))
+    assert_same(name, table, cost=cost, order="weakest-class", label_noise=0.2, drift=(100, 550))
+
+
+def frame_of(name: str, table: Table, seeds: Any, **arguments: Any) -> pd.DataFrame:
+    frame: pd.DataFrame = neucb.run(name, table, 1000, seeds, engine="compiled", **arguments)
+    return frame
+
+
+@pytest.mark.parametrize("recipe", ["kl", "kl-perturbed", "squarecb"])
+def test_a_replica_does_not_notice_its_neighbours(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone and among others, on one thread and two, in short chunks and long: the same bits."""
+    together = frame_of(recipe, one_hot(), "3,4,5,6")
+    for name, value in (("FIRST_ROUNDS", 32), ("MOST_ROUNDS", 32), ("SECONDS", 0.0)):
+        monkeypatch.setattr(f"neucb.engines.compiled.engine.{name}", value)
+    alone = frame_of(recipe, one_hot(), [5])
+    mine = together[together["seed"] == 5].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+
+
+def test_float32_is_close() -> None:
+    single, double = (
+        neucb.run("kl-perturbed", one_hot(), 300, 3, engine="compiled", dtype=dtype)
+        for dtype in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single["regression_log_loss"], double["regression_log_loss"], rtol=1e-3)
+
+
+def test_auto_takes_the_compiled_engine_where_it_can() -> None:
+    class Thirds:
+        def reset(self, spec: Spec) -> None:
+            self.shape = (spec.replicas, spec.arms)
+
+        def distribution(self, context: torch.Tensor) -> torch.Tensor:
+            return torch.full(self.shape, 1 / 3)
+
+        def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+            return
+
+    for name in RECIPES:
+        job = prepare(name, toy(), 10, 1)
+        assert (job.engine == "compiled") == (why_not_compiled(job) is None)
+    assert prepare("kl", toy(), 10, 1, engine="torch").engine == "torch"
+    signs = {"perturbations": 3, "radius": 1.0}
+    cases: list[tuple[Any, Any, dict[str, Any], str]] = [
+        (Thirds(), toy(), {}, "recipes, not agent objects"),
+        ("kl", toy(), {"delay": 3}, "delayed"),
+        ("kl", "synthetic:linear", {}, "not SyntheticVectorEnv"),
+        ("kl-perturbed", toy(), {"settings": signs}, "radius"),
+        ("neural-ucb", toy(), {"settings": {"matrix": "full", "width": 4}}, "diagonal"),
+    ]
+    for agent, data, arguments, words in cases:
+        assert prepare(agent, data, 10, 1, **arguments).engine == "torch"
+        with pytest.raises(InputError, match=words):
+            prepare(agent, data, 10, 1, engine="compiled", **arguments)
+    with pytest.raises(InputError, match="did you mean 'compiled'"):
+        prepare("kl", toy(), 10, 1, engine="compield")
+
+
+def failure(job: Run) -> str:
+    with pytest.raises((DivergedError, InputError)) as caught:
+        job.play()
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("agent", "settings"),
+    [
+        ("sq", {"lr": [0.5, 50.0, 40.0]}),
+        ("squarecb", {"gamma": [1.0, 1.0, 1e308], "gamma_power": 2.0, "regularization": 1e300}),
+    ],
+)
+def test_both_engines_stop_in_the_same_round_with_the_same_words(
+    agent: str, settings: dict[str, Any]
+) -> None:
+    jobs = [
+        prepare(agent, toy(), 500, "7,8,9", settings=settings, engine=engine, dtype="float64")
+        for engine in ("compiled", "torch")
+    ]
+    first, second = (failure(job) for job in jobs)
+    assert first == second
+    assert first.startswith("DivergedError")
+    assert jobs[0].log.round == jobs[1].log.round < 499
+    if jobs[0].log.round:
+        assert_same_frames(jobs[0].frame(), jobs[1].frame(), rtol=1e-6)
+
+
+def test_contexts_that_are_not_finite_are_refused() -> None:
+    encoded = encode(toy())
+    contexts = encoded.contexts.copy()
+    contexts[17, 2] = np.nan
+    spoilt = Encoded(contexts, encoded.labels, encoded.table, encoded.preprocessing)
+    words = [
+        failure(prepare("kl", ClassificationVectorEnv(spoilt, 2, horizon=1500), engine=engine))
+        for engine in ("compiled", "torch")
+    ]
+    assert words[0] == words[1]
+    assert "the context holds NaN" in words[0]
+
+
+def test_what_was_played_stays_when_a_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neucb.engines.compiled.engine.FIRST_ROUNDS", 64)
+    monkeypatch.setattr("neucb.engines.compiled.engine.SECONDS", 0.0)
+    job = prepare("kl", toy(), 1000, 2, engine="compiled")
+    heard = []
+
+    def stop(played: int) -> None:
+        heard.append(played)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.play(stop)
+    assert heard[0] == 64
+    assert job.log.round == heard[1] == job.frame()["round"].max()
+
+
+def test_bad_settings_are_refused_alike() -> None:
+    for settings in ({"perturbations": 2, "c_p": 5.0}, {"c_p": 20.0}):
+        words = []
+        for engine in ("compiled", "torch"):
+            with pytest.raises(InputError) as caught:
+                neucb.run("sq-perturbed", toy(), 10, 1, settings=settings, engine=engine)
+            words.append(str(caught.value))
+        assert words[0] == words[1]
+
+
+CODE = """
+import json, sys
+import neucb
+from neucb.engines.compiled.kernels.linear import linear
+from neucb.engines.compiled.kernels.neural import neural
+from neucb.runs.api import prepare
+for agent in ("kl", "squarecb", "uniform"):
+    job = prepare(agent, "covertype", 200, 2, source="bundled")
+    job.play()
+    assert job.engine == "compiled"
+print(json.dumps({
+    "misses": sum(sum(k.stats.cache_misses.values()) for k in (neural, linear)),
+    "hits": sum(sum(k.stats.cache_hits.values()) for k in (neural, linear)),
+    "imported": sorted({"torch", "openml", "sklearn"} & set(sys.modules)),
+}))
+"""
+
+
+def test_a_second_process_compiles_nothing_and_needs_no_torch(tmp_path: Path) -> None:
+    root = Path(neucb.__file__).parent.parent
+    runs = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", CODE], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        runs.append((json.loads(done.stdout), done.stderr))
+    figures, said = runs[1]
+    assert figures == {"misses": 0, "hits": 2, "imported": []}
+    assert "compil" not in said

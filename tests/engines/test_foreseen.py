@@ -1,0 +1,379 @@
+"""The loop in blocks, with lookahead, against the loop that steps the environment round by round."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numba.core.dispatcher import Dispatcher
+
+from neucb.agents.base import Reduction
+from neucb.agents.losses import KL
+from neucb.agents.module.oracle import Module, perceptron
+from neucb.agents.network.forward import _rows
+from neucb.agents.network.lookahead import Block, DeferredLayer, DeferredLayerOnCPU, Scratch
+from neucb.agents.network.oracle import Neural
+from neucb.agents.network.sparse import FEW, pays
+from neucb.agents.network.weights import PlainWeights
+from neucb.agents.per_replica import _tensor, per_replica
+from neucb.agents.prediction import Prediction, Round
+from neucb.agents.recipes.build import make_agent
+from neucb.agents.recipes.registry import RECIPES, find_recipe
+from neucb.agents.rules.inverse_gap import InverseGap
+from neucb.agents.rules.schedules import Power
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.spec import Spec
+from neucb.engines.engine import Lockstep
+from neucb.engines.lockstep.block_loop import Foreseen, draw, takes_no_gradients
+from neucb.engines.lockstep.loop import sample
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.table import Table
+from neucb.kernels import lookahead
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from tests.support.settings import several
+from tests.support.tables import one_hot, toy
+
+ROUNDS = 330  # six blocks and a part of one
+
+
+def job(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: Any) -> Run:
+    """Return a run on the torch engine that keeps every fifth round."""
+    data = arguments.pop("data", None) or one_hot()
+    run = prepare(name, data, ROUNDS, seeds, engine="torch", dtype=dtype, **arguments)
+    run.log.keep(range(5, ROUNDS + 1, 5))
+    return run
+
+
+def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Play in blocks and in steps."""
+    blocks, steps = job(name, **arguments), job(name, **arguments)
+    blocks.play()
+    with monkeypatch.context() as patch:
+        patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+        steps.play()
+    return blocks.frame(), steps.frame()
+
+
+SKYLINES = ("best-fixed", "supervised")
+
+
+@pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES and "replay" not in one])
+def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    width = {"width": 16} if any(p.name == "width" for p in RECIPES[name].parameters) else {}
+    settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **width}
+    blocks, steps = both(monkeypatch, name, settings=settings, label_noise=0.1, drift=(100,))
+    pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl-perturbed", {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3]}),  # folds in most rounds
+        ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": 0.0, "normalize": 0.0}),
+        ("kl", {"normalize": [0.0, 0.5, 0.3], "init": "paper"}),
+        ("kl", {"radius": [0.5, 2.0, float("inf")]}),
+        ("kl", {"depth": 3, "normalize": [0.0, 0.5, 0.3]}),
+        ("kl-perturbed", {"depth": 2}),
+        ("sq", {"replay": 3}),
+        ("kl-perturbed", {"perturbations": 4, "c_p": 0.05}),
+    ],
+)
+def test_blocks_and_steps_agree_in_corners(
+    name: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks, steps = both(monkeypatch, name, settings={"width": 16, **settings})
+    pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
+
+
+@pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
+@pytest.mark.parametrize("name", ["kl", "sq", "kl-perturbed"])
+def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str, data: Table) -> None:
+    together, alone = (job(name, "float32", seeds=seeds, data=data) for seeds in ("32", "17:18"))
+    for run in (together, alone):
+        run.play()
+    frame = together.frame()
+    mine = frame[frame["seed"] == 17].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, alone.frame(), check_exact=True)
+
+
+def test_entries_give_the_products_of_whole_rows() -> None:
+    draws = np.random.default_rng(0)
+    K, B, R, d, width = 3, 5, 4, 9, 20
+    x = draws.standard_normal((B, R, d)) * (draws.random((B, R, d)) < 0.3)
+    x[0, 1] = 0.0  # a context without entries; the others have different numbers of them
+    x[1, 2] = 1.0
+    first = torch.from_numpy(draws.standard_normal((R * K, d, width)))
+    expected = np.einsum("brd,rkdm->rkbm", x, first.view(R, K, d, width).numpy())
+    for sparse in (False, True):
+        given = Block(torch.from_numpy(x), None, sparse).through(first, Scratch())
+        np.testing.assert_allclose(given.numpy(), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_room_gives_the_same_memory_again_where_it_is_enough() -> None:
+    scratch, like = Scratch(), torch.zeros(1, dtype=torch.float64)
+    piece = scratch.take("products", (3, 4), like)
+    assert piece.shape == (3, 4)
+    assert piece.dtype == torch.float64
+    assert scratch.take("products", (5, 2), like).data_ptr() == piece.data_ptr()
+    assert scratch.take("rows", (3, 4), like).data_ptr() != piece.data_ptr()
+    assert scratch.take("products", (4, 4), like).shape == (4, 4)
+
+
+def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    def never(spec: Spec) -> bool:
+        used.append(spec.density)
+        return False
+
+    monkeypatch.setattr("neucb.agents.network.oracle.pays", never)
+    for data in (one_hot(), toy()):
+        job("kl", data=data).play()
+    sparse, dense = used[0], used[-1]
+    contexts = encode(one_hot()).contexts
+    assert sparse == pytest.approx(np.count_nonzero(contexts) / contexts.size, abs=0.02)
+    assert sparse < 0.4 < dense == 1.0
+    assert pays(Spec((0,), 2, 5, 10, density=sparse))
+    assert not pays(Spec((0,), 2, 5, 10, density=dense))
+    assert not pays(Spec((0,), 2, 5, 10, "cuda", density=sparse))
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What a first layer meets in a block: 9 rounds, 4 arms, 32 replicas."""
+
+    x: torch.Tensor
+    scale: torch.Tensor
+    first: torch.Tensor
+    delta: torch.Tensor
+    arm: torch.Tensor
+    rates: torch.Tensor
+    factor: torch.Tensor
+
+    @staticmethod
+    def draw(d: int, width: int, dtype: str) -> Rounds:
+        draws = np.random.default_rng(0)
+        K, B, R = 4, 9, 32
+
+        def some(*shape: int) -> torch.Tensor:
+            return torch.from_numpy(draws.standard_normal(shape).astype(dtype))
+
+        x = some(B, R, d) * torch.from_numpy(draws.random((B, R, d)) < 0.5)
+        arm = torch.from_numpy(draws.integers(K, size=(B, R)))
+        scale, first, delta = some(B, R, d).abs(), some(R, K, d, width), some(B, R, width)
+        rates, factor = (torch.linspace(low, 2 * low, R, dtype=first.dtype) for low in (0.1, 0.5))
+        return Rounds(x, scale, first, delta, arm, rates, factor)
+
+    def play(self, kind: type[DeferredLayer], sparse: bool, own: slice) -> list[torch.Tensor]:
+        """Return what is told of replicas, each [R, ...], and the layer at the end."""
+        arms, (B, R) = self.first.shape[1], self.x[:, own].shape[:2]
+        layer = self.first[own].clone().flatten(0, 1)
+        block = Block(self.x[:, own].contiguous(), self.scale[:, own].contiguous(), sparse)
+        ahead = kind(block, layer, Scratch())
+        told = []
+        for b in range(B):
+            arm = self.arm[b, own].contiguous()
+            blocks = layer.view(R, arms, *layer.shape[1:])[torch.arange(R), arm]
+            stale = torch.bmm(block.steps[b].unsqueeze(1), blocks).squeeze(1)
+            told += [ahead.hidden(b), ahead.product(b, arm, stale)]
+            ahead.hidden(b).relu_()  # which asking once more must not notice
+            told.append(ahead.hidden(b))
+            ahead.add(b, arm, self.delta[b, own], self.rates[own])
+            if b in (4, 6):
+                ahead.multiply(self.factor[own])
+            if b % 4 == 1:
+                ahead.flush()
+        ahead.flush()
+        return [*(one.clone() for one in told), layer.view(R, arms, *layer.shape[1:])]
+
+    def expected(self) -> list[torch.Tensor]:
+        """Return the same of all replicas, of a layer that has every step at once."""
+        layer, replicas = self.first.clone(), torch.arange(len(self.first))
+        told = []
+        for b, (x, arm) in enumerate(zip(self.x, self.arm, strict=True)):
+            steps = x * self.scale[b]
+            hidden = torch.einsum("rd,rkdm->rkm", x, layer)
+            told += [hidden, torch.einsum("rd,rdm->rm", steps, layer[replicas, arm]), hidden]
+            moves = self.delta[b] * self.rates.unsqueeze(1)
+            layer[replicas, arm] += steps.unsqueeze(2) * moves.unsqueeze(1)
+            if b in (4, 6):
+                layer *= self.factor.view(-1, 1, 1, 1)
+        return [*told, layer]
+
+
+@pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("width", [100, 400])
+def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
+    kind: type[DeferredLayer], width: int, sparse: bool
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rounds = Rounds.draw(6, width, "float32")
+        together, alone = (rounds.play(kind, sparse, own) for own in (slice(None), slice(17, 18)))
+        for one, other in zip(together, alone, strict=True):
+            assert torch.equal(one[17], other[0])
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("d", [6, FEW + 2])
+@pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
+def test_a_block_gives_what_a_layer_gives_that_has_every_step_at_once(
+    kind: type[DeferredLayer], d: int, sparse: bool
+) -> None:
+    rounds = Rounds.draw(d, 10, "float64")
+    for one, other in zip(rounds.play(kind, sparse, slice(None)), rounds.expected(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
+@pytest.mark.parametrize("name", ["kl", "kl-perturbed"])
+def test_nothing_is_compiled_once_a_run_is_loaded(name: str, data: Table) -> None:
+    run = job(name, "float32", data=data)
+    run.load()
+    kernels = [one for one in vars(lookahead).values() if isinstance(one, Dispatcher)]
+    before = [len(one.signatures) for one in kernels]
+    run.play()
+    assert [len(one.signatures) for one in kernels] == before
+    assert sum(before) >= 6
+
+
+def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = job("kl")
+    run.log.keep([30, 100, 230])
+    ends = []
+
+    def pass_by(self: Foreseen, left: int, right: int, progress: object) -> None:
+        self.log.round = right
+        ends.append(right)
+
+    monkeypatch.setattr(Foreseen, "_block", pass_by)
+    run.play()
+    assert ends == [30, 78, 126, 174, 222, 270, 318, 330]
+
+
+def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt = encode(toy())
+    contexts = spoilt.contexts.copy()
+    contexts[17, 2] = np.nan
+    cases: list[tuple[str, Any, dict[str, Any]]] = [
+        ("sq", toy(), {"lr": [0.5, 50.0, 40.0]}),
+        ("kl", Encoded(contexts, spoilt.labels, spoilt.table, spoilt.preprocessing), {}),
+    ]
+    for name, data, settings in cases:
+        ends = []
+        for plays in (True, False):
+            env = ClassificationVectorEnv(data, 3, horizon=1500)
+            run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
+            with monkeypatch.context() as patch:
+                if not plays:
+                    patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+                with pytest.raises((DivergedError, InputError)) as caught:
+                    run.play()
+            ends.append((str(caught.value), run.log.round, run.frame()))
+        assert ends[0][:2] == ends[1][:2]
+        assert 0 < ends[0][1] < 1500
+        pd.testing.assert_frame_equal(ends[0][2], ends[1][2], check_exact=False, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["kl", "sq-perturbed"])
+def test_an_interrupted_block_counts_and_keeps_what_was_played(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(played: int) -> None:
+        if played == 56:
+            raise KeyboardInterrupt
+
+    contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
+    asked = []
+    for plays in (True, False):
+        run = job(name)
+        with monkeypatch.context() as patch:
+            if not plays:
+                patch.setattr("neucb.engines.lockstep.block_loop.foreseeable", lambda agent, env: False)
+            with pytest.raises(KeyboardInterrupt):
+                run.play(stop)
+        assert run.log.round == 56 == run.frame()["round"].max()
+        asked.append(cast("Lockstep", run.player).agent.distribution(contexts))
+    torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
+
+
+def test_arms_of_a_block_are_drawn_as_the_host_draws_them() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(5), 400) * (rng.random((400, 5)) < 0.7)
+    p[:, 0] += 1.0 - p.sum(1)
+    dice = rng.random(400)
+    short = np.array([[0.25, 0.25, 0.5 - 1e-9, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0 - 1e-9]])  # below 1
+    p, dice = np.concatenate([p, short, short]), np.concatenate([dice, [1.0 - 1e-12] * 2, [0.0] * 2])
+    drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
+    np.testing.assert_array_equal(drawn.squeeze(1).numpy(), sample(p, dice))
+    assert drawn[-4:].squeeze(1).tolist() == [2, 4, 0, 4]
+
+
+@pytest.mark.parametrize("end", ["whole", "interrupted"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("kl", {}),
+        ("sq", {"normalize": 0.0}),
+        ("kl-perturbed", {"c_p": 0.5}),
+        ("kl", {"replay": 3}),
+        ("kl", {"depth": 2}),
+    ],
+)
+def test_an_agent_that_has_played_trains_on_and_takes_gradients(
+    name: str, settings: dict[str, Any], end: str, tmp_path: Path
+) -> None:
+    def stop(played: int) -> None:
+        if end == "interrupted" and played == 56:
+            raise KeyboardInterrupt
+
+    _tensor.cache_clear()
+    _rows.cache_clear()
+    run = job(name, settings={"width": 16, **settings})
+    with contextlib.suppress(KeyboardInterrupt):
+        run.play(stop)
+    agent = cast("Any", run.agent)
+    contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
+    with torch.no_grad():
+        for arm in (0, 1, 0):
+            before = agent.distribution(contexts)
+            agent.update(contexts, torch.full((3,), arm), torch.ones(3, dtype=torch.float64))
+            assert not torch.equal(before, agent.distribution(contexts))
+        agent.oracle.weights.distance()
+    agent.oracle.forward(contexts.requires_grad_()).output.sum().backward()
+    assert contexts.grad is not None
+    assert bool((contexts.grad != 0.0).any())
+    run.trained().save(tmp_path / "agent.safetensors")
+    for cached in (per_replica(agent.oracle.lr, 3), _rows(3, contexts.device)):
+        assert not cached.is_inference()
+
+
+def test_the_parts_of_others_play_in_no_inference_mode() -> None:
+    @dataclass(frozen=True)
+    class Own:
+        def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:
+            assert not torch.is_inference_mode_enabled()
+            return torch.softmax(-prediction.mean.double(), 1)
+
+    def adam(parameters: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=0.01)
+
+    module = Module(perceptron(width=8), KL(), adam)
+    agents = [Reduction(Neural(KL(), PlainWeights(), width=8), Own()), Reduction(module, InverseGap(Power()))]
+    for agent in agents:
+        assert not takes_no_gradients(agent)
+        prepare(agent, one_hot(), 40, 2, engine="torch").play()
+    assert takes_no_gradients(make_agent(find_recipe("kl")))

@@ -1,0 +1,191 @@
+"""The trace: what it holds, that it agrees with the log, and that it is fit for off-policy evaluation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import neucb
+from neucb.core.errors import InputError
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.runs.api import prepare
+from tests.support.command import neucb as command
+from tests.support.tables import toy
+
+COLUMNS = ["seed", "round", "context", "action", "action_class", "propensity", "propensity_kind", "loss"]
+COLUMNS += ["label", "label_class"]
+
+
+@pytest.mark.parametrize("engine", ["torch", "compiled"])
+@pytest.mark.parametrize("agent", ["kl", "uniform", "linucb", "neural-falcon"])
+def test_the_trace_agrees_with_the_log(agent: str, engine: str) -> None:
+    arguments = {"label_noise": 0.2, "drift": (100,), "engine": engine}
+    frame, trace = neucb.run(agent, toy(), 300, "3,8", trace=True, **arguments)  # type: ignore[call-overload]
+    assert trace.columns.tolist() == COLUMNS
+    assert trace.attrs == {"classes": ["a", "b", "c"]}
+    for name in ("action", "label"):
+        assert trace[f"{name}_class"].tolist() == ["abc"[a] for a in trace[name]]
+        assert trace[f"{name}_class"].cat.categories.tolist() == ["a", "b", "c"]
+    assert len(trace) == 600
+    for seed in (3, 8):
+        one = trace[trace["seed"] == seed]
+        mine = frame[frame["seed"] == seed]
+        np.testing.assert_allclose(one["loss"].cumsum().to_numpy()[mine["round"] - 1], mine["loss"])
+        assert one["round"].tolist() == list(range(1, 301))
+        assert one["propensity"].between(0.0, 1.0, inclusive="right").all()
+        script = ClassificationVectorEnv(toy(), 1, horizon=300, label_noise=0.2, drift=(100,)).script(
+            int(seed)
+        )
+        assert one["context"].tolist() == script.rows.tolist()
+        assert one["label"].tolist() == script.label.tolist()
+        assert one["loss"].tolist() == (one["action"].to_numpy() != script.seen).astype(float).tolist()
+
+
+@pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
+@pytest.mark.parametrize("agent", ["kl-perturbed", "softmax", "uniform", "best-fixed", "neural-ts", "lints"])
+def test_both_engines_trace_the_same(agent: str, order: str) -> None:
+    compiled, defined = (
+        neucb.run(agent, toy(), 800, 2, engine=engine, dtype="float64", order=order, trace="full")[1]
+        for engine in ("compiled", "torch")
+    )
+    pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("agent", ["logistic-ts", "neural-linear", "exp4", "bagging", "neural-bootstrap"])
+def test_both_engines_know_all_arms_of_every_round(agent: str) -> None:
+    """Estimates too: both draw the same numbers for them."""
+    compiled, defined = (
+        neucb.run(agent, toy(), 150, 2, engine=engine, dtype="float64", trace="full")[1]
+        for engine in ("compiled", "torch")
+    )
+    assert [f"p_{a}" for a in range(3)] == [
+        name for name in compiled.columns.tolist() if name.startswith("p_")
+    ]
+    assert ("predicted_loss_2" in compiled) == (agent != "exp4")
+    pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-7, atol=1e-12)
+
+
+def test_predicted_losses_are_those_of_the_log() -> None:
+    """The squared regression loss, summed from the trace: predictions before the update, and clipped."""
+    for engine in ("compiled", "torch"):
+        frame, trace = neucb.run("squarecb", toy(), 200, 2, engine=engine, trace="full")
+        arms = trace[[f"predicted_loss_{a}" for a in range(3)]].to_numpy()
+        mine = np.clip(arms[np.arange(len(trace)), trace["action"]], 0.0, 1.0)
+        summed = ((mine - trace["loss"]) ** 2).groupby(trace["seed"]).sum()
+        last = frame.groupby("seed").tail(1).set_index("seed")
+        np.testing.assert_allclose(summed, last["regression_loss"])
+
+
+@pytest.mark.parametrize("agent", ["lints", "neural-linear", "linucb"])
+def test_arms_that_are_not_there_have_no_chance_and_rows_are_those_played(agent: str) -> None:
+    """A ranking of queries of 2 to 4 rows: a loss is that of the row that the trace names."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"query": np.repeat(np.arange(60), rng.integers(2, 5, 60))})
+    frame["x"], frame["z"] = rng.random((2, len(frame)))
+    frame["reward"] = rng.random(len(frame))
+    _, trace = neucb.run(agent, frame, 60, 2, trace="full", target="reward", group="query")
+    span = frame["reward"].max() - frame["reward"].min()
+    losses = (frame["reward"].max() - frame["reward"]) / span
+    np.testing.assert_allclose(trace["loss"], losses[trace["row"]])
+    p = trace[[f"p_{a}" for a in range(4)]].to_numpy()
+    sizes = frame["query"].value_counts()[frame["query"][trace["row"]]]
+    assert (p[np.arange(4) >= sizes.to_numpy()[:, None]] == 0.0).all()
+    np.testing.assert_allclose(p.sum(1), 1.0, atol=1e-9)
+    kind = "deterministic" if agent == "linucb" else "estimated"
+    assert set(trace["propensity_kind"]) == {kind}
+    assert "context" not in trace
+    assert not trace.attrs
+
+
+def test_a_run_that_is_interrupted_has_its_rounds() -> None:
+    def stop(rounds: int) -> None:
+        if rounds >= 600:
+            raise KeyboardInterrupt
+
+    for engine in ("compiled", "torch"):
+        options: dict[str, Any] = {"engine": engine, "trace": "full"}
+        job = prepare("lints", toy(), 1500, 2, **options)
+        with pytest.raises(KeyboardInterrupt):
+            job.play(stop)
+        assert job.log.trace is not None
+        assert 600 <= job.log.round < 1500
+        whole = neucb.run("lints", toy(), 1500, 2, **options)[1]
+        kept = whole[whole["round"] <= job.log.round].reset_index(drop=True)
+        pd.testing.assert_frame_equal(job.log.trace.frame(job.log.round), kept, check_exact=True)
+
+
+@pytest.mark.parametrize("engine", ["torch", "compiled"])
+def test_a_long_run_is_traced_whole(engine: str) -> None:
+    """More rounds than the compiled engine keeps at a time; each arm's p is that of the round alone."""
+    frame, trace = neucb.run("lints", toy(), 1400, 2, engine=engine, trace="full")
+    assert frame.equals(neucb.run("lints", toy(), 1400, 2, engine=engine))
+    p = trace[["p_0", "p_1", "p_2"]].to_numpy()
+    assert np.isfinite(p).all()
+    best = trace[["predicted_loss_0", "predicted_loss_1", "predicted_loss_2"]].to_numpy().argmin(1)
+    sure = p.max(1) > 0.9
+    assert (p.argmax(1) == best)[sure].all()
+    assert sure.mean() > 0.9
+
+
+def test_a_trace_is_wanted_full_or_not_at_all() -> None:
+    with pytest.raises(InputError, match="trace must be True, False or 'full', not 'half'"):
+        neucb.run("uniform", toy(), 10, 1, trace="half")  # type: ignore[call-overload]
+
+
+def test_files_keep_the_names_of_the_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--trace alone, with a further option behind it, and --trace full in both spellings."""
+    words = ("run", "--agent", "lints", "--dataset", "iris", "--rounds", "50", "--quiet", "--out")
+    for name, more in {
+        "alone": ("--trace",),
+        "followed": ("--trace", "--seeds", "2"),
+        "full": ("--trace", "full", "--seeds", "2"),
+        "equals": ("--trace=full", "--set", "nu=1", "regularization=1"),
+    }.items():
+        folder = tmp_path / name
+        assert command(monkeypatch, *words, str(folder), *more) == 0
+        (path,) = folder.glob("*_trace.parquet")
+        trace = pd.read_parquet(path)
+        assert ("p_2" in trace) == ("predicted_loss_0" in trace) == (name in ("full", "equals"))
+        classes = ["setosa", "versicolor", "virginica"]
+        assert trace.attrs["classes"] == trace["action_class"].cat.categories.tolist() == classes
+        (manifest,) = folder.glob("*.json")
+        environment = json.loads(manifest.read_text())["configuration"]["environment"]
+        assert environment["classes"] == classes
+    assert command(monkeypatch, *words, str(tmp_path), "--trace=half") == 2
+    assert not [*tmp_path.glob("*.json")]
+
+
+def test_worlds_without_a_table_have_no_contexts_and_labels() -> None:
+    _, trace = neucb.run("uniform", "synthetic:linear", 50, 2, trace=True)
+    assert trace.columns.tolist() == ["seed", "round", "action", "propensity", "propensity_kind", "loss"]
+
+
+SETTINGS = {
+    "uniform": {},
+    "softmax": {"gamma": 1.0, "gamma_power": 0.0},
+    "epsilon-greedy": {"epsilon": 0.6},
+    "lints": {"nu": 10.0, "regularization": 0.3},
+}
+
+
+@pytest.mark.parametrize("agent", SETTINGS)
+def test_inverse_propensities_are_unbiased(agent: str) -> None:
+    """The value of the policy that plays arm (row mod 3), estimated from 40 runs of another policy.
+
+    Its true mean loss is known from the labels; the mean of the 40 estimates is within 4 of their
+    standard errors, and these are small. Without the propensities it would be far away.
+    """
+    _, trace = neucb.run(agent, toy(), 600, 40, trace=True, settings=SETTINGS[agent])
+    target = trace["context"] % 3
+    truth = (target != trace["label"]).groupby(trace["seed"]).mean()
+    weighed = (trace["action"] == target) / trace["propensity"] * trace["loss"]
+    error = weighed.groupby(trace["seed"]).mean() - truth
+    standard = error.std(ddof=1) / np.sqrt(len(error))
+    assert abs(error.mean()) < 4 * standard < 0.05
+    unweighed = ((trace["action"] == target) * trace["loss"]).groupby(trace["seed"]).mean() - truth
+    assert abs(unweighed.mean()) > 20 * standard

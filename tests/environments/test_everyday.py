@@ -1,0 +1,19 @@
+"""Property: whatever everyday file is written, K, d, rows and values are read as they were meant."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.support.everyday import Written, check, written_files
+
+
+@settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(written_files())
+def test_files_are_read_as_they_were_meant(written: Written) -> None:
+    check(written)

@@ -1,0 +1,113 @@
+"""The layout that DESIGN promises: folders at the top, packages under neucb, imports one way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.support.imports import circles, imports, modules
+from tests.support.paths import ROOT, TESTS
+
+MAINTAINERS = {"neucb.benchmarks.maintenance", "neucb.experiments.studies"}  # run from a checkout
+FOLDERS = ("agents", "benchmarks", "environments", "experiments")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_link_leads_to_the_folder_at_the_top(folder: str) -> None:
+    link = ROOT / "neucb" / folder
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / folder
+    assert (ROOT / folder / "__init__.py").is_file()
+
+
+def test_build_maps_the_folders() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tool = project["tool"]["setuptools"]
+    mapped = {f"neucb.{folder}": folder for folder in FOLDERS} | {"neucb": "neucb"}
+    assert tool["package-dir"] == mapped
+    packages = {name for name, path in modules().items() if path.name == "__init__.py"}
+    assert sorted(tool["packages"]) == sorted(packages - MAINTAINERS)
+
+
+LEVELS = (
+    ("core",),
+    ("kernels", "statistics"),
+    ("agents", "environments"),
+    ("engines",),
+    ("runs", "theory"),
+    ("plots", "sweeps", "testing"),
+    ("benchmarks", "experiments", "report"),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
+
+
+PENDING_CIRCLES = {"neucb.engines.lockstep"}
+
+
+def test_every_unit_has_a_level() -> None:
+    assert {name.split(".")[1] for name in modules() if name != "neucb"} == set(LEVEL)
+
+
+def test_units_import_downwards_only() -> None:
+    upward = [
+        f"{name} imports {other}"
+        for name, other in sorted(imports())
+        if name != "neucb"
+        and (other == "neucb" or name.split(".")[1] != other.split(".")[1])
+        and (other == "neucb" or LEVEL[name.split(".")[1]] <= LEVEL[other.split(".")[1]])
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def _children(package: str) -> set[tuple[str, str]]:
+    """Return the imports between the modules and folders directly in a package."""
+    depth = package.count(".") + 2
+    below = [edge for edge in imports() if all(name.startswith(f"{package}.") for name in edge)]
+    pairs = {tuple(".".join(name.split(".")[:depth]) for name in edge) for edge in below}
+    return {(name, other) for name, other in pairs if name != other}
+
+
+@pytest.mark.parametrize("package", sorted(n for n, p in modules().items() if p.name == "__init__.py"))
+def test_parts_of_a_package_import_in_no_circle(package: str) -> None:
+    if package != "neucb" and package not in PENDING_CIRCLES:
+        assert not circles(_children(package))
+
+
+def test_help_needs_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys, neucb.cli\n"
+        "heavy = {'torch', 'openml', 'pandas', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_constraints_pin_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    assert {need.split(">=")[0].lower() for need in wanted} <= pinned
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_tests_import_one_another_from_support_alone(path: Path) -> None:
+    nodes = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+    ]
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
+    names = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
+    assert [
+        name for name in names if name.split(".")[0] == "tests" and not name.startswith("tests.support.")
+    ] == []

@@ -1,0 +1,108 @@
+"""Files of the user's that have the names of Python's modules take nobody's place."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import neucb
+from neucb.core.threads import leave_safe_path, safe_path
+from tests.support.paths import ROOT
+
+NAMESAKES = ("copy", "statistics", "random", "types", "numpy", "torch", "joblib", "gymnasium")
+AGENT = """\
+import copy, os, statistics, subprocess, sys
+import torch
+import helper_of_mine
+
+class Even:
+    def reset(self, spec):
+        assert copy.copy([1]) == [1]
+        assert statistics.mean([1, 3]) == 2
+        subprocess.run([sys.executable, helper_of_mine.SCRIPT], check=True)
+        self.p = torch.full((spec.replicas, spec.arms), 1.0 / spec.arms)
+
+    def distribution(self, context):
+        return self.p
+
+    def update(self, context, action, loss):
+        pass
+"""
+SPEC = """\
+[experiment]
+name = "own"
+rounds = 30
+reporting_seeds = 2
+engine = "torch"
+datasets = ["iris", "wine"]
+[[agents]]
+name = "mine.py:Even"
+"""
+COMMANDS = {
+    "command": [sys.executable, str(ROOT / "neucb_command.py")],
+    "module": [sys.executable, "-m", "neucb"],
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a spec, an agent whose processes find their own folder, and namesakes."""
+    for name in NAMESAKES:
+        (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('the user has a file {name}.py')\n")
+    (tmp_path / "mine.py").write_text(AGENT)
+    (tmp_path / "spec.toml").write_text(SPEC)
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "script.py").write_text("import beside_the_script\n")
+    (scripts / "beside_the_script.py").write_text("")
+    (tmp_path / "helper_of_mine.py").write_text(f"SCRIPT = {str(scripts / 'script.py')!r}\n")
+    return tmp_path
+
+
+def call(how: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMANDS[how], *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("how", COMMANDS)
+def test_a_run_in_their_folder(how: str, home: Path) -> None:
+    for agent in ("./mine.py:Even", "mine:Even"):
+        done = call(
+            how, "run", "--agent", agent, "--dataset", "iris", "--rounds", "30", "--quiet", folder=home
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("how", COMMANDS)
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_sweep_over_processes(how: str, inside: bool, home: Path) -> None:
+    spec, folder = ("spec.toml", home) if inside else (str(home / "spec.toml"), home.parent)
+    done = call(how, "sweep", spec, "--jobs", "2", "--out", str(home / "out"), folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert neucb.load_results(home / "out" / "own")["seed"].nunique() == 2
+
+
+@pytest.mark.parametrize("before", [None, "yes"])
+def test_the_environment_is_given_back(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    if before is not None:
+        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    with safe_path():
+        assert os.environ["PYTHONSAFEPATH"]
+        inner = dict(os.environ)
+    assert os.environ.get("PYTHONSAFEPATH") == before
+    monkeypatch.setattr(os, "environ", inner)
+    leave_safe_path()
+    assert inner.get("PYTHONSAFEPATH") == before

@@ -1,0 +1,396 @@
+"""The runner: what comes out, what agents must show on a toy they can learn, what stays the same."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import neucb
+from neucb.agents.recipes.build import make_agent
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import DivergedError, InputError
+from neucb.core.json_values import plain
+from neucb.core.spec import Spec
+from neucb.core.threads import one_thread
+from neucb.engines.lockstep.loop import play, sample
+from neucb.engines.log import GAUGES, RunLog, log_spaced
+from neucb.engines.stalled import long_runs
+from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.feedback import Feedback
+from neucb.environments.table import Column, Table
+from neucb.runs.api import prepare
+from neucb.runs.summary import confidence_interval, summary
+from tests.support.tables import toy
+
+
+def test_uniform_is_uniform() -> None:
+    last = neucb.run("uniform", toy(), seeds=3).groupby("seed").tail(1)
+    np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
+
+
+def test_the_frame() -> None:
+    frame = neucb.run("kl", toy(), rounds=300, seeds="3,7", settings={"gamma": [10.0, 50.0]})
+    assert list(frame.columns[:8]) == [
+        "agent",
+        "dataset",
+        "seed",
+        "round",
+        "loss",
+        "regret",
+        "L_star",
+        "L_star_realised",
+    ]
+    assert {"regression_loss", "regression_log_loss", "best_fixed_arm", "lr", "gamma"} <= set(frame.columns)
+    assert set(frame["seed"]) == {3, 7}
+    assert frame.groupby("seed")["round"].max().tolist() == [300, 300]
+    assert frame.groupby("seed")["gamma"].first().tolist() == [10.0, 50.0]
+    for _, one in frame.groupby("seed"):
+        assert one["round"].is_monotonic_increasing
+        for column in ("loss", "regret", "regression_loss", "regression_log_loss"):
+            assert one[column].is_monotonic_increasing
+    assert frame.attrs["source"] == "memory"
+    assert not frame.drop(columns="distance").isna().any().any()  # which the compiled engine does not keep
+
+
+@pytest.mark.parametrize("name", ["kl-perturbed", "fastcb"])
+def test_settings_per_replica_equal_separate_runs(name: str) -> None:
+    """Two seeds, two settings in one batch; every figure equals that of two runs of one."""
+    both = {"gamma": [10.0, 50.0], "gamma_power": [0.5, 0.4]}
+    together = neucb.run(name, toy(), 200, "4,9", settings=both)
+    for r, seed in enumerate((4, 9)):
+        one = {key: values[r] for key, values in both.items()}
+        alone = neucb.run(name, toy(), 200, [seed], settings=one)
+        mine = together[together["seed"] == seed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+
+
+def test_a_run_repeats_itself_and_seeds_differ() -> None:
+    first, second = (neucb.run("kl-perturbed", toy(), 300, 2) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    curves = first.pivot(index="round", columns="seed", values="loss")
+    assert (curves[0] != curves[1]).any()
+
+
+def test_every_agent_sees_the_same_rows_and_the_same_dice() -> None:
+    """Two agents with one policy, a recipe and an object, lose in the same rounds."""
+
+    class Thirds:
+        def reset(self, spec: Spec) -> None:
+            self.shape = (spec.replicas, spec.arms)
+
+        def distribution(self, context: torch.Tensor) -> torch.Tensor:
+            return torch.full(self.shape, 1 / 3)
+
+        def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+            return
+
+    ours, theirs = neucb.run("uniform", toy(), 500, 3), neucb.run(Thirds(), toy(), 500, 3)
+    assert ours["loss"].tolist() == theirs["loss"].tolist()
+    assert set(theirs["agent"]) == {"Thirds"}
+    assert theirs["regression_loss"].isna().all()
+
+
+def test_any_vector_env_will_do() -> None:
+    env = ClassificationVectorEnv(toy(), 2, horizon=100)
+    frame = neucb.run("kl", env)
+    assert frame["round"].max() == 100
+    assert set(frame["seed"]) == {0, 1}
+    with pytest.raises(InputError, match="100 rounds"):
+        neucb.run("kl", env, rounds=101)
+    with pytest.raises(InputError, match="3 seeds"):
+        neucb.run("kl", env, seeds=3)
+
+
+def test_sampling_by_hand() -> None:
+    p = np.array([[0.2, 0.3, 0.5]] * 6 + [[0.0, 1.0, 0.0]])
+    dice = np.array([0.0, 0.19, 0.2, 0.49, 0.5, 0.999, 0.0])
+    np.testing.assert_array_equal(sample(p, dice), [0, 0, 1, 1, 2, 2, 1])
+
+
+def test_log_spaced_rounds() -> None:
+    assert log_spaced(1).tolist() == [1]
+    rounds = log_spaced(10_000)
+    assert rounds[0] == 1
+    assert rounds[-1] == 10_000
+    assert (np.diff(rounds) > 0).all()
+    assert 60 <= len(rounds) <= 81
+    assert {10, 100, 1000} <= set(rounds.tolist())
+
+
+def test_the_log_adds_up() -> None:
+    """Two replicas, three rounds, by hand."""
+    log = RunLog(Spec((0, 1), 2, 1, 3))
+    arms = np.array([[0.2, 0.8], [0.6, 0.4]])
+    for loss in ([0.0, 1.0], [1.0, 1.0], [1.0, 0.0]):
+        info = {
+            "expected_loss": np.array([0.8, 0.6]),
+            "best_loss": arms.min(1),
+            "best_realised_loss": np.array([0.0, 1.0]),
+            "expected_losses": arms,
+        }
+        log.add(np.array(loss), info, np.array([0.5, 2.0]))
+    last = log.frame({}).groupby("seed").tail(1)
+    assert last["loss"].tolist() == [2.0, 2.0]
+    assert last["regret"].tolist() == pytest.approx([1.8, 0.6])
+    assert last["L_star"].tolist() == pytest.approx([0.6, 1.2])
+    assert last["L_star_realised"].tolist() == [0.0, 3.0]
+    assert last["regression_loss"].tolist() == [0.75, 1.0]
+    assert last["squared_regression_regret"].tolist() == pytest.approx([-0.39 + 2 * 0.21, 2 * 0.84 + 3.64])
+    assert last["log_regression_regret"].iloc[0] == pytest.approx(
+        3 * np.log(2) + np.log(0.2) + 2 * np.log(0.8)
+    )
+    assert last["squared_error"].tolist() == pytest.approx([3 * 0.09, 3 * 1.96])
+    assert last["triangular_error"].tolist() == pytest.approx([3 * 0.09 / 1.3, 3 * 1.96 / 2.6])
+    assert last["best_fixed_arm"].tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
+    """The compiled engine counts as many rounds at once as it has played since."""
+    rng = np.random.default_rng(0)
+    R, K, T = 7, 5, 90
+    expected = np.full((K, K), 0.9)
+    np.fill_diagonal(expected, 0.1)
+    label = rng.integers(0, K, (R, T))
+    figures = {
+        name: rng.random((R, T)) for name in ("loss", "expected_loss", "best_loss", "best_realised_loss")
+    }
+    predicted, propensity = rng.random((2, R, T))
+    gauges = {name: rng.random((R, T)) for name in GAUGES}
+
+    def frame(rows: slice, cuts: list[int]) -> pd.DataFrame:
+        log = RunLog(Spec(tuple(range(R))[rows], K, 3, T))
+        for start, stop in itertools.pairwise([0, *cuts, T]):
+            part = (rows, slice(start, stop))
+            log.extend(
+                label[part],
+                expected,
+                {name: values[part] for name, values in figures.items()},
+                predicted[part],
+                propensity[part],
+                {name: values[part] for name, values in gauges.items()},
+            )
+        return log.frame({})
+
+    whole = frame(slice(None), [])
+    pd.testing.assert_frame_equal(frame(slice(None), [1, 13, 14, 50]), whole, check_exact=True)
+    alone = pd.concat([frame(slice(r, r + 1), [31]) for r in range(R)], ignore_index=True)
+    pd.testing.assert_frame_equal(alone, whole, check_exact=True)
+
+
+def test_figures_that_are_one_array_are_summed_like_copies() -> None:
+    """Without noise losses are expected losses; what was summed before may still differ."""
+    rng = np.random.default_rng(0)
+    R, K, T = 3, 4, 60
+    noisy, clean = Feedback.make(K, 0.2), Feedback.make(K)
+    label, seen, action = rng.integers(0, K, (3, R, T))
+    predicted, propensity = rng.random((2, R, T))
+    gauges = {name: rng.random((R, T)) for name in GAUGES}
+    figures = clean.outcome(label, label, action)
+    assert figures["loss"] is figures["expected_loss"]
+    assert figures["best_loss"] is figures["best_realised_loss"]
+    frames = []
+    for second in (figures, {name: values.copy() for name, values in figures.items()}):
+        log = RunLog(Spec(tuple(range(R)), K, 3, 2 * T))
+        for one in (noisy.outcome(label, seen, action), second):
+            log.extend(label, clean.expected, one, predicted, propensity, gauges)
+        frames.append(log.frame({}))
+    pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
+
+
+@pytest.mark.parametrize("length", [199, 200, 201, 450])
+def test_long_runs_are_found_wherever_they_start(length: int) -> None:
+    for first in range(0, 250):
+        values = np.arange(700.0)
+        values[first : first + length] = -1.0
+        found = [(first, first + length)] if length >= 200 else []
+        assert long_runs(values, 0) == found
+        assert long_runs(values[: first + length], 0) == found
+
+
+def test_l_star_under_noise_is_q_t() -> None:
+    frame = neucb.run("uniform", toy(), 1000, 2, label_noise=0.2)
+    last = frame.groupby("seed").tail(1)
+    np.testing.assert_allclose(last["L_star"], 200.0)
+    np.testing.assert_allclose(last["L_star_realised"], 200, atol=60)
+    # Uniform: (1/K) q + (1 - 1/K) (1 - q / (K - 1)) - q a round = 2/3 - q.
+    np.testing.assert_allclose(last["regret"], 1000 * (2 / 3 - 0.2), atol=60)
+
+
+def test_summary_and_interval() -> None:
+    job = prepare("kl", toy(), 200, 3)
+    job.play()
+    figures = summary(job)
+    assert figures["mean_regret"] == pytest.approx(np.mean(figures["regret"]))
+    assert figures["ci95"][0] < figures["mean_regret"] < figures["ci95"][1]
+    assert len(figures["best_fixed_arm"]["per_seed"]) == 3
+    assert figures["uniform"] == pytest.approx(200 * 2 / 3)
+    assert confidence_interval(np.array([1.0])) is None
+    low, high = confidence_interval(np.array([1.0, 2.0, 3.0])) or [0.0, 0.0]
+    assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))
+    assert plain({"a": [float("inf"), float("nan"), 1]}) == {"a": ["inf", None, 1]}
+
+
+def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
+    job = prepare("uniform", toy(), 100, 2)
+    job.play()
+    job.env.reset(seed=[0, 1])  # type: ignore[arg-type]
+    labels = [job.env.step(np.zeros(2, dtype=np.int64))[4]["label"] for _ in range(100)]
+    best = [100 - np.bincount(column).max() for column in np.stack(labels).T]
+    assert summary(job)["best_fixed_arm"]["per_seed"] == best
+
+
+@pytest.mark.parametrize(
+    ("engine", "depth", "step"), [("torch", 1, 50), ("compiled", 1, 50), ("torch", 2, 50 * 12 / 13)]
+)
+def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int, step: float) -> None:
+    """With its name, the round, the seed and the step size of its replica."""
+    words = r"sq, round (\d+), seed 9: .*diverged; lower its step size \(lr = 50, (.*) in this round\)"
+    settings = {"lr": [0.1, 50.0], "lr_power": 0.5, "depth": depth}
+    with pytest.raises(DivergedError, match=words) as caught:
+        neucb.run("sq", toy(), 500, "4,9", settings=settings, engine=engine)
+    assert caught.value.round is not None
+    assert f"{step / (caught.value.round + 1) ** 0.5:.3g} in this round" in str(caught.value)
+    assert caught.value.replica == 1
+
+
+@pytest.mark.parametrize("agent", ["neural-greedy", "kl"])
+@pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
+def test_a_dead_network_is_stopped_by_both_engines(agent: str, order: str) -> None:
+    """One hidden unit an arm and large steps: all units are off for good, and nothing is NaN."""
+    settings = {"lr": 1.0, "normalize": 0.0, "lr_power": 0.0, "width": 1}
+    said, rounds = [], []
+    for engine in ("torch", "compiled"):
+        options = {"settings": settings, "engine": engine, "dtype": "float64", "order": order}
+        job = prepare(agent, toy(), 1500, "4,9,11,12", **options)  # type: ignore[arg-type]
+        with pytest.raises(DivergedError, match=f"{agent}, round .* the network is dead") as caught:
+            job.play()
+        said.append(str(caught.value))
+        rounds.append(job.log.round)
+        assert rounds[-1] == int(caught.value.round or 0) + 1 >= 200
+    assert said[0] == said[1]
+    assert rounds[0] == rounds[1]
+
+
+def test_an_agent_that_has_nothing_left_to_learn_is_not_taken_for_a_dead_one() -> None:
+    """The same context always, and a loss that is as predicted: predictions stay as they are."""
+    x = np.ones(1500)
+    labels = np.arange(1500) % 3
+    constant = Table("constant", (Column("x", x),), labels.astype(np.int64), ("a", "b", "c"), "memory")
+    for agent in ("kl", "squarecb", "neural-falcon"):
+        for engine in ("torch", "compiled"):
+            neucb.run(agent, constant, 600, 1, engine=engine, preprocessing="paper")
+
+
+def test_an_agent_that_learns_late_is_not_taken_for_a_dead_one() -> None:
+    """A model of zeros predicts 0 whatever the context until it has heard of a loss."""
+    assert neucb.run("squarecb", toy(), 400, 1, delay=300)["round"].max() == 400
+    rng = np.random.default_rng(0)
+    many = Table(
+        "many",
+        tuple(Column(f"x{j}", rng.standard_normal(1600)) for j in range(3)),
+        np.arange(1600, dtype=np.int64) % 100,
+        tuple(str(label) for label in range(100)),
+        "memory",
+    )
+    for engine in ("torch", "compiled"):
+        played = neucb.run("falcon", many, 1600, 3, settings={"gamma": 1000.0}, engine=engine)
+        assert played["round"].max() == 1600
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (torch.full((1, 3), float("nan")), DivergedError),
+        (torch.tensor([[0.5, 0.6, -0.1]]), DivergedError),
+        (torch.tensor([[0.2, 0.2, 0.2]]), DivergedError),
+        (torch.tensor([0.5, 0.5]), InputError),
+    ],
+)
+def test_a_distribution_that_is_none(answer: torch.Tensor, error: type[Exception]) -> None:
+    class Broken:
+        def reset(self, spec: Spec) -> None:
+            return
+
+        def distribution(self, context: torch.Tensor) -> torch.Tensor:
+            return answer
+
+        def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
+            return
+
+    with pytest.raises(error, match=r"round 1|shape"):
+        neucb.run(Broken(), toy(), 5, 1)
+
+
+def test_contexts_that_are_not_finite_are_refused() -> None:
+    class Spoilt(ClassificationVectorEnv):
+        def _contexts(self) -> Any:
+            contexts = super()._contexts().copy()
+            contexts[1, 0] = np.nan
+            return contexts
+
+    with pytest.raises(InputError, match="round 1, seed 1: the context holds NaN"):
+        neucb.run("kl", Spoilt(toy(), 2, horizon=5))
+
+
+def test_what_was_played_stays_when_a_run_is_interrupted() -> None:
+    job = prepare("uniform", toy(), 100, 2, engine="torch")
+
+    def stop(played: int) -> None:
+        if played == 37:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.play(stop)
+    assert job.log.round == 37
+    assert job.frame()["round"].max() == 37
+
+
+def test_more_rounds_than_rows_are_the_rows_there_are() -> None:
+    with pytest.warns(UserWarning, match="playing 1500 rounds instead of 2000"):
+        frame = neucb.run("uniform", toy(), 2000, 1)
+    assert frame["round"].max() == 1500
+
+
+def test_torch_threads_are_given_back() -> None:
+    torch.set_num_threads(2)
+    play(make_agent(RECIPES["uniform"]), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
+    assert torch.get_num_threads() == 2
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(ZeroDivisionError), one_thread():
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"agent": "kl-pertubed"}, "did you mean 'kl-perturbed'"),
+        ({"settings": {"gama": 3}}, "did you mean 'gamma'"),
+        ({"settings": {"gamma": -3}}, "gamma must be a number at least 0"),
+        ({"settings": {"gamma": "x"}}, "gamma must be a number"),
+        ({"settings": {"width": 2.5}}, "width must be a whole number"),
+        ({"settings": {"init": "hee"}}, "did you mean 'he'"),
+        (
+            {"settings": {"lr": [0.1, 0.2]}},
+            r"lr has 2 values \(0.1, 0.2\) for 1 seed; give one value, or one",
+        ),
+        ({"settings": {"lr": "inf"}}, "lr must be finite, a number above 0, not inf"),
+        ({"settings": {"width": "inf"}}, "width must be finite, a whole number at least 1, not inf"),
+        ({"rounds": 0}, "rounds"),
+        ({"preprocessing": "papr"}, "did you mean 'paper'"),
+        ({"lr": 0.1}, r"'lr' is a hyper-parameter of kl-perturbed: settings="),
+        ({"label_noise": 0.9}, "label noise"),
+        ({"device": "tpu"}, "device must be cpu or cuda"),
+        ({"dtype": "float16"}, "dtype"),
+    ],
+)
+def test_bad_arguments_say_what_to_do(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        neucb.run(dataset=toy(), seeds=1, **arguments)

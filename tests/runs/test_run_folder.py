@@ -1,0 +1,156 @@
+"""A folder of runs is read as a sweep's is: `neucb results`, `neucb.load_results`."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import neucb
+from neucb.core.errors import InputError
+from neucb.runs.api import prepare
+from neucb.runs.run import Run
+from neucb.runs.save import save
+from neucb.sweeps.tables import regret_table
+from tests.support.command import neucb as command
+
+
+def play(folder: Path, agent: Any = "uniform", dataset: str = "iris", rounds: int = 60, **more: Any) -> Run:
+    job = prepare(agent, dataset, rounds, **{"seeds": 3, **more})
+    job.play()
+    save(job, folder)
+    return job
+
+
+def table(folder: Path) -> pd.DataFrame:
+    return regret_table(neucb.load_results(folder))
+
+
+def test_the_columns_and_numbers_are_those_of_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / "spec.toml").write_text(
+        '[experiment]\nname = "x"\nrounds = 60\nreporting_seeds = 3\ndatasets = ["iris", "wine"]\n'
+        '[[agents]]\nname = "kl"\n[[agents]]\nname = "uniform"\n'
+    )
+    swept = neucb.sweep(tmp_path / "spec.toml", tmp_path, jobs=1)
+    for agent in ("kl", "uniform"):
+        for dataset in ("iris", "wine"):
+            play(tmp_path / "runs", agent, dataset)
+    runs = neucb.load_results(tmp_path / "runs")
+    assert set(runs) == set(swept)
+    assert runs.attrs == {"failures": [], "missing": []}
+    order = ["dataset", "agent", "seed", "round"]
+    left, right = (one.sort_values(order, ignore_index=True)[[*swept]] for one in (runs, swept))
+    pd.testing.assert_frame_equal(left, right, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(table(tmp_path / "runs"), regret_table(swept), check_dtype=False)
+
+
+def test_runs_of_other_conditions_are_not_mixed(tmp_path: Path) -> None:
+    """Every run has a row of its own, with its own mean."""
+    jobs = [
+        play(tmp_path),
+        play(tmp_path, rounds=40),
+        play(tmp_path, delay=2),
+        play(tmp_path, drift=(30,)),
+        play(tmp_path, label_noise=0.2),
+        play(tmp_path, order="sorted"),
+        play(tmp_path, preprocessing="paper"),
+        play(tmp_path, cost=1.0 - pd.DataFrame([[1, 0, 0.5]] * 3).to_numpy()),
+        play(tmp_path, "kl", settings={"lr": 0.5}),
+        play(tmp_path, "kl", settings={"lr": 1.0}),
+        play(tmp_path, "kl", settings={"lr": [0.1, 0.2, 0.3]}),
+    ]
+    rows = table(tmp_path)
+    apart = rows[rows["label"] == "uniform"].shape[0], rows[rows["label"] != "uniform"].shape[0]
+    assert apart == (8, 2 + 3)
+    for job in jobs[:-1]:
+        last = job.frame().groupby("seed").tail(1)
+        mean = float(last["regret"].mean())
+        assert ((rows["regret"] - mean).abs() < 1e-9).any()
+    assert {name for name in rows["dataset"] if "delay 2" in name}
+    assert {name for name in rows["dataset"] if "drift 30" in name}
+    assert {name for name in rows["dataset"] if "40 rounds" in name}
+
+
+def test_data_that_changed_under_their_name_and_agents_that_went_on_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for shift in (0, 1):
+        rows = "".join(f"{i % 7},{'pq'[(i + shift * (i > 40)) % 2]}\n" for i in range(80 + shift))
+        Path("data.csv").write_text("a,y\n" + rows)
+        play(tmp_path / "data", dataset="data.csv")
+    assert len(table(tmp_path / "data")) == 2
+    first = prepare("squarecb", "iris", 60, 3, return_agent=True)
+    first.play()
+    save(first, tmp_path / "on")
+    play(tmp_path / "on", first.trained(), seeds=None)
+    rows_on = table(tmp_path / "on")
+    assert set(rows_on["label"]) == {"squarecb", "squarecb, after 60 rounds"}
+    assert set(neucb.load_results(tmp_path / "on")["agent"]) == {"squarecb"}
+
+
+def test_seeds_of_several_runs_are_put_together_and_none_counts_twice(tmp_path: Path) -> None:
+    play(tmp_path, seeds="0:3")
+    play(tmp_path, seeds="3:5")
+    (row,) = table(tmp_path).to_dict("records")
+    assert row["seeds"] == 5
+    play(tmp_path, seeds="4:6", engine="torch")
+    with pytest.warns(UserWarning, match="uniform was played twice on iris with some seeds; the first"):
+        (row,) = table(tmp_path).to_dict("records")
+    assert row["seeds"] == 6
+
+
+def test_the_command_shows_a_folder_and_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = play(tmp_path / "runs")
+    mean = f"{job.frame().groupby('seed').tail(1)['regret'].mean():,.1f}"
+    (log,) = (tmp_path / "runs").glob("*.parquet")
+    for path in (tmp_path / "runs", log):
+        words = ("results", str(path), "--export", str(tmp_path / "t.csv"), "--rows", str(tmp_path / "r.csv"))
+        assert command(monkeypatch, *words) == 0
+        assert mean in capsys.readouterr().out
+        assert pd.read_csv(tmp_path / "t.csv")["seeds"].tolist() == [3]
+        assert len(pd.read_csv(tmp_path / "r.csv")) == len(job.frame())
+
+
+def test_what_is_left_out_or_no_results_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = prepare("uniform", "iris", 60, 2, engine="torch")
+
+    def stop(rounds: int) -> None:
+        if rounds == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.play(stop)
+    save(job, tmp_path / "runs")
+    with (
+        pytest.warns(UserWarning, match=r"left out .*: the run ended early"),
+        pytest.raises(InputError, match="no complete run in"),
+    ):
+        neucb.load_results(tmp_path / "runs")
+    play(tmp_path / "runs")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert command(monkeypatch, "results", str(tmp_path / "runs")) == 0
+    assert "the run ended early" in capsys.readouterr().err
+    for path, line in (
+        (tmp_path / "none", "is no folder of a sweep"),
+        (tmp_path, "is no folder of a sweep"),
+    ):
+        assert command(monkeypatch, "results", str(path)) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert line in said
+    (tmp_path / "spec.toml").write_text(
+        '[experiment]\nname = "x"\nrounds = 9\nreporting_seeds = 1\ndatasets = ["iris"]\n'
+        '[[agents]]\nname = "uniform"\n'
+    )
+    neucb.sweep(tmp_path / "spec.toml", tmp_path, jobs=1)
+    (tmp_path / "x" / "_plan.json").unlink()
+    with pytest.raises(InputError, match=r"is of a sweep without its _plan\.json"):
+        neucb.load_results(tmp_path / "x")

@@ -1,0 +1,244 @@
+"""Targets of `tests.support.fuzz`: how damaged specs, manifests and logs are made and put to use."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from neucb import cli
+from neucb.agents.recipes.registry import RECIPES
+from neucb.plots import KINDS
+from neucb.runs.api import prepare
+from neucb.runs.save import save
+from neucb.sweeps.api import play_experiment
+from neucb.sweeps.plan import reporting_batches, tuning_batches
+from neucb.sweeps.play.batch import play_batch
+from neucb.sweeps.play.execute import Played, Task
+from neucb.sweeps.spec.reading import read_spec
+from neucb.sweeps.store.load_sweep import load_sweep as load_results
+from neucb.sweeps.store.read_results import read_results
+from tests.support.mutations import as_json, as_toml, mutated_bytes, mutated_table, mutated_value
+
+SPEC: dict[str, Any] = {
+    "experiment": {
+        "name": "fuzzed",
+        "rounds": 6,
+        "reporting_seeds": [0, 1],
+        "tuning_seeds": "10:12",
+        "datasets": ["iris", {"name": "synthetic:cosine", "arms": 3, "features": 4}],
+        "orders": ["shuffled", "stored"],
+        "label_noise": [0.0, 0.1],
+        "preprocessing": ["standard"],
+        "select": "per data set",
+        "engine": "auto",
+        "dtype": "float32",
+        "drift": [3],
+        "delay": 1,
+        "batch": 2,
+        "recycle": True,
+    },
+    "agents": [
+        {"name": "uniform"},
+        {
+            "name": "squarecb",
+            "label": "ridge",
+            "settings": {"gamma": 10.0},
+            "grid": {"regularization": [0.1, 1.0]},
+        },
+    ],
+}
+TINY = {
+    "experiment": {
+        "name": "tiny",
+        "rounds": 4,
+        "reporting_seeds": 2,
+        "tuning_seeds": "10:11",
+        "datasets": ["iris"],
+    },
+    "agents": SPEC["agents"],
+}
+
+
+@dataclass
+class Sources:
+    """Whole inputs: a folder of two runs, and one of a sweep."""
+
+    runs: Path
+    sweep: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Sources:
+        """Play them into a folder."""
+        for agent in ("squarecb", "uniform"):
+            job = prepare(agent, "iris", 12, 2)
+            job.play()
+            save(job, folder / "runs")
+        spec = folder / "tiny.toml"
+        spec.write_bytes(as_toml(TINY))
+        play_experiment(read_spec(spec), folder / "tiny", here)
+        return cls(folder / "runs", folder / "tiny")
+
+
+def here(tasks: Any) -> Played:
+    """Play tasks in this process."""
+    task: Task
+    for task in tasks:
+        if task.claim():
+            yield task, play_batch(task.batch, task.data)
+
+
+def run(command: str, *arguments: object) -> bool:
+    """Run a command of the command line in this process; return whether it succeeded.
+
+    Raises:
+        AssertionError: it fails with anything but one line of an error, or prints other lines.
+    """
+    said = io.StringIO()
+    code: object = "the command line did not end"
+    before = sys.argv
+    sys.argv = ["neucb", command, *map(str, arguments)]
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            cli.main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv = before
+    lines = said.getvalue().splitlines()
+    errors = [line for line in lines if line.startswith("neucb: error: ")]
+    assert all(line.startswith("neucb: ") for line in lines), lines
+    assert errors == (lines[-1:] if code else []), (code, lines)
+    return not code
+
+
+def look_at(folder: Path, rng: random.Random) -> bool:
+    """Draw, report or tabulate a folder, or refuse to; return whether it was done."""
+    out = folder / "out"
+    way = rng.choices(("read", "results", "plot", "report"), weights=(30, 12, 7, 1))[0]  # slow ones seldom
+    more: tuple[str, ...] = ()
+    match way:
+        case "report":
+            target = out / "page.html"
+            done = run("report", folder, "-o", target)
+        case "plot":
+            target = out / f"figure.{rng.choice(('png', 'pdf', 'svg'))}"
+            kind = rng.choice(sorted(KINDS))
+            more = ("--bounds",) if kind in ("regret", "lstar") and rng.random() < 0.5 else ()
+            done = run("plot", folder, "--kind", kind, "-o", target, *more)
+        case "results":
+            target = out / f"table.{rng.choice(('csv', 'tex'))}"
+            more = ("--times",) if rng.random() < 0.3 else ()
+            done = run("results", folder, "--export", target, *more)
+        case _:
+            read_results([folder], lambda line: None)
+            return True
+    assert not done or target.stat().st_size > 0
+    left = {path.name for path in out.iterdir()} if out.exists() else set()
+    assert left <= {target.name}, left
+    return done
+
+
+def fuzz_spec(sources: Sources, folder: Path, rng: random.Random) -> bool:
+    """Read a damaged spec and plan what it asks for."""
+    content = json.loads(json.dumps(SPEC))
+    recipe = RECIPES[rng.choice(sorted(RECIPES))]
+    agent: dict[str, Any] = {"name": recipe.name, "label": "third", "grid": {}}
+    for parameter in rng.sample(list(recipe.parameters), min(2, len(recipe.parameters))):
+        agent["grid"][parameter.name] = [parameter.default]
+    content["agents"].append(agent)
+    if rng.random() < 0.6:
+        data = as_toml(mutated_value(content, rng))
+    else:
+        data = mutated_bytes(as_toml(content), rng)
+    path = folder / "spec.toml"
+    path.write_bytes(data)
+    experiment = read_spec(path)
+    tuning_batches(experiment)
+    reporting_batches(experiment, {})
+    return True
+
+
+def fuzz_sweep(sources: Sources, folder: Path, rng: random.Random) -> bool:
+    """Play a damaged spec, if it is a small one; what it leaves can be read."""
+    path = folder / "spec.toml"
+    path.write_bytes(as_toml(mutated_value(TINY, rng)))
+    experiment = read_spec(path)
+    if (experiment.rounds or 99) > 12 or len(experiment.reporting_seeds) > 3:
+        return True
+    play_experiment(experiment, folder / "out", here, notify=lambda line: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that runs failed
+        load_results(folder / "out")
+    return True
+
+
+def fuzz_manifest(sources: Sources, folder: Path, rng: random.Random) -> bool:
+    """Read runs of which one has a damaged manifest."""
+    copy = Path(shutil.copytree(sources.runs, folder / "runs"))
+    _damage_json(rng.choice(sorted(copy.glob("*.json"))), rng)
+    return look_at(copy, rng)
+
+
+def fuzz_log(sources: Sources, folder: Path, rng: random.Random) -> bool:
+    """Read runs of which one has a damaged log."""
+    copy = Path(shutil.copytree(sources.runs, folder / "runs"))
+    _damage_log(rng.choice(sorted(copy.glob("*.parquet"))), rng)
+    return look_at(copy, rng)
+
+
+def fuzz_results(sources: Sources, folder: Path, rng: random.Random) -> bool:
+    """Read a sweep of which a plan, a manifest or a log is damaged, some with the checksum of the damage."""
+    copy = Path(shutil.copytree(sources.sweep, folder / "tiny"))
+    path = rng.choice(sorted(copy.glob("*.*")))
+    if path.suffix == ".json":
+        _damage_json(path, rng)
+    else:
+        _damage_log(path, rng)
+        beside = path.with_name(f"_{path.stem}.json")
+        content = json.loads(beside.read_bytes())
+        content["sha256"] = sha256(path.read_bytes()).hexdigest()
+        if rng.random() < 0.7:
+            beside.write_text(json.dumps(content))
+    done = look_at(copy, rng)
+    if rng.random() < 0.1 or path.stem == "_selection":
+        spec = folder / "tiny.toml"
+        spec.write_bytes(as_toml(TINY))
+        report_only = path.stem == "_selection"
+        play_experiment(read_spec(spec), copy, here, notify=lambda line: None, report_only=report_only)
+    return done
+
+
+TARGETS: dict[Callable[[Sources, Path, random.Random], bool], int] = {
+    fuzz_spec: 10,
+    fuzz_manifest: 4,
+    fuzz_log: 4,
+    fuzz_results: 4,
+    fuzz_sweep: 1,
+}  # target -> how often it comes
+
+
+def _damage_json(path: Path, rng: random.Random) -> None:
+    data = path.read_bytes()
+    half = rng.random() < 0.3
+    path.write_bytes(mutated_bytes(data, rng) if half else as_json(mutated_value(json.loads(data), rng)))
+
+
+def _damage_log(path: Path, rng: random.Random) -> None:
+    if rng.random() < 0.3:
+        path.write_bytes(mutated_bytes(path.read_bytes(), rng))
+        return
+    frame = mutated_table(pd.read_parquet(path), rng)
+    with contextlib.suppress(Exception):  # what cannot be written is no input
+        frame.to_parquet(path, index=False)

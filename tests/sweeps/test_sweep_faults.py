@@ -1,0 +1,245 @@
+"""What goes wrong during a sweep, really done: nothing finished is lost, no half file is read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import neucb
+from neucb.core.errors import NeucbError
+from neucb.runs.api import prepare
+from neucb.runs.store import Failure
+from neucb.sweeps.play.data import Data
+from neucb.sweeps.play.execute import local
+from neucb.sweeps.play.progress import Report
+from neucb.sweeps.spec.reading import parse_spec
+from neucb.sweeps.sweep import sweep
+from tests.support.sweeps import (
+    LONG,
+    LONG_RUNS,
+    QUICK,
+    QUICK_RUNS,
+    ended,
+    play,
+    start,
+    stored,
+    wait_for_some,
+)
+
+# The same number of batches in processes.
+TORCH = LONG.replace("recycle", 'engine = "torch"\nrecycle').replace('"kl"', '"uniform"')
+TORCH = TORCH.replace("grid =", "#").replace("seeds = 40", "seeds = 160").replace("3000", "300")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("whole")
+    play(QUICK, folder)
+    return neucb.load_results(folder)
+
+
+def same(folder: Path, whole: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(neucb.load_results(folder), whole, check_exact=True)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "empty", "gone", "manifest", "not JSON"])
+def test_a_damaged_file_is_set_aside_and_played_again(
+    damage: str, tmp_path: Path, whole: pd.DataFrame
+) -> None:
+    play(QUICK, tmp_path)
+    path = next(tmp_path.glob("kl_wine_tuning*.parquet"))
+    manifest = path.with_name(f"_{path.stem}.json")
+    content = path.read_bytes()
+    match damage:
+        case "truncated":
+            path.write_bytes(content[: len(content) // 2])
+        case "changed":
+            path.write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
+        case "empty":
+            path.write_bytes(b"")
+        case "gone":
+            path.unlink()
+        case "manifest":
+            manifest.unlink()
+        case _:
+            manifest.write_text(manifest.read_text()[:-40])
+    with pytest.warns(UserWarning, match=r"is not complete: 1 of \d+ batches are missing"):
+        partial = neucb.load_results(tmp_path)
+    assert partial.attrs["missing"] == [path.stem]
+    report = play(QUICK, tmp_path)
+    assert (report.found, report.played) == (QUICK_RUNS - 8, 8)
+    same(tmp_path, whole)
+
+
+def test_a_failing_run_is_recorded_and_stops_no_other(tmp_path: Path) -> None:
+    """With lr = 1000 it diverges; its neighbours in the batch have the rows that they have without it."""
+    spec = QUICK.replace('name = "kl"', 'name = "sq"').replace("lr = [0.5, 1.0]", "lr = [0.1, 1000.0]")
+    report = play(spec, tmp_path / "one")
+    assert report.failures
+    assert all(one.settings["lr"] == 1000.0 for one in report.failures)
+    assert all("diverged" in one.reason for one in report.failures)
+    frame = neucb.load_results(tmp_path / "one")
+    assert len(ended(frame)) == report.runs - len(report.failures)
+    recorded = [Failure(**one) for one in frame.attrs["failures"]]
+    assert sorted(recorded, key=str) == sorted(report.failures, key=str)
+    again = play(spec, tmp_path / "one")
+    assert (again.played, len(again.failures)) == (0, len(report.failures))
+    play(spec.replace("1000.0", "0.2"), tmp_path / "two")
+    good = neucb.load_results(tmp_path / "two")
+    columns = ["dataset", "label_noise", "seed", "round", "gamma", "regret"]
+    left, right = (one[(one["lr"] == 0.1) & (one["purpose"] == "tuning")][columns] for one in (frame, good))
+    pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True), check_exact=True)
+
+
+def test_bad_data_are_recorded_and_tried_again(tmp_path: Path) -> None:
+    """A file without a class label: the other data set is played; when the file is mended, it is too."""
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,label\n" + "".join(f"{i},{i / 7}\n" for i in range(40)))
+    spec = QUICK.replace('"wine"', f'"{bad}"')
+    report = play(spec, tmp_path / "out")
+    assert len(report.failures) == QUICK_RUNS // 2
+    assert "is no class label" in report.failures[0].reason
+    with pytest.warns(UserWarning, match=r"20 runs could not begin \(.*bad\.csv: "):
+        assert len(neucb.load_results(tmp_path / "out").attrs["failures"]) == QUICK_RUNS // 2
+    bad.write_text("a,label\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(150)))
+    mended = play(spec, tmp_path / "out")
+    assert mended.failures == []
+    assert mended.runs == QUICK_RUNS
+
+
+@pytest.mark.parametrize("spec", [LONG, TORCH], ids=["threads", "processes"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_sweep_that_is_killed_goes_on(how: signal.Signals, spec: str, tmp_path: Path) -> None:
+    """SIGINT is Ctrl-C."""
+    prepare("kl", "iris", 2, 1).load()  # so that the process need not compile
+    process = start(tmp_path, spec, "--jobs", "2")
+    folder = tmp_path / "long"
+    wait_for_some(folder, process)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (-9 if how == signal.SIGKILL else 130), err
+    assert "Traceback" not in err
+    if how == signal.SIGINT:
+        assert "interrupted; the finished batches are in" in err
+    before = stored(folder)
+    assert before
+    report = play(spec, folder)
+    assert report.failures == []
+    assert report.found > 0
+    assert report.found + report.played == report.runs == LONG_RUNS
+    after = stored(folder)
+    assert all(after[name] == content for name, content in before.items())  # those without manifest too
+    assert neucb.load_results(folder).attrs["missing"] == []
+
+
+def test_no_thread_is_left_when_a_sweep_ends_early(tmp_path: Path) -> None:
+    """Threads that still play while the interpreter shuts down may abort the process, in C++ code."""
+    before = threading.active_count()
+
+    def interrupt(report: Report) -> None:
+        if report.played:
+            raise KeyboardInterrupt
+
+    experiment = parse_spec(LONG.replace("rounds = 3000", "rounds = 8000"))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(experiment, tmp_path, lambda tasks: local(tasks, 2), Data(), progress=interrupt)
+    assert threading.active_count() == before
+    assert len(stored(tmp_path)) == 1
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """Return the worker processes of a sweep: those that have imported torch are the ones that play."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and f"PPid:\t{process.pid}\n" in (entry / "status").read_text():
+                words = (entry / "cmdline").read_text()
+                if "loky" in words and "resource_tracker" not in words:
+                    found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds the workers in /proc")
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    process = start(tmp_path, TORCH, "--jobs", "2")
+    wait_for_some(tmp_path / "long", process, 1)
+    workers = children(process)
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"{LONG_RUNS} runs, 0 were there, {LONG_RUNS} played" in out
+    assert neucb.load_results(tmp_path / "long").attrs["missing"] == []
+
+
+@contextlib.contextmanager
+def tmpfs(folder: Path, options: str) -> Iterator[Path]:
+    """Mount a tmpfs, or skip the test and say why."""
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("mounting needs root")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "neucb", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"no mount here: {done.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(tmp_path: Path, whole: pd.DataFrame) -> None:
+    """What was written before stays and counts; with room again the same command goes on."""
+    with tmpfs(tmp_path / "disk", "size=96k") as disk:
+        folder = disk / "results"
+        with pytest.raises(NeucbError, match=r"No space left on device; name another folder with --out"):
+            play(QUICK, folder)
+        manifests = [path for path in folder.glob("_kl*.json") if path.stat().st_size]
+        assert manifests
+        assert not list(folder.glob(".neucb-*"))  # no half file is left
+        subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
+        report = play(QUICK, folder)
+        assert report.found >= 8 * len(manifests) / 2
+        same(folder, whole)
+
+
+def test_a_file_size_limit(tmp_path: Path) -> None:
+    """The same without root: RLIMIT_FSIZE stops a write in the middle of a file."""
+    (tmp_path / "spec.toml").write_text(QUICK)
+    code = (
+        "import resource, signal, sys; from neucb.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "sys.argv = ['neucb', 'sweep', 'spec.toml', '--jobs', '1', '--out', 'out']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "neucb: error: cannot write results to out/small: File too"
+    )
+    folder = tmp_path / "out" / "small"
+    assert not list(folder.glob("*.parquet"))
+    assert not list(folder.glob(".neucb-*"))
+    assert play(QUICK, folder).played == QUICK_RUNS
+
+
+def test_a_read_only_folder_is_found_out_first(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "disk", "size=4m") as disk:
+        play(QUICK, disk / "small")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(NeucbError, match=r"Read-only file system; name another folder with --out"):
+            play(QUICK, disk / "small")
+        assert len(ended(neucb.load_results(disk / "small"))) == QUICK_RUNS  # reading needs no writing
