@@ -99,9 +99,9 @@ def _classes(kinds: Iterable[Any]) -> Iterator[type]:
     """Yield the classes of the named tuples among types of arguments."""
     for kind in kinds:
         if isinstance(kind, types.BaseNamedTuple):
-            yield kind.instance_class
+            yield kind.instance_class  # type: ignore[attr-defined]
         if isinstance(kind, types.BaseTuple):
-            yield from _classes(kind.types)
+            yield from _classes(kind.types)  # type: ignore[attr-defined]
 
 
 def _is_ours(part: Any) -> bool:

@@ -13,8 +13,8 @@ from neucb.agents.propensity import load_chances
 from neucb.core.threads import cores
 from neucb.engines.compiled.compiling import announced
 from neucb.engines.compiled.experts import failed_expert
+from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
-from neucb.engines.compiled.stage import KEPT, draws
 from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.lockstep.loop import diverged, no_distribution
 from neucb.engines.log import load_sums
@@ -25,7 +25,7 @@ from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
     from neucb.core.errors import NeucbError
-    from neucb.engines.compiled.stage import Settings
+    from neucb.engines.compiled.inputs import Settings
     from neucb.engines.lockstep.loop import Progress
     from neucb.engines.log import RunLog
     from neucb.environments.classification import ClassificationVectorEnv
@@ -107,7 +107,7 @@ class Compiled:
         """Play; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
         replicas = list(over(self._make, range(self.log.spec.replicas)))
-        kept = len(replicas[0].stage.record.kept)  # rounds that have to be counted before more are played
+        kept = len(replicas[0].inputs.record.kept)  # rounds that have to be counted before more are played
         counted, start, rounds = 0, 0, FIRST_ROUNDS
         began = time.perf_counter()
         while start < horizon:
@@ -122,7 +122,7 @@ class Compiled:
             self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1, over)
             if dead is not None:
                 t, r = dead
-                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
+                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].inputs.record.predicted[t])
             if min(ends) < start:
                 raise self._failure(replicas, ends)
             if progress is not None:
@@ -135,7 +135,7 @@ class Compiled:
             return None
         found = []
         for r, one in enumerate(replicas):
-            record, script = one.stage.record, one.stage.script
+            record, script = one.inputs.record, one.inputs.script
             for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
                 rounds = slice(first, end)
                 loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
@@ -148,17 +148,17 @@ class Compiled:
         self, replicas: Sequence[Replica], start: int, stop: int, over: Callable[..., Iterable[Any]]
     ) -> None:
         """Bring rounds start..stop-1 of all replicas into the log."""
-        label = np.stack([one.stage.script.label[start:stop] for one in replicas])
-        seen = np.stack([one.stage.script.seen[start:stop] for one in replicas])
-        action = np.stack([one.stage.record.action[start:stop] for one in replicas])
-        predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
+        label = np.stack([one.inputs.script.label[start:stop] for one in replicas])
+        seen = np.stack([one.inputs.script.seen[start:stop] for one in replicas])
+        action = np.stack([one.inputs.record.action[start:stop] for one in replicas])
+        predicted = np.stack([one.inputs.record.predicted[start:stop] for one in replicas])
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
-        propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
-        distance = np.stack([one.stage.record.distance[start:stop] for one in replicas])
-        spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
+        propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
+        distance = np.stack([one.inputs.record.distance[start:stop] for one in replicas])
+        spread = np.stack([one.inputs.record.spread[start:stop] for one in replicas])
         if self._tracer is not None:
-            rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
+            rows = np.stack([one.inputs.script.rows[start:stop] for one in replicas])
             told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
             self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
@@ -173,13 +173,13 @@ class Compiled:
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
         for r in failed:
-            if not np.isfinite(contexts[replicas[r].stage.script.rows[t]]).all():
+            if not np.isfinite(contexts[replicas[r].inputs.script.rows[t]]).all():
                 return bad_context(t, seeds[r])
         for r in failed:
-            if replicas[r].stage.record.status[0] == NOT_FINITE:
+            if replicas[r].inputs.record.status[0] == NOT_FINITE:
                 return diverged(t, r, seeds[r])
-            if replicas[r].stage.record.status[0] >= EXPERT:
-                name = failed_expert(self.recipe, int(replicas[r].stage.record.status[0]))
+            if replicas[r].inputs.record.status[0] >= EXPERT:
+                name = failed_expert(self.recipe, int(replicas[r].inputs.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
-        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, ours=True)
+        return no_distribution(t, r, seeds[r], replicas[r].inputs.record.p, ours=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neucb.engines.compiled.stage import Play
+from neucb.engines.compiled.inputs import Play
 from neucb.kernels import types
 
 

@@ -14,8 +14,8 @@ from neucb.kernels import types
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
+    from neucb.engines.compiled.inputs import Settings
     from neucb.engines.compiled.replica import Replica
-    from neucb.engines.compiled.stage import Settings
     from neucb.engines.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -54,8 +54,8 @@ class Tracer:
             figures: [R, n] each, see `Trace.write`.
         """
         first = replicas[0]
-        if len(first.stage.record.kept) == 0:
-            propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+        if len(first.inputs.record.kept) == 0:
+            propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
             self.trace.write(start, self._kind, propensity=propensity, **figures)
             return
         told = list(over(lambda one: _propensities(one, start, stop), replicas))
@@ -66,14 +66,14 @@ class Tracer:
 
 def _propensities(one: Replica, start: int, stop: int) -> tuple[Floats, Floats, Kinds | None]:
     """Return propensities and predicted losses [n, K] of rounds, and of what kind if the rule draws."""
-    record, nu = one.stage.record, abs(one.rule.scale)
+    record, nu = one.inputs.record, abs(one.rule.scale)
     places = np.arange(start, stop) % len(record.kept)
     kept = np.moveaxis(record.kept[places], 1, 0)  # [4, n, K]
     means = kept[types.MEAN]
     if one.rule.kind == types.THOMPSON:
         return least_chances(kept[types.OUTPUT], nu * kept[types.STD]), means, "exact"
     if one.rule.kind == types.JOINT:
-        rngs = (stream(one.stage.seed, "propensity", t + 1) for t in range(start, stop))
+        rngs = (stream(one.inputs.seed, "propensity", t + 1) for t in range(start, stop))
         p = estimated_chances(kept[types.OUTPUT], nu * record.factor[places], rngs)
         return p, means, "estimated"
     return kept[types.P], means, None

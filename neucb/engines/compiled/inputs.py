@@ -30,7 +30,7 @@ Play = Callable[[int, int], int]
 
 
 @dataclass(frozen=True)
-class Stage:
+class ReplicaInputs:
     """What every kernel takes of a replica.
 
     Attributes:
@@ -46,10 +46,12 @@ class Stage:
     seed: int
     script: Script
     world: types.World
-    reaction: types.Reaction | None
+    adaptive: types.AdaptiveOrder | None
     record: types.Record
 
-    def belief(self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0) -> types.Belief:
+    def predictions(
+        self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0
+    ) -> types.Predictions:
         """Return memory for predictions, and strengths and noise of rounds start..stop-1.
 
         `normals` is how many numbers the first rule, if it draws, draws a round, one per arm by default.
@@ -62,7 +64,7 @@ class Stage:
             blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
         strength = np.stack([_strengths(rule, start, stop) for rule in rules])
-        return types.Belief(mean, output, std, strength, noise)
+        return types.Predictions(mean, output, std, strength, noise)
 
 
 def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
@@ -77,7 +79,9 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
         return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
 
 
-def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
+def make_inputs(
+    env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0
+) -> ReplicaInputs:
     """Draw what the replica of this seed meets.
 
     Args:
@@ -105,7 +109,7 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels), record)
+    return ReplicaInputs(env, seed, script, world, make_adaptive_order(script, env.encoded.labels), record)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
@@ -127,7 +131,7 @@ def draws(rule: types.Rule) -> bool:
     return rule.kind in (types.THOMPSON, types.JOINT)
 
 
-def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction | None:
+def make_adaptive_order(script: Script, labels: NDArray[np.int64]) -> types.AdaptiveOrder | None:
     """Return an adaptive order in the form of the kernels; None for a fixed one.
 
     Raises:
@@ -138,7 +142,7 @@ def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction |
         return None
     if not isinstance(order, CompiledOrder):
         raise InputError(f"the compiled engine has no kernel for the order {type(order).__name__}")
-    return types.Reaction(order.state, labels, script.shift, script.relabel, script.part)
+    return types.AdaptiveOrder(order.state, labels, script.shift, script.relabel, script.part)
 
 
 def knows(rule: type[Rule]) -> bool:
@@ -173,11 +177,13 @@ def loss_code(recipe: Recipe) -> int:
     return recipe.loss.kernel
 
 
-def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
+def make_clock(recipe: Recipe, own: Settings) -> types.UpdateClock:
     """Return when the recipe's oracle learns."""
     if recipe.kind.all_arms:
-        return types.Timing(types.ALL_ARMS, 1)
-    return types.Timing(types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1)))
+        return types.UpdateClock(types.ALL_ARMS, 1)
+    return types.UpdateClock(
+        types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1))
+    )
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
@@ -188,8 +194,8 @@ def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
     return np.concatenate(drawn)[: spec.horizon]
 
 
-def updates_before(timing: types.Timing, t: int, arms: int) -> int:
+def updates_before(clock: types.UpdateClock, t: int, arms: int) -> int:
     """Return the number of updates made before round t = 0, 1, ..., as `kernels.updates` counts them."""
-    if timing.code == types.EPOCHS:
-        return timing.passes * epoch_start(t + 1)
-    return arms * t if timing.code == types.ALL_ARMS else t
+    if clock.code == types.EPOCHS:
+        return clock.passes * epoch_start(t + 1)
+    return arms * t if clock.code == types.ALL_ARMS else t
