@@ -1,4 +1,4 @@
-"""The compiled engine: whole runs of recipes in kernels, one replica at a time, over the cores."""
+"""Compiled engine: plays whole runs of recipes in kernels, replicas in parallel over the cores."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Compiled:
     to rounding. A replica's numbers depend neither on its neighbours nor on the number of threads.
 
     Args:
-        recipe: the agent.
+        recipe: recipe of the agent.
         settings: all its hyper-parameters; a tuple has one number per replica.
-        env: the environment; it is read, not stepped.
-        log: of the run, empty.
-        threads: that play replicas; by default as many as there are cores, found when it is loaded.
+        env: environment; it is read, not stepped.
+        log: log of the run, empty.
+        threads: number of threads that play replicas; the number of cores by default, found on loading.
 
     Raises:
         InputError: hyper-parameters that the torch agents refuse too.
@@ -130,7 +130,7 @@ class Compiled:
             counted, began = start, time.perf_counter()
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
-        """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
+        """Return the first of rounds start..stop-1 in which a replica was stuck, and the replica."""
         if self.recipe.by_epochs:  # see `neucb.engines.stalled.learns_at_once`
             return None
         found = []
@@ -147,7 +147,7 @@ class Compiled:
     def _count(
         self, replicas: Sequence[Replica], start: int, stop: int, over: Callable[..., Iterable[Any]]
     ) -> None:
-        """Bring rounds start..stop-1 of all replicas into the log."""
+        """Write rounds start..stop-1 of all replicas to the log."""
         label = np.stack([one.inputs.script.label[start:stop] for one in replicas])
         seen = np.stack([one.inputs.script.seen[start:stop] for one in replicas])
         action = np.stack([one.inputs.record.action[start:stop] for one in replicas])

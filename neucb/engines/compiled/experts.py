@@ -1,4 +1,4 @@
-"""Experts for the kernel of Exp4: the agents that it mixes, each as it is when it plays alone."""
+"""Experts for the kernel of Exp4, each with the inputs that it has when it plays alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def failed_expert(recipe: Recipe, status: int) -> str:
 
 
 def play_experts(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
-    """Return what plays the rounds of Exp4."""
+    """Return a function that plays the rounds of Exp4."""
     seed, parts = inputs.seed, [(expert, expert.settings({})) for expert in _experts(recipe)]
     deep = [part for part in parts if part[0].oracle == NEURAL]
     flat = parts[len(deep) :]

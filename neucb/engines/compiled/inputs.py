@@ -1,4 +1,4 @@
-"""Stage: what every kernel takes of a replica's world; and the codes of rules and timings."""
+"""Inputs of every kernel for one replica: its world, its exploration rule, its update clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
 
-KEPT = 8 * types.BLOCK  # rounds
+KEPT = 8 * types.BLOCK  # rounds whose record holds all arms
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
@@ -31,15 +31,15 @@ Play = Callable[[int, int], int]
 
 @dataclass(frozen=True)
 class ReplicaInputs:
-    """What every kernel takes of a replica.
+    """Inputs of every kernel for one replica, and its record.
 
     Attributes:
         env: environment of the run.
-        seed: the replica's.
-        script: what it meets.
-        world: the same for the kernels.
-        reaction: of an order that depends on the arms played, else None.
-        record: what came of it.
+        seed: seed of the replica.
+        script: rows and labels of its rounds.
+        world: contexts, losses and random numbers of its rounds, for the kernels.
+        adaptive: state of an order that depends on the arms played, else None.
+        record: arms, predictions and propensities, filled by the kernels.
     """
 
     env: ClassificationVectorEnv
@@ -54,7 +54,11 @@ class ReplicaInputs:
     ) -> types.Predictions:
         """Return memory for predictions, and strengths and noise of rounds start..stop-1.
 
-        `normals` is how many numbers the first rule, if it draws, draws a round, one per arm by default.
+        Args:
+            rules: exploration rules of the replica; only the first may draw.
+            start: first round, from 0.
+            stop: round after the last.
+            normals: normal numbers a round for a rule that draws, one per arm by default.
         """
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
@@ -82,14 +86,14 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
 def make_inputs(
     env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0
 ) -> ReplicaInputs:
-    """Draw what the replica of this seed meets.
+    """Draw the rows, labels and random numbers of the replica of this seed.
 
     Args:
-        env: the environment.
-        spec: the shape of the run.
-        seed: the replica's.
-        kept: rounds of which the record keeps all arms.
-        factors: columns of the factors that it keeps of these.
+        env: environment of the run.
+        spec: shape of the run.
+        seed: seed of the replica.
+        kept: number of latest rounds whose record holds all arms.
+        factors: columns of the covariance factors in that record; 0 for none.
     """
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
@@ -113,11 +117,11 @@ def make_inputs(
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
-    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
+    """Return the arguments `kept` and `factors` of `make_inputs`.
 
     Args:
-        rule: the replica's.
-        own: its hyper-parameters.
+        rule: exploration rule of the replica.
+        own: hyper-parameters of the replica.
         horizon: T.
         full: whether the trace holds all arms; None where there is no trace.
     """
@@ -151,7 +155,7 @@ def knows(rule: type[Rule]) -> bool:
 
 
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
-    """Return the recipe's exploration rule; the greedy one where the agent's kind says how it plays.
+    """Return the recipe's exploration rule; the greedy one where the kind of agent has the policy.
 
     Raises:
         InputError: the kernels do not know it.
@@ -178,7 +182,7 @@ def loss_code(recipe: Recipe) -> int:
 
 
 def make_clock(recipe: Recipe, own: Settings) -> types.UpdateClock:
-    """Return when the recipe's oracle learns."""
+    """Return the update clock of the recipe's oracle."""
     if recipe.kind.all_arms:
         return types.UpdateClock(types.ALL_ARMS, 1)
     return types.UpdateClock(
@@ -187,7 +191,7 @@ def make_clock(recipe: Recipe, own: Settings) -> types.UpdateClock:
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
-    """Return how often each of an ensemble's members counts the sample of each round [T, N]."""
+    """Return the bootstrap count of each round's sample for each member of an ensemble [T, N]."""
     rng, members = stream(seed, "bootstrap"), int(own["members"])
     blocks = -(-spec.horizon // COUNT_ROUNDS)
     drawn = [draw_counts(rng, members, own["bootstrap"]) for _ in range(blocks)]

@@ -25,7 +25,7 @@ FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": typ
 
 
 def play_models(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
-    """Return what plays the rounds of an agent with linear models."""
+    """Return a function that plays the rounds of an agent with linear models."""
     columns = count_columns(own, spec)
     features = make_features(own, spec, inputs.seed)
     models = make_models(recipe, own, spec, inputs.seed)
@@ -54,7 +54,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs
 
 
 def count_columns(own: Settings, spec: Spec) -> int:
-    """Return the number of features, the intercept not among them.
+    """Return the number of features without the intercept.
 
     Raises:
         InputError: too many quadratic features.
@@ -65,7 +65,7 @@ def count_columns(own: Settings, spec: Spec) -> int:
 
 
 def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the kernels' memory for a row's features, which and how large, and for A^-1 x."""
+    """Return buffers for the indices and values of a row's features, and for A^-1 x."""
     return np.empty(columns + 2, np.int64), np.empty(columns + 2), np.empty(columns + 1)
 
 

@@ -47,7 +47,7 @@ CACHE_BYTES = 2**19
 
 
 def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
-    """Return what plays the rounds of an agent with one network."""
+    """Return a function that plays the rounds of an agent with one network."""
     network = make_network(recipe, own, spec, inputs.seed)
     config = make_config(recipe, own)
     further = int(own["replay"]) - 1  # steps an update
@@ -109,7 +109,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
 
 
 def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
-    """Return what plays the rounds of an agent with an ensemble of networks."""
+    """Return a function that plays the rounds of an agent with an ensemble of networks."""
     seeds = member_seeds((inputs.seed,), int(own["members"]))
     made = [make_network(recipe, own, spec, one) for one in seeds]
     first, head, start, start_head = (
@@ -157,7 +157,7 @@ def _kind(recipe: Recipe, own: Settings) -> int:
 
 
 def make_config(recipe: Recipe, own: Settings) -> types.NetworkConfig:
-    """Return the hyper-parameters of one replica as the kernels take them."""
+    """Return the hyper-parameters of one replica's network in the form of the kernels."""
     width = own["width"]
     c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
     return types.NetworkConfig(
@@ -217,11 +217,11 @@ def make_workspace(
     """Return the working memory of one replica.
 
     Args:
-        network: the replica's.
+        network: network of the replica.
         arms: K.
         shared: whether blocks share a pass.
         together: whether four rounds share the pass through theta_0 where they do not.
-        further: steps of an update after the first, whose rows are fetched together.
+        further: replayed steps of an update, after the first; their rows are fetched together.
     """
     (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype

@@ -1,4 +1,4 @@
-"""Replicas for the kernels: what is ready to be played."""
+"""Replicas of a recipe, ready to be played by kernels, and the parts that kernels lack."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Replica:
     """One replica, ready to be played.
 
     Attributes:
-        stage: what it meets, and what came of it, filled by `play`.
-        rule: its exploration rule, of agents that have one.
-        play: plays rounds start..stop-1 and returns the first that could not be played.
+        inputs: inputs of the kernel, and the record, filled by `play`.
+        rule: exploration rule; the greedy one where the kind of agent has the policy.
+        play: function that plays rounds start..stop-1 and returns the first that could not be played.
         predicts: whether the record holds predicted losses.
     """
 
@@ -57,7 +57,7 @@ def make_replica(
     r: int,
     full: bool | None = None,
 ) -> Replica:
-    """Draw and prepare the r-th replica of a run, for a trace that is full or not, or for none."""
+    """Draw and prepare the r-th replica of a run; `full`: whether the trace, if any, holds all arms."""
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
     rule = make_rule(recipe, own, spec)
@@ -69,7 +69,7 @@ def make_replica(
 
 
 def missing_part(recipe: Recipe) -> str | None:
-    """Return in words which part of a recipe the kernels lack, None where they have all its parts."""
+    """Return the part of a recipe that the kernels lack, in words; None where they have all its parts."""
     rule, wrapper, oracle = recipe.rule, recipe.wrapper, recipe.oracle
     if (recipe.kind, oracle) not in PLAYERS:
         return f"no agent of kind '{recipe.kind.name}' with the oracle '{oracle.name if oracle else 'none'}'"
@@ -89,7 +89,7 @@ def missing_part(recipe: Recipe) -> str | None:
 
 
 def _missing_expert(recipe: Recipe) -> str | None:
-    """Return which expert of a mixture is of a make that the kernel does not mix, None where none is."""
+    """Return the expert that the kernel of mixtures cannot mix, in words; None where it can mix all."""
     for expert in recipe.experts:
         plain = expert.kind == REDUCTION and expert.wrapper is None and not expert.uncertain
         if not plain or missing_part(expert) is not None:
@@ -100,7 +100,7 @@ def _missing_expert(recipe: Recipe) -> str | None:
 
 
 def _fixed(p: NDArray[np.float64], inputs: ReplicaInputs) -> Play:
-    """Return what plays rounds with one distribution [K]."""
+    """Return a function that plays rounds with one distribution [K]."""
     record, dice, memory = inputs.record, inputs.world.dice, np.zeros(1)
     record.p[:] = p
     record.kept[:, P] = p
