@@ -4,8 +4,8 @@ All compute in float64 and elementwise over [R, K]. The best arm b is the argmin
 losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Arms that are not
 available have probability 0, and K counts those that are.
 
-To add a rule of this kind, write a class derived from `GapRule` and name it in the row of a recipe: the
-kernels compile its `weight`, the very function that the torch engine calls.
+To add a rule of this kind, write a class derived from `GammaRule` or `GapRule` and name it in the row of a
+recipe: the kernels compile its `weight`, the very function that the torch engine calls.
 """
 
 from __future__ import annotations
@@ -98,7 +98,29 @@ class GapRule(Rule):
 
 
 @dataclass(frozen=True)
-class InverseGap(GapRule):
+class GammaRule(GapRule):
+    """Base of rules whose strength is gamma.
+
+    Attributes:
+        gamma: schedule of gamma.
+    """
+
+    gamma: Schedule
+
+    parameters = (*GAMMA, SCHEDULE)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the rule of these hyper-parameters."""
+        return cls(gamma_of(settings))
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of gamma."""
+        return self.gamma
+
+
+class InverseGap(GammaRule):
     """Inverse gap weighting, the rule of SquareCB.
 
     p_a = 1 / (K + gamma (yhat_a - yhat_b)) for a != b; b has the rest.
@@ -106,8 +128,6 @@ class InverseGap(GapRule):
     """
 
     uses_autograd = False
-    gamma: Schedule
-
     name = "inverse-gap"
     parameters = THEORY
     formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
@@ -117,11 +137,6 @@ class InverseGap(GapRule):
     def of(cls, settings: Mapping[str, Any]) -> Self:
         """Return the rule of these hyper-parameters."""
         return cls(gamma_of(settings, SquareTheory(settings["regression_regret"])))
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of gamma."""
-        return self.gamma
 
 
 class Falcon(InverseGap):
@@ -140,8 +155,7 @@ class Falcon(InverseGap):
         return cls(Doubling(settings["gamma"]))
 
 
-@dataclass(frozen=True)
-class FastInverseGap(GapRule):
+class FastInverseGap(GammaRule):
     """Reweighted inverse gap weighting, the rule of FastCB.
 
     p_a = yhat_b / (K yhat_b + gamma (yhat_a - yhat_b)) for a != b; b has the rest. Predicted losses
@@ -149,8 +163,6 @@ class FastInverseGap(GapRule):
     """
 
     uses_autograd = False
-    gamma: Schedule
-
     name = "fast-inverse-gap"
     parameters = THEORY
     formula = "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
@@ -161,11 +173,6 @@ class FastInverseGap(GapRule):
     def of(cls, settings: Mapping[str, Any]) -> Self:
         """Return the rule of these hyper-parameters."""
         return cls(gamma_of(settings, FastTheory(settings["best_loss"], settings["regression_regret"])))
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of gamma."""
-        return self.gamma
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,7 @@ class EpsilonGreedy(GapRule):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule of epsilon."""
+        """Schedule of epsilon."""
         return Decay(self.epsilon, self.power)
 
     @property
@@ -218,8 +225,7 @@ class Greedy(EpsilonGreedy):
         return cls(0.0)
 
 
-@dataclass(frozen=True)
-class Softmax(GapRule):
+class Softmax(GammaRule):
     """Boltzmann exploration: p_a proportional to exp(-gamma (yhat_a - yhat_b)).
 
     gamma is the inverse temperature. Cesa-Bianchi, Gentile, Lugosi, Neu, "Boltzmann Exploration Done
@@ -227,20 +233,7 @@ class Softmax(GapRule):
     """
 
     uses_autograd = False
-    gamma: Schedule
-
     name = "softmax"
-    parameters = (*GAMMA, SCHEDULE)
     formula = "p_a proportional to exp(-gamma_t yhat_a)"
     weight = staticmethod(formulas.boltzmann)
     proportional = True
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the rule of these hyper-parameters."""
-        return cls(gamma_of(settings))
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of gamma."""
-        return self.gamma

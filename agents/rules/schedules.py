@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from neucb.agents.parameter import Parameter
 from neucb.agents.per_replica import Number, each, per_replica
@@ -21,18 +21,29 @@ if TYPE_CHECKING:
     from neucb.agents.prediction import Round
 
 
-# What kernels take of a schedule: its code, scale and exponent.
+# A schedule in the form of the kernels: its code, scale and exponent.
 Kernel = tuple[int, float, float]
 
 
-class Schedule(Protocol):
-    """A frozen value that gives gamma for a round."""
+class Schedule:
+    """A frozen value that gives gamma, or epsilon, for a round.
+
+    Attributes:
+        code: code of its formula in kernels, see `neucb.kernels.types`.
+        scale, exponent: arguments of that formula; one number or one per replica.
+    """
+
+    code: ClassVar[int]
+    scale: Number
+    exponent: Number = 0.0
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R], float64, > 0 or 0 for uniform play."""
+        raise NotImplementedError
 
     def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule of one replica, K arms and T rounds as the kernels take it."""
+        """Return the schedule of one replica, K arms and T rounds in the form of the kernels."""
+        return self.code, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
 
 
 def _numbers(value: Number, now: Round) -> Tensor:
@@ -41,9 +52,10 @@ def _numbers(value: Number, now: Round) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Power:
+class Power(Schedule):
     """gamma_t = scale * t^exponent; exponent 0 is a constant gamma."""
 
+    code = types.TIME
     scale: Number = 10.0
     exponent: Number = 0.5
 
@@ -57,15 +69,12 @@ class Power:
         gamma = [formulas.growing(now.number, *pair) for pair in zip(scale, exponent, strict=True)]
         return torch.tensor(gamma, dtype=torch.float64).to(now.observed_loss.device)
 
-    def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it."""
-        return types.TIME, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
-
 
 @dataclass(frozen=True)
-class Decay:
+class Decay(Schedule):
     """epsilon_t = min(1, scale / t^exponent); exponent 0 is a constant epsilon."""
 
+    code = types.DECAY
     scale: Number
     exponent: Number = 0.0
 
@@ -74,18 +83,15 @@ class Decay:
         epsilon = formulas.decaying(now.number, _numbers(self.scale, now), _numbers(self.exponent, now))
         return epsilon.clamp_max(1.0)  # type: ignore[no-any-return]
 
-    def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it."""
-        return types.DECAY, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
-
 
 @dataclass(frozen=True)
-class ObservedLoss:
+class ObservedLoss(Schedule):
     """gamma_t = scale * (1 + observed cumulative loss)^exponent: greedier as long as little is lost.
 
     The data-driven form of the theory's gamma ~ sqrt(K L*): the learner's own loss stands in for L*.
     """
 
+    code = types.LOSS
     scale: Number = 10.0
     exponent: Number = 0.5
 
@@ -94,13 +100,9 @@ class ObservedLoss:
         scale, exponent = _numbers(self.scale, now), _numbers(self.exponent, now)
         return formulas.growing_with_loss(now.observed_loss, scale, exponent, operator.pow)  # type: ignore[no-any-return]
 
-    def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it."""
-        return types.LOSS, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
-
 
 @dataclass(frozen=True)
-class SquareTheory:
+class SquareTheory(Schedule):
     """gamma = sqrt(K T / (Reg + log(2 / delta))), constant over the run.
 
     Foster and Rakhlin, ICML 2020, Theorem 1. Reg is the oracle's regression regret over T rounds.
@@ -116,14 +118,14 @@ class SquareTheory:
         return formulas.square_theory(arms, now.horizon, regret, confidence, root)  # type: ignore[no-any-return]
 
     def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it, a constant."""
+        """Return the schedule in the form of the kernels: a constant."""
         confidence = math.log(2.0 / self.delta)
         gamma = formulas.square_theory(arms, horizon, self.regression_regret, confidence, math.sqrt)
         return types.TIME, gamma, 0.0
 
 
 @dataclass(frozen=True)
-class FastTheory:
+class FastTheory(Schedule):
     """gamma = max(sqrt(K L* / (3 Reg)), 10 K), constant over the run.
 
     Foster and Krishnamurthy, "Efficient First-Order Contextual Bandits", NeurIPS 2021
@@ -140,29 +142,26 @@ class FastTheory:
         return gamma.clamp_min(10.0 * arms)
 
     def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it, a constant."""
+        """Return the schedule in the form of the kernels: a constant."""
         gamma = formulas.fast_theory(arms, self.best_loss, self.regression_regret, math.sqrt)
         return types.TIME, max(gamma, 10.0 * arms), 0.0
 
 
 @dataclass(frozen=True)
-class Doubling:
+class Doubling(Schedule):
     """FALCON's gamma_m = scale * sqrt(K tau_{m-1}) within epoch m, tau_m = 2^m, and gamma_1 = 1.
 
     Simchi-Levi and Xu (arXiv 2003.12699), Algorithm 1, has scale = (1/30) / sqrt(log(|F| tau / delta))
     for a finite class F of regressors; here the logarithm is left to the scale.
     """
 
+    code = types.DOUBLING
     scale: Number = 1.0
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R]."""
         start = formulas.epoch_start(now.number)
         return formulas.growing_by_epochs(start, arms, _numbers(self.scale, now), math.sqrt)  # type: ignore[no-any-return]
-
-    def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule as the kernels take it."""
-        return types.DOUBLING, float(self.scale), 0.0  # type: ignore[arg-type]
 
 
 GAMMA = (

@@ -1,4 +1,4 @@
-"""The choice of the engine: compiled where it covers the run, torch everywhere else."""
+"""Choice of the engine: compiled where it covers the run, torch everywhere else."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def choose(
 def refusal(
     recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
 ) -> str | None:
-    """Return why the compiled engine cannot play a run, None where it can.
+    """Return the reason why the compiled engine cannot play a run, None where it can.
 
     Args:
-        recipe: of the agent; None for an agent object.
-        settings: all hyper-parameters of the recipe; of a tuple, one per replica, every value counts.
-        env: the environment.
-        spec: the shape of the run.
-        late: whether the agent hears late of its losses.
+        recipe: recipe of the agent; None for an agent object.
+        settings: all hyper-parameters of the recipe; a tuple has one value per replica, and all count.
+        env: environment.
+        spec: shape of the run.
+        late: whether feedback is delayed or comes in batches.
     """
     if recipe is None:
         return "it plays recipes, not agent objects"

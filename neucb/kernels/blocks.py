@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neucb.kernels.jit import exact, fast
-from neucb.kernels.types import Array, Learner, Network, Shared, Work
+from neucb.kernels.types import Array, Network, NetworkConfig, Shared, Workspace
 from neucb.kernels.vectors import (
     add_outer,
     add_outer_seen,
@@ -26,25 +26,25 @@ def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
 
 
 @exact
-def keep_row(shared: Shared | None, work: Work, b: int, row: Array, intercept: float) -> None:
+def keep_row(shared: Shared | None, workspace: Workspace, b: int, row: Array, intercept: float) -> None:
     """Keep the b-th row of a block."""
     if shared is None:
         return
     copy_to(shared.x[b], row)
     shared.x[b, len(row)] = intercept
     for j in range(len(row) + 1):
-        shared.scaled[b, j] = shared.x[b, j] * work.size[b, j]
+        shared.scaled[b, j] = shared.x[b, j] * workspace.size[b, j]
 
 
 @exact
-def share_pass(shared: Shared | None, network: Network, work: Work, n: int) -> None:
+def share_pass(shared: Shared | None, network: Network, workspace: Workspace, n: int) -> None:
     """Make the pass of a block of n rounds."""
     if shared is None:
         return
     products(shared.scaled, shared.x, shared.gram, n)
-    multiply(shared.x, network.first, work.moved, n)
+    multiply(shared.x, network.first, workspace.moved, n)
     if len(network.start):
-        multiply(shared.x, network.start, work.hidden, n)
+        multiply(shared.x, network.start, workspace.hidden, n)
 
 
 @exact
@@ -57,75 +57,81 @@ def pass_alone(
 
 
 @exact
-def add_step(shared: Shared | None, network: Network, work: Work, b: int, n: int, arm: int) -> None:
+def add_step(shared: Shared | None, network: Network, workspace: Workspace, b: int, n: int, arm: int) -> None:
     """Add the step of round b to the first layer, or to the passes of the later rounds of its block."""
-    m, delta = len(work.head), work.delta[b]
+    m, delta = len(workspace.head), workspace.delta[b]
     left, right = arm * m, (arm + 1) * m
     if shared is None:
-        add_outer(network.first, work.inputs[b], work.step[b], work.filled[b], left, delta)
+        add_outer(network.first, workspace.inputs[b], workspace.step[b], workspace.filled[b], left, delta)
     else:
         shared.arm[b] = arm
         for later in range(b + 1, n):
-            add_scaled(work.moved[later, left:right], shared.gram[b, later], delta)
+            add_scaled(workspace.moved[later, left:right], shared.gram[b, later], delta)
 
 
 @exact
 def along_step(
-    shared: Shared | None, learner: Learner, network: Network, work: Work, b: int, n: int, arm: int
+    shared: Shared | None,
+    config: NetworkConfig,
+    network: Network,
+    workspace: Workspace,
+    b: int,
+    n: int,
+    arm: int,
 ) -> float:
     """Add the step of round b as `add_step` does; return its product with the first layer as it was."""
-    m, delta = len(work.head), work.delta[b]
-    index, step, left = work.inputs[b], work.step[b], arm * m
+    m, delta = len(workspace.head), workspace.delta[b]
+    index, step, left = workspace.inputs[b], workspace.step[b], arm * m
     if shared is None:
-        return add_outer_seen(network.first, index, step, work.filled[b], left, delta)
-    if learner.normalize == 0.0:
-        total = dot(delta, work.moved[b, left : left + m])
+        return add_outer_seen(network.first, index, step, workspace.filled[b], left, delta)
+    if config.normalize == 0.0:
+        total = dot(delta, workspace.moved[b, left : left + m])
     else:
-        combine(network.first, index, step, work.filled[b], left, work.again)
-        add_waiting(shared, work, b, arm)
-        total = dot(delta, work.again)
-    add_step(shared, network, work, b, n, arm)
+        combine(network.first, index, step, workspace.filled[b], left, workspace.again)
+        add_waiting(shared, workspace, b, arm)
+        total = dot(delta, workspace.again)
+    add_step(shared, network, workspace, b, n, arm)
     return total
 
 
 @exact
-def place(work: Work, b: int) -> int:
+def place(workspace: Workspace, b: int) -> int:
     """Return which row of the hidden layer round b has."""
-    return b % len(work.hidden)
+    return b % len(workspace.hidden)
 
 
 @exact
-def add_waiting(shared: Shared | None, work: Work, b: int, arm: int) -> None:
+def add_waiting(shared: Shared | None, workspace: Workspace, b: int, arm: int) -> None:
     """Add to `again` the steps of the block that the first layer does not have yet."""
     if shared is None:
         return
     for before in range(b):
         if shared.arm[before] == arm:
-            add_scaled(work.again, dot(shared.scaled[before], shared.scaled[b]), work.delta[before])
+            add_scaled(workspace.again, dot(shared.scaled[before], shared.scaled[b]), workspace.delta[before])
 
 
 @exact
-def fold(shared: Shared | None, network: Network, work: Work, scale: float, b: int, n: int) -> None:
+def fold(shared: Shared | None, network: Network, workspace: Workspace, scale: float, b: int, n: int) -> None:
     """Multiply the scale s into G, and into the steps of a block that are still to be added to it."""
     for j in range(len(network.first)):
         scale_by(network.first[j], scale)
     scale_by(network.head, scale)
     if shared is not None:
         for before in range(b):
-            scale_by(work.delta[before], scale)
+            scale_by(workspace.delta[before], scale)
         for after in range(b + 1, n):
-            scale_by(work.moved[after], scale)
+            scale_by(workspace.moved[after], scale)
 
 
 @exact
-def flush(shared: Shared | None, network: Network, work: Work, n: int) -> None:
+def flush(shared: Shared | None, network: Network, workspace: Workspace, n: int) -> None:
     """Add the steps of a block of n rounds to the first layer."""
     if shared is None:
         return
-    m, same = len(work.head), shared.same
-    for arm in range(len(work.f)):
+    m, same = len(workspace.head), shared.same
+    for arm in range(len(workspace.f)):
         count = 0
         for b in range(n):
             same[count] = b
             count += shared.arm[b] == arm
-        add_products(network.first, shared.scaled, work.delta, same[:count], arm * m, (arm + 1) * m)
+        add_products(network.first, shared.scaled, workspace.delta, same[:count], arm * m, (arm + 1) * m)

@@ -7,19 +7,16 @@ import contextlib
 import os
 import shutil
 import stat
-import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba.core import config
 from numba.core.caching import FunctionCache
-from numba.core.types import BaseNamedTuple, BaseTuple
 
-from neucb.core.files import sha256
 from neucb.kernels.sources import digest
 
 ANOTHER = "name another folder with the environment variable NUMBA_CACHE_DIR"
@@ -39,9 +36,8 @@ class KernelCache(FunctionCache):
         super().__init__(function)  # type: ignore[no-untyped-call]
         self._function = function
 
-    def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
-        key = super()._index_key(signature, codegen)  # type: ignore[no-untyped-call]
-        return (*key, digest(self._function, signature), *map(sha256, sorted(set(_source_files(signature)))))
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), digest(self._function, sig))  # type: ignore[no-untyped-call]
 
     def load_overload(self, *arguments: Any) -> Any:
         """Return a kernel from disk; None where there is none, or a damaged one, which is forgotten."""
@@ -61,16 +57,6 @@ class KernelCache(FunctionCache):
                 f"cannot write compiled kernels to {self.cache_path}: {error.strerror or error}; "
                 f"they are compiled again in the next run; free space there, or {ANOTHER}"
             )
-
-
-def _source_files(types: Iterable[Any]) -> Iterator[Path]:
-    """Yield the files of the named tuple classes in a signature: kernels compile methods of some of them."""
-    for kind in types:
-        if isinstance(kind, BaseNamedTuple):
-            file = getattr(sys.modules[kind.instance_class.__module__], "__file__", None)
-            yield from () if file is None else (Path(file),)
-        if isinstance(kind, BaseTuple):
-            yield from _source_files(kind.types)
 
 
 @cache

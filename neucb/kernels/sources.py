@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from inspect import isbuiltin, isclass, isfunction, ismodule
 from pathlib import Path
@@ -18,25 +18,26 @@ Function = Callable[..., Any]
 PACKAGE = __name__.partition(".")[0]
 
 
-def digest(function: Function, signature: tuple[types.Type, ...] = ()) -> str:
+def digest(function: Function, signature: Iterable[Any] = ()) -> str:
     """Return the hash of the files and values that a kernel for arguments of these types is compiled from.
 
     Raises:
         TypeError: a function reads a global name whose value is neither a function nor a constant.
     """
-    files, values = sources(function)
+    files, values = sources(function, signature)
     total = hashlib.sha256(b"".join(_content(path) for path in sorted(files)))
-    total.update(repr((values, [_fields(one) for one in signature])).encode())
+    total.update(repr(values).encode())
     return total.hexdigest()
 
 
-def sources(function: Function) -> tuple[set[str], list[str]]:
+def sources(function: Function, signature: Iterable[Any] = ()) -> tuple[set[str], list[str]]:
     """Return the files of all functions that a kernel calls, and what else of them decides its machine code.
 
-    Followed are names of the module and of enclosing functions, through functions and what numba makes of
-    them. Of every name its value counts, a constant or the name of a function, wherever it is defined, and
-    the options that a function is compiled with. Files of numpy, numba and Python do not count: numba's own
-    cache key has their versions.
+    Followed are names of the module and of enclosing functions, through functions and their compiled forms,
+    and the classes of named tuples among the arguments, whose fields numba reads by position and whose
+    methods kernels may call. Of every name its value counts, a constant or the name of a function, wherever
+    it is defined, and the options that a function is compiled with. Files of numpy, numba and Python do not
+    count: numba's own cache key has their versions.
 
     Raises:
         TypeError: as `digest`.
@@ -45,6 +46,9 @@ def sources(function: Function) -> tuple[set[str], list[str]]:
     values: list[str] = []
     seen: set[Function] = set()
     waiting = [function]
+    for part in _classes(signature):
+        files.add(_file_of(part))
+        waiting += [method for method in map(_plain, vars(part).values()) if method and _is_ours(method)]
     while waiting:
         current = waiting.pop()
         if current in seen:
@@ -56,8 +60,8 @@ def sources(function: Function) -> tuple[set[str], list[str]]:
             if (called := _plain(value)) is not None:
                 waiting.append(called)
                 values.append(f"{where} {called.__qualname__} {_options(value)}")
-            elif isclass(value) and value.__module__.partition(".")[0] == PACKAGE:
-                files.add(str(sys.modules[value.__module__].__file__))
+            elif isclass(value) and _is_ours(value):
+                files.add(_file_of(value))
             elif not (ismodule(value) or isbuiltin(value) or isclass(value)):
                 values.append(f"{where} {_text(where, value)}")
     return files, values
@@ -91,10 +95,21 @@ def _options(compiled: Any) -> str:
     return repr([(key, sorted(one) if isinstance(one, set) else one) for key, one in sorted(options.items())])
 
 
-def _fields(kind: types.Type) -> Any:
-    """Return the fields of a named tuple and of those in it: numba's key has their types only."""
-    inner = [_fields(one) for one in kind] if isinstance(kind, types.BaseTuple) else []
-    return (getattr(kind, "fields", ()), inner) if inner else ()
+def _classes(kinds: Iterable[Any]) -> Iterator[type]:
+    """Yield the classes of the named tuples among types of arguments."""
+    for kind in kinds:
+        if isinstance(kind, types.BaseNamedTuple):
+            yield kind.instance_class  # type: ignore[attr-defined]
+        if isinstance(kind, types.BaseTuple):
+            yield from _classes(kind.types)  # type: ignore[attr-defined]
+
+
+def _is_ours(part: Any) -> bool:
+    return str(part.__module__).partition(".")[0] == PACKAGE
+
+
+def _file_of(part: type) -> str:
+    return str(sys.modules[part.__module__].__file__)
 
 
 def _text(name: str, value: Any) -> str:

@@ -71,7 +71,7 @@ class Rule(NamedTuple):
     power: float
 
 
-class Timing(NamedTuple):
+class UpdateClock(NamedTuple):
     """When an oracle learns, and how often it goes through the samples of an epoch."""
 
     code: int
@@ -105,7 +105,7 @@ class Record(NamedTuple):
     factor: Array
 
 
-class Belief(NamedTuple):
+class Predictions(NamedTuple):
     """What an oracle says of the arms in a round, and the numbers that a rule draws.
 
     Attributes:
@@ -123,12 +123,12 @@ class Belief(NamedTuple):
     noise: Array
 
 
-class Learner(NamedTuple):
+class NetworkConfig(NamedTuple):
     """The hyper-parameters of a network; `c` is c_p m^(-1/4)."""
 
     loss: int
     kind: int
-    timing: Timing
+    clock: UpdateClock
     lr: float
     lr_power: float
     radius: float
@@ -208,7 +208,7 @@ class Shared(NamedTuple):
     same: Array
 
 
-class Work(NamedTuple):
+class Workspace(NamedTuple):
     """Working memory of a network, B = BLOCK rounds long where they share a pass, FETCH elsewhere.
 
     Attributes:
@@ -319,7 +319,7 @@ class Models(NamedTuple):
     """
 
     loss: int
-    timing: Timing
+    clock: UpdateClock
     diagonal: bool
     theta: Array
     covariance: Array
@@ -342,7 +342,7 @@ class Experts(NamedTuple):
     mixing: float
 
 
-class Reaction(NamedTuple):
+class AdaptiveOrder(NamedTuple):
     """An adaptive order, see `neucb.environments.orders.order.CompiledOrder`.
 
     Attributes:

@@ -22,7 +22,7 @@ from neucb.agents.rules.rule import Rule
 from neucb.agents.rules.schedules import Power, Schedule
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
-from neucb.engines.compiled.stage import loss_code, make_reaction, make_rule
+from neucb.engines.compiled.inputs import loss_code, make_adaptive_order, make_rule
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders.order import FixedOrder, Order
 from neucb.environments.orders.registry import ORDERS
@@ -194,7 +194,7 @@ def test_an_order_that_reacts_and_has_no_kernel_is_played_by_torch(monkeypatch: 
         prepare("epsilon-greedy", toy(), 300, 1, order="stubborn", engine="compiled")
     env = ClassificationVectorEnv(toy(), 1, order="stubborn")
     with pytest.raises(InputError, match="no kernel for the order Stubborn"):
-        make_reaction(env.script(3), env.encoded.labels)
+        make_adaptive_order(env.script(3), env.encoded.labels)
 
 
 class Backwards(FixedOrder):

@@ -1,4 +1,4 @@
-"""The compiled engine: whole runs of recipes in kernels, one replica at a time, over the cores."""
+"""Compiled engine: plays whole runs of recipes in kernels, replicas in parallel over the cores."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from neucb.core.threads import cores
 from neucb.engines.checks import diverged, no_distribution
 from neucb.engines.compiled.compiling import announced
 from neucb.engines.compiled.experts import failed_expert
+from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
-from neucb.engines.compiled.stage import KEPT, draws
 from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.log import Labels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
@@ -25,7 +25,7 @@ from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
     from neucb.core.errors import NeucbError
-    from neucb.engines.compiled.stage import Settings
+    from neucb.engines.compiled.inputs import Settings
     from neucb.engines.log import Progress, RunLog
     from neucb.environments.classification import ClassificationVectorEnv
 
@@ -41,11 +41,11 @@ class Compiled:
     to rounding. A replica's numbers depend neither on its neighbours nor on the number of threads.
 
     Args:
-        recipe: the agent.
+        recipe: recipe of the agent.
         settings: all its hyper-parameters; a tuple has one number per replica.
-        env: the environment; it is read, not stepped.
-        log: of the run, empty.
-        threads: that play replicas; by default as many as there are cores, found when it is loaded.
+        env: environment; it is read, not stepped.
+        log: log of the run, empty.
+        threads: number of threads that play replicas; the number of cores by default, found on loading.
 
     Raises:
         InputError: hyper-parameters that the torch agents refuse too.
@@ -106,7 +106,7 @@ class Compiled:
         """Play; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
         replicas = list(over(self._make, range(self.log.spec.replicas)))
-        kept = len(replicas[0].stage.record.kept)  # rounds that have to be counted before more are played
+        kept = len(replicas[0].inputs.record.kept)  # rounds that have to be counted before more are played
         counted, start, rounds = 0, 0, FIRST_ROUNDS
         began = time.perf_counter()
         while start < horizon:
@@ -121,7 +121,7 @@ class Compiled:
             self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1, over)
             if dead is not None:
                 t, r = dead
-                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].stage.record.predicted[t])
+                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].inputs.record.predicted[t])
             if min(ends) < start:
                 raise self._failure(replicas, ends)
             if progress is not None:
@@ -129,12 +129,12 @@ class Compiled:
             counted, began = start, time.perf_counter()
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
-        """Return the first of rounds start..stop-1 in which a replica was stuck, and which."""
+        """Return the first of rounds start..stop-1 in which a replica was stuck, and the replica."""
         if self.recipe.by_epochs:  # see `neucb.engines.stalled.learns_at_once`
             return None
         found = []
         for r, one in enumerate(replicas):
-            record, script = one.stage.record, one.stage.script
+            record, script = one.inputs.record, one.inputs.script
             for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
                 rounds = slice(first, end)
                 loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
@@ -146,18 +146,18 @@ class Compiled:
     def _count(
         self, replicas: Sequence[Replica], start: int, stop: int, over: Callable[..., Iterable[Any]]
     ) -> None:
-        """Bring rounds start..stop-1 of all replicas into the log."""
-        label = np.stack([one.stage.script.label[start:stop] for one in replicas])
-        seen = np.stack([one.stage.script.seen[start:stop] for one in replicas])
-        action = np.stack([one.stage.record.action[start:stop] for one in replicas])
-        predicted = np.stack([one.stage.record.predicted[start:stop] for one in replicas])
+        """Write rounds start..stop-1 of all replicas to the log."""
+        label = np.stack([one.inputs.script.label[start:stop] for one in replicas])
+        seen = np.stack([one.inputs.script.seen[start:stop] for one in replicas])
+        action = np.stack([one.inputs.record.action[start:stop] for one in replicas])
+        predicted = np.stack([one.inputs.record.predicted[start:stop] for one in replicas])
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
-        propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
-        distance = np.stack([one.stage.record.distance[start:stop] for one in replicas])
-        spread = np.stack([one.stage.record.spread[start:stop] for one in replicas])
+        propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
+        distance = np.stack([one.inputs.record.distance[start:stop] for one in replicas])
+        spread = np.stack([one.inputs.record.spread[start:stop] for one in replicas])
         if self._tracer is not None:
-            rows = np.stack([one.stage.script.rows[start:stop] for one in replicas])
+            rows = np.stack([one.inputs.script.rows[start:stop] for one in replicas])
             told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
             self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
@@ -172,13 +172,13 @@ class Compiled:
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
         for r in failed:
-            if not np.isfinite(contexts[replicas[r].stage.script.rows[t]]).all():
+            if not np.isfinite(contexts[replicas[r].inputs.script.rows[t]]).all():
                 return bad_context(t, seeds[r])
         for r in failed:
-            if replicas[r].stage.record.status[0] == NOT_FINITE:
+            if replicas[r].inputs.record.status[0] == NOT_FINITE:
                 return diverged(t, r, seeds[r])
-            if replicas[r].stage.record.status[0] >= EXPERT:
-                name = failed_expert(self.recipe, int(replicas[r].stage.record.status[0]))
+            if replicas[r].inputs.record.status[0] >= EXPERT:
+                name = failed_expert(self.recipe, int(replicas[r].inputs.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
-        return no_distribution(t, r, seeds[r], replicas[r].stage.record.p, deviant=True)
+        return no_distribution(t, r, seeds[r], replicas[r].inputs.record.p, deviant=True)

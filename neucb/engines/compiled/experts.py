@@ -1,4 +1,4 @@
-"""Experts for the kernel of Exp4: the agents that it mixes, each as it is when it plays alone."""
+"""Experts for the kernel of Exp4, each with the inputs that it has when it plays alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from neucb.agents.recipes.oracles import LINEAR, NEURAL
 from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
+from neucb.engines.compiled.inputs import Play, ReplicaInputs, Settings, make_rule
 from neucb.engines.compiled.kernels.exp4 import exp4
 from neucb.engines.compiled.linear import check_models, count_columns, make_features, make_lists, make_models
-from neucb.engines.compiled.networks import make_learner, make_network, make_work
-from neucb.engines.compiled.stage import Play, Settings, Stage, make_rule
+from neucb.engines.compiled.networks import make_config, make_network, make_workspace
 from neucb.kernels import types
 
 
@@ -26,15 +26,15 @@ def failed_expert(recipe: Recipe, status: int) -> str:
     return _experts(recipe)[status - types.EXPERT].name
 
 
-def play_experts(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    """Return what plays the rounds of Exp4."""
-    seed, parts = stage.seed, [(expert, expert.settings({})) for expert in _experts(recipe)]
+def play_experts(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    """Return a function that plays the rounds of Exp4."""
+    seed, parts = inputs.seed, [(expert, expert.settings({})) for expert in _experts(recipe)]
     deep = [part for part in parts if part[0].oracle == NEURAL]
     flat = parts[len(deep) :]
     rules = tuple(make_rule(recipe, theirs, spec) for recipe, theirs in (*deep, *flat))
-    learners = tuple(make_learner(recipe, theirs) for recipe, theirs in deep)
+    configs = tuple(make_config(recipe, theirs) for recipe, theirs in deep)
     networks = tuple(make_network(recipe, theirs, spec, seed) for recipe, theirs in deep)
-    works = tuple(make_work(network, spec.arms, shared=False) for network in networks)
+    workspaces = tuple(make_workspace(network, spec.arms, shared=False) for network in networks)
     models = tuple(make_models(recipe, theirs, spec, seed) for recipe, theirs in flat)
     features, columns = make_features(flat[0][1], spec, seed), count_columns(flat[0][1], spec)
     memory = np.tile([0.0, 1.0, 0.0], (len(deep), 1))
@@ -45,18 +45,18 @@ def play_experts(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Pla
 
     def play(start: int, stop: int) -> int:
         played: int = exp4(
-            stage.world,
-            stage.reaction,
+            inputs.world,
+            inputs.adaptive,
             rules,
-            learners,
+            configs,
             networks,
-            works,
+            workspaces,
             models,
             features,
             memory,
             experts,
-            stage.record,
-            stage.belief(rules, start, stop),
+            inputs.record,
+            inputs.predictions(rules, start, stop),
             index,
             value,
             direction,

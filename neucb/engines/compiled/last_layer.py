@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from neucb.engines.compiled.stage import Play
+from neucb.engines.compiled.inputs import Play
 from neucb.kernels import types
 
 
 def make_last_layer(width: int) -> types.LastLayer:
-    """Return memory for the regression of one replica; the renewal before round 0 fills it."""
+    """Return buffers for the regression of one replica; the renewal before round 0 fills it."""
     return types.LastLayer(np.empty((width, width)), *np.empty((3, width)))
 
 
 def with_renewals(play: Play, refresh: int, renew: Callable[[int], None]) -> Play:
-    """Return what plays rounds as `play` does and calls `renew` with t before t = 0, refresh, ..."""
+    """Return a function that plays rounds as `play` does, after `renew(t)` before t = 0, refresh, ..."""
 
     def renewing(start: int, stop: int) -> int:
         while True:

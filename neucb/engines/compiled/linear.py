@@ -9,31 +9,39 @@ from neucb.agents.initialisation import draw_fourier, keeps_full, quadratic_colu
 from neucb.agents.recipes.kinds import ENSEMBLE
 from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
+from neucb.engines.compiled.inputs import (
+    Play,
+    ReplicaInputs,
+    Settings,
+    loss_code,
+    make_clock,
+    make_counts,
+    make_rule,
+)
 from neucb.engines.compiled.kernels.linear import linear
-from neucb.engines.compiled.stage import Play, Settings, Stage, loss_code, make_counts, make_rule, make_timing
 from neucb.kernels import types
 
 FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": types.FOURIER}
 
 
-def play_models(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    """Return what plays the rounds of an agent with linear models."""
+def play_models(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    """Return a function that plays the rounds of an agent with linear models."""
     columns = count_columns(own, spec)
-    features = make_features(own, spec, stage.seed)
-    models = make_models(recipe, own, spec, stage.seed)
+    features = make_features(own, spec, inputs.seed)
+    models = make_models(recipe, own, spec, inputs.seed)
     rule, memory = make_rule(recipe, own, spec), np.zeros(1)
     index, value, direction = make_lists(columns)
 
     def play(start: int, stop: int) -> int:
         played: int = linear(
-            stage.world,
-            stage.reaction,
+            inputs.world,
+            inputs.adaptive,
             rule,
             models,
             features,
             memory,
-            stage.record,
-            stage.belief((rule,), start, stop),
+            inputs.record,
+            inputs.predictions((rule,), start, stop),
             index,
             value,
             direction,
@@ -46,7 +54,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play
 
 
 def count_columns(own: Settings, spec: Spec) -> int:
-    """Return the number of features, the intercept not among them.
+    """Return the number of features without the intercept.
 
     Raises:
         InputError: too many quadratic features.
@@ -57,7 +65,7 @@ def count_columns(own: Settings, spec: Spec) -> int:
 
 
 def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the kernels' memory for a row's features, which and how large, and for A^-1 x."""
+    """Return buffers for the indices and values of a row's features, and for A^-1 x."""
     return np.empty(columns + 2, np.int64), np.empty(columns + 2), np.empty(columns + 1)
 
 
@@ -80,7 +88,7 @@ def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.M
     precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
     covariance = np.tile(precision, (N, K, 1, 1))
     return types.Models(
-        loss_code(recipe), make_timing(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
+        loss_code(recipe), make_clock(recipe, own), not full, np.zeros((N, K, d)), covariance, counts
     )
 
 

@@ -23,20 +23,20 @@ from neucb.agents.recipes.wrappers import GRADIENT_NORM, LAST_LAYER
 from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.engines.compiled.filling import aligned, filled_up, with_idle
+from neucb.engines.compiled.inputs import (
+    Play,
+    ReplicaInputs,
+    Settings,
+    loss_code,
+    make_clock,
+    make_counts,
+    make_rule,
+    updates_before,
+)
 from neucb.engines.compiled.kernels.bootstrap import bootstrap
 from neucb.engines.compiled.kernels.last_layer import renew
 from neucb.engines.compiled.kernels.neural import neural
 from neucb.engines.compiled.last_layer import make_last_layer, with_renewals
-from neucb.engines.compiled.stage import (
-    Play,
-    Settings,
-    Stage,
-    loss_code,
-    make_counts,
-    make_rule,
-    make_timing,
-    updates_before,
-)
 from neucb.kernels import types
 from neucb.kernels.logistic import PARTS
 
@@ -46,16 +46,16 @@ DENSE = 0.7
 CACHE_BYTES = 2**19
 
 
-def play_network(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    """Return what plays the rounds of an agent with one network."""
-    network = make_network(recipe, own, spec, stage.seed)
-    learner = make_learner(recipe, own)
+def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    """Return a function that plays the rounds of an agent with one network."""
+    network = make_network(recipe, own, spec, inputs.seed)
+    config = make_config(recipe, own)
     further = int(own["replay"]) - 1  # steps an update
-    one_step = learner.timing.code == types.EVERY_ROUND and further == 0
+    one_step = config.clock.code == types.EVERY_ROUND and further == 0
     # Renewals of the last layer cut blocks anywhere.
-    foreseen = stage.reaction is None and recipe.wrapper != LAST_LAYER
+    foreseen = inputs.adaptive is None and recipe.wrapper != LAST_LAYER
     at_once = one_step and foreseen
-    shared = at_once and _pays(stage.world.contexts, network)
+    shared = at_once and _pays(inputs.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != LAST_LAYER:
         network = filled_up(network, spec.arms)
     network = network._replace(
@@ -65,28 +65,32 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Pla
         start_head=aligned(network.start_head),
     )
     together = foreseen and len(network.start) > 0
-    work = make_work(network, spec.arms, shared=shared, together=together, further=further)
-    confidence = make_confidence(own, network, learner) if recipe.wrapper == GRADIENT_NORM else None
+    workspace = make_workspace(network, spec.arms, shared=shared, together=together, further=further)
+    confidence = make_confidence(own, network, config) if recipe.wrapper == GRADIENT_NORM else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == LAST_LAYER else None
-    rule, memory, past = make_rule(recipe, own, spec), np.array([0.0, 1.0, 0.0]), stream(stage.seed, "replay")
+    rule, memory, past = (
+        make_rule(recipe, own, spec),
+        np.array([0.0, 1.0, 0.0]),
+        stream(inputs.seed, "replay"),
+    )
 
     def play(start: int, stop: int) -> int:
-        made, due = (updates_before(learner.timing, t, spec.arms) for t in (start, stop))
+        made, due = (updates_before(config.clock, t, spec.arms) for t in (start, stop))
         draws = None if one_step else past.random((due - made, further))
-        rates = learner.lr / np.arange(made + 1.0, due + 1.0) ** learner.lr_power
-        belief = stage.belief((rule,), start, stop, 0 if last is None else len(last.mu))
+        rates = config.lr / np.arange(made + 1.0, due + 1.0) ** config.lr_power
+        predictions = inputs.predictions((rule,), start, stop, 0 if last is None else len(last.mu))
         played: int = neural(
-            stage.world,
-            stage.reaction,
+            inputs.world,
+            inputs.adaptive,
             rule,
-            learner,
+            config,
             network,
             confidence,
             last,
             memory,
-            stage.record,
-            belief,
-            work,
+            inputs.record,
+            predictions,
+            workspace,
             rates,
             draws,
             start,
@@ -99,37 +103,37 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Pla
 
     def again(t: int) -> None:
         penalty = float(own["regularization"])
-        renew(stage.world, learner, network, memory, stage.record, work, last, penalty, t)
+        renew(inputs.world, config, network, memory, inputs.record, workspace, last, penalty, t)
 
     return with_renewals(play, int(own["refresh"]), again)
 
 
-def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    """Return what plays the rounds of an agent with an ensemble of networks."""
-    seeds = member_seeds((stage.seed,), int(own["members"]))
+def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    """Return a function that plays the rounds of an agent with an ensemble of networks."""
+    seeds = member_seeds((inputs.seed,), int(own["members"]))
     made = [make_network(recipe, own, spec, one) for one in seeds]
     first, head, start, start_head = (
         np.stack(arrays) for arrays in zip(*(one[:4] for one in made), strict=True)
     )
     networks = types.Network(first, head, start, start_head, made[0].squares, None)
-    learner, work = make_learner(recipe, own), make_work(made[0], spec.arms, shared=False)
+    config, workspace = make_config(recipe, own), make_workspace(made[0], spec.arms, shared=False)
     memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
-    counts, past = make_counts(own, spec, stage.seed), [stream(one, "replay") for one in seeds]
+    counts, past = make_counts(own, spec, inputs.seed), [stream(one, "replay") for one in seeds]
     rule, further = make_rule(recipe, own, spec), int(own["replay"]) - 1
 
     def play(start: int, stop: int) -> int:
         draws = np.stack([rng.random((stop - start, further)) for rng in past])
-        belief = stage.belief((rule,), start, stop)
+        predictions = inputs.predictions((rule,), start, stop)
         played: int = bootstrap(
-            stage.world,
-            stage.reaction,
-            learner,
+            inputs.world,
+            inputs.adaptive,
+            config,
             networks,
             memory,
             counts,
-            stage.record,
-            belief,
-            work,
+            inputs.record,
+            predictions,
+            workspace,
             draws,
             start,
             stop,
@@ -152,14 +156,14 @@ def _kind(recipe: Recipe, own: Settings) -> int:
     return types.EXPECTED if math.isinf(own["perturbations"]) else types.SIGNS
 
 
-def make_learner(recipe: Recipe, own: Settings) -> types.Learner:
-    """Return the hyper-parameters of one replica as the kernels take them."""
+def make_config(recipe: Recipe, own: Settings) -> types.NetworkConfig:
+    """Return the hyper-parameters of one replica's network in the form of the kernels."""
     width = own["width"]
     c = offset_scale(np.array([own["c_p"]]), width)[0] if recipe.perturbed else 0.0
-    return types.Learner(
+    return types.NetworkConfig(
         loss_code(recipe),
         _kind(recipe, own),
-        make_timing(recipe, own),
+        make_clock(recipe, own),
         float(own["lr"]),
         float(own["lr_power"]),
         float(own["radius"]),
@@ -207,23 +211,23 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
     return types.Signs(words, head, signs @ signs.T, v, u, along, residual, table, np.empty(m, np.uint64))
 
 
-def make_work(
+def make_workspace(
     network: types.Network, arms: int, *, shared: bool, together: bool = False, further: int = 0
-) -> types.Work:
+) -> types.Workspace:
     """Return the working memory of one replica.
 
     Args:
-        network: the replica's.
+        network: network of the replica.
         arms: K.
         shared: whether blocks share a pass.
         together: whether four rounds share the pass through theta_0 where they do not.
-        further: steps of an update after the first, whose rows are fetched together.
+        further: replayed steps of an update, after the first; their rows are fetched together.
     """
     (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
     places = block if shared else types.TOGETHER if together else 1
     hidden = aligned(np.empty((places, columns), dtype))
-    return types.Work(
+    return types.Workspace(
         row=np.empty((block, features), np.float32),
         past=np.empty((further, features), np.float32),
         inputs=np.empty((block, rows), np.int64),
@@ -252,10 +256,10 @@ def _shared(rows: int, dtype: np.dtype[Any]) -> types.Shared:
     return types.Shared(x, scaled, np.empty((block, block), dtype), *np.empty((2, block), np.int64))
 
 
-def make_confidence(own: Settings, network: types.Network, learner: types.Learner) -> types.Confidence:
+def make_confidence(own: Settings, network: types.Network, config: types.NetworkConfig) -> types.Confidence:
     """Return 1 / U_0 of one replica."""
     penalty = float(own["regularization"])
-    square = learner.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
+    square = config.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
     rows, columns = network.first.shape
     dtype = network.first.dtype
     return types.Confidence(

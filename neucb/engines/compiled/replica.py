@@ -1,4 +1,4 @@
-"""Replicas for the kernels: what is ready to be played."""
+"""Replicas of a recipe, ready to be played by kernels, and the parts that kernels lack."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ from neucb.core.constants import TIE
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 from neucb.engines.compiled.experts import check_experts, play_experts
+from neucb.engines.compiled.inputs import (
+    Play,
+    ReplicaInputs,
+    Settings,
+    kept_of,
+    knows,
+    make_inputs,
+    make_rule,
+)
 from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
 from neucb.engines.compiled.networks import check_network, play_ensemble, play_network
-from neucb.engines.compiled.stage import Play, Settings, Stage, kept_of, knows, make_rule, make_stage
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.kernels.types import THOMPSON, P, Rule
 
@@ -29,13 +37,13 @@ class Replica:
     """One replica, ready to be played.
 
     Attributes:
-        stage: what it meets, and what came of it, filled by `play`.
-        rule: its exploration rule, of agents that have one.
-        play: plays rounds start..stop-1 and returns the first that could not be played.
+        inputs: inputs of the kernel, and the record, filled by `play`.
+        rule: exploration rule; the greedy one where the kind of agent has the policy.
+        play: function that plays rounds start..stop-1 and returns the first that could not be played.
         predicts: whether the record holds predicted losses.
     """
 
-    stage: Stage
+    inputs: ReplicaInputs
     rule: Rule
     play: Play
     predicts: bool
@@ -49,19 +57,19 @@ def make_replica(
     r: int,
     full: bool | None = None,
 ) -> Replica:
-    """Draw and prepare the r-th replica of a run, for a trace that is full or not, or for none."""
+    """Draw and prepare the r-th replica of a run; `full`: whether the trace, if any, holds all arms."""
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
     rule = make_rule(recipe, own, spec)
-    stage = make_stage(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
+    inputs = make_inputs(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
     if (missing := missing_part(recipe)) is not None:
         raise InputError(f"the compiled engine has {missing}")
-    play = PLAYERS[recipe.kind, recipe.oracle](recipe, own, spec, stage)
-    return Replica(stage, rule, play, predicts=recipe.oracle is not None)
+    play = PLAYERS[recipe.kind, recipe.oracle](recipe, own, spec, inputs)
+    return Replica(inputs, rule, play, predicts=recipe.oracle is not None)
 
 
 def missing_part(recipe: Recipe) -> str | None:
-    """Return in words which part of a recipe the kernels lack, None where they have all its parts."""
+    """Return the part of a recipe that the kernels lack, in words; None where they have all its parts."""
     rule, wrapper, oracle = recipe.rule, recipe.wrapper, recipe.oracle
     if (recipe.kind, oracle) not in PLAYERS:
         return f"no agent of kind '{recipe.kind.name}' with the oracle '{oracle.name if oracle else 'none'}'"
@@ -81,7 +89,7 @@ def missing_part(recipe: Recipe) -> str | None:
 
 
 def _missing_expert(recipe: Recipe) -> str | None:
-    """Return which expert of a mixture is of a make that the kernel does not mix, None where none is."""
+    """Return the expert that the kernel of mixtures cannot mix, in words; None where it can mix all."""
     for expert in recipe.experts:
         plain = expert.kind == REDUCTION and expert.wrapper is None and not expert.uncertain
         if not plain or missing_part(expert) is not None:
@@ -91,16 +99,16 @@ def _missing_expert(recipe: Recipe) -> str | None:
     return None
 
 
-def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
-    """Return what plays rounds with one distribution [K]."""
-    record, dice, memory = stage.record, stage.world.dice, np.zeros(1)
+def _fixed(p: NDArray[np.float64], inputs: ReplicaInputs) -> Play:
+    """Return a function that plays rounds with one distribution [K]."""
+    record, dice, memory = inputs.record, inputs.world.dice, np.zeros(1)
     record.p[:] = p
     record.kept[:, P] = p
     sums, last = np.cumsum(p), int(np.flatnonzero(p)[-1])
 
     def play(start: int, stop: int) -> int:
-        if stage.reaction is not None:
-            played: int = fixed(stage.world, stage.reaction, memory, record, start, stop)
+        if inputs.adaptive is not None:
+            played: int = fixed(inputs.world, inputs.adaptive, memory, record, start, stop)
             return played
         action = np.searchsorted(sums, dice[start:stop], side="right")
         record.action[start:stop] = np.minimum(action, last)
@@ -110,20 +118,20 @@ def _fixed(p: NDArray[np.float64], stage: Stage) -> Play:
     return play
 
 
-def _play_uniform(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    return _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)
+def _play_uniform(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    return _fixed(np.full(spec.arms, 1.0 / spec.arms), inputs)
 
 
-def _play_best_fixed(recipe: Recipe, own: Settings, spec: Spec, stage: Stage) -> Play:
-    return _fixed(_best_arm(make_stage(stage.env, spec, stage.seed)), stage)
+def _play_best_fixed(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
+    return _fixed(_best_arm(make_inputs(inputs.env, spec, inputs.seed)), inputs)
 
 
-def _best_arm(stage: Stage) -> NDArray[np.float64]:
+def _best_arm(inputs: ReplicaInputs) -> NDArray[np.float64]:
     """Return probability 1 for the arm [K] that is best in hindsight, of a play of the first one."""
-    K, T = len(stage.record.p), len(stage.world.rows)
+    K, T = len(inputs.record.p), len(inputs.world.rows)
     arms = np.eye(K)
-    _fixed(arms[0], stage)(0, T)
-    losses = np.cumsum(stage.world.expected[stage.world.label], axis=0)[-1]  # one by one, as the loop sums
+    _fixed(arms[0], inputs)(0, T)
+    losses = np.cumsum(inputs.world.expected[inputs.world.label], axis=0)[-1]  # one by one, as the loop sums
     gap = losses - losses.min()
     best: NDArray[np.float64] = arms[int((gap <= TIE * losses.min()).argmax())]
     return best

@@ -1,4 +1,4 @@
-"""The trace of the compiled engine: the rounds that kernels keep all arms of, and propensities from these."""
+"""Trace of the compiled engine: all arms of the latest rounds, and propensities computed from them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from neucb.kernels import types
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
+    from neucb.engines.compiled.inputs import Settings
     from neucb.engines.compiled.replica import Replica
-    from neucb.engines.compiled.stage import Settings
     from neucb.engines.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -25,8 +25,8 @@ class Tracer:
     """Writes rounds of replicas into a trace.
 
     Args:
-        trace: of the run.
-        recipe: of the agent.
+        trace: trace of the run.
+        recipe: recipe of the agent.
         settings: all its hyper-parameters; a tuple has one number per replica.
     """
 
@@ -47,15 +47,15 @@ class Tracer:
         """Write rounds start..stop-1.
 
         Args:
-            replicas: that have played them, not more than `KEPT` after them.
-            over: maps a function over replicas.
-            start: the first of the rounds, from 0.
-            stop: the round after the last.
-            figures: [R, n] each, see `Trace.write`.
+            replicas: replicas that have played them, and at most `KEPT` rounds since the first.
+            over: function that maps another over replicas.
+            start: first round, from 0.
+            stop: round after the last.
+            figures: further columns [R, n] each, see `Trace.write`.
         """
         first = replicas[0]
-        if len(first.stage.record.kept) == 0:
-            propensity = np.stack([one.stage.record.propensity[start:stop] for one in replicas])
+        if len(first.inputs.record.kept) == 0:
+            propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
             self.trace.write(start, self._kind, propensity=propensity, **figures)
             return
         told = list(over(lambda one: _propensities(one, start, stop), replicas))
@@ -65,15 +65,15 @@ class Tracer:
 
 
 def _propensities(one: Replica, start: int, stop: int) -> tuple[Floats, Floats, Kinds | None]:
-    """Return propensities and predicted losses [n, K] of rounds, and of what kind if the rule draws."""
-    record, nu = one.stage.record, abs(one.rule.scale)
+    """Return propensities and predicted losses [n, K], and the kind of propensity if the rule draws."""
+    record, nu = one.inputs.record, abs(one.rule.scale)
     places = np.arange(start, stop) % len(record.kept)
     kept = np.moveaxis(record.kept[places], 1, 0)  # [4, n, K]
     means = kept[types.MEAN]
     if one.rule.kind == types.THOMPSON:
         return least_chances(kept[types.OUTPUT], nu * kept[types.STD]), means, "exact"
     if one.rule.kind == types.JOINT:
-        rngs = (stream(one.stage.seed, "propensity", t + 1) for t in range(start, stop))
+        rngs = (stream(one.inputs.seed, "propensity", t + 1) for t in range(start, stop))
         p = estimated_chances(kept[types.OUTPUT], nu * record.factor[places], rngs)
         return p, means, "estimated"
     return kept[types.P], means, None

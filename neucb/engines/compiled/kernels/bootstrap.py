@@ -11,7 +11,7 @@ from neucb.kernels.jit import exact, kernel
 from neucb.kernels.types import Network
 
 if TYPE_CHECKING:
-    from neucb.kernels.types import Array, Belief, Learner, Reaction, Record, Work, World
+    from neucb.kernels.types import AdaptiveOrder, Array, NetworkConfig, Predictions, Record, Workspace, World
 
 
 @exact
@@ -30,14 +30,14 @@ def member(networks: Network, i: int) -> Network:
 @kernel
 def bootstrap(
     world: World,
-    reaction: Reaction | None,
-    learner: Learner,
+    adaptive: AdaptiveOrder | None,
+    config: NetworkConfig,
     networks: Network,
     memory: Array,
     counts: Array,
     record: Record,
-    belief: Belief,
-    work: Work,
+    predictions: Predictions,
+    workspace: Workspace,
     draws: Array,
     start: int,
     stop: int,
@@ -47,13 +47,13 @@ def bootstrap(
     The arrays of `networks` lead with N. `memory` is [N, 3], `counts` [T, N] says how often a member
     counts the sample of a round, `draws` [N, stop - start, k - 1] choose past samples.
     """
-    N, K, steps = len(memory), len(work.f), 1 + draws.shape[2]
+    N, K, steps = len(memory), len(workspace.f), 1 + draws.shape[2]
     for t in range(start, stop):
-        show(reaction, world, t)
-        open_poll(belief, record)
+        show(adaptive, world, t)
+        open_poll(predictions, record)
         row = world.contexts[world.rows[t]]
-        count_inputs(learner, networks, work, 0, row, t + 1)
-        list_inputs(learner, networks, work, 0, row)
+        count_inputs(config, networks, workspace, 0, row, t + 1)
+        list_inputs(config, networks, workspace, 0, row)
         for k in range(N + N * steps):  # all members vote, then all learn
             learns = k >= N
             i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
@@ -66,16 +66,16 @@ def bootstrap(
                 arm = record.action[past]
                 target = world.cost[world.seen[past], arm]
                 low, high = arm, arm + 1
-                list_inputs(learner, networks, work, 0, world.contexts[world.rows[past]])
+                list_inputs(config, networks, workspace, 0, world.contexts[world.rows[past]])
             network, own = member(networks, i), memory[i]
-            forward(learner, network, own, work, 0, low, high)
+            forward(config, network, own, workspace, 0, low, high)
             if learns:
-                rate = count * learner.lr / (t + 1.0) ** learner.lr_power
-                learn(learner, network, own, work, 0, 1, rate, arm, target)
+                rate = count * config.lr / (t + 1.0) ** config.lr_power
+                learn(config, network, own, workspace, 0, 1, rate, arm, target)
                 continue
             for a in range(K):
-                belief.output[a] = predicted(learner, network, work, a)
-            vote(belief, record)
-            if k == N - 1 and elect(world, reaction, own, record, belief, N, t) < 0:
+                predictions.output[a] = predicted(config, network, workspace, a)
+            vote(predictions, record)
+            if k == N - 1 and elect(world, adaptive, own, record, predictions, N, t) < 0:
                 return t
     return stop

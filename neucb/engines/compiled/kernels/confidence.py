@@ -6,7 +6,7 @@ from math import sqrt
 
 from neucb.kernels.blocks import place
 from neucb.kernels.jit import exact, fast
-from neucb.kernels.types import Array, Confidence, Work
+from neucb.kernels.types import Array, Confidence, Workspace
 from neucb.kernels.vectors import combine
 
 
@@ -45,32 +45,35 @@ def bounded(confidence: Confidence | None, f: float) -> float:
 
 
 @exact
-def deviations(confidence: Confidence | None, work: Work, b: int, std: Array) -> None:
+def deviations(confidence: Confidence | None, workspace: Workspace, b: int, std: Array) -> None:
     """Set the standard deviations [K] of round b's outputs."""
     if confidence is None:
         return
-    m, n = len(work.head), work.filled[b]
-    square_all(work.value[b, :n], confidence.value)
-    combine(confidence.first, work.inputs[b], confidence.value, n, 0, confidence.z)
+    m, n = len(workspace.head), workspace.filled[b]
+    square_all(workspace.value[b, :n], confidence.value)
+    combine(confidence.first, workspace.inputs[b], confidence.value, n, 0, confidence.z)
     for a in range(len(std)):
         left, right = a * m, (a + 1) * m
         total = norm(
-            work.hidden[place(work, b), left:right], work.head, confidence.z[left:right], confidence.head
+            workspace.hidden[place(workspace, b), left:right],
+            workspace.head,
+            confidence.z[left:right],
+            confidence.head,
         )
         std[a] = sqrt(confidence.penalty * confidence.square * total)
 
 
 @exact
-def count_gradient(confidence: Confidence | None, work: Work, b: int, arm: int) -> None:
+def count_gradient(confidence: Confidence | None, workspace: Workspace, b: int, arm: int) -> None:
     """Add the squares of the played arm's gradient to U."""
     if confidence is None:
         return
-    m = len(work.head)
-    active, g = work.hidden[place(work, b), arm * m : (arm + 1) * m], confidence.z[:m]
+    m = len(workspace.head)
+    active, g = workspace.hidden[place(workspace, b), arm * m : (arm + 1) * m], confidence.z[:m]
     for i in range(m):
-        g[i] = work.head[i] * work.head[i] if active[i] > 0 else 0
-    for k in range(work.filled[b]):
-        column = confidence.first[work.inputs[b, k], arm * m : (arm + 1) * m]
+        g[i] = workspace.head[i] * workspace.head[i] if active[i] > 0 else 0
+    for k in range(workspace.filled[b]):
+        column = confidence.first[workspace.inputs[b, k], arm * m : (arm + 1) * m]
         shrink(column, confidence.square * confidence.value[k], g)
     square_all(active, g)
     shrink(confidence.head, confidence.square, g)

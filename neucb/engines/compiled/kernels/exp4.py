@@ -16,17 +16,17 @@ from neucb.kernels.types import EXPERT, OWN_LOSS
 
 if TYPE_CHECKING:
     from neucb.kernels.types import (
+        AdaptiveOrder,
         Array,
-        Belief,
         Experts,
         Features,
-        Learner,
         Models,
         Network,
-        Reaction,
+        NetworkConfig,
+        Predictions,
         Record,
         Rule,
-        Work,
+        Workspace,
         World,
     )
 
@@ -57,17 +57,17 @@ def reweigh(experts: Experts, t: int, arm: int, loss: float, chance: float) -> N
 @kernel
 def exp4(
     world: World,
-    reaction: Reaction | None,
+    adaptive: AdaptiveOrder | None,
     rules: tuple[Rule, ...],
-    learners: tuple[Learner, ...],
+    configs: tuple[NetworkConfig, ...],
     networks: tuple[Network, ...],
-    works: tuple[Work, ...],
+    workspaces: tuple[Workspace, ...],
     models: tuple[Models, ...],
     features: Features,
     memory: Array,
     experts: Experts,
     record: Record,
-    belief: Belief,
+    predictions: Predictions,
     index: Array,
     value: Array,
     direction: Array,
@@ -78,36 +78,36 @@ def exp4(
 
     The networks come first among the experts; `memory` is [experts, 3].
     """
-    M, N, K = len(networks), len(rules), len(belief.mean)
+    M, N, K = len(networks), len(rules), len(predictions.mean)
     for t in range(start, stop):
-        show(reaction, world, t)
+        show(adaptive, world, t)
         row = world.contexts[world.rows[t]]
         n = list_features(features, row, index, value)
         for i in range(N):
             if i < M:
-                learner, network, work = learners[i], networks[i], works[i]
-                count_inputs(learner, network, work, 0, row, t + 1)
-                list_inputs(learner, network, work, 0, row)
-                forward(learner, network, memory[i], work, 0, 0, K)
+                config, network, workspace = configs[i], networks[i], workspaces[i]
+                count_inputs(config, network, workspace, 0, row, t + 1)
+                list_inputs(config, network, workspace, 0, row)
+                forward(config, network, memory[i], workspace, 0, 0, K)
                 for a in range(K):
-                    belief.mean[a] = predicted(learner, network, work, a)
+                    predictions.mean[a] = predicted(config, network, workspace, a)
             else:
                 for a in range(K):
                     theta = models[i - M].theta[0, a]
-                    belief.mean[a] = link(output(theta, index, value, n), models[i - M].loss)
-            now = strength(rules[i], belief.strength[i], t - start, t, memory[0, OWN_LOSS], K)
-            if not weigh(rules[i], belief.mean, now, experts.advice[i]):
+                    predictions.mean[a] = link(output(theta, index, value, n), models[i - M].loss)
+            now = strength(rules[i], predictions.strength[i], t - start, t, memory[0, OWN_LOSS], K)
+            if not weigh(rules[i], predictions.mean, now, experts.advice[i]):
                 record.status[0] = EXPERT + i
                 return t
         mix(experts, record.p)
-        arm = settle(world, reaction, memory[0], record, belief.mean, t)
+        arm = settle(world, adaptive, memory[0], record, predictions.mean, t)
         record.predicted[t] = np.nan  # the mixture predicts no losses
         target = world.cost[world.seen[t], arm]
         reweigh(experts, t, arm, target, record.p[arm])
         for i in range(N):
             if i < M:
-                rate = learners[i].lr / (t + 1.0) ** learners[i].lr_power
-                learn(learners[i], networks[i], memory[i], works[i], 0, 1, rate, arm, target)
+                rate = configs[i].lr / (t + 1.0) ** configs[i].lr_power
+                learn(configs[i], networks[i], memory[i], workspaces[i], 0, 1, rate, arm, target)
             else:
                 newton(models[i - M], 0, arm, index, value, n, direction, target, 1.0)
     return stop

@@ -13,7 +13,16 @@ from math import sqrt
 from neucb.engines.compiled.kernels.network import forward, list_inputs
 from neucb.kernels.blocks import place
 from neucb.kernels.jit import exact, fast, kernel
-from neucb.kernels.types import Array, Belief, LastLayer, Learner, Network, Record, Work, World
+from neucb.kernels.types import (
+    Array,
+    LastLayer,
+    Network,
+    NetworkConfig,
+    Predictions,
+    Record,
+    Workspace,
+    World,
+)
 from neucb.kernels.vectors import add_scaled, copy_to, dot
 
 
@@ -28,7 +37,13 @@ def turn(column: Array, along: Array, keep: float, shed: float, u: float) -> Non
 
 @exact
 def judge(
-    last: LastLayer | None, work: Work, b: int, belief: Belief, row: int, record: Record, t: int
+    last: LastLayer | None,
+    workspace: Workspace,
+    b: int,
+    predictions: Predictions,
+    row: int,
+    record: Record,
+    t: int,
 ) -> None:
     """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
     if last is None:
@@ -36,23 +51,23 @@ def judge(
     m = len(last.mu)
     last.along[:] = 0.0  # L z
     for k in range(m):
-        add_scaled(last.along[k:], belief.noise[row, k], last.root[k, k:])
-    for a in range(len(belief.mean)):
-        copy_to(last.phi, work.hidden[place(work, b), a * m : (a + 1) * m])
-        belief.output[a] = belief.mean[a] = dot(last.phi, last.mu)
-        belief.std[a] = dot(last.phi, last.along)
+        add_scaled(last.along[k:], predictions.noise[row, k], last.root[k, k:])
+    for a in range(len(predictions.mean)):
+        copy_to(last.phi, workspace.hidden[place(workspace, b), a * m : (a + 1) * m])
+        predictions.output[a] = predictions.mean[a] = dot(last.phi, last.mu)
+        predictions.std[a] = dot(last.phi, last.along)
         if len(record.factor) > 0:
             for k in range(m):
                 record.factor[t % len(record.factor), a, k] = dot(last.phi[k:], last.root[k, k:])
 
 
 @exact
-def regress(last: LastLayer | None, work: Work, b: int, arm: int, target: float) -> None:
+def regress(last: LastLayer | None, workspace: Workspace, b: int, arm: int, target: float) -> None:
     """Add the played arm's sample to A and mu."""
     if last is None:
         return
     m = len(last.mu)
-    copy_to(last.phi, work.hidden[place(work, b), arm * m : (arm + 1) * m])
+    copy_to(last.phi, workspace.hidden[place(workspace, b), arm * m : (arm + 1) * m])
     error = target - dot(last.phi, last.mu)
     last.along[:] = 0.0  # A^-1 phi, in the end
     grown = 1.0
@@ -64,10 +79,10 @@ def regress(last: LastLayer | None, work: Work, b: int, arm: int, target: float)
 
 
 @exact
-def collect(last: LastLayer, work: Work, arm: int, target: float) -> None:
+def collect(last: LastLayer, workspace: Workspace, arm: int, target: float) -> None:
     """Add the sample in place 0 to the upper part of A, in `root`, and to the sum of phi y, in `along`."""
     m, phi = len(last.mu), last.phi
-    copy_to(phi, work.hidden[0, arm * m : (arm + 1) * m])
+    copy_to(phi, workspace.hidden[0, arm * m : (arm + 1) * m])
     for k in range(m):
         if phi[k] != 0.0:
             add_scaled(last.root[k, k:], phi[k], phi[k:])
@@ -97,11 +112,11 @@ def invert(root: Array, column: Array) -> None:
 @kernel
 def renew(
     world: World,
-    learner: Learner,
+    config: NetworkConfig,
     network: Network,
     memory: Array,
     record: Record,
-    work: Work,
+    workspace: Workspace,
     last: LastLayer,
     penalty: float,
     t: int,
@@ -114,9 +129,9 @@ def renew(
         last.root[k, k] = penalty
     for past in range(t):
         arm = record.action[past]
-        list_inputs(learner, network, work, 0, world.contexts[world.rows[past]])
-        forward(learner, network, memory, work, 0, arm, arm + 1)
-        collect(last, work, arm, world.cost[world.seen[past], arm])
+        list_inputs(config, network, workspace, 0, world.contexts[world.rows[past]])
+        forward(config, network, memory, workspace, 0, arm, arm + 1)
+        collect(last, workspace, arm, world.cost[world.seen[past], arm])
     invert(last.root, last.phi)
     last.mu[:] = 0.0
     for k in range(m):

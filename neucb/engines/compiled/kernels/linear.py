@@ -14,7 +14,7 @@ from neucb.kernels.types import EPOCHS, FOURIER, LOWER_CONFIDENCE, QUADRATIC, SQ
 from neucb.kernels.vectors import add_scaled, combine, nonzero
 
 if TYPE_CHECKING:
-    from neucb.kernels.types import Array, Belief, Features, Models, Reaction, Record, Rule, World
+    from neucb.kernels.types import AdaptiveOrder, Array, Features, Models, Predictions, Record, Rule, World
 
 
 @exact
@@ -101,13 +101,13 @@ def newton(
 @kernel
 def linear(
     world: World,
-    reaction: Reaction | None,
+    adaptive: AdaptiveOrder | None,
     rule: Rule,
     models: Models,
     features: Features,
     memory: Array,
     record: Record,
-    belief: Belief,
+    predictions: Predictions,
     index: Array,
     value: Array,
     direction: Array,
@@ -119,32 +119,32 @@ def linear(
     `index` and `value` [columns + 2] list the features of a row, `direction` [columns + 1] is A^-1 x.
     """
     N, K, _ = models.theta.shape
-    timing, ensemble = models.timing, len(models.counts) > 0
+    clock, ensemble = models.clock, len(models.counts) > 0
     for t in range(start, stop):
-        show(reaction, world, t)
+        show(adaptive, world, t)
         n = list_features(features, world.contexts[world.rows[t]], index, value)
-        open_poll(belief, record)
+        open_poll(predictions, record)
         for i in range(N):
             for a in range(K):
-                belief.output[a] = output(models.theta[i, a], index, value, n)
+                predictions.output[a] = output(models.theta[i, a], index, value, n)
                 if rule.kind >= LOWER_CONFIDENCE:
                     variance = along(models, models.covariance[i, a], index, value, n, direction)
-                    belief.std[a] = sqrt(max(variance, 0.0))
+                    predictions.std[a] = sqrt(max(variance, 0.0))
                 if ensemble:
-                    belief.output[a] = link(belief.output[a], models.loss)
+                    predictions.output[a] = link(predictions.output[a], models.loss)
                 else:
-                    belief.mean[a] = link(belief.output[a], models.loss)
+                    predictions.mean[a] = link(predictions.output[a], models.loss)
             if ensemble:
-                vote(belief, record)
+                vote(predictions, record)
         if ensemble:
-            arm = elect(world, reaction, memory, record, belief, N, t)
+            arm = elect(world, adaptive, memory, record, predictions, N, t)
         else:
-            arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
+            arm = choose(world, adaptive, rule, memory, record, predictions, t, t - start)
         if arm < 0:
             return t
-        for update in range(made_before(timing, t, K), made_before(timing, t + 1, K)):
-            seen = round_of(timing, update, K)
-            if timing.code == EPOCHS:
+        for update in range(made_before(clock, t, K), made_before(clock, t + 1, K)):
+            seen = round_of(clock, update, K)
+            if clock.code == EPOCHS:
                 n = list_features(features, world.contexts[world.rows[seen]], index, value)
             target = world.cost[world.seen[seen], record.action[seen]]
             for i in range(N):
@@ -156,10 +156,10 @@ def linear(
 
 @kernel
 def fixed(
-    world: World, reaction: Reaction | None, memory: Array, record: Record, start: int, stop: int
+    world: World, adaptive: AdaptiveOrder | None, memory: Array, record: Record, start: int, stop: int
 ) -> int:
     """Play rounds start..stop-1 with the distribution `record.p`."""
     for t in range(start, stop):
-        show(reaction, world, t)
-        settle(world, reaction, memory, record, record.p, t)
+        show(adaptive, world, t)
+        settle(world, adaptive, memory, record, record.p, t)
     return stop

@@ -21,16 +21,16 @@ from neucb.kernels.jit import kernel
 
 if TYPE_CHECKING:
     from neucb.kernels.types import (
+        AdaptiveOrder,
         Array,
-        Belief,
         Confidence,
         LastLayer,
-        Learner,
         Network,
-        Reaction,
+        NetworkConfig,
+        Predictions,
         Record,
         Rule,
-        Work,
+        Workspace,
         World,
     )
 
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 @kernel
 def neural(
     world: World,
-    reaction: Reaction | None,
+    adaptive: AdaptiveOrder | None,
     rule: Rule,
-    learner: Learner,
+    config: NetworkConfig,
     network: Network,
     confidence: Confidence | None,
     last: LastLayer | None,
     memory: Array,
     record: Record,
-    belief: Belief,
-    work: Work,
+    predictions: Predictions,
+    workspace: Workspace,
     rates: Array,
     draws: Array | None,
     start: int,
@@ -60,43 +60,45 @@ def neural(
     of the further steps of every update; with these, blocks share no pass. `draws` is None where every round
     makes one step on its own sample: compiled for that alone, a round takes less time.
     """
-    K, mean = len(work.f), belief.mean
-    ahead, steps = passes_ahead(draws, learner.timing), steps_an_update(draws)
-    first = updates_made(draws, learner.timing, start, K)
-    length = len(work.inputs) if reaction is None else 1
+    K, mean = len(workspace.f), predictions.mean
+    ahead, steps = passes_ahead(draws, config.clock), steps_an_update(draws)
+    first = updates_made(draws, config.clock, start, K)
+    length = len(workspace.inputs) if adaptive is None else 1
     for left in range(start, stop, length):
         n = min(length, stop - left)
-        show(reaction, world, left)
-        fetch(world, learner, network, work, left, n)
+        show(adaptive, world, left)
+        fetch(world, config, network, workspace, left, n)
         for b in range(n):
             t = left + b
-            share_start(learner, network, work, b, n)
+            share_start(config, network, workspace, b, n)
             arm, target = 0, 0.0
-            made = updates_made(draws, learner.timing, t, K)
-            passes = ahead + steps * (updates_made(draws, learner.timing, t + 1, K) - made)
+            made = updates_made(draws, config.clock, t, K)
+            passes = ahead + steps * (updates_made(draws, config.clock, t + 1, K) - made)
             for k in range(passes):  # one call of all below keeps the kernel small
                 update, step = made + (k - ahead) // steps, (k - ahead) % steps
                 low, high, row = 0, K, update - first
                 if k >= ahead and step == 0:
-                    fetch_past(draws, world, learner.timing, work, update, row)
+                    fetch_past(draws, world, config.clock, workspace, update, row)
                 if k > 0:
-                    arm, target = recall(draws, world, learner, network, record, work, b, update, step, row)
+                    arm, target = recall(
+                        draws, world, config, network, record, workspace, b, update, step, row
+                    )
                     low, high = arm, arm + 1
-                forward(learner, network, memory, work, b, low, high)
+                forward(config, network, memory, workspace, b, low, high)
                 if k == 0:
-                    deviations(confidence, work, b, belief.std)
+                    deviations(confidence, workspace, b, predictions.std)
                     for a in range(K):
-                        belief.output[a] = bounded(confidence, work.f[a])
-                        mean[a] = predicted(learner, network, work, a)
-                    judge(last, work, b, belief, t - start, record, t)
-                    arm = choose(world, reaction, rule, memory, record, belief, t, t - start)
+                        predictions.output[a] = bounded(confidence, workspace.f[a])
+                        mean[a] = predicted(config, network, workspace, a)
+                    judge(last, workspace, b, predictions, t - start, record, t)
+                    arm = choose(world, adaptive, rule, memory, record, predictions, t, t - start)
                     if arm < 0:
                         return t
                     target = world.cost[world.seen[t], arm]
-                    count_gradient(confidence, work, b, arm)
-                    regress(last, work, b, arm, target)
+                    count_gradient(confidence, workspace, b, arm)
+                    regress(last, workspace, b, arm, target)
                 if k >= ahead:
-                    learn(learner, network, memory, work, b, n, rates[row], arm, target)
-            gauge(learner, network, memory, record, t)
-        flush(work.shared, network, work, n)
+                    learn(config, network, memory, workspace, b, n, rates[row], arm, target)
+            gauge(config, network, memory, record, t)
+        flush(workspace.shared, network, workspace, n)
     return stop

@@ -7,7 +7,7 @@ from typing import Any
 from numba.extending import overload
 
 from neucb.kernels.jit import INLINED, exact
-from neucb.kernels.types import Reaction, World
+from neucb.kernels.types import AdaptiveOrder, World
 
 
 def next_row(state: Any, t: int) -> int:
@@ -31,20 +31,20 @@ def _observe(state: Any, label: Any, loss: Any) -> Any:
 
 
 @exact
-def show(reaction: Reaction | None, world: World, t: int) -> None:
+def show(adaptive: AdaptiveOrder | None, world: World, t: int) -> None:
     """Write the row and labels of round t, where the order is adaptive."""
-    if reaction is None:
+    if adaptive is None:
         return
-    row = next_row(reaction.state, t)
-    label = reaction.relabel[reaction.part[t], reaction.labels[row]]
+    row = next_row(adaptive.state, t)
+    label = adaptive.relabel[adaptive.part[t], adaptive.labels[row]]
     world.rows[t] = row
     world.label[t] = label
-    world.seen[t] = (label + reaction.shift[t]) % len(world.cost)
+    world.seen[t] = (label + adaptive.shift[t]) % len(world.cost)
 
 
 @exact
-def note(reaction: Reaction | None, world: World, t: int, arm: int) -> None:
+def note(adaptive: AdaptiveOrder | None, world: World, t: int, arm: int) -> None:
     """Pass the class of the table, before drift, and the expected loss of round t to the order."""
-    if reaction is None:
+    if adaptive is None:
         return
-    observe(reaction.state, reaction.labels[world.rows[t]], world.expected[world.label[t], arm])
+    observe(adaptive.state, adaptive.labels[world.rows[t]], world.expected[world.label[t], arm])

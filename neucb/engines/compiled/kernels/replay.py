@@ -12,22 +12,22 @@ from neucb.kernels.types import (
     ALL_ARMS,
     EVERY_ROUND,
     Array,
-    Learner,
     Network,
+    NetworkConfig,
     Record,
-    Timing,
-    Work,
+    UpdateClock,
+    Workspace,
     World,
 )
 from neucb.kernels.vectors import copy_to
 
 
 @exact
-def passes_ahead(draws: Array | None, timing: Timing) -> int:
+def passes_ahead(draws: Array | None, clock: UpdateClock) -> int:
     """Return 1 where the pass that chooses the arm comes before the updates, 0 where the first shares it."""
     if draws is None:
         return 0
-    return int(timing.code != EVERY_ROUND)
+    return int(clock.code != EVERY_ROUND)
 
 
 @exact
@@ -39,15 +39,17 @@ def steps_an_update(draws: Array | None) -> int:
 
 
 @exact
-def updates_made(draws: Array | None, timing: Timing, t: int, arms: int) -> int:
+def updates_made(draws: Array | None, clock: UpdateClock, t: int, arms: int) -> int:
     """Return the number of updates made before round t = 0, 1, ..."""
     if draws is None:
         return t
-    return made_before(timing, t, arms)
+    return made_before(clock, t, arms)
 
 
 @exact
-def fetch_past(draws: Array | None, world: World, timing: Timing, work: Work, update: int, row: int) -> None:
+def fetch_past(
+    draws: Array | None, world: World, clock: UpdateClock, workspace: Workspace, update: int, row: int
+) -> None:
     """Copy the rows of an update's past samples together: reads from all over the table then wait together.
 
     `row` is that of the update in `draws`.
@@ -56,17 +58,17 @@ def fetch_past(draws: Array | None, world: World, timing: Timing, work: Work, up
         return
     for s in range(draws.shape[1]):
         past = int(draws[row, s] * (update + 1))
-        copy_to(work.past[s], world.contexts[world.rows[round_of(timing, past, len(work.f))]])
+        copy_to(workspace.past[s], world.contexts[world.rows[round_of(clock, past, len(workspace.f))]])
 
 
 @exact
 def recall(
     draws: Array | None,
     world: World,
-    learner: Learner,
+    config: NetworkConfig,
     network: Network,
     record: Record,
-    work: Work,
+    workspace: Workspace,
     b: int,
     update: int,
     step: int,
@@ -75,17 +77,17 @@ def recall(
     """List the inputs of the sample of an update's step in place b; return its arm and loss."""
     if draws is None:
         return 0, 0.0
-    timing, arms = learner.timing, len(work.f)
+    clock, arms = config.clock, len(workspace.f)
     past = update if step == 0 else int(draws[row, step - 1] * (update + 1))
-    seen = round_of(timing, past, arms)
-    if timing.code == ALL_ARMS:
+    seen = round_of(clock, past, arms)
+    if clock.code == ALL_ARMS:
         arm = past % arms
         target = world.expected[world.label[seen], arm]
     else:
         arm = record.action[seen]
         target = world.cost[world.seen[seen], arm]
-    x = world.contexts[world.rows[seen]] if step == 0 else work.past[step - 1]
+    x = world.contexts[world.rows[seen]] if step == 0 else workspace.past[step - 1]
     if step == 0:
-        count_inputs(learner, network, work, b, x, update + 1)
-    list_inputs(learner, network, work, b, x)
+        count_inputs(config, network, workspace, b, x, update + 1)
+    list_inputs(config, network, workspace, b, x)
     return arm, target

@@ -28,10 +28,10 @@ from neucb.kernels.types import (
     OWN_LOSS,
     STD,
     THOMPSON,
+    AdaptiveOrder,
     Array,
-    Belief,
     P,
-    Reaction,
+    Predictions,
     Record,
     Rule,
     World,
@@ -109,12 +109,12 @@ def lowest(score: Array) -> int:
 
 
 @exact
-def certain(rule: Rule, belief: Belief, row: int, nu: float, p: Array) -> bool:
+def certain(rule: Rule, predictions: Predictions, row: int, nu: float, p: Array) -> bool:
     """Give probability 1 to one arm, by its bound or its draw; `row` is that of the noise."""
     K = len(p)
     for a in range(K):
-        z = belief.noise[row, a] if rule.kind == THOMPSON else 1.0 if rule.kind == JOINT else -1.0
-        p[a] = belief.output[a] + nu * belief.std[a] * z
+        z = predictions.noise[row, a] if rule.kind == THOMPSON else 1.0 if rule.kind == JOINT else -1.0
+        p[a] = predictions.output[a] + nu * predictions.std[a] * z
     for a in range(K):
         if np.isnan(p[a]):
             p[:] = np.nan
@@ -169,7 +169,7 @@ def draw(p: Array, dice: float) -> int:
 
 @exact
 def settle(
-    world: World, reaction: Reaction | None, memory: Array, record: Record, mean: Array, t: int
+    world: World, adaptive: AdaptiveOrder | None, memory: Array, record: Record, mean: Array, t: int
 ) -> int:
     """Draw the arm of round t from `record.p` and record it."""
     arm = draw(record.p, world.dice[t])
@@ -182,37 +182,41 @@ def settle(
             record.kept[place, P, a] = record.p[a]
             record.kept[place, MEAN, a] = mean[a]
     memory[OWN_LOSS] += world.cost[world.seen[t], arm]
-    note(reaction, world, t, arm)
+    note(adaptive, world, t, arm)
     return arm
 
 
 @exact
 def choose(
     world: World,
-    reaction: Reaction | None,
+    adaptive: AdaptiveOrder | None,
     rule: Rule,
     memory: Array,
     record: Record,
-    belief: Belief,
+    predictions: Predictions,
     t: int,
     row: int,
 ) -> int:
     """Draw the arm of round t and record it; return -1 where the predicted losses allow none."""
-    mean, p = belief.mean, record.p
+    mean, p = predictions.mean, record.p
     for a in range(len(mean)):
         if not abs(mean[a]) < np.inf:
             record.status[0] = NOT_FINITE
             return -1
-    now = strength(rule, belief.strength[0], row, t, memory[OWN_LOSS], len(mean))
-    good = certain(rule, belief, row, now, p) if rule.kind >= LOWER_CONFIDENCE else weigh(rule, mean, now, p)
+    now = strength(rule, predictions.strength[0], row, t, memory[OWN_LOSS], len(mean))
+    good = (
+        certain(rule, predictions, row, now, p)
+        if rule.kind >= LOWER_CONFIDENCE
+        else weigh(rule, mean, now, p)
+    )
     if not good:
         record.status[0] = NO_DISTRIBUTION
         return -1
     if len(record.kept) > 0 and rule.kind >= THOMPSON:
         for a in range(len(mean)):
-            record.kept[t % len(record.kept), OUTPUT, a] = belief.output[a]
-            record.kept[t % len(record.kept), STD, a] = belief.std[a]
-    return settle(world, reaction, memory, record, mean, t)
+            record.kept[t % len(record.kept), OUTPUT, a] = predictions.output[a]
+            record.kept[t % len(record.kept), STD, a] = predictions.std[a]
+    return settle(world, adaptive, memory, record, mean, t)
 
 
 @exact

@@ -10,7 +10,7 @@ from neucb.engines.compiled.kernels.rules import link
 from neucb.kernels.blocks import place
 from neucb.kernels.host import ONE_BY_ONE
 from neucb.kernels.jit import alone, exact, fast
-from neucb.kernels.types import GROUP, Array, Learner, Signs, Work
+from neucb.kernels.types import GROUP, Array, NetworkConfig, Signs, Workspace
 from neucb.kernels.vectors import Four, Rows, add_scaled, dot, four_from, listed_rows
 
 
@@ -117,32 +117,40 @@ def along_signs(signs: Signs, index: Array, value: Array, n: int, left: int, del
 
 
 @exact
-def mean_link(signs: Signs | None, f: float, learner: Learner) -> float:
+def mean_link(signs: Signs | None, f: float, config: NetworkConfig) -> float:
     """Return mean_s link(f + c u_s)."""
     if signs is None:
         return 0.0
     total = 0.0
     for s in range(len(signs.u)):
-        total += link(f + learner.c * signs.u[s], learner.loss)
+        total += link(f + config.c * signs.u[s], config.loss)
     return total / len(signs.u)
 
 
 @exact
 def move_signs(
-    signs: Signs | None, learner: Learner, work: Work, b: int, arm: int, target: float, rate: float
+    signs: Signs | None,
+    config: NetworkConfig,
+    workspace: Workspace,
+    b: int,
+    arm: int,
+    target: float,
+    rate: float,
 ) -> float:
     """Move v and u; return what to add to phi, times grad f."""
     if signs is None:
         return 0.0
-    S, m = len(signs.u), len(work.head)
-    active = work.hidden[place(work, b), arm * m : (arm + 1) * m]
-    along_signs(signs, work.inputs[b], work.step[b], work.filled[b], arm * m, work.delta[b])
+    S, m = len(signs.u), len(workspace.head)
+    active = workspace.hidden[place(workspace, b), arm * m : (arm + 1) * m]
+    along_signs(
+        signs, workspace.inputs[b], workspace.step[b], workspace.filled[b], arm * m, workspace.delta[b]
+    )
     mean = 0.0
     for s in range(S):
-        r = link(work.f[arm] + learner.c * signs.u[s], learner.loss) - target
+        r = link(workspace.f[arm] + config.c * signs.u[s], config.loss) - target
         mean += r / S
-        signs.residual[s] = -rate * learner.c / S * r
-    move = -rate * learner.factor * mean
+        signs.residual[s] = -rate * config.c / S * r
+    move = -rate * config.factor * mean
     for s in range(S):
         along = signs.along[s] + dot(signs.head[s], active)
         signs.u[s] += move * along + dot(signs.gram[s], signs.residual)

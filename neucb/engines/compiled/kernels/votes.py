@@ -6,39 +6,39 @@ import numpy as np
 
 from neucb.engines.compiled.kernels.rules import lowest, settle
 from neucb.kernels.jit import exact
-from neucb.kernels.types import NOT_FINITE, Array, Belief, Reaction, Record, World
+from neucb.kernels.types import NOT_FINITE, AdaptiveOrder, Array, Predictions, Record, World
 
 
 @exact
-def open_poll(belief: Belief, record: Record) -> None:
+def open_poll(predictions: Predictions, record: Record) -> None:
     """Forget the votes of the round before."""
-    belief.mean[:] = 0.0
+    predictions.mean[:] = 0.0
     record.p[:] = 0.0
 
 
 @exact
-def vote(belief: Belief, record: Record) -> None:
-    """Count the vote of a member whose predicted losses are in `belief.output`."""
-    record.p[lowest(belief.output)] += 1.0
-    for a in range(len(belief.mean)):
-        belief.mean[a] += belief.output[a]
+def vote(predictions: Predictions, record: Record) -> None:
+    """Count the vote of a member whose predicted losses are in `predictions.output`."""
+    record.p[lowest(predictions.output)] += 1.0
+    for a in range(len(predictions.mean)):
+        predictions.mean[a] += predictions.output[a]
 
 
 @exact
 def elect(
     world: World,
-    reaction: Reaction | None,
+    adaptive: AdaptiveOrder | None,
     memory: Array,
     record: Record,
-    belief: Belief,
+    predictions: Predictions,
     members: int,
     t: int,
 ) -> int:
     """Draw the arm of round t from the shares of the votes; return -1 where a prediction is not finite."""
-    for a in range(len(belief.mean)):
-        belief.mean[a] /= members
+    for a in range(len(predictions.mean)):
+        predictions.mean[a] /= members
         record.p[a] /= members
-        if not abs(belief.mean[a]) < np.inf:
+        if not abs(predictions.mean[a]) < np.inf:
             record.status[0] = NOT_FINITE
             return -1
-    return settle(world, reaction, memory, record, belief.mean, t)
+    return settle(world, adaptive, memory, record, predictions.mean, t)

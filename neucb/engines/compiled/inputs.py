@@ -1,4 +1,4 @@
-"""Stage: what every kernel takes of a replica's world; and the codes of rules and timings."""
+"""Inputs of every kernel for one replica: its world, its exploration rule, its update clock."""
 
 from __future__ import annotations
 
@@ -23,36 +23,42 @@ from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
 
-KEPT = 8 * types.BLOCK  # rounds
+KEPT = 8 * types.BLOCK  # rounds whose record holds all arms
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What every kernel takes of a replica.
+class ReplicaInputs:
+    """Inputs of every kernel for one replica, and its record.
 
     Attributes:
         env: environment of the run.
-        seed: the replica's.
-        script: what it meets.
-        world: the same for the kernels.
-        reaction: of an order that depends on the arms played, else None.
-        record: what came of it.
+        seed: seed of the replica.
+        script: rows and labels of its rounds.
+        world: contexts, losses and random numbers of its rounds, for the kernels.
+        adaptive: state of an order that depends on the arms played, else None.
+        record: arms, predictions and propensities, filled by the kernels.
     """
 
     env: ClassificationVectorEnv
     seed: int
     script: Script
     world: types.World
-    reaction: types.Reaction | None
+    adaptive: types.AdaptiveOrder | None
     record: types.Record
 
-    def belief(self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0) -> types.Belief:
+    def predictions(
+        self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0
+    ) -> types.Predictions:
         """Return memory for predictions, and strengths and noise of rounds start..stop-1.
 
-        `normals` is how many numbers the first rule, if it draws, draws a round, one per arm by default.
+        Args:
+            rules: exploration rules of the replica; only the first may draw.
+            start: first round, from 0.
+            stop: round after the last.
+            normals: normal numbers a round for a rule that draws, one per arm by default.
         """
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
@@ -62,7 +68,7 @@ class Stage:
             blocks = [draw_normal(self.seed, block, normals or arms) for block in range(first, last + 1)]
             noise = np.concatenate(blocks)[start - first * NOISE_ROUNDS :]
         strength = np.stack([_strengths(rule, start, stop) for rule in rules])
-        return types.Belief(mean, output, std, strength, noise)
+        return types.Predictions(mean, output, std, strength, noise)
 
 
 def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
@@ -77,15 +83,17 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
         return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
 
 
-def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
-    """Draw what the replica of this seed meets.
+def make_inputs(
+    env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0
+) -> ReplicaInputs:
+    """Draw the rows, labels and random numbers of the replica of this seed.
 
     Args:
-        env: the environment.
-        spec: the shape of the run.
-        seed: the replica's.
-        kept: rounds of which the record keeps all arms.
-        factors: columns of the factors that it keeps of these.
+        env: environment of the run.
+        spec: shape of the run.
+        seed: seed of the replica.
+        kept: number of latest rounds whose record holds all arms.
+        factors: columns of the covariance factors in that record; 0 for none.
     """
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
@@ -105,15 +113,15 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(env, seed, script, world, make_reaction(script, env.encoded.labels), record)
+    return ReplicaInputs(env, seed, script, world, make_adaptive_order(script, env.encoded.labels), record)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
-    """Return of how many rounds a replica keeps all arms, and the columns of the factors that it keeps.
+    """Return the arguments `kept` and `factors` of `make_inputs`.
 
     Args:
-        rule: the replica's.
-        own: its hyper-parameters.
+        rule: exploration rule of the replica.
+        own: hyper-parameters of the replica.
         horizon: T.
         full: whether the trace holds all arms; None where there is no trace.
     """
@@ -127,7 +135,7 @@ def draws(rule: types.Rule) -> bool:
     return rule.kind in (types.THOMPSON, types.JOINT)
 
 
-def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction | None:
+def make_adaptive_order(script: Script, labels: NDArray[np.int64]) -> types.AdaptiveOrder | None:
     """Return an adaptive order in the form of the kernels; None for a fixed one.
 
     Raises:
@@ -138,7 +146,7 @@ def make_reaction(script: Script, labels: NDArray[np.int64]) -> types.Reaction |
         return None
     if not isinstance(order, CompiledOrder):
         raise InputError(f"the compiled engine has no kernel for the order {type(order).__name__}")
-    return types.Reaction(order.state, labels, script.shift, script.relabel, script.part)
+    return types.AdaptiveOrder(order.state, labels, script.shift, script.relabel, script.part)
 
 
 def knows(rule: type[Rule]) -> bool:
@@ -147,7 +155,7 @@ def knows(rule: type[Rule]) -> bool:
 
 
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
-    """Return the recipe's exploration rule; the greedy one where the agent's kind says how it plays.
+    """Return the recipe's exploration rule; the greedy one where the kind of agent has the policy.
 
     Raises:
         InputError: the kernels do not know it.
@@ -173,23 +181,25 @@ def loss_code(recipe: Recipe) -> int:
     return recipe.loss.kernel
 
 
-def make_timing(recipe: Recipe, own: Settings) -> types.Timing:
-    """Return when the recipe's oracle learns."""
+def make_clock(recipe: Recipe, own: Settings) -> types.UpdateClock:
+    """Return the update clock of the recipe's oracle."""
     if recipe.kind.all_arms:
-        return types.Timing(types.ALL_ARMS, 1)
-    return types.Timing(types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1)))
+        return types.UpdateClock(types.ALL_ARMS, 1)
+    return types.UpdateClock(
+        types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1))
+    )
 
 
 def make_counts(own: Settings, spec: Spec, seed: int) -> NDArray[np.float64]:
-    """Return how often each of an ensemble's members counts the sample of each round [T, N]."""
+    """Return the bootstrap count of each round's sample for each member of an ensemble [T, N]."""
     rng, members = stream(seed, "bootstrap"), int(own["members"])
     blocks = -(-spec.horizon // COUNT_ROUNDS)
     drawn = [draw_counts(rng, members, own["bootstrap"]) for _ in range(blocks)]
     return np.concatenate(drawn)[: spec.horizon]
 
 
-def updates_before(timing: types.Timing, t: int, arms: int) -> int:
+def updates_before(clock: types.UpdateClock, t: int, arms: int) -> int:
     """Return the number of updates made before round t = 0, 1, ..., as `kernels.updates` counts them."""
-    if timing.code == types.EPOCHS:
-        return timing.passes * epoch_start(t + 1)
-    return arms * t if timing.code == types.ALL_ARMS else t
+    if clock.code == types.EPOCHS:
+        return clock.passes * epoch_start(t + 1)
+    return arms * t if clock.code == types.ALL_ARMS else t
