@@ -93,7 +93,8 @@ def save(job: Run, folder: Path, notify: Callable[[str], object] = warnings.warn
 
 def _plotted(job: Run, path: Path, notify: Callable[[str], object]) -> Path | None:
     """Draw the regret of a run into a file; None, and a line, where that fails."""
-    from neucb.plots import regret_figure, save_figure
+    from neucb.plots import save_figure
+    from neucb.plots.kinds.regret import regret_figure
 
     try:
         figure = regret_figure(job.frame())
