@@ -142,7 +142,8 @@ class Output:
 def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
     """Draw the regret of a run beside its log; return the path, or None, with a note, where that fails."""
     from neucb.core.files import atomic_write
-    from neucb.plots import regret_figure, save_figure
+    from neucb.plots import save_figure
+    from neucb.plots.kinds.regret import regret_figure
 
     path = log.with_suffix(".png")
     try:

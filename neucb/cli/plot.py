@@ -9,6 +9,7 @@ import typer
 
 from neucb.cli.messages import note
 from neucb.core.errors import InputError
+from neucb.plots.kinds.registry import KINDS
 
 
 def plot(
@@ -17,9 +18,7 @@ def plot(
     ],
     kind: Annotated[
         str,
-        typer.Option(
-            help="regret, regression, normalized, ranks, winloss, lstar, propensity, spread or distance."
-        ),
+        typer.Option(help=f"{', '.join(KINDS)}."),
     ] = "regret",
     x: Annotated[
         str | None,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.drawing import SMALL
+from neucb.plots.kind import XScale, not_logged
 from neucb.plots.labels import LEADER, LINE, End, end_label, label_ends
 from neucb.plots.panels import EDGE, Panels, make_panels, seeds_in_words, set_title
 from neucb.plots.style import GREY, Style
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-XScale = Literal["linear", "log", "sqrt"]
 OFF_SCALE = 3.0  # curves that end above this many medians do not squeeze the others
 LINE_WIDTH = 1.2  # points
 
@@ -91,7 +90,7 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
             if curves:
                 panels.append((str(name), part, curves))
     if not panels:
-        raise InputError(f"no run here has logged '{column}'; draw another --kind, or play the runs again")
+        raise not_logged(column)
     return panels
 
 

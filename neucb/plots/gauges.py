@@ -1,53 +1,62 @@
-"""Kinds "propensity", "spread" and "distance": what is logged beside the sums, against rounds."""
+"""Curves of a gauge, a logged figure other than the sums of losses, against rounds."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
-from neucb.plots.curves import XScale, absent, curves_of, draw_panels
+from neucb.plots.curves import absent, curves_of, draw_panels
 from neucb.plots.drawing import drawing
+from neucb.plots.kind import PlotKind, XScale
 from neucb.plots.style import styles
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLES = {
-    "propensity": "mean propensity of the played arms",
-    "spread": "spread of the perturbation",
-    "distance": "distance from the start",
-}
-NOTES = {
-    "propensity": "Propensity: the probability with which the played arm was drawn, mean over rounds 1 to t; "
-    "intervals end at 1.",
-    "spread": "Spread: root mean square of the perturbation's offsets after round t.",
-    "distance": "Distance: |theta - theta_0| of the network after round t.",
-}
 
+@dataclass(frozen=True)
+class Gauge:
+    """A gauge of the runs.
 
-@drawing()
-def gauge_figure(frame: pd.DataFrame, gauge: str, x: XScale = "log") -> Figure:
-    """Draw a gauge of the runs with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
-
-    Args:
-        frame: logs; a panel per data set.
-        gauge: one of TITLES.
-        x: scale of the rounds.
-
-    Raises:
-        InputError: no agent has logged it.
+    Attributes:
+        column: its column in the logs.
+        title: the vertical axis in words.
+        note: sentence of the caption.
+        most: upper limit of the figure and its interval.
     """
-    panels = [
-        (name, [curve for curve in curves if curve.y.any()]) for name, _, curves in curves_of(frame, gauge)
-    ]
-    if gauge == "propensity":
-        panels = [(name, [replace(curve, most=1.0) for curve in curves]) for name, curves in panels]
-    panels = [(name, curves) for name, curves in panels if curves]
-    if not panels:
-        raise InputError(f"'{gauge}' is 0 in all these runs")
-    looks = styles(with_labels(frame)["label"])
-    left_out = absent(frame, [name for name, _ in panels], "it is 0 there or was not logged")
-    return draw_panels(panels, looks, title=TITLES[gauge], x=x, note=" ".join([NOTES[gauge], *left_out]))
+
+    column: str
+    title: str
+    note: str
+    most: float = np.inf
+
+    def kind(self, summary: str) -> PlotKind:
+        """Return the kind of plot that draws the gauge."""
+        return PlotKind(summary, (self.column,), self.draw)
+
+    @drawing()
+    def draw(self, frame: pd.DataFrame, x: XScale = "log") -> Figure:
+        """Draw the gauge with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
+
+        Args:
+            frame: logs; a panel per data set.
+            x: scale of the rounds.
+
+        Raises:
+            InputError: no agent has logged it.
+        """
+        panels = [
+            (name, [replace(curve, most=self.most) for curve in curves if curve.y.any()])
+            for name, _, curves in curves_of(frame, self.column)
+        ]
+        panels = [(name, curves) for name, curves in panels if curves]
+        if not panels:
+            raise InputError(f"'{self.column}' is 0 in all these runs")
+        looks = styles(with_labels(frame)["label"])
+        left_out = absent(frame, [name for name, _ in panels], "it is 0 there or was not logged")
+        return draw_panels(panels, looks, title=self.title, x=x, note=" ".join([self.note, *left_out]))

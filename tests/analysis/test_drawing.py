@@ -166,7 +166,7 @@ def test_a_figure_that_fails_costs_no_results(
     options = ("--dataset", "iris,wine", "--agent", "uniform", "--rounds", "20", "--seeds", "2", "--json")
     assert neucb(monkeypatch, "run", *options, "--out", str(tmp_path)) == 0
     capsys.readouterr()
-    monkeypatch.setattr("neucb.plots.regret.draw_panels", failing(error))
+    monkeypatch.setattr("neucb.plots.kinds.regret.draw_panels", failing(error))
     assert neucb(monkeypatch, "run", *options, "--out", str(tmp_path)) == 0
     captured = capsys.readouterr()
     assert [one["dataset"] for one in json.loads(captured.out)] == ["iris", "wine"]

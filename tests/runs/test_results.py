@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from neucb.core.errors import NeucbError
-from neucb.plots import regret_figure
+from neucb.plots.kinds.regret import regret_figure
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.runs.save import save, stem

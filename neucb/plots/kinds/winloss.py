@@ -9,6 +9,7 @@ import numpy as np
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners
 from neucb.plots.drawing import SMALL, drawing
+from neucb.plots.kind import PlotKind
 from neucb.plots.labels import LINE
 from neucb.plots.panels import make_panels, seeds_in_words
 from neucb.plots.text import one_line, text_width
@@ -81,3 +82,6 @@ def win_loss_figure(frame: pd.DataFrame) -> Figure:
             words = "" if i == j else f"{value:+d}" if value else "0"
             axes.text(j, i, words, fontsize=SMALL, horizontalalignment="center", verticalalignment="center")
     return made.figure
+
+
+KIND = PlotKind("wins minus losses over data sets", ("regret",), win_loss_figure, scale=None)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neucb.core.errors import InputError
+from neucb.plots.bounds import FITTED, arms_of, fitted_shapes
 from neucb.plots.competitors import with_labels
-from neucb.plots.curves import Curve, XScale, absent, curves_of, draw_panels
+from neucb.plots.curves import Curve, absent, curves_of, draw_panels
 from neucb.plots.drawing import drawing
-from neucb.plots.regret import FITTED, arms_of, fitted_shapes
+from neucb.plots.kind import PlotKind, XScale
 from neucb.plots.style import styles
 
 if TYPE_CHECKING:
@@ -74,3 +75,6 @@ def _against(part: pd.DataFrame, curve: Curve, target: Curve) -> Curve:
     """Return the curve with the L*(t) of `target` for t."""
     best = part[part["label"] == target.label].groupby("round")["L_star"].mean().reindex(curve.x)
     return replace(curve, x=best.to_numpy(dtype=np.float64))
+
+
+KIND = PlotKind("cumulative regret against L*", ("regret", "L_star"), lstar_figure, "linear", bounded=True)

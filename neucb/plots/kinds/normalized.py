@@ -9,6 +9,7 @@ import numpy as np
 from neucb.core.errors import InputError
 from neucb.plots.competitors import learners, with_labels
 from neucb.plots.drawing import SMALL, drawing
+from neucb.plots.kind import PlotKind
 from neucb.plots.labels import LINE
 from neucb.plots.panels import TITLE, make_panels, seeds_in_words
 from neucb.plots.style import COLORS, GREY, MARKERS
@@ -120,3 +121,8 @@ def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], place: int, 
         at = np.full(int(outside.sum()), edge)
         axes.plot(at, rows[outside], arrow, color=color, markersize=4, clip_on=False)
     return marks
+
+
+KIND = PlotKind(
+    "normalised regret, data set by data set", ("regret", "best_fixed_arm"), normalized_figure, scale=None
+)

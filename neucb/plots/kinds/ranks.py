@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from neucb.plots.competitors import learners, with_labels
 from neucb.plots.drawing import SMALL, drawing
+from neucb.plots.kind import PlotKind
 from neucb.plots.labels import LINE
 from neucb.plots.panels import make_panels
 from neucb.plots.style import Style, styles
@@ -113,3 +114,8 @@ def _draw_names(
             verticalalignment="center",
             parse_math=False,
         )
+
+
+KIND = PlotKind(
+    "average ranks over data sets with the critical difference", ("regret",), rank_figure, scale=None
+)

@@ -1,0 +1,1 @@
+"""Kinds of plots: one module each; `registry.py` has one row each."""

@@ -1,0 +1,66 @@
+"""Registry of kinds of plots: to add one, write a module with its `KIND` and one row here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_args
+
+from neucb.core.errors import InputError, unknown_name
+from neucb.plots.kind import PlotKind, XScale, not_logged
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+KINDS = {  # name -> module, imported when it is drawn
+    "regret": "neucb.plots.kinds.regret",
+    "regression": "neucb.plots.kinds.regression",
+    "normalized": "neucb.plots.kinds.normalized",
+    "ranks": "neucb.plots.kinds.ranks",
+    "winloss": "neucb.plots.kinds.winloss",
+    "lstar": "neucb.plots.kinds.lstar",
+    "propensity": "neucb.plots.kinds.propensity",
+    "spread": "neucb.plots.kinds.spread",
+    "distance": "neucb.plots.kinds.distance",
+}
+
+
+def find_kind(name: str) -> PlotKind:
+    """Return a kind of plot by its name.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if name not in KINDS:
+        raise unknown_name("kind of plot", name, KINDS)
+    kind: PlotKind = import_module(KINDS[name]).KIND
+    return kind
+
+
+def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bounds: bool = False) -> Figure:
+    """Draw a figure.
+
+    Args:
+        frame: logs as `neucb.run` returns them, one after the other; `label` distinguishes competitors,
+            or `agent` where there is no such column.
+        kind: a key of `KINDS`.
+        x: scale of the horizontal axis: linear, log or sqrt; by default log against rounds and linear
+            against L*.
+        bounds: draw fitted shapes of bounds, and what the rules guarantee of regret.
+
+    Raises:
+        InputError: unknown kind or scale, or logs without the columns of the kind.
+    """
+    found = find_kind(kind)
+    if x is not None and x not in get_args(XScale):
+        raise unknown_name("scale", x, get_args(XScale))
+    if bounds and not found.bounded:
+        bounded = ", ".join(name for name in KINDS if find_kind(name).bounded)
+        raise InputError(f"--bounds are for --kind {bounded}, not for {kind}")
+    if x is not None and found.scale is None:
+        raise InputError(f"--x is for curves, not for --kind {kind}")
+    for column in found.columns:
+        if column not in frame:
+            raise not_logged(column)
+    options: dict[str, Any] = {} if found.scale is None else {"x": x or found.scale}
+    return found.draw(frame, **options, **({"bounds": bounds} if found.bounded else {}))

@@ -1,0 +1,11 @@
+"""Kind "spread": spread of the perturbation against rounds."""
+
+from __future__ import annotations
+
+from neucb.plots.gauges import Gauge
+
+KIND = Gauge(
+    "spread",
+    "spread of the perturbation",
+    "Spread: root mean square of the perturbation's offsets after round t.",
+).kind("spread of the perturbation against rounds")
