@@ -13,7 +13,7 @@ from neucb.core.errors import InputError
 
 def plot(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs, or of a sweep.")
+        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs or of sweeps.")
     ],
     kind: Annotated[
         str,
@@ -35,7 +35,7 @@ def plot(
         Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")
     ] = None,
 ) -> None:
-    """Draw what runs or a sweep have logged."""
+    """Draw the logs of runs or of a sweep."""
     from neucb.core.files import check_file, explained, write_whole
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS

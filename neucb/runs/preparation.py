@@ -162,7 +162,7 @@ def _player(
 def _groups(
     request: RunRequest, opened: _Opened, log: RunLog, groups: Sequence[Group], notify: Callable[[str], None]
 ) -> Groups:
-    """Return what plays the groups of a request, each prepared as a run of its own."""
+    """Return the engine that plays the groups of a request, each prepared as a run of its own."""
     dataset, options = request.dataset, request.environment.copy()
     if opened.plugin is None and isinstance(opened.env, ClassificationVectorEnv):
         dataset = opened.env.encoded  # read once for all groups

@@ -141,7 +141,7 @@ def read_plan(store: BatchStore) -> dict[str, Any]:
 
 
 def is_plan(plan: Mapping[str, Any]) -> bool:
-    """Return whether JSON has what is read of a plan."""
+    """Return whether JSON has the parts of a plan."""
     batches: Any = plan.get("batches")
     unplayed, fits = plan.get("unplayed", []), plan.get("hindsight", [])
     if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):
