@@ -101,7 +101,7 @@ class Data:
             self._announced.add(name)
 
     def _own(self, dataset: Dataset) -> Table | Plugin | None:
-        """Return the table of a DataFrame in memory or of the user's code; the code if it returns no table."""
+        """Return the table of a DataFrame in memory or of the user's code, else the code."""
         name, reading = dataset.name, Reading.of(dataset.options)
         if name in self.tables:
             return from_frame(self.tables[name], reading=reading, name=name)
