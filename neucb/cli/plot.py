@@ -14,7 +14,7 @@ from neucb.plots.kinds.registry import KINDS
 
 def plot(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs, or of a sweep.")
+        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs or of sweeps.")
     ],
     kind: Annotated[
         str,
@@ -34,7 +34,7 @@ def plot(
         Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")
     ] = None,
 ) -> None:
-    """Draw what runs or a sweep have logged."""
+    """Draw the logs of runs or of a sweep."""
     from neucb.core.files import atomic_write, check_file, explained
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS

@@ -73,7 +73,7 @@ def _progress_bar(run: Run, show: bool) -> Iterator[Progress | None]:
 
 @contextmanager
 def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """Show a bar of steps on stderr: yield what takes their number, and what is told of each one."""
+    """Show a bar of steps on stderr: yield the setter of their number, and the callback for each step."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (

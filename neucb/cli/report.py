@@ -12,14 +12,14 @@ from neucb.cli.messages import note
 
 def report(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs, or of a sweep.")
+        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs or of sweeps.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The HTML file.")] = Path("report.html"),
     title: Annotated[
         str | None, typer.Option(help="Of the page.  [default: the name of the first PATH]")
     ] = None,
 ) -> None:
-    """Write what runs or a sweep have shown into one HTML file: tables, figures, tests, settings, data."""
+    """Write one HTML file on runs or sweeps: tables, figures, tests, settings, data."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -25,10 +25,10 @@ def results(
         Path | None, typer.Option(help="Also write all rows, a run and round each, to this .csv file.")
     ] = None,
     times: Annotated[
-        bool, typer.Option("--times", help="The table is of what a run of every agent takes, not of regret.")
+        bool, typer.Option("--times", help="Show the time of a run of every agent instead of its regret.")
     ] = False,
 ) -> None:
-    """Show mean regret of every agent on every data set of a sweep or of runs; name what is missing."""
+    """Show mean regret of every agent on every data set of a sweep or of runs; name missing runs."""
     from neucb.sweeps.store.load_times import load_times
     from neucb.sweeps.store.read_results import load_results
     from neucb.sweeps.tables import regret_table, shown, shown_times, times_table, to_latex, to_tabular

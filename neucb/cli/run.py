@@ -67,7 +67,7 @@ def run(
     ] = None,
     label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
     order: Annotated[
-        str | None, typer.Option(help="Of the rows: shuffled, stored, sorted or weakest-class.")
+        str | None, typer.Option(help="Order of the rows: shuffled, stored, sorted or weakest-class.")
     ] = None,
     drift: Annotated[
         str | None, typer.Option(metavar="ROUND,...", help="Permute the labels anew before these rounds.")
@@ -94,10 +94,10 @@ def run(
             metavar="LOW,HIGH", help="Map the rewards of an environment of yours from these to [0, 1]."
         ),
     ] = None,
-    delay: Annotated[int, typer.Option(help="Rounds by which the agent hears late of its losses.")] = 0,
-    batch: Annotated[int, typer.Option(help="Rounds of whose losses the agent hears together.")] = 1,
+    delay: Annotated[int, typer.Option(help="Feedback delay in rounds.")] = 0,
+    batch: Annotated[int, typer.Option(help="Deliver feedback in batches of this many rounds.")] = 1,
     source: Annotated[
-        str | None, typer.Option(help="Where the data come from: auto, openml or bundled.  [default: auto]")
+        str | None, typer.Option(help="Source of the data: auto, openml or bundled.  [default: auto]")
     ] = None,
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
@@ -201,7 +201,7 @@ def run(
                 prepared.check_keepable()
             try:
                 output.play(prepared)
-            finally:  # whatever became of plot, results or the fit afterwards
+            finally:  # even where the plot, the results or the fit failed
                 if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
                     prepared.trained().save(save_agent)
         except (StoppedError, KeyboardInterrupt):
@@ -221,7 +221,7 @@ def parse_rounds(text: str | None) -> tuple[int, ...] | None:
     """Return the rounds of "1000,2000".
 
     Raises:
-        InputError: something else than numbers.
+        InputError: the text is not a list of numbers.
     """
     if text is None:
         return None
@@ -234,7 +234,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     """Return the numbers of "-3,7".
 
     Raises:
-        InputError: something else than two finite numbers, the lower one first.
+        InputError: the text is not two finite numbers, the lower one first.
     """
     from neucb.environments.rewards import check_reward_range
 
@@ -253,10 +253,10 @@ def complete_trace(words: Sequence[str]) -> list[str]:
 
 
 def parse_trace(text: str | None) -> Wanted:
-    """Return which trace is wanted.
+    """Return the trace that an option names.
 
     Raises:
-        InputError: an unknown one.
+        InputError: the option has another value.
     """
     if text not in (None, PLAYED, FULL):
         raise InputError(f"--trace takes no value or '{FULL}', not '{text}'")

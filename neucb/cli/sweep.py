@@ -40,7 +40,7 @@ def sweep(
     strict: Strict = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder of the results only.")] = False,
 ) -> None:
-    """Play agents x data sets x grids x seeds in parallel; what is there already is not played again.
+    """Play agents x data sets x grids x seeds in parallel; stored runs are not played again.
 
     Runs that fail are listed at the end, the exit code is then 1, and the others are not lost.
     """
@@ -69,7 +69,7 @@ def sweep(
 
 
 def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Workers:
-    """Return what plays the batches.
+    """Return the function that plays the batches.
 
     Raises:
         InputError: an unknown backend, or options that do not go together.

@@ -1,1 +1,1 @@
-"""Runs: one agent on one environment with several seeds; what is saved of them."""
+"""Runs: one agent on one environment with several seeds, and their saved results."""

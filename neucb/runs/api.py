@@ -128,29 +128,29 @@ def run(
     trace: Wanted = False,
     **environment: Unpack[EnvironmentOptions],
 ) -> Any:
-    """Play R replicas of an agent, one per seed, and return their cumulative figures.
+    """Play R replicas of an agent, one per seed, and return their cumulative metrics.
 
     Args:
         agent: a recipe's name, "file.py:Name" or "package.module:Name" (a class or function that
-            needs no arguments), the name of an installed one, any object with the `Agent` contract, or
-            a `Trained` agent or the file of one: a copy of it goes on where it was.
+            needs no arguments), the name of an installed one, any object with the `Agent` contract, a
+            `Trained` agent, or the file of one: a copy of it goes on from its last round.
         dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
-            DataFrame, a `Table`, or any `VectorEnv` with R sub-environments, of which episodes may end, see
-            `Episodes`, and whose step info may carry what `ClassificationVectorEnv` documents, losses in
+            DataFrame, a `Table`, or any `VectorEnv` with R sub-environments, whose episodes may end, see
+            `Episodes`, and whose step info may carry the entries of `ClassificationVectorEnv`, losses in
             [0, 1] whatever the range of rewards; or "file.py:name" or "package.module:name" of a
             function that returns one of the last three, or of a `VectorEnv` made from `num_envs`.
-        rounds: T; 10,000 by default, or the rows there are, or the environment's horizon.
+        rounds: horizon T; by default 10,000, or the number of rows, or the environment's horizon.
         seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
         settings: hyper-parameters of a named agent; a number, or a list with one number per seed. Seeds of
             the same whole numbers (width, replay, ...) are played together, the others in turn; if such a
             run is interrupted, nothing of it is kept.
-        delay: rounds by which the agent hears late of its losses, see `Delayed`.
-        batch: rounds of which the agent hears together.
+        delay: feedback delay in rounds, see `Delayed`.
+        batch: number of rounds whose feedback is delivered together.
         engine: "compiled", "torch", or "auto": compiled where it covers the agent and the
             environment. Both compute the same; in float64 they take the same actions.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
-        progress: called with the number of rounds played, after every round (torch) or every
+        progress: callback with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
         return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
             `frame.attrs["engine"]` says.
@@ -168,7 +168,8 @@ def run(
         this frame, then the trained agent, then the frame of the trace.
 
     Raises:
-        InputError: an argument is wrong; DataError: the data cannot be had.
+        InputError: an argument is invalid.
+        DataError: the data are not available.
         DivergedError: the agent's numbers are no longer finite.
     """
     request = RunRequest(

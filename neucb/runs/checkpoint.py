@@ -1,4 +1,4 @@
-"""Trained agents: what a run leaves behind, to ask, to play on with, and to keep in a file."""
+"""Trained agents: checkpoints of a run, to query, to continue, and to keep in a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VERSION = 1
 
 
 class Trained(CountsPending):
-    """An agent that has played. Played again it goes on where it was, it does not begin anew.
+    """An agent that has played. Played again it continues from its last round.
 
     `neucb.run(..., return_agent=True)` returns one; `neucb.run(trained, ...)` plays a copy of it, with
     as many replicas, arms and features. Its round number goes on, and with it its schedules of step
@@ -37,11 +37,11 @@ class Trained(CountsPending):
 
     Attributes:
         agent: R replicas, as they were after the last round.
-        name: of the agent.
-        settings: all its hyper-parameters, of a named agent.
-        spec: the shape of its last run.
-        rounds: that it has played, in all its runs.
-        data: what the last run had to say of its data.
+        name: name of the agent.
+        settings: all hyper-parameters of a named agent.
+        spec: shape of its last run.
+        rounds: number of rounds played, in all its runs.
+        data: description of the data of its last run.
     """
 
     uses_autograd = autograd_of("agent")
@@ -63,12 +63,12 @@ class Trained(CountsPending):
         self.data = data
 
     def __getattr__(self, name: str) -> Any:
-        if name == "agent":  # a copy in the making has none yet
+        if name == "agent":  # a copy that is being made lacks it
             raise AttributeError(name)
-        return getattr(self.agent, name)  # what the runner looks for beyond the `Agent` contract
+        return getattr(self.agent, name)  # the optional methods of agents
 
     def reset(self, spec: Spec) -> None:
-        """Go on: forget nothing, and prepare for `spec.horizon` more rounds.
+        """Continue: keep the learnt state, and prepare for `spec.horizon` more rounds.
 
         Raises:
             InputError: the run has another shape.
@@ -100,7 +100,7 @@ class Trained(CountsPending):
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 of all that it has learnt."""
+        """The SHA-256 of the learnt state."""
         state, tensors = take_state(self.agent)
         digest = hashlib.sha256(json.dumps(state).encode())
         for name in sorted(tensors):
@@ -108,7 +108,7 @@ class Trained(CountsPending):
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file: the tensors, and a JSON head that says what they are.
+        """Write a safetensors file: the tensors, and a JSON head that describes them.
 
         Raises:
             InputError: the agent holds something that cannot be kept, see `take_state`.
@@ -137,12 +137,12 @@ def load_agent(path: str | Path, agent: Agent | None = None) -> Trained:
     """Return the agent that `Trained.save` wrote.
 
     Args:
-        path: of the file.
-        agent: a new agent of the same make, where it is none of the named ones.
+        path: path of the file.
+        agent: new agent of the same kind, where it is not a named one.
 
     Raises:
-        DataError: there is no such file, or it holds something else.
-        InputError: it holds an agent that has no name, and `agent` is missing or of another make.
+        DataError: the file is missing, or is not a checkpoint.
+        InputError: it holds an agent without a name, and `agent` is missing or of another kind.
     """
     head, tensors = _read(Path(path))
     spec = Spec(**{**head["spec"], "seeds": tuple(head["spec"]["seeds"])})

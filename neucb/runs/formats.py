@@ -1,4 +1,4 @@
-"""Formats: what is read back of JSON files and Parquet logs, checked before anything is made of it."""
+"""Formats: JSON files and Parquet logs, checked when they are read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOG = {"agent": "text", "dataset": "text", "seed": "whole numbers", "round": "whole numbers"}
 MEND = "play the run again, or remove the file"
-DRAWN = ("loss", "regret", "L_star", "best_fixed_arm")  # figures that a log must have, if only as NaN
+DRAWN = ("loss", "regret", "L_star", "best_fixed_arm")  # metrics that a log must have, if only as NaN
 
 
 def read_json(path: Path) -> Any:
@@ -34,9 +34,9 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
     """Return the rows of a Parquet log.
 
     Args:
-        path: of the log.
-        columns: those that must have a value in every row -> "text", "whole numbers" or "numbers".
-        figures: of the other columns, those that must be there.
+        path: path of the log.
+        columns: columns with a value in every row -> "text", "whole numbers" or "numbers".
+        figures: further columns that must be there.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has one of another type.
@@ -61,7 +61,7 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
             raise InputError(
                 f"{path} is not the log of a run: column '{name}' is not of {wanted}, or not throughout"
             )
-    return table.replace_schema_metadata(None)  # what pandas would make of it is no part of a log
+    return table.replace_schema_metadata(None)  # pandas would restore an index from it
 
 
 def _is(column: pa.ChunkedArray, wanted: str) -> bool:
@@ -69,7 +69,7 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     from pyarrow import types
 
     kind = column.type
-    whole = types.is_integer(kind) and kind != "uint64"  # which numbers of rounds do not need
+    whole = types.is_integer(kind) and kind != "uint64"  # no number of rounds needs it
     number = bool(whole or types.is_floating(kind))
     match wanted:
         case "text":

@@ -1,4 +1,4 @@
-"""Sources: the files that code of the user's own is made of."""
+"""Source files of the user's own code, and their checksums."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def checksums(file: Path, package: str = "") -> dict[str, str]:
     """Return the SHA-256 of a source file and then of those it imports, by their paths from its root.
 
     Only own files count: for a module of a package those of the package, else those in the file's
-    folder and below. What is imported must be loaded.
+    folder and below. The imported modules must be loaded.
 
     Args:
-        file: the source.
-        package: that its module belongs to, "" where it is none's.
+        file: path of the source.
+        package: package of its module, "" for a module outside packages.
     """
     root = file.resolve().parent
     for _ in package.split(".")[1:]:

@@ -12,7 +12,8 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -38,9 +39,9 @@ class Plugin:
     """An object of the user's code.
 
     Attributes:
-        name: short, for the log.
-        reference: where it is, "file.py:Name" or "package.module:Name".
-        value: the object.
+        name: short name in the log.
+        reference: place of the object, "file.py:Name" or "package.module:Name".
+        value: object.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Plugin:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """What a result has to say of the code: where it is, the checksums of its file and of own imports."""
+        """The origin of the code for a manifest: reference, checksums of its file and of own imports."""
         file = _file_of(self.value)
         if file is None:
             return {"reference": self.reference}
@@ -60,20 +61,20 @@ class Plugin:
         return {"reference": self.reference, "sha256": mine, **imports}
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return its hyper-parameters: none.
+        """Return no hyper-parameters: user code takes none.
 
         Raises:
-            InputError: some are given.
+            InputError: hyper-parameters are given.
         """
         if given:
             raise InputError(f"{self.reference} takes no settings; write them into its code")
         return {}
 
     def build(self, given: Mapping[str, Any] | None = None) -> Agent:
-        """Return the agent: what the class or function gives without arguments, or the object itself.
+        """Return the agent: the result of the class or function without arguments, or the object itself.
 
         Raises:
-            InputError: it needs arguments, fails, or gives something that is no agent.
+            InputError: it needs arguments, fails, or does not return an agent.
         """
         self.settings(given or {})
         agent = self.call()
@@ -84,10 +85,10 @@ class Plugin:
         return made
 
     def call(self, **arguments: Any) -> Any:
-        """Return what it gives for those of `arguments` that it needs; an object gives itself.
+        """Call a class or function with those of `arguments` that it needs; return other objects as they are.
 
         Raises:
-            InputError: it needs others, or fails.
+            InputError: it needs other arguments, or fails.
         """
         if not (inspect.isclass(self.value) or inspect.isfunction(self.value)):
             return self.value
@@ -101,17 +102,17 @@ class Plugin:
         with self.explained():
             return self.value(**{name: arguments[name] for name in needed})
 
-    def explained(self) -> _Explained:
-        """Return a context in which whatever its code raises becomes one line."""
-        return _Explained(self.reference, _file_of(self.value))
+    def explained(self) -> AbstractContextManager[None]:
+        """Return a context in which an exception of the user's code becomes one line."""
+        return _explained(self.reference, _file_of(self.value))
 
 
 def explain(error: BaseException, plugins: Sequence[Plugin]) -> NeucbError:
-    """Return one line for what code of the user's own raised while it was played.
+    """Return the one-line error of an exception in the user's code.
 
     Args:
-        error: that it raised.
-        plugins: that were played, at least one; the first whose file led to the error is named.
+        error: the exception.
+        plugins: those of the run, at least one; the first whose file led to the error is named.
     """
     files = {os.path.realpath(one.filename) for one in traceback.extract_tb(error.__traceback__)}
     known = [(one.reference, _file_of(one.value)) for one in plugins]
@@ -124,7 +125,7 @@ def find_agent(name: str) -> Recipe | Plugin:
     """Return the agent of a name: a recipe, a reference "file.py:Name", or an installed one.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        InputError: the name is unknown; the message has the nearest one.
     """
     if name in RECIPES:
         return RECIPES[name]
@@ -178,7 +179,7 @@ def _file(path: Path) -> ModuleType:
 
 @lru_cache(maxsize=16)
 def _loaded(path: Path, changed: int) -> ModuleType:
-    """Run a file as a module; `changed` is its time, so that an edited file is run anew."""
+    """Run a file as a module; `changed`, its modification time, makes an edited file run anew."""
     name = f"neucb_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -186,14 +187,14 @@ def _loaded(path: Path, changed: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     _importable(path.parent)
-    with _Explained(path.name, str(path)):
+    with _explained(path.name, str(path)):
         spec.loader.exec_module(module)
     return module
 
 
 def _module(name: str) -> ModuleType:
     _importable(Path.cwd())
-    with _Explained(name, None):
+    with _explained(name, None):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -205,7 +206,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _importable(folder: Path) -> None:
-    """Let modules of a folder be imported, as Python does for a script's own; the last to be looked at."""
+    """Append a folder to the import path, as Python does for the folder of a script."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
@@ -214,7 +215,7 @@ def _needed(make: Any) -> list[str]:
     """Return the arguments that a class or function cannot do without."""
     try:
         parameters = inspect.signature(make).parameters.values()
-    except ValueError:  # built-in ones have none
+    except ValueError:  # built-in classes have no signature
         return []
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [one.name for one in parameters if one.default is one.empty and one.kind not in several]
@@ -229,28 +230,24 @@ def _file_of(value: Any) -> str | None:
         return None
 
 
-class _Explained:
-    """Context manager: whatever the user's code raises, `sys.exit` too, becomes one line that says where."""
-
-    def __init__(self, reference: str, file: str | None) -> None:
-        self.reference = reference
-        self.file = file
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and not isinstance(error, NeucbError | KeyboardInterrupt):
-            raise InputError(_what(self.reference, self.file, error)) from error
+@contextmanager
+def _explained(reference: str, file: str | None) -> Iterator[None]:
+    """Turn an exception of the user's code, `sys.exit` too, into one line with its place."""
+    try:
+        yield
+    except (NeucbError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise InputError(_what(reference, file, error)) from error
 
 
 def _what(reference: str, file: str | None, error: BaseException) -> str:
-    """Return one line: what was raised, and the last line of the user's code that led there."""
+    """Return one line: the exception, and the last line of the user's code that led there."""
     said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     words = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.basename(error.filename)}, line {error.lineno}: {words}"
-    aside = ("<", str(Path(__file__).parents[1]) + os.sep)  # neucb's own lines say nothing of what is wrong
+    aside = ("<", str(Path(__file__).parents[1]) + os.sep)  # the fault is not in neucb's own lines
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(aside)]
     real = os.path.realpath(file or "")
     own = [one for one in frames if os.path.realpath(one.filename) == real] or frames

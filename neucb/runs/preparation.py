@@ -61,7 +61,10 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
     with nullcontext() if opened.plugin is None else opened.plugin.explained():
         about = _describe(env)
         spec = read_spec(env, opened.seeds, opened.rounds, request.device, request.dtype)
-    about |= opened.about
+    if opened.reward_range != UNIT:
+        about |= {"reward_range": list(opened.reward_range)}
+    if opened.plugin is not None:
+        about |= {"dataset": opened.plugin.name, "code": opened.plugin.origin}
     if request.late:
         about |= {"delay": request.delay, "batch": request.batch}
     positions = env.table.positions if isinstance(env, ClassificationVectorEnv) else None
@@ -93,16 +96,6 @@ class _Opened:
     rounds: int | None = None
     reward_range: tuple[float, float] = UNIT
     plugin: Plugin | None = None
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """Entries of the description that the environment does not have itself."""
-        about: dict[str, Any] = {}
-        if self.reward_range != UNIT:
-            about["reward_range"] = list(self.reward_range)
-        if self.plugin is not None:
-            about |= {"dataset": self.plugin.name, "code": self.plugin.origin}
-        return about
 
 
 def _open(request: RunRequest, resolved: ResolvedAgent, notify: Callable[[str], None]) -> _Opened:
@@ -163,7 +156,7 @@ def _player(
 def _groups(
     request: RunRequest, opened: _Opened, log: RunLog, groups: Sequence[Group], notify: Callable[[str], None]
 ) -> Groups:
-    """Return what plays the groups of a request, each prepared as a run of its own."""
+    """Return the engine that plays the groups of a request, each prepared as a run of its own."""
     dataset, options = request.dataset, request.environment.copy()
     if opened.plugin is None and isinstance(opened.env, ClassificationVectorEnv):
         dataset = opened.env.encoded  # read once for all groups

@@ -35,9 +35,9 @@ class Run:
 
     Attributes:
         player: engine that plays the rounds.
-        resolved: the agent, as it was named or given.
-        env: the environment, num_envs = R.
-        log: the figures; filled by `play`.
+        resolved: agent, as it was named or given.
+        env: environment, num_envs = R.
+        log: metrics; filled by `play`.
         environment: description of the data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
         agent: agent of the torch engine.
@@ -71,7 +71,7 @@ class Run:
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe of the agent, None for an agent that has none."""
+        """The recipe of a named agent, else None."""
         return self.resolved.recipe
 
     @property
@@ -80,35 +80,35 @@ class Run:
         return self.resolved.settings
 
     def trained(self) -> Trained:
-        """Return the agent as it is after the rounds played; for runs prepared with `return_agent`."""
+        """Return the agent after the rounds played; for runs prepared with `return_agent`."""
         assert self.agent is not None
         log = self.log
         return self.resolved.trained_by(self.agent, log.round, log.spec, self.environment)
 
     def check_keepable(self) -> None:
-        """Make sure, before anything is played, that the trained agent will go into a file.
+        """Check before the first round that the trained agent can be saved.
 
-        What an agent of the user's own takes up only while it plays is not known yet.
+        The state that an agent of the user's own adds while it plays is not known yet.
 
         Raises:
-            InputError: it holds what cannot be kept, see `take_state`.
+            InputError: it holds something that cannot be saved, see `take_state`.
         """
         if self.resolved.plugin is None:
             return
         from neucb.agents.state import take_state
 
         another = self.resolved.make()
-        with contextlib.suppress(Exception, SystemExit):  # playing will say it
+        with contextlib.suppress(Exception, SystemExit):  # raised again when it is played
             another.reset(self.log.spec)
         take_state(another)
 
     def load(self) -> None:
-        """Import or compile what playing needs; `play` does it where this was not called."""
+        """Import and compile the engine; `play` does so where this was not called."""
         with self._outlives_exits():
             self.player.load()
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; what has been played stays in `log` whatever happens.
+        """Play all rounds; the rounds played stay in `log` whatever happens.
 
         Raises:
             DivergedError: the agent's numbers are no longer finite.
@@ -126,7 +126,7 @@ class Run:
             self.cpu_seconds = time.process_time() - cpu_started
 
     def explain(self, error: BaseException) -> NeucbError | None:
-        """Return one line for what code of the user's own raised; None where all code is neucb's."""
+        """Return the one-line error of an exception in the user's code; None where all code is neucb's."""
         given = self.resolved.agent
         own = None if given is None else Plugin(self.agent_name, self.agent_name, given)
         plugins = [plugin for plugin in (self.resolved.plugin, own, self.data) if plugin is not None]
@@ -134,7 +134,7 @@ class Run:
 
     @contextlib.contextmanager
     def _outlives_exits(self) -> Iterator[None]:
-        """Let `sys.exit` in somebody's code end the run that it is in, as an exception does, and no more."""
+        """Turn `sys.exit` in the user's code into an error of the run."""
         try:
             yield
         except (Exception, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""sweep: an experiment from Python, and what the command line does with one."""
+"""sweep: play an experiment, from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sweep(
     tables: Mapping[str, pd.DataFrame] | None = None,
     strict: bool = False,
 ) -> pd.DataFrame:
-    """Play the experiment of a spec, as far as it is not played yet; return all its rows.
+    """Play the missing runs of an experiment; return all its rows.
 
     Args:
         spec: a TOML file, or the name of a spec that comes with neucb.
@@ -41,7 +41,7 @@ def sweep(
         cache: folder of the OpenML cache; the client's own by default.
         tables: DataFrames by the names that the spec has for them among its data sets; the target is
             the last column, or the spec's `target`.
-        strict: refuse a data set of which rows or columns are left out; True too where the spec says so.
+        strict: refuse a data set of which rows or columns are left out, as `strict` in the spec does.
 
     Returns:
         See `neucb.load_results`; `frame.attrs["failures"]` lists the runs that failed.
@@ -67,7 +67,7 @@ def find_spec(name: str, tables: Mapping[str, pd.DataFrame] | None = None) -> Ex
     """Return the experiment of a file, or of a spec that comes with neucb.
 
     Raises:
-        InputError: there is neither, or it is wrong.
+        InputError: the spec is missing or invalid.
     """
     return read_spec(Path(name) if name.endswith(".toml") else shipped_spec(name), tables or ())
 

@@ -22,7 +22,7 @@ Purpose = Literal["tuning", "reporting", "hindsight"]
 
 @dataclass(frozen=True)
 class World:
-    """What an agent is played on; one regret curve per agent and world."""
+    """Data set and conditions of a run; one regret curve per agent and world."""
 
     dataset: Dataset
     preprocessing: str
@@ -40,11 +40,11 @@ class Batch:
     """Runs that are played together and stored in one file.
 
     Attributes:
-        agent, label: recipe and what the results call it.
-        purpose: "tuning" or "reporting"; "hindsight" where nothing is played but the agent's class is
-            fitted, see hindsight.py.
-        world: what it is played on.
-        seeds: one per run, R of them.
+        agent, label: recipe, and its name in the results.
+        purpose: "tuning" or "reporting"; "hindsight" where the agent's class is fitted and nothing is
+            played, see hindsight.py.
+        world: data set and conditions.
+        seeds: [R] seed of each run.
         settings: all hyper-parameters; a tuple has one number per run.
         rounds: T at most.
         options, engine, device, dtype: see `Experiment`.
@@ -83,7 +83,7 @@ class Batch:
         return replace(self, seeds=self.seeds[first:last], settings=settings)
 
     def configuration(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return everything that decides the batch's rows, as JSON values; `data` is the fingerprint."""
+        """Return all that determines the rows of the batch, as JSON values; `data` is the fingerprint."""
         found = find_agent(self.agent)
         content = {**asdict(self), "data": data}
         if isinstance(found, Plugin):
@@ -129,7 +129,7 @@ def reporting_batches(
     Args:
         experiment: the experiment.
         chosen: (label, `World.key`) -> hyper-parameters of the agents whose settings were chosen.
-            Where an agent has none in a world it has no run there; all cells of others are played.
+            An agent without a choice in a world has no run there; all cells of others are played.
     """
     batches: list[Batch] = []
     for agent in experiment.agents:
@@ -148,9 +148,9 @@ def _pack(
     purpose: Purpose,
     cells: Sequence[Mapping[str, Value]],
 ) -> Iterator[Batch]:
-    """Put cells that differ in numbers only into the same batches, all cells of a seed after another.
+    """Put cells that differ only in numbers into the same batches, seed by seed.
 
-    Further seeds or cells of other words leave the full batches as they are.
+    Further seeds, or cells with other words, leave the full batches as they are.
     """
     seeds = experiment.tuning_seeds if purpose == "tuning" else experiment.reporting_seeds
     alike: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}

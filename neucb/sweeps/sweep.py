@@ -1,4 +1,4 @@
-"""sweep: plan, play what is missing, choose, report; nothing that is finished is played again."""
+"""sweep: plan, play the missing batches, choose settings, report."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def sweep(
     report_only: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Play an experiment; what is in `folder` already is not played again.
+    """Play the batches of an experiment that `folder` does not hold yet.
 
     Args:
-        experiment: what to play.
-        folder: of its results, made if need be.
-        workers: play tasks, see execute.py.
-        data: the data sets.
+        experiment: experiment to play.
+        folder: folder of its results, made if need be.
+        workers: function that plays tasks, see execute.py.
+        data: data sets.
         report_only: take the settings that an earlier sweep chose instead of tuning.
-        progress: called whenever a batch is done.
+        progress: callback after every batch.
 
     Raises:
         NeucbError: the folder cannot be written to; the disk is full; there is no earlier choice.
@@ -119,7 +119,7 @@ class _Sweep:
         self.fits.report.runs = len(self.fits.names)
 
     def _has_data(self, batch: Batch) -> bool:
-        """Return whether there are data, which the runs of a batch say where there are none."""
+        """Return whether the data of a batch are available; its runs report missing ones."""
         return not isinstance(self.prints[batch.world.dataset.name], str)
 
     def _reported(self) -> int:
@@ -165,7 +165,7 @@ class _Sweep:
             self.store.write_json(self.store.folder / PLAN, plan)
 
     def _goes_further(self, plan: Mapping[str, Any]) -> bool:
-        """Return whether a plan that is there is complete, and this one is a part of it so far."""
+        """Return whether a stored plan is complete and contains the present one."""
         same = (plan.get("experiment"), plan.get("code")) == (self.experiment.name, code_version())
         return (
             same and is_plan(plan) and bool(plan["complete"]) and set(self.runs.names) <= set(plan["batches"])

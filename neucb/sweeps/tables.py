@@ -76,7 +76,7 @@ def times_table(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as text: rounded, columns that are the same throughout left out, names in words."""
+    """Return a table as text: rounded, constant columns left out, names in words."""
     import pandas as pd
 
     half = (table["high"] - table["low"]) / 2
@@ -101,7 +101,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of times as text: three digits that count, columns that are the same left out."""
+    """Return a table of times as text: three significant digits, constant columns left out."""
     digits = {name: table[name].map("{:#.3g}".format) for name in ("median", "least", "greatest")}
     left_out = [name for name in ("engine", "threads") if table[name].nunique() <= 1]
     return table.assign(**digits).drop(columns=left_out).rename(columns={"label": "agent"})
@@ -170,6 +170,6 @@ def short_names(datasets: Iterable[str]) -> dict[str, str]:
 
 
 def _escape(text: str) -> str:
-    """Return text as LaTeX prints it, on one line; letters beyond ASCII stay, LaTeX reads UTF-8."""
+    """Escape text for LaTeX, on one line; letters beyond ASCII stay, LaTeX reads UTF-8."""
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return re.sub("-(?=-)", "-{}", words.translate(SPECIAL))  # two would be joined to a dash

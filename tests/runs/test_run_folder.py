@@ -251,7 +251,7 @@ def test_logs_of_former_versions_are_read_as_they_were(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
     before = read_results([tmp_path], pytest.fail).frame
     pd.testing.assert_frame_equal(before[[*named]], named)
-    with pytest.warns(UserWarning, match="2 logs of a former version have no times"):
+    with pytest.warns(UserWarning, match="2 logs of a former version or without a manifest have no times"):
         assert load_times(tmp_path).empty
 
 

@@ -1,4 +1,4 @@
-"""Playing a batch, wherever: rows of the runs that succeed, reasons of the others."""
+"""Playing of a batch: rows of the runs that succeed, reasons of the others."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from neucb.engines.log import Progress
     from neucb.environments.make import EnvironmentOptions
 
-THREADS = 1  # that play a batch; others play other batches
-MEMORY = 1e9  # bytes that the runs of a batch may keep at a time
+THREADS = 1  # per batch; batches are played in parallel
+MEMORY = 1e9  # bytes of the runs of a batch that are played together
 
 
 @dataclass
 class Outcome:
-    """What playing a batch gave.
+    """Result of playing a batch.
 
     Attributes:
-        tables: the rows, see `neucb.runs.log_table.schema`.
-        failures: the runs without rows.
+        tables: rows, see `neucb.runs.log_table.schema`.
+        failures: runs without rows.
         about: engine, environment, rounds.
-        played: rounds of all runs together.
-        seconds: that the batch took.
-        playing: seconds of the runs that succeeded, loading and compiling excluded.
+        played: number of rounds of all runs together.
+        seconds: wall-clock time of the batch.
+        playing: time of the runs that succeeded, loading and compiling excluded.
         passing: whether a failure may not come again, so that the batch is played again next time.
-        warnings: that came up, where they can be told from those of other threads.
+        warnings: texts of warnings; of the main thread only, as all threads share what catches them.
     """
 
     tables: list[pa.Table] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Outcome:
 
 
 class Abandoned(KeyboardInterrupt):
-    """Ends a batch in the middle, when nobody waits for its outcome any more."""
+    """Raised in the middle of a batch whose outcome is no longer wanted."""
 
 
 def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | None = None) -> Outcome:
@@ -71,8 +71,8 @@ def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | N
 
     Args:
         batch: the runs.
-        data: their table, or the name of one.
-        wanted: asked while the batch is played whether to go on.
+        data: encoded table, or the name of the data set.
+        wanted: callback that returns whether to go on.
 
     Raises:
         Abandoned: the batch is not wanted any more.
@@ -105,7 +105,7 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
     except Exception as error:
         if runs == 1:
             outcome.failures.append(failure(batch, 0, _reason(error, run)))
-            # What somebody's code raises, `sys.exit` too, may not come again.
+            # An exception of the user's code, `sys.exit` too, may not come again.
             exited = error.__cause__ is not None and not isinstance(error.__cause__, Exception)
             outcome.passing |= exited or not isinstance(error, NeucbError)
             return
@@ -120,14 +120,14 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
 
 
 def _reason(error: Exception, run: Run | None) -> str:
-    """Return one line on why a run failed."""
+    """Return the reason of a failure in one line."""
     told = error if isinstance(error, NeucbError) or run is None else run.explain(error)
     words = " ".join(str(told or error).split())
     return words if isinstance(told, NeucbError) else f"{type(error).__name__}: {words}"
 
 
 def _played(batch: Batch, run: Run, check: Progress) -> tuple[pa.Table, float]:
-    """Play runs; return their rows and the seconds of the processor that it took."""
+    """Play runs; return their rows and the seconds of the processor."""
     run.load()
     began = time.thread_time()
     run.play(check)
@@ -136,7 +136,7 @@ def _played(batch: Batch, run: Run, check: Progress) -> tuple[pa.Table, float]:
 
 
 def _fitted(_: Batch, run: Run, __: Progress) -> tuple[pa.Table, float]:
-    """Fit the class of a run that is not played; return its rows and the seconds that it took."""
+    """Fit the class of a run that is not played; return its rows and the seconds of the processor."""
     began = time.thread_time()
     return class_table(run), time.thread_time() - began
 
@@ -203,4 +203,4 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
 
 
 def _silent(_: str) -> None:
-    """The sweep has said once what it plays."""
+    """Drop a line: the sweep has announced its data once."""

@@ -1,4 +1,4 @@
-"""Batches: those of one store, of which the ones that are not there are played."""
+"""Batches of one store: the missing ones are played."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from neucb.sweeps.store.batch_store import BatchStore
     from neucb.sweeps.store.locks import Claims
 
-WAIT = 0.5  # seconds between looks at what another sweep plays
+WAIT = 0.5  # seconds between looks at the batches that another sweep plays
 
 
 @dataclass
 class Batches:
-    """The batches of one store that a sweep wants.
+    """The batches that a sweep needs in one store.
 
     Attributes:
-        store: of their files.
-        claims: on them.
-        workers: play tasks, see execute.py.
-        data: the data sets.
-        prints: data set -> its fingerprint, or why there is none.
-        warned: the warnings that were said.
-        report: counts them.
-        show: called whenever a batch is done.
-        names: of those that have one, planned so far.
+        store: store of their files.
+        claims: locks on them.
+        workers: function that plays tasks, see execute.py.
+        data: data sets.
+        prints: data set -> its fingerprint, or the reason for its absence.
+        warned: warnings that were printed.
+        report: counts of runs.
+        show: callback after every batch.
+        names: names of the batches planned so far whose data are available.
         unplayed: runs that could not begin.
     """
 
@@ -58,7 +58,7 @@ class Batches:
     _again: set[str] = field(default_factory=set)
 
     def plan(self, batches: Iterable[Batch]) -> list[str]:
-        """Plan batches for `play`; return the names of those whose data can be had, one for each of them."""
+        """Plan batches for `play`; return the names of those whose data are available."""
         names = []
         for batch in batches:
             data = self.prints[batch.world.dataset.name]
@@ -73,7 +73,7 @@ class Batches:
         return names
 
     def play(self) -> None:
-        """Play those of the planned batches that are not there."""
+        """Play the planned batches that the store lacks."""
         for name, batch in list(self._missing.items()):
             if self._found(name, batch):
                 del self._missing[name]
@@ -82,7 +82,7 @@ class Batches:
         self._missing = {}
 
     def clear(self) -> None:
-        """Set aside what is not wanted, and remove what killed processes left."""
+        """Set aside batches that are not planned, and remove the half files of killed processes."""
         self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
         self.store.clear()
 
@@ -132,7 +132,7 @@ class Batches:
         self.show()
 
     def _claim(self, name: str) -> bool:
-        """Claim a batch; there is no need where another sweep has just stored it."""
+        """Claim a batch; return False where another sweep plays it or has just stored it."""
         if not self.claims.take(name):
             return False
         if self._arrived(name) is not None:
@@ -141,7 +141,7 @@ class Batches:
         return True
 
     def _arrived(self, name: str) -> Record | None:
-        """Return the record of a batch that another sweep has stored."""
+        """Return the record of a batch that another sweep has stored, else None."""
         return None if name in self._again else self.store.find(name)
 
     def _found(self, name: str, batch: Batch) -> bool:
@@ -168,7 +168,7 @@ class Batches:
             self.claims.release(name)
 
     def _count(self, record: Record, batch: Batch) -> None:
-        """Count a batch that was there."""
+        """Count a batch that was stored before."""
         self.report.failures += record.failures
         self.report.found += len(batch.seeds)
 

@@ -1,4 +1,4 @@
-"""The data of a sweep: what identifies each set, and its table, read once, when a batch needs it."""
+"""The data of a sweep: the fingerprint of each set, and its table, read once, when a batch needs it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from neucb.sweeps.spec.sweep_spec import Dataset
 
 
-MAPPED = 1_000_000  # bytes of contexts from which on workers share one copy
+MAPPED = 1_000_000  # bytes of contexts from which workers share one copy
 
 
 @dataclass
@@ -52,10 +52,10 @@ class Data:
     _announced: set[str] = field(default_factory=set)
 
     def fingerprint(self, dataset: Dataset) -> dict[str, Any]:
-        """Return what identifies a data set's rows, see `neucb.environments.sources.fingerprint`.
+        """Return the fingerprint of a data set's rows, see `neucb.environments.sources.fingerprint`.
 
         Raises:
-            InputError, DataError: it cannot be had.
+            InputError, DataError: it is not available.
         """
         own = self._own(dataset)
         if isinstance(own, Plugin):
@@ -65,10 +65,10 @@ class Data:
         return fingerprint(dataset.name, source=self._source(dataset), cache=self.cache, notify=self.notify)
 
     def load(self, world: World) -> Encoded | str:
-        """Return the encoded table of a world, or its name where it has none.
+        """Return the encoded table of a world, or the name of a data set without a table.
 
         Raises:
-            InputError, DataError: it cannot be had.
+            InputError, DataError: it is not available.
         """
         name, options = world.dataset.name, world.dataset.options
         if not has_table(name):
@@ -99,7 +99,7 @@ class Data:
             self._announced.add(name)
 
     def _own(self, dataset: Dataset) -> Table | Plugin | None:
-        """Return the table of a DataFrame in memory or of the user's code; the code where it gives none."""
+        """Return the table of a DataFrame in memory or of the user's code, else the code."""
         name, reading = dataset.name, Reading.of(dataset.options)
         if name in self.tables:
             return from_frame(self.tables[name], reading=reading, name=name)

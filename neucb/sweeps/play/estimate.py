@@ -1,4 +1,4 @@
-"""Cost: how much work and memory a batch takes, roughly; no number that is played depends on it."""
+"""Estimates of the work and memory of a batch; no result depends on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from neucb.environments.preprocessing import Encoded
     from neucb.sweeps.plan import Batch
 
-STEP = 3e5  # a lockstep round of torch costs about as much as so many multiplications
+STEP = 3e5  # multiplications that cost about as much as a lockstep round of torch
 
 
 def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
@@ -28,7 +28,7 @@ def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
 
 
 def memory(batch: Batch, data: Encoded | str) -> float:
-    """Return the bytes that one run of a batch keeps: parameters, copies of them, covariances."""
+    """Return the bytes of one run of a batch: parameters, copies of them, covariances."""
     _, features, arms = _shape(batch, data)
     size = 4 if batch.dtype == "float32" else 8
     if "width" in batch.settings:

@@ -26,15 +26,15 @@ LOST = "the worker process died: it crashed, was killed, or may have run out of 
 
 @dataclass(frozen=True)
 class Task:
-    """A batch with what playing it needs.
+    """A batch, ready to be handed to a worker.
 
     Attributes:
-        name: of its files.
-        batch: the runs.
-        data: their table, or the name of one.
-        engine: that will play it.
-        cost: expected, see cost.py.
-        claim: asked right before it is begun; where another sweep plays it, the answer is no.
+        name: stem of its files.
+        batch: runs.
+        data: encoded table, or the name of the data set.
+        engine: engine that plays it.
+        cost: expected work, see estimate.py.
+        claim: callback right before it is begun; returns False where another sweep plays it.
     """
 
     name: str
@@ -111,7 +111,7 @@ def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
 
 
 def _threads(tasks: Sequence[Task], jobs: int) -> Played:
-    """Play tasks in threads of this process, none of which is left when this ends, however it does.
+    """Play tasks in threads of this process, all of which have ended when this returns or raises.
 
     A thread that still ran C++ code while the interpreter shuts down would abort the process.
     """
@@ -156,7 +156,7 @@ def _named(name: str, batch: Batch, data: Encoded | str) -> tuple[str, Outcome]:
 
 @cache
 def _leave_with_parent() -> None:
-    """See to it that this worker ends soon after the sweep does, also where that was killed."""
+    """End this worker soon after the sweep, also where that was killed."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -168,7 +168,7 @@ def _leave_with_parent() -> None:
 
 
 def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
-    """Play tasks where workers may die; a batch whose worker dies when it is alone is given up."""
+    """Play tasks in workers that may die; a batch whose worker dies when it is alone has failed."""
     left = {task.name: task for task in tasks}
     while left:
         before = len(left)
@@ -176,7 +176,7 @@ def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
             for task, outcome in _parallel(list(left.values()), **options):
                 del left[task.name]
                 yield task, outcome
-            return  # what is left is not ours
+            return  # other sweeps play the rest
         except Exception as error:
             if not _is_lost(error):
                 raise

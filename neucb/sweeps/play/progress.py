@@ -1,4 +1,4 @@
-"""Report: what a sweep did, and is told of while it does."""
+"""Report: counts of the runs of a sweep, and the callback that receives them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from neucb.runs.store import Failure
 
 @dataclass
 class Report:
-    """What a sweep did.
+    """Counts of the runs of a sweep.
 
     Attributes:
-        runs: of the whole experiment, as far as it could be planned.
-        found: runs that were there already.
-        played: runs played now.
-        rounds: rounds of these together.
-        seconds: that the sweep took.
+        runs: number of runs of the whole experiment, as far as it could be planned.
+        found: number of runs that were stored before.
+        played: number of runs played now.
+        rounds: number of rounds of these together.
+        seconds: wall-clock time of the sweep.
         failures: runs without rows, in this sweep or in an earlier one.
-        fits: the same of the fits in hindsight; None in their own report.
+        fits: counts of the fits in hindsight; None in their own report.
     """
 
     runs: int = 0

@@ -1,4 +1,4 @@
-"""The folder of the tables that the processes of a sweep share; what killed sweeps have left of theirs."""
+"""The folder of the tables that the processes of a sweep share; those of killed sweeps are removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWNER = ".owner.lock"
 
 @contextlib.contextmanager
 def shared_folder() -> Iterator[Path]:
-    """Make a temporary folder that is gone afterwards; remove those whose process is no more."""
+    """Make a temporary folder for the context; remove those of processes that have ended."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         _remove_if_dead(left)
     with contextlib.ExitStack() as stack:

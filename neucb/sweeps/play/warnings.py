@@ -1,4 +1,4 @@
-"""Warnings of batches: kept where they come up, said once in a sweep."""
+"""Warnings of batches: caught in the batch, printed once in a sweep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def kept_warnings(texts: list[str]) -> Iterator[None]:
-    """Put warnings into a list in place of showing them.
+    """Append the texts of warnings to a list instead of printing them.
 
     In the main thread only: all threads of a process share what catches them.
     """
@@ -29,10 +29,10 @@ def kept_warnings(texts: list[str]) -> Iterator[None]:
 
 
 class Warned:
-    """The warnings that one sweep has said.
+    """The warnings that one sweep has printed.
 
     Args:
-        notify: gets a line for each.
+        notify: receives a line for each.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
@@ -40,7 +40,7 @@ class Warned:
         self._said: set[str] = set()
 
     def tell(self, warned: Mapping[str, Sequence[Batch]]) -> None:
-        """Say warnings that were not said yet, and of how many batches of which agents they are."""
+        """Print new warnings, with the number of batches and the agents."""
         for text, batches in warned.items():
             if text not in self._said:
                 self._said.add(text)
@@ -50,7 +50,7 @@ class Warned:
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
-        """Let what was said be said no more, in no thread of this process."""
+        """Suppress the printed warnings in all threads of this process."""
         with warnings.catch_warnings():
             for text in self._said:
                 warnings.filterwarnings("ignore", re.escape(text))

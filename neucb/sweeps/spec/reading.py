@@ -33,8 +33,8 @@ def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
     """Return the experiment of a TOML file.
 
     Args:
-        path: of the file.
-        tables: names that stand for tables in memory.
+        path: path of the file.
+        tables: names of tables in memory.
 
     Raises:
         InputError: the file is missing or wrong; the message names the line, and the nearest name.
@@ -55,10 +55,10 @@ def parse_spec(
     """Return the experiment of a TOML text.
 
     Args:
-        text: the spec.
-        name: of the file, for messages.
-        folder: what the names of data files are relative to.
-        tables: names that stand for tables in memory.
+        text: content of the spec.
+        name: name of the file, for messages.
+        folder: folder of relative names of data files.
+        tables: names of tables in memory.
 
     Raises:
         InputError: as for `read_spec`.
@@ -185,7 +185,7 @@ class _Reader(Places):
         return tuple(float(value) for value in values)
 
     def distinct(self, value: object, *path: str | int) -> tuple[Any, ...]:
-        """Return a value or list of values as a tuple, in which none may occur twice."""
+        """Return a value or list of distinct values as a tuple."""
         values = tuple(value) if isinstance(value, list) else (value,)
         if not values:
             raise self.fail(f"{path[-1]} is empty", *path)

@@ -1,4 +1,4 @@
-"""Places: whatever is wrong in a spec is said with the line on which it stands."""
+"""Errors of a spec, with the line of the fault."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Places:
         return table
 
     def checked(self, check: Callable[[], Any], *path: str | int, value: object = None) -> Any:
-        """Return what `check` returns; its error gets the line of the path."""
+        """Return the result of `check`; its error gets the line of the path."""
         try:
             return check()
         except InputError as error:

@@ -1,4 +1,4 @@
-"""Experiment: what a sweep plays, as plain values; spec files are read by reading.py."""
+"""Experiment: the content of a spec as plain values; spec files are read by reading.py."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class AgentGrid:
     """An agent and the settings that a sweep tries.
 
     Attributes:
-        name: of the recipe, or where the user's own is, see `neucb.run`.
-        label: what it is called in the results, once in an experiment.
-        settings: hyper-parameters that all cells have, checked.
+        name: name of the recipe, or reference of the user's own agent, see `neucb.run`.
+        label: name in the results, unique in an experiment.
+        settings: hyper-parameters of all cells, checked.
         grid: hyper-parameter -> its values, checked; the cells are their product.
-        hindsight: on how many reporting seeds, the first ones, the best policy of its class is fitted.
+        hindsight: number of reporting seeds, the first ones, on which the best policy of its class is fitted.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Dataset:
     """A data set of an experiment.
 
     Attributes:
-        name: of the catalogue, openml:..., a file, or synthetic:...
+        name: name of the catalogue, openml:..., a file, or synthetic:...
         options: target of a file, arms and features of a synthetic world.
     """
 
@@ -66,15 +66,15 @@ class Experiment:
     """Agents x grids x data sets x orders x noise x preprocessing x seeds.
 
     Attributes:
-        name: of the experiment; its results go to a folder of that name.
-        agents: with their grids.
-        datasets: what they are played on.
-        reporting_seeds: of the runs that are reported.
-        tuning_seeds: of the runs that the settings are chosen on, none of them a reporting seed;
+        name: name of the experiment, and of the folder of its results.
+        agents: agents with their grids.
+        datasets: data sets.
+        reporting_seeds: seeds of the runs that are reported.
+        tuning_seeds: seeds of the runs on which the settings are chosen, none of them a reporting seed;
             without any, every cell is played on the reporting seeds and nothing is chosen.
-        rounds: T at most; every data set has as many as its rows allow.
-        orders, label_noise, preprocessing: one run for each.
-        select: the settings are those of least regret over all data sets, or of each one.
+        rounds: horizon T at most; every data set has as many rounds as its rows allow.
+        orders, label_noise, preprocessing: conditions, crossed with each other.
+        select: scope of the choice of settings: least regret over all data sets, or on each one.
         options: recycle, drift, delay, batch and source, see `neucb.run`.
         engine, device, dtype: see `neucb.run`.
         strict: refuse a data set of which rows or columns are left out.

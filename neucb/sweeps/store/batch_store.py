@@ -53,7 +53,7 @@ class BatchStore(Store):
         return self.find(name) is None and self.manifest(name).exists()
 
     def set_aside(self, names: Iterable[str]) -> None:
-        """Move the files of batches where no reader takes them for results; delete nothing."""
+        """Move the files of batches to a folder that no reader opens; delete nothing."""
         aside = self.folder / ASIDE
         for name in names:
             for path in (self.log(name), self.manifest(name)):
@@ -62,7 +62,7 @@ class BatchStore(Store):
                     path.replace(aside / path.name)
 
     def clear(self) -> None:
-        """Remove the half files of processes that were killed; for when no other process writes here."""
+        """Remove the half files of killed processes; only while no other process writes here."""
         for path in self.folder.glob(f"{TEMPORARY}*"):
             path.unlink(missing_ok=True)
 

@@ -42,7 +42,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
 
     folder = Path(path)
     store = BatchStore(folder)
-    plan = read_plan(store)
+    plan = _plan(store)
     records = {name: store.find(name) for name in plan["batches"]}
     missing = [name for name, record in records.items() if record is None]
     unplayed = list(plan.get("unplayed", ()))
@@ -118,7 +118,7 @@ def _with_classes(
     return merged, len(names) - len(there), failures
 
 
-def read_plan(store: BatchStore) -> dict[str, Any]:
+def _plan(store: BatchStore) -> dict[str, Any]:
     """Return the plan of a sweep.
 
     Raises:
@@ -141,7 +141,7 @@ def read_plan(store: BatchStore) -> dict[str, Any]:
 
 
 def is_plan(plan: Mapping[str, Any]) -> bool:
-    """Return whether JSON has what is read of a plan."""
+    """Return whether JSON has the parts of a plan."""
     batches: Any = plan.get("batches")
     unplayed, fits = plan.get("unplayed", []), plan.get("hindsight", [])
     if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import InputError
-from neucb.sweeps.store.batch_store import BatchStore
-from neucb.sweeps.store.load_sweep import MEND, read_plan
+from neucb.runs.formats import MEND
 from neucb.sweeps.store.naming import with_labels
 from neucb.sweeps.store.read_results import is_sweep
 from neucb.sweeps.store.run_logs import environment_of, find_logs, read_manifest
@@ -33,52 +32,45 @@ def load_times(path: str | Path) -> pd.DataFrame:
         InputError: there are no results.
 
     Warns:
-        UserWarning: logs were saved by a former version, which kept no times.
+        UserWarning: logs of a former version, or without a manifest, have no times.
     """
     import pandas as pd
 
     folder = Path(path)
     rows = []
     without = 0
-    for manifest, content in _manifests(folder):
-        if "playing" not in content:
-            without += bool(content)
-        elif content.get("rounds_played"):
+    for log in find_logs(folder):
+        manifest = read_manifest(log)
+        if "playing" not in manifest:
+            without += 1
+        elif manifest.get("rounds_played") and manifest.get("complete") is not False:
             try:
-                rows.append(_times_of(content))
+                rows.append(_times_of(manifest))
             except (KeyError, TypeError, ValueError, OverflowError):
-                raise InputError(f"{manifest} is no manifest of a batch; {MEND}") from None
+                raise InputError(f"the manifest of {log} is no manifest of a batch; {MEND}") from None
     if without:
-        warnings.warn(f"{folder}: {without} logs of a former version have no times", stacklevel=2)
+        warnings.warn(
+            f"{folder}: {without} logs of a former version or without a manifest have no times", stacklevel=2
+        )
     if rows and not is_sweep(folder):
         return with_labels(pd.DataFrame(rows), everywhere=True)[TIMES]
     return pd.DataFrame(rows, columns=TIMES)
 
 
-def _manifests(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the manifests of the batches of a sweep or of the complete runs, and their contents."""
-    if not is_sweep(folder):
-        contents = [(log.with_suffix(".json"), read_manifest(log)) for log in find_logs(folder)]
-        return [(path, content) for path, content in contents if content.get("complete") is not False]
-    store = BatchStore(folder)
-    paths = [store.manifest(name) for name in read_plan(store)["batches"]]
-    return [(path, store.read_json(path.name) or {}) for path in paths]
-
-
-def _times_of(content: Mapping[str, Any]) -> dict[str, Any]:
+def _times_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a manifest, which may have been damaged; the hyper-parameters of a run too."""
-    configuration, playing = content["configuration"], content["playing"]
+    configuration, playing = manifest["configuration"], manifest["playing"]
     if "world" in configuration:
         row = {key: str(configuration[key]) for key in ("label", "agent", "purpose")}
         row["dataset"] = str(configuration["world"]["dataset"]["name"])
     else:
         agent, settings = str(configuration["agent"]), dict(configuration["settings"])
         row = settings | {"label": agent, "agent": agent, "purpose": "reporting"}
-        row["dataset"] = str(environment_of(content)["dataset"])
+        row["dataset"] = str(environment_of(manifest)["dataset"])
     return {
         **row,
-        "engine": str(content["engine"]),
-        "rounds": int(content["rounds_played"]),
+        "engine": str(manifest["engine"]),
+        "rounds": int(manifest["rounds_played"]),
         "seconds": float(playing["seconds"]),
         "cpu_seconds": float(playing["cpu_seconds"]),
         "threads": int(playing["threads"]),

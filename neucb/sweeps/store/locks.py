@@ -1,8 +1,8 @@
-"""Claims: which batch is played by whom, where several sweeps share a folder.
+"""Claims: locks on batches, where several sweeps share a folder.
 
-A claim is a lock on a file. The system lets go of it when its process ends, however it does, so that
-what a killed sweep had begun can be claimed by others. A claim saves work and no more: where locks do
-not work (a network folder without them), batches are played twice and give the same files.
+A claim is a lock on a file. The system releases it when its process ends, however it does, so that
+others can claim the batches of a killed sweep. A claim only saves work: where locks do not work (a
+network folder without them), batches are played twice and give the same files.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Claims:
         return all(self._clear(path) for path in others)
 
     def _clear(self, path: Path) -> bool:
-        """Remove a claim whose process is no more; return whether it is known to be."""
+        """Remove a claim of a process that has ended; return whether it has."""
         lock = self._lock(path.stem)
         if lock is None or not lock.is_locked:
             return False
@@ -74,7 +74,7 @@ class Claims:
         return True
 
     def _lock(self, name: str) -> FileLock | None:
-        """Return a lock of a name, None where another process has it."""
+        """Return the lock of a name, None where another process holds it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         # Claimed in the thread that hands work on, released in the one that stores it.
         lock = FileLock(self._folder / f"{name}.lock", blocking=False, thread_local=False)
