@@ -11,20 +11,23 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import neucb
+from neucb.agents.propensity import load_chances
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.threads import cores
 from neucb.runs.api import prepare
 from tests.support.tables import toy
 
-ORDERS = ("shuffled", "weakest-class")
+SHAPES = (("shuffled", False), ("shuffled", True), ("weakest-class", False))  # order, replay
 
 
 def compile_for(recipes: list[str]) -> None:
     """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
-    for name, order, replay in itertools.product(recipes, ORDERS, (False, True)):
+    for name, (order, replay), dtype in itertools.product(recipes, SHAPES, ("float32", "float64")):
         if not replay or "replay" in RECIPES[name].settings({}):
             settings = {"replay": 2} if replay else {}
-            prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, trace=True).load()
+            run = prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, dtype=dtype)
+            run.load()
+    load_chances()
 
 
 def compile_lookahead() -> None:
