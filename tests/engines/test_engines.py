@@ -306,6 +306,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_needs_no_torch(tmp_path: Path) -> None:
     root = Path(neucb.__file__).parent.parent
     runs = []

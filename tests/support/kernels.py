@@ -27,12 +27,12 @@ def compile_for(recipes: list[str]) -> None:
             settings = {"replay": 2} if replay else {}
             run = prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, dtype=dtype)
             run.load()
-    load_chances()
 
 
-def compile_lookahead() -> None:
-    """Compile the kernels of the torch engine."""
+def compile_common() -> None:
+    """Compile the kernels of no oracle: those of the torch engine and of traces."""
     neucb.run("kl", toy(), 200, 2, engine="torch")
+    load_chances()
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
         jobs = [
             pool.submit(compile_for, recipes) for recipes in sorted(groups.values(), key=len, reverse=True)
         ]
-        jobs.append(pool.submit(compile_lookahead))
+        jobs.append(pool.submit(compile_common))
         for job in jobs:
             job.result()
 
