@@ -103,6 +103,7 @@ def test_characters_that_the_font_lacks_are_named_once(tmp_path: Path) -> None:
     assert len({str(one.message) for one in caught}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_settings_of_the_user_change_no_figure(suffix: str, tmp_path: Path) -> None:
     usual, other = tmp_path / f"usual{suffix}", tmp_path / f"other{suffix}"
@@ -124,6 +125,7 @@ def test_settings_of_the_user_change_no_figure(suffix: str, tmp_path: Path) -> N
     assert other.read_bytes() == usual.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "content", "plots", "words"),
     [

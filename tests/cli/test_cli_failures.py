@@ -40,6 +40,7 @@ def test_a_full_disk_does_not_hide_the_figures(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sink", "words"), [("closed", ""), ("/dev/full", "No space left on device")])
 def test_results_are_saved_where_the_output_goes_nowhere(tmp_path: Path, sink: str, words: str) -> None:
     """`neucb run ... | head` after head has gone, and `> file` on a full disk."""
@@ -170,6 +171,7 @@ def test_the_command_is_the_one_that_catches_early_interrupts() -> None:
     assert project["scripts"] == {"neucb": "neucb_command:main"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("more", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
 def test_a_real_ctrl_c_saves_what_was_played(more: list[str], tmp_path: Path) -> None:

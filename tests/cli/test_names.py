@@ -66,6 +66,7 @@ def test_a_name_that_is_no_utf_8_is_refused_first(
     assert line.endswith("is no text in UTF-8; rename the file or folder")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_bytes_that_are_no_utf_8_on_a_real_command_line(tmp_path: Path) -> None:
     (Path(os.fsdecode(b"caf\xe9.csv"))).write_text(TABLE)
@@ -236,6 +237,7 @@ def test_a_folder_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: 
         check_file(folder / "x.pdf", "-o")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 @pytest.mark.parametrize("words", [("iris",), ("iris,wine",)])
 def test_tables_are_printed_in_any_encoding(encoding: str, words: tuple[str], tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ def test_every_recipe_is_the_same_on_the_device(name: str, device: str) -> None:
 FOLDS = {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3], "gamma_power": [0.5, 0.3, 0.0], "width": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

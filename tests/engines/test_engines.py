@@ -60,7 +60,7 @@ def assert_same_frames(compiled: pd.DataFrame, defined: pd.DataFrame, rtol: floa
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", one_quick_of_each())
 def test_every_recipe_takes_the_same_actions_on_both_engines(name: str, table: str) -> None:
     """Other seeds and hyper-parameters in every replica, noise and drift; or torch plays it and says why."""
     chosen = prepare(name, TABLES[table](), 10, 1)
@@ -115,6 +115,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_settings_mean_the_same_on_both_engines(variant: str) -> None:
     name, settings = VARIANTS[variant]
@@ -128,6 +129,7 @@ def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "DENSE", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_cache")
 @pytest.mark.parametrize(
     ("name", "settings"),
@@ -304,6 +306,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_needs_no_torch(tmp_path: Path) -> None:
     root = Path(neucb.__file__).parent.parent
     runs = []

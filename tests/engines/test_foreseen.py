@@ -39,6 +39,7 @@ from neucb.environments.table import Table
 from neucb.kernels import lookahead
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
+from tests.support.recipes import one_quick_of_each
 from tests.support.settings import several
 from tests.support.tables import one_hot, toy
 
@@ -66,7 +67,9 @@ def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[
 SKYLINES = ("best-fixed", "supervised")
 
 
-@pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES and "replay" not in one])
+@pytest.mark.parametrize(
+    "name", one_quick_of_each(one for one in RECIPES if one not in SKYLINES and "replay" not in one)
+)
 def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     width = {"width": 16} if any(p.name == "width" for p in RECIPES[name].parameters) else {}
     settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **width}

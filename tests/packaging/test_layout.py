@@ -109,5 +109,7 @@ def test_tests_import_one_another_from_support_alone(path: Path) -> None:
     assert not any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
     names = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
     assert [
-        name for name in names if name.split(".")[0] == "tests" and not name.startswith("tests.support.")
+        name
+        for name in names
+        if name.split(".")[0] == "tests" and not f"{name}.".startswith("tests.support.")
     ] == []

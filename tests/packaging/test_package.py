@@ -13,8 +13,6 @@ import pytest
 
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.slow  # they build the wheel
-
 FROM_A_CHECKOUT = ("experiments/studies/", "benchmarks/maintenance/")  # scripts that no command needs
 
 
@@ -74,6 +72,7 @@ def test_the_source_distribution_holds_the_tests(wheel: Path) -> None:
     assert not any("__pycache__" in name for name in names)
 
 
+@pytest.mark.slow
 def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
     """Unpacked into an empty folder that comes first on the path, run from another one."""
     site = tmp_path / "site"

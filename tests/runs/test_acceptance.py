@@ -11,6 +11,7 @@ from neucb.environments.preprocessing import encode
 from neucb.environments.sources.bundled import covertype_sample
 
 SEEDS = 100
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

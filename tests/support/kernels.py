@@ -11,25 +11,28 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import neucb
+from neucb.agents.propensity import load_chances
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.threads import cores
 from neucb.runs.api import prepare
 from tests.support.tables import toy
 
-ORDERS = ("shuffled", "weakest-class")
+SHAPES = (("shuffled", False), ("shuffled", True), ("weakest-class", False))  # order, replay
 
 
 def compile_for(recipes: list[str]) -> None:
     """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
-    for name, order, replay in itertools.product(recipes, ORDERS, (False, True)):
+    for name, (order, replay), dtype in itertools.product(recipes, SHAPES, ("float32", "float64")):
         if not replay or "replay" in RECIPES[name].settings({}):
             settings = {"replay": 2} if replay else {}
-            prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, trace=True).load()
+            run = prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, dtype=dtype)
+            run.load()
 
 
-def compile_lookahead() -> None:
-    """Compile the kernels of the torch engine."""
+def compile_common() -> None:
+    """Compile the kernels of no oracle: those of the torch engine and of traces."""
     neucb.run("kl", toy(), 200, 2, engine="torch")
+    load_chances()
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def main() -> None:
         jobs = [
             pool.submit(compile_for, recipes) for recipes in sorted(groups.values(), key=len, reverse=True)
         ]
-        jobs.append(pool.submit(compile_lookahead))
+        jobs.append(pool.submit(compile_common))
         for job in jobs:
             job.result()
 

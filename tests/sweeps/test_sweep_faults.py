@@ -117,6 +117,7 @@ def test_bad_data_are_recorded_and_tried_again(tmp_path: Path) -> None:
     assert mended.runs == QUICK_RUNS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [LONG, TORCH], ids=["threads", "processes"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_is_killed_goes_on(how: signal.Signals, spec: str, tmp_path: Path) -> None:
@@ -215,6 +216,7 @@ def test_a_full_disk(tmp_path: Path, whole: pd.DataFrame) -> None:
         same(folder, whole)
 
 
+@pytest.mark.slow
 def test_a_file_size_limit(tmp_path: Path) -> None:
     """The same without root: RLIMIT_FSIZE stops a write in the middle of a file."""
     (tmp_path / "spec.toml").write_text(QUICK)

@@ -61,6 +61,7 @@ def played(out: str) -> int:
     return int(found[1].replace(",", ""))
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
     """Every run is played by one of them; both end with the whole table."""
     prepare("kl", "iris", 2, 1).load()
