@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neucb.kernels.jit import exact, fast
-from neucb.kernels.types import Array, Learner, Network, Shared, Work
+from neucb.kernels.types import Array, Learner, Network, Origin, Shared, Work
 from neucb.kernels.vectors import (
     add_outer,
     add_outer_seen,
@@ -11,6 +11,8 @@ from neucb.kernels.vectors import (
     add_scaled,
     combine,
     copy_to,
+    difference_product,
+    difference_square,
     dot,
     multiply,
     scale_by,
@@ -115,6 +117,29 @@ def fold(shared: Shared | None, network: Network, work: Work, scale: float, b: i
             scale_by(work.delta[before], scale)
         for after in range(b + 1, n):
             scale_by(work.moved[after], scale)
+
+
+@exact
+def moved_square(shared: Shared | None, network: Network, origin: Origin, work: Work, b: int) -> float:
+    """Return the squared distance of the weights from the origin after round b of a block."""
+    total = difference_square(network.head, origin.head)
+    for j in range(len(origin.first)):
+        total += difference_square(network.first[j], origin.first[j])
+    if shared is None:
+        return total
+    m = len(work.head)
+    for step in range(b + 1):  # that the first layer does not have yet
+        arm, delta = shared.arm[step], work.delta[step]
+        left, right = arm * m, (arm + 1) * m
+        for j in range(len(origin.first)):
+            x = shared.scaled[step, j]
+            if x != 0.0:
+                moved = network.first[j, left:right]
+                total += 2.0 * x * difference_product(moved, origin.first[j, left:right], delta)
+        for other in range(b + 1):
+            if shared.arm[other] == arm:
+                total += dot(shared.scaled[step], shared.scaled[other]) * dot(delta, work.delta[other])
+    return total
 
 
 @exact

@@ -57,6 +57,12 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
     shared = at_once and _pays(stage.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != "last-layer":
         network = filled_up(network, spec.arms)
+    at_start = len(network.start) > 0
+    origin = types.Origin(
+        stage.due,
+        network.start[:0] if at_start else network.first,
+        network.start_head if at_start else network.head,
+    )
     network = network._replace(
         first=aligned(network.first),
         head=aligned(network.head),
@@ -80,6 +86,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, seed: int, stage: St
             rule,
             learner,
             network,
+            origin,
             confidence,
             last,
             memory,

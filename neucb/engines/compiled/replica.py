@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +45,24 @@ def make_replica(
     env: ClassificationVectorEnv,
     spec: Spec,
     r: int,
+    due: Sequence[int] = (),
     full: bool | None = None,
 ) -> Replica:
-    """Draw and prepare the r-th replica of a run, for a trace that is full or not, or for none."""
+    """Draw and prepare the r-th replica of a run.
+
+    Args:
+        recipe: recipe of the agent.
+        settings: all its hyper-parameters; a tuple has one number per replica.
+        env: the environment.
+        spec: shape of the run.
+        r: number of the replica.
+        due: rounds that are logged, from 1.
+        full: whether the trace holds all arms; None where there is no trace.
+    """
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
     rule = make_rule(recipe, own, spec)
-    stage = make_stage(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
+    stage = make_stage(env, spec, seed, due, *kept_of(rule, own, spec.horizon, full=full))
     match PLAYERS.get((recipe.kind, recipe.oracle)):
         case "fixed" if recipe.kind == "uniform":
             play = _fixed(np.full(spec.arms, 1.0 / spec.arms), stage)

@@ -64,6 +64,7 @@ class Stage:
         world: the same for the kernels.
         reaction: of an order that depends on the arms played, else None.
         record: what came of it.
+        due: [T] bool, the rounds that are logged.
     """
 
     seed: int
@@ -71,6 +72,7 @@ class Stage:
     world: types.World
     reaction: types.Reaction | None
     record: types.Record
+    due: NDArray[np.bool_]
 
     def belief(self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0) -> types.Belief:
         """Return memory for predictions, and strengths and noise of rounds start..stop-1.
@@ -99,13 +101,21 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
         return np.minimum(rule.scale / grown, 1.0) if rule.schedule == types.DECAY else rule.scale * grown
 
 
-def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0) -> Stage:
+def make_stage(
+    env: ClassificationVectorEnv,
+    spec: Spec,
+    seed: int,
+    due: Sequence[int] = (),
+    kept: int = 0,
+    factors: int = 0,
+) -> Stage:
     """Draw what the replica of this seed meets.
 
     Args:
         env: the environment.
         spec: the shape of the run.
         seed: the replica's.
+        due: rounds that are logged, from 1.
         kept: rounds of which the record keeps all arms.
         factors: columns of the factors that it keeps of these.
     """
@@ -127,7 +137,10 @@ def make_stage(env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return Stage(seed, script, world, make_reaction(script, env.encoded.labels, spec.arms), record)
+    reaction = make_reaction(script, env.encoded.labels, spec.arms)
+    logged = np.zeros(spec.horizon, np.bool_)
+    logged[np.array(due, np.int64) - 1] = True
+    return Stage(seed, script, world, reaction, record, logged)
 
 
 def make_reaction(script: Script, labels: NDArray[np.int64], arms: int) -> types.Reaction | None:

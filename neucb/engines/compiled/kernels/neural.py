@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         LastLayer,
         Learner,
         Network,
+        Origin,
         Reaction,
         Record,
         Rule,
@@ -42,6 +43,7 @@ def neural(
     rule: Rule,
     learner: Learner,
     network: Network,
+    origin: Origin,
     confidence: Confidence | None,
     last: LastLayer | None,
     memory: Array,
@@ -97,6 +99,6 @@ def neural(
                     regress(last, work, b, arm, target)
                 if k >= ahead:
                     learn(learner, network, memory, work, b, n, rates[row], arm, target)
-            gauge(learner, network, memory, record, t)
+            gauge(learner, network, origin, memory, record, work, b, t)
         flush(work.shared, network, work, n)
     return stop
