@@ -85,8 +85,8 @@ class Record(NamedTuple):
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
         propensity: [T] probabilities with which these arms were drawn.
-        distance: [T] |theta - theta_0| after every round; NaN where it is not kept.
-        spread: [T] root mean square of the perturbation's offsets after it; NaN where there is no network.
+        distance: [T] |theta - theta_0| after rounds that are logged; NaN after others, and without a network.
+        spread: [T] root mean square of the perturbation's offsets, likewise.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
         kept: [n, 4, K] p, predicted losses, outputs and standard deviations of the last n rounds, round t in
@@ -185,6 +185,20 @@ class Network(NamedTuple):
     start_head: Array
     squares: Array
     signs: Any
+
+
+class Origin(NamedTuple):
+    """The weights that distances are measured from, and the rounds after which they are.
+
+    Attributes:
+        due: [T] bool, the rounds that are logged.
+        first: [inputs, K m] first layer of theta_0, where `Network` holds theta or phi; else empty.
+        head: [m] second layer of the same.
+    """
+
+    due: Array
+    first: Array
+    head: Array
 
 
 class Shared(NamedTuple):

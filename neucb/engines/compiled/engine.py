@@ -99,8 +99,9 @@ class Compiled:
             self.log.close()
 
     def _make(self, r: int) -> Replica:
-        full = None if self.log.trace is None else self.log.trace.full
-        return make_replica(self.recipe, self.settings, self.env, self.log.spec, r, full)
+        spec, trace = self.log.spec, self.log.trace
+        due, full = self.log.due_until(spec.horizon), None if trace is None else trace.full
+        return make_replica(self.recipe, self.settings, self.env, spec, r, due, full)
 
     def _rounds(self, over: Callable[..., Iterable[Any]], progress: Progress | None) -> None:
         """Play; `over` maps a function over replicas, in threads or not."""

@@ -40,6 +40,7 @@ class ReplicaInputs:
         world: contexts, losses and random numbers of its rounds, for the kernels.
         adaptive: state of an order that depends on the arms played, else None.
         record: arms, predictions and propensities, filled by the kernels.
+        due: [T] bool, the rounds that are logged.
     """
 
     env: ClassificationVectorEnv
@@ -48,6 +49,7 @@ class ReplicaInputs:
     world: types.World
     adaptive: types.AdaptiveOrder | None
     record: types.Record
+    due: NDArray[np.bool_]
 
     def predictions(
         self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0
@@ -84,7 +86,12 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
 
 
 def make_inputs(
-    env: ClassificationVectorEnv, spec: Spec, seed: int, kept: int = 0, factors: int = 0
+    env: ClassificationVectorEnv,
+    spec: Spec,
+    seed: int,
+    due: Sequence[int] = (),
+    kept: int = 0,
+    factors: int = 0,
 ) -> ReplicaInputs:
     """Draw the rows, labels and random numbers of the replica of this seed.
 
@@ -92,6 +99,7 @@ def make_inputs(
         env: environment of the run.
         spec: shape of the run.
         seed: seed of the replica.
+        due: rounds that are logged, from 1.
         kept: number of latest rounds whose record holds all arms.
         factors: columns of the covariance factors in that record; 0 for none.
     """
@@ -113,7 +121,10 @@ def make_inputs(
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    return ReplicaInputs(env, seed, script, world, make_adaptive_order(script, env.encoded.labels), record)
+    logged = np.zeros(spec.horizon, np.bool_)
+    logged[np.array(due, np.int64) - 1] = True
+    adaptive = make_adaptive_order(script, env.encoded.labels)
+    return ReplicaInputs(env, seed, script, world, adaptive, record, logged)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:

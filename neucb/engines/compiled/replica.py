@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,13 +55,24 @@ def make_replica(
     env: ClassificationVectorEnv,
     spec: Spec,
     r: int,
+    due: Sequence[int] = (),
     full: bool | None = None,
 ) -> Replica:
-    """Draw and prepare the r-th replica of a run; `full`: whether the trace, if any, holds all arms."""
+    """Draw and prepare a replica of a run.
+
+    Args:
+        recipe: recipe of the agent.
+        settings: all its hyper-parameters; a tuple has one value per replica.
+        env: environment of the run.
+        spec: shape of the run.
+        r: number of the replica.
+        due: rounds that are logged, from 1.
+        full: whether the trace holds all arms; None where there is no trace.
+    """
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
     seed = spec.seeds[r]
     rule = make_rule(recipe, own, spec)
-    inputs = make_inputs(env, spec, seed, *kept_of(rule, own, spec.horizon, full=full))
+    inputs = make_inputs(env, spec, seed, due, *kept_of(rule, own, spec.horizon, full=full))
     if (missing := missing_part(recipe)) is not None:
         raise InputError(f"the compiled engine has {missing}")
     play = PLAYERS[recipe.kind, recipe.oracle](recipe, own, spec, inputs)

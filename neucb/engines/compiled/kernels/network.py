@@ -6,8 +6,24 @@ from math import sqrt
 
 from neucb.core.constants import FOLD_BELOW, INPUT_FLOOR
 from neucb.engines.compiled.kernels.rules import link
-from neucb.engines.compiled.kernels.signs import add_head, add_signs, mean_link, move_signs, spread_of
-from neucb.kernels.blocks import add_step, along_step, fold, keep_row, pass_alone, place, share_pass
+from neucb.engines.compiled.kernels.signs import (
+    add_head,
+    add_signs,
+    mean_link,
+    move_signs,
+    signs_square,
+    spread_of,
+)
+from neucb.kernels.blocks import (
+    add_step,
+    along_step,
+    fold,
+    keep_row,
+    moved_square,
+    pass_alone,
+    place,
+    share_pass,
+)
 from neucb.kernels.jit import exact
 from neucb.kernels.logistic import smoothed, widen
 from neucb.kernels.types import (
@@ -22,6 +38,7 @@ from neucb.kernels.types import (
     Array,
     Network,
     NetworkConfig,
+    Origin,
     Record,
     Workspace,
     World,
@@ -96,10 +113,24 @@ def has_start(config: NetworkConfig) -> bool:
 
 
 @exact
-def gauge(config: NetworkConfig, network: Network, memory: Array, record: Record, t: int) -> None:
-    """Record how far theta is from theta_0 after round t, and the perturbation's spread."""
+def gauge(
+    config: NetworkConfig,
+    network: Network,
+    origin: Origin,
+    memory: Array,
+    record: Record,
+    workspace: Workspace,
+    b: int,
+    t: int,
+) -> None:
+    """Record |theta - theta_0| and the perturbation's spread after round t, the b-th of a block."""
+    if not origin.due[t]:
+        return
     if has_start(config):
         record.distance[t] = sqrt(memory[SQUARE])
+    else:
+        square = moved_square(workspace.shared, network, origin, workspace, b) + signs_square(network.signs)
+        record.distance[t] = sqrt(max(square, 0.0))
     if config.kind == EXPECTED:
         record.spread[t] = config.c * sqrt(memory[SQUARE])
     else:

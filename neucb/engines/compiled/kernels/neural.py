@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         LastLayer,
         Network,
         NetworkConfig,
+        Origin,
         Predictions,
         Record,
         Rule,
@@ -42,6 +43,7 @@ def neural(
     rule: Rule,
     config: NetworkConfig,
     network: Network,
+    origin: Origin,
     confidence: Confidence | None,
     last: LastLayer | None,
     memory: Array,
@@ -99,6 +101,6 @@ def neural(
                     regress(last, workspace, b, arm, target)
                 if k >= ahead:
                     learn(config, network, memory, workspace, b, n, rates[row], arm, target)
-            gauge(config, network, memory, record, t)
+            gauge(config, network, origin, memory, record, workspace, b, t)
         flush(workspace.shared, network, workspace, n)
     return stop
