@@ -37,6 +37,11 @@ class Loss:
     strength_limit: ClassVar[float] = 1.8  # 2 diverges, and near it the offset drowns the losses
     diverges: ClassVar[bool] = True
 
+    def __init_subclass__(cls) -> None:
+        """Leave a loss without its base's compiled form where it computes otherwise."""
+        if {"link", "value", "smoothed", "curvature"} & vars(cls).keys() and "kernel" not in vars(cls):
+            cls.kernel = None
+
     def link(self, output: Tensor) -> Tensor:
         """Return the predicted loss for an output f."""
         raise NotImplementedError

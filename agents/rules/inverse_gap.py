@@ -79,15 +79,13 @@ class GapRule(Rule):
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
-        import torch
-
         mean, available, arms = prediction.mean.double(), prediction.available, prediction.mean.shape[1]
         strength = self.schedule(now, arms).unsqueeze(1)
         among: Tensor | int = arms
         if available is not None:
             mean, among = mean.masked_fill(~available, math.inf), available.sum(1, keepdim=True)
         least, gap = gaps(mean if math.isinf(self.floor) else mean.clamp_min(self.floor))
-        weight: Tensor = self.weight(gap, least, strength, among, torch.exp)
+        weight: Tensor = self.weight(gap, least, strength, among, type(gap).exp)
         if weight.shape != gap.shape:
             weight = weight.expand_as(gap).clone()
         if available is not None:

@@ -38,6 +38,11 @@ class Rule:
     floor: ClassVar[float] = float("-inf")
     proportional: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """Leave a rule without its base's compiled form where it has another policy."""
+        if "__call__" in vars(cls) and "kernel_kind" not in vars(cls):
+            cls.kernel_kind = None
+
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
         """Return the rule of these hyper-parameters; they may be more than its own."""

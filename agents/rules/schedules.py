@@ -12,7 +12,7 @@ from neucb.agents.parameter import Parameter
 from neucb.agents.per_replica import Number, each, per_replica
 from neucb.agents.rules import formulas
 from neucb.core.constants import DELTA
-from neucb.core.errors import unknown_name
+from neucb.core.errors import InputError, unknown_name
 from neucb.kernels import types
 
 if TYPE_CHECKING:
@@ -29,20 +29,31 @@ class Schedule:
     """A frozen value that gives gamma, or epsilon, for a round.
 
     Attributes:
-        code: code of its formula in kernels, see `neucb.kernels.types`.
+        code: code of its formula in kernels, see `neucb.kernels.types`; None where kernels have none.
         scale, exponent: arguments of that formula; one number or one per replica.
     """
 
-    code: ClassVar[int]
+    code: ClassVar[int | None] = None
     scale: Number
     exponent: Number = 0.0
+
+    def __init_subclass__(cls) -> None:
+        """Leave a schedule without its base's compiled form where it computes otherwise."""
+        if "__call__" in vars(cls) and not {"code", "kernel"} & vars(cls).keys():
+            cls.code, cls.kernel = None, Schedule.kernel  # type: ignore[method-assign]
 
     def __call__(self, now: Round, arms: int) -> Tensor:
         """Return gamma [R], float64, > 0 or 0 for uniform play."""
         raise NotImplementedError
 
     def kernel(self, arms: int, horizon: int) -> Kernel:
-        """Return the schedule of one replica, K arms and T rounds in the form of the kernels."""
+        """Return the schedule of one replica, K arms and T rounds in the form of the kernels.
+
+        Raises:
+            InputError: only the torch engine plays it.
+        """
+        if self.code is None:
+            raise InputError(f"the schedule {type(self).__name__} has no compiled form; use the torch engine")
         return self.code, float(self.scale), float(self.exponent)  # type: ignore[arg-type]
 
 

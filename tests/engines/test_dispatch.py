@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.recipe import Kind, OraclePart, Wrapper
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.rules.confidence import LowerConfidence
-from neucb.agents.rules.inverse_gap import GapRule
+from neucb.agents.rules.inverse_gap import GapRule, InverseGap
 from neucb.agents.rules.rule import Rule
 from neucb.agents.rules.schedules import Power, Schedule
 from neucb.core.errors import InputError
@@ -59,10 +59,29 @@ class HalfGap(GapRule):
 
 
 class Halved(Squared):
-    """A loss of the user's own: the squared loss by another name, without a kernel."""
+    """A loss of the user's own: the squared loss, computed otherwise, so that it has no kernel."""
 
     name = "halved"
-    kernel = None
+
+    def value(self, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return (predicted.clamp(0.0, 1.0) - target) ** 2
+
+
+class Lazy(InverseGap):
+    """A rule that has a base with a kernel, and another policy: a kernel would play that of the base."""
+
+    name = "lazy"
+
+    def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:
+        return torch.full_like(prediction.mean, 1 / prediction.mean.shape[1], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Steps(Power):
+    """A schedule that has a base with a compiled form, and another formula."""
+
+    def __call__(self, now: Round, arms: int) -> torch.Tensor:
+        return torch.full_like(now.observed_loss, float(now.number // 100))
 
 
 WRAPPER = Wrapper("no-op", "it changes nothing", lambda oracle, settings: oracle)
@@ -80,6 +99,7 @@ def add_recipe(monkeypatch: pytest.MonkeyPatch, base: str, **parts: Any) -> None
         ("neural-greedy", {"rule": AlwaysRandom}, "no compiled form of the rule 'always-random'"),
         ("squarecb", {"rule": AlwaysRandom, "defaults": ()}, "no compiled form of the rule 'always-random'"),
         ("squarecb", {"rule": HalfGap, "defaults": ()}, "no compiled form of the rule 'half-gap'"),
+        ("squarecb", {"rule": Lazy}, "no compiled form of the rule 'lazy'"),
         ("neural-greedy", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
         ("squarecb", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
         ("kl", {"loss": Halved}, "no compiled form of the loss 'halved'"),
@@ -153,6 +173,11 @@ def test_the_kernels_own_parts_raise(monkeypatch: pytest.MonkeyPatch) -> None:
         make_rule(RECIPES["fake"], {}, SPEC)
     with pytest.raises(InputError, match="no compiled form of the loss 'halved'"):
         loss_code(RECIPES["fake"])
+
+
+def test_a_schedule_with_another_formula_is_not_played_by_the_code_of_its_base() -> None:
+    with pytest.raises(InputError, match="the schedule Steps has no compiled form; use the torch engine"):
+        Steps(2.0).kernel(3, 10)
 
 
 @pytest.mark.parametrize("name", ["features", "gamma_schedule"])
