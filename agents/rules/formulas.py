@@ -1,18 +1,19 @@
 """Formulas of exploration rules, one text for both engines: torch calls them on tensors, numba compiles them.
 
-This file imports nothing. A formula is made of operators; functions whose form depends on the kind of number
+This file imports neither. A formula is made of operators; functions whose form depends on the kind of number
 (exp, sqrt, power) are arguments. The sources of the formulas stand at the classes that use them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-Weight = Callable[[Any, Any, Any, Any, Any], Any]
 
-# Weights of arms by the gap of their predicted loss to the least one. Arguments: gap, least, the strength of
-# the round (gamma or epsilon), the number of arms, exp.
+class Weight(Protocol):
+    """The weight of an arm by the gap of its predicted loss to the least one."""
+
+    def __call__(self, gap: Any, least: Any, strength: Any, arms: Any, exp: Any, /) -> Any:
+        """Return the weight; `strength` is gamma or epsilon of the round, `exp` the exponential function."""
 
 
 def inverse_gap(gap: Any, least: Any, gamma: Any, arms: Any, exp: Any) -> Any:

@@ -105,7 +105,7 @@ class GammaRule(GapRule):
 
     gamma: Schedule
 
-    parameters = (*GAMMA, SCHEDULE)
+    parameters: ClassVar[tuple[Parameter, ...]] = (*GAMMA, SCHEDULE)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
@@ -127,7 +127,7 @@ class InverseGap(GammaRule):
 
     uses_autograd = False
     name = "inverse-gap"
-    parameters = THEORY
+    parameters: ClassVar[tuple[Parameter, ...]] = THEORY
     formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
     weight = staticmethod(formulas.inverse_gap)
 
@@ -162,7 +162,7 @@ class FastInverseGap(GammaRule):
 
     uses_autograd = False
     name = "fast-inverse-gap"
-    parameters = THEORY
+    parameters: ClassVar[tuple[Parameter, ...]] = THEORY
     formula = "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
     weight = staticmethod(formulas.fast_inverse_gap)
     floor = FLOOR
@@ -185,7 +185,7 @@ class EpsilonGreedy(GapRule):
     power: Number = 0.0
 
     name = "epsilon-greedy"
-    parameters = (
+    parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
         Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
     )

@@ -43,15 +43,16 @@ class AlwaysRandom(Rule):
         return torch.full_like(prediction.mean, 1 / prediction.mean.shape[1], dtype=torch.float64)
 
 
+def half_gap(gap: Any, least: Any, strength: Any, arms: Any, exp: Any) -> Any:
+    return 1.0 / (arms + strength * gap)
+
+
 class HalfGap(GapRule):
     """A rule with a weight, registered after the kernels were made from the recipes."""
 
     name = "half-gap"
     formula = "p_a = 1 / (K + 50 gap) for a != b = argmin yhat, p_b the rest"
-
-    @staticmethod
-    def weight(gap: Any, least: Any, strength: Any, arms: Any, exp: Any) -> Any:
-        return 1.0 / (arms + strength * gap)
+    weight = staticmethod(half_gap)
 
     @property
     def schedule(self) -> Schedule:

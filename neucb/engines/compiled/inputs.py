@@ -80,9 +80,10 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
     if rule.schedule != types.DECAY:
-        return growing(rounds, rule.scale, rule.power)  # type: ignore[no-any-return]
+        strengths: NDArray[np.float64] = growing(rounds, rule.scale, rule.power)
+        return strengths
     with np.errstate(over="ignore"):
-        return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
+        return np.minimum(np.asarray(decaying(rounds, rule.scale, rule.power), np.float64), 1.0)
 
 
 def make_inputs(
