@@ -20,12 +20,12 @@ def observe(state: Any, label: int, loss: float) -> None:
     state.saw(label, loss)
 
 
-@overload(next_row, jit_options=INLINED, strict=False)  # type: ignore[untyped-decorator]
+@overload(next_row, jit_options=INLINED, strict=False)  # type: ignore[arg-type]
 def _next_row(state: Any, t: Any) -> Any:
     return state.instance_class.row
 
 
-@overload(observe, jit_options=INLINED, strict=False)  # type: ignore[untyped-decorator]
+@overload(observe, jit_options=INLINED, strict=False)  # type: ignore[arg-type]
 def _observe(state: Any, label: Any, loss: Any) -> Any:
     return state.instance_class.saw
 
