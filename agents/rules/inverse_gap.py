@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.prediction import Prediction, Round
     from neucb.agents.propensity import Kinds
-    from neucb.agents.rules.formulas import Weight
 
 THEORY = (
     *GAMMA,
@@ -74,7 +73,7 @@ class GapRule(Rule):
             and the best arm has the rest.
     """
 
-    weight: ClassVar[Weight]
+    weight: ClassVar[Any]
     kernel_kind = types.BY_GAP
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
@@ -105,7 +104,7 @@ class GammaRule(GapRule):
 
     gamma: Schedule
 
-    parameters = (*GAMMA, SCHEDULE)
+    parameters: ClassVar[tuple[Parameter, ...]] = (*GAMMA, SCHEDULE)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
@@ -126,7 +125,7 @@ class InverseGap(GammaRule):
     """
 
     name = "inverse-gap"
-    parameters = THEORY
+    parameters: ClassVar[tuple[Parameter, ...]] = THEORY
     formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
     weight = staticmethod(formulas.inverse_gap)
 
@@ -182,7 +181,7 @@ class EpsilonGreedy(GapRule):
     power: Number = 0.0
 
     name = "epsilon-greedy"
-    parameters = (
+    parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
         Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
     )

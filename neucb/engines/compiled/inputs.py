@@ -77,10 +77,11 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
-    if rule.schedule != types.DECAY:
-        return growing(rounds, rule.scale, rule.power)  # type: ignore[no-any-return]
     with np.errstate(over="ignore"):
-        return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
+        if rule.schedule == types.DECAY:
+            return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
+        strengths: NDArray[np.float64] = growing(rounds, rule.scale, rule.power)
+    return strengths
 
 
 def make_inputs(
