@@ -77,11 +77,10 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
+    decays = rule.schedule == types.DECAY
     with np.errstate(over="ignore"):
-        if rule.schedule == types.DECAY:
-            return np.minimum(decaying(rounds, rule.scale, rule.power), 1.0)
-        strengths: NDArray[np.float64] = growing(rounds, rule.scale, rule.power)
-    return strengths
+        strengths: NDArray[np.float64] = (decaying if decays else growing)(rounds, rule.scale, rule.power)
+    return np.minimum(strengths, 1.0) if decays else strengths
 
 
 def make_inputs(
