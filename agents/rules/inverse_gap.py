@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.prediction import Prediction, Round
     from neucb.agents.propensity import Kinds
-    from neucb.agents.rules.formulas import Weight
 
 THEORY = (
     *GAMMA,
@@ -74,7 +73,7 @@ class GapRule(Rule):
             and the best arm has the rest.
     """
 
-    weight: ClassVar[Weight]
+    weight: ClassVar[Any]
     kernel_kind = types.BY_GAP
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.parameter import Parameter
     from neucb.agents.prediction import Prediction, Round
-    from neucb.agents.rules.formulas import Weight
     from neucb.agents.rules.schedules import Schedule
 
 
@@ -24,7 +23,7 @@ class Rule:
         needs_std: whether the oracle must give standard deviations.
         kernel_kind: code of the rule's kind in kernels, see `neucb.kernels.types`; None where only the torch
             engine plays the rule.
-        weight: weight of an arm, for kernels of the kind BY_GAP.
+        weight: function of the weight of an arm, see `neucb.agents.rules.formulas`; for the kind BY_GAP.
         floor: least value of a predicted loss, to which lower ones are raised; for the same.
         proportional: whether probabilities are proportional to the weights; for the same.
     """

@@ -79,11 +79,10 @@ def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
-    if rule.schedule != types.DECAY:
-        strengths: NDArray[np.float64] = growing(rounds, rule.scale, rule.power)
-        return strengths
+    decays = rule.schedule == types.DECAY
     with np.errstate(over="ignore"):
-        return np.minimum(np.asarray(decaying(rounds, rule.scale, rule.power), np.float64), 1.0)
+        strengths: NDArray[np.float64] = (decaying if decays else growing)(rounds, rule.scale, rule.power)
+    return np.minimum(strengths, 1.0) if decays else strengths
 
 
 def make_inputs(

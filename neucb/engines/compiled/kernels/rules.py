@@ -66,7 +66,7 @@ def weight_by_code(weights: Sequence[formulas.Weight]) -> Any:
     def weight(code: int, gap: float, least: float, strength: float, arms: int) -> float:
         return np.nan
 
-    for known in range(len(weights)):
+    for known in reversed(range(len(weights))):  # the usual ones are tried first
         weight = _or_else(known, exact(weights[known]), weight)
     return weight
 
