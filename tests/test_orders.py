@@ -157,9 +157,13 @@ class PlainWeakestClass:
             here = {self.labels[row] for row in left}
             means = [np.mean(own) if own and a in here else -1.0 for a, own in enumerate(self.losses)]
             if max(means) >= 0:
-                row = [row for row in left if self.labels[row] == np.argmax(means)][-1]
+                row = [
+                    row
+                    for row in left
+                    if self.labels[row] == int(np.argmax(np.array(means, dtype=np.float64)))
+                ][-1]
         self.shown.add(row)
-        return row
+        return int(row)
 
     def saw(self, label: int, loss: float) -> None:
         self.losses[label].append(loss)

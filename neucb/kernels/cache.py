@@ -17,7 +17,6 @@ from typing import Any
 
 from numba.core import config
 from numba.core.caching import FunctionCache
-from numba.core.types import BaseNamedTuple, BaseTuple
 
 from neucb.core.files import sha256
 
@@ -66,11 +65,10 @@ class KernelCache(FunctionCache):
 def _source_files(types: Iterable[Any]) -> Iterator[Path]:
     """Yield the files of the named tuple classes in a signature: kernels compile methods of some of them."""
     for kind in types:
-        if isinstance(kind, BaseNamedTuple):
-            file = getattr(sys.modules[kind.instance_class.__module__], "__file__", None)
-            yield from () if file is None else (Path(file),)
-        if isinstance(kind, BaseTuple):
-            yield from _source_files(kind.types)
+        named = getattr(kind, "instance_class", None)
+        file = getattr(sys.modules.get(getattr(named, "__module__", "")), "__file__", None)
+        yield from () if file is None else (Path(file),)
+        yield from _source_files(getattr(kind, "types", ()))
 
 
 @cache

@@ -51,7 +51,7 @@ def make_panels(
         right: room to its right.
         top: room above.
         foot: room below.
-        columns: the most there may be beside each other.
+        columns: greatest number of panels in a row.
     """
     from matplotlib.figure import Figure
 

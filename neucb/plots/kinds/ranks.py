@@ -34,7 +34,7 @@ def rank_table(frame: pd.DataFrame) -> Ranking:
 
 @drawing()
 def rank_figure(frame: pd.DataFrame) -> Figure:
-    """Draw average ranks over data sets; bars join competitors that Nemenyi's test does not tell apart.
+    """Draw average ranks over data sets; bars join those without a significant difference (Nemenyi).
 
     Args:
         frame: logs of at least two competitors.
@@ -64,7 +64,7 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
 
 
 def in_words(ranking: Ranking) -> str:
-    """Return the caption: what was ranked, Friedman's test, what the bars mean."""
+    """Return the caption: the ranked figure, Friedman's test, the meaning of the bars."""
     sets = f"{ranking.datasets} data set{'s' * (ranking.datasets != 1)}"
     words = f"Average ranks by mean regret over {sets}, 1 is best. "
     if ranking.statistic == ranking.statistic:
