@@ -9,7 +9,6 @@ from numba.extending import overload
 from neucb.kernels.jit import INLINED, exact
 from neucb.kernels.types import Reaction, World
 
-
 OPTIONS: Any = INLINED  # numba types them as a literal
 
 
