@@ -1,4 +1,4 @@
-"""Panels: a grid of axes placed in inches, so that there is room for labels and a caption."""
+"""Panels: a grid of axes placed in inches, with space for labels and a caption."""
 
 from __future__ import annotations
 
