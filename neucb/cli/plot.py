@@ -34,7 +34,7 @@ def plot(
         Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")
     ] = None,
 ) -> None:
-    """Draw the logs of runs or of a sweep."""
+    """Draw what runs or a sweep have logged."""
     from neucb.core.files import check_file, explained, write_whole
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS

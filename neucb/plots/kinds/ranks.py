@@ -64,7 +64,7 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
 
 
 def in_words(ranking: Ranking) -> str:
-    """Return the caption: the ranked figure, Friedman's test, the meaning of the bars."""
+    """Return the caption: what was ranked, Friedman's test, what the bars mean."""
     sets = f"{ranking.datasets} data set{'s' * (ranking.datasets != 1)}"
     words = f"Average ranks by mean regret over {sets}, 1 is best. "
     if ranking.statistic == ranking.statistic:
