@@ -42,7 +42,7 @@ def load(
 ) -> Encoded:
     """Return a data set ready to be played. Arguments and errors as for `ClassificationVectorEnv`.
 
-    `notify` gets a line when something else is played than was asked for, and each of `Table.notes`;
+    `notify` is called with a line when the data differ from those requested, and with each of `Table.notes`;
     with `strict` the latter are errors.
     """
     if not isinstance(dataset, str) and reading not in (None, Reading()):
@@ -59,16 +59,16 @@ def load(
 
 @dataclass(frozen=True)
 class Script:
-    """What one replica meets, in numbers known before it plays.
+    """The rows and labels of one replica, as far as they are known before the run.
 
     Attributes:
         order: of the rows.
-        rows: [T] row of the table; for whoever plays to fill where the order reacts to the arms.
+        rows: [T] row of the table; filled by the engine where the order is adaptive.
         label: [T] clean label, after drift; likewise.
         seen: [T] label after noise; likewise.
-        part: [T] the part of the run between two drifts; this and the rest for orders that react only.
+        part: [T] part of the run between two drifts; this and the rest for adaptive orders only.
         relabel: [parts, K] the labels after drift.
-        shift: [T] by how much noise moves a label, modulo K.
+        shift: [T] offset of each label by noise, modulo K.
     """
 
     order: Order
@@ -100,11 +100,11 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         num_envs: R >= 1.
         horizon: rounds T of a run; 1..N, or more with `recycle`; all N rows by default.
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
-        label_noise: q in [0, (K - 1) / K): the chance that a label is replaced by one of the other
+        label_noise: q in [0, (K - 1) / K): probability that a label is replaced by one of the other
             K - 1, uniformly.
         cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of
             `table.classes` or with names, see `cost_matrix`; 0/1 by default.
-        order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
+        order: of the rows, a key of `neucb.environments.orders.registry.ORDERS`.
         drift: rounds before which the labels are permuted anew, each time differently from before;
             in 1..T-1; () for none.
         recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
@@ -172,7 +172,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         self._round = -1
 
     def describe(self) -> dict[str, Any]:
-        """Return what a result has to say of its environment."""
+        """Return the description of the environment for manifests."""
         return {
             "dataset": self.table.name,
             "source": self.table.source,
@@ -210,7 +210,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         return self._contexts(), {}
 
     def _permutations(self, seed: int) -> NDArray[np.int64]:
-        """Return the permutation of labels in each part of the run [parts, K], the first one none."""
+        """Return the permutation of labels in each part of the run [parts, K], the first the identity."""
         rng = stream(seed, "drift")
         parts = [np.arange(self.table.arms)]
         while len(parts) <= len(self.drift):
@@ -220,7 +220,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         return np.stack(parts)
 
     def script(self, seed: int) -> Script:
-        """Return what the replica of this seed meets in every round."""
+        """Return the rows and labels of the replica of this seed."""
         arms = self.table.arms
         order = make_order(self.order, self.encoded.labels, arms, self.horizon, seed)
         if isinstance(order, FixedOrder):
@@ -240,7 +240,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         return np.searchsorted(self.drift, np.arange(self.horizon), side="right")
 
     def _show(self) -> None:
-        """Let every order say which row this round shows."""
+        """Take the row of this round from every order."""
         self.rows = np.array([order.row(self._round) for order in self._orders])  # [R]
 
     def _contexts(self) -> Observations:

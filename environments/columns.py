@@ -15,7 +15,7 @@ ROUNDED = "holds numbers beyond 2^53, which are rounded to 53 bits"
 class Raw:
     """A column of the file: numbers (levels None), or codes into levels, -1 for missing.
 
-    The note says what its numbers lost, or is empty; it follows "column 'x' ".
+    The note names the precision that its numbers lost, or is empty; it follows "column 'x' ".
     """
 
     name: str
@@ -32,7 +32,7 @@ class Content:
         columns: of numbers and codes, all of `rows` values.
         left_out: the names of the other columns, and why they are neither: "is text ...".
         rows: number of rows.
-        notes: what was guessed or left out in the whole file.
+        notes: guesses and omissions that concern the whole file.
     """
 
     columns: list[Raw]

@@ -1,4 +1,4 @@
-"""Describe a table: what `neucb datasets show` prints."""
+"""Summary of a table, printed by `neucb datasets show`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neucb.environments.table import Column, ColumnSummary, Table
 
 @dataclass(frozen=True)
 class TableSummary:
-    """The figures of a table.
+    """Summary of a table.
 
     Attributes:
         name, source, provenance: those of the table.
@@ -25,7 +25,7 @@ class TableSummary:
         class_shares: share of the rows per class, in the order of the arms.
         columns: summaries of all columns of the source, those left out and the label included.
         notes: see `Table.notes`.
-        best_fixed_arm: share of rounds that the arm of the largest class loses.
+        best_fixed_arm: error rate of the arm of the largest class.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TableSummary:
 
 
 def describe(table: Table) -> TableSummary:
-    """Return the figures of a table."""
+    """Return the summary of a table."""
     counts = np.bincount(table.labels, minlength=table.arms)
     nominal = sum(column.levels is not None for column in table.columns)
     return TableSummary(
@@ -67,7 +67,7 @@ def describe(table: Table) -> TableSummary:
 
 
 def _summaries(table: Table) -> tuple[ColumnSummary, ...]:
-    """Return the summaries of all columns, the different values of features counted."""
+    """Return the summaries of all columns, with the number of distinct values of features."""
     distinct = {column.name: _distinct(column) for column in table.columns}
     if table.summaries:
         return tuple(replace(one, distinct=distinct.get(one.name, one.distinct)) for one in table.summaries)

@@ -1,4 +1,4 @@
-"""Feedback: what the arms cost in a round, in expectation and as drawn."""
+"""Feedback: losses of the arms in a round, expected and realised."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cost_matrix(cost: Any, classes: Sequence[str]) -> Matrix:
 
 
 def cost_order(cost: Any, classes: Sequence[str]) -> list[str]:
-    """Return a line on the order in which a cost matrix from a file is taken; none for one with names."""
+    """Return a line on the order in which a cost matrix from a file is taken; nothing for one with names."""
     if named_costs(cost) is not None:
         return []
     return [
@@ -81,7 +81,7 @@ class Feedback:
         cost: [K, K]; cost[y, a] in [0, 1] is the loss of arm a under label y.
         expected: [K, K]; expected[y, a], the mean loss of arm a when the clean label is y:
             (1 - q) cost[y, a] + q / (K - 1) * sum of cost[y', a] over the other labels y'.
-        noise: q, the chance that a label is replaced by one of the others, uniformly.
+        noise: q, the probability that a label is replaced by one of the others, uniformly.
     """
 
     cost: Matrix
@@ -126,7 +126,7 @@ class Feedback:
     def outcome(
         self, label: NDArray[Any], seen: NDArray[Any], action: NDArray[np.int64]
     ) -> dict[str, Matrix]:
-        """Return the figures of rounds, arrays of any one shape.
+        """Return the losses of rounds, in arrays of the shape of the arguments.
 
         Args:
             label: clean labels, after drift.

@@ -1,4 +1,4 @@
-"""make_environment: from what a user names or holds to the environment that is played."""
+"""Environments from the name of a data set, a table or a DataFrame."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ROUNDS = 10_000
 
 
 class EnvironmentOptions(TypedDict, total=False):
-    """What `neucb.run` takes besides agent and data set; all optional.
+    """Optional environment arguments of `neucb.run`.
 
-    Of classification tables:
+    Classification tables:
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
         label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
         cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of the classes or,
             as a DataFrame or rows with names, in any order; see `cost_matrix`.
-        order: "shuffled", "stored", "sorted" or "weakest-class", see `make_order`.
+        order: of the rows, a key of `neucb.environments.orders.registry.ORDERS`.
         drift: rounds before which the labels are permuted anew.
         recycle: allow more rounds than rows, the rows being drawn again.
         source: where a named data set comes from: "auto", "openml" or "bundled".
         cache: folder of the OpenML cache; the client's own by default.
-    Of files and DataFrames:
+    Files and DataFrames:
         target: the column to predict; the last one by default.
         columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in the place of
             the rules of `neucb.environments.tables.column_types`.
@@ -46,13 +46,13 @@ class EnvironmentOptions(TypedDict, total=False):
         decimal: "." or ",", the decimal sign; decided by the rules by default.
         separator: one character, of delimited text; decided by default.
         strict: raise an error where rows or columns are left out, in place of a warning.
-    Of ranking and regression tables (where `group` or `arms` is given; see `RankingVectorEnv`):
+    Ranking and regression tables (where `group` or `arms` is given; see `RankingVectorEnv`):
         preprocessing, recycle and the options of files: as above; the target is a number, greater is better.
         group: column of the query a row belongs to.
         arms: rows per round where there are no queries.
-    Of synthetic worlds (see `SyntheticVectorEnv`):
+    Synthetic worlds (see `SyntheticVectorEnv`):
         arms, features: K and d.
-    Of environments of the user's own:
+    Environments of the user's own:
         reward_range: (low, high), finite numbers; rewards between them are mapped to [0, 1]. Without it
             rewards must lie in [0, 1].
     """
@@ -93,14 +93,14 @@ def make_environment(
     """Return the environment of a data set, R = `replicas`, for `rounds` rounds.
 
     Without `rounds` it has 10,000, or as many as the rows allow. Where more are asked for than there
-    are rows for, it has fewer, and `notify` gets a line.
+    are rows for, it has fewer, and `notify` is called with a line.
 
     Args:
         dataset: a name of the catalogue, a file, "synthetic:<world>", a DataFrame, or a table.
         replicas: R >= 1.
         rounds: T >= 1, or None.
         options: see `EnvironmentOptions`; None stands for the default.
-        notify: gets a line when something else is played than was asked for.
+        notify: called with a line when the data differ from those requested.
 
     Raises:
         InputError: an unknown option, one that this kind of data does not have, or a bad value.
@@ -154,7 +154,7 @@ def _only(given: Mapping[str, Any], known: Sequence[str], kind: str) -> None:
 
 
 def _fit(name: str, available: int, rounds: int | None, recycle: bool, notify: Callable[[str], None]) -> int:
-    """Return how many rounds are played."""
+    """Return the number of rounds."""
     if rounds is None:
         return min(ROUNDS, available)
     if rounds > available and not recycle:

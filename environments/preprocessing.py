@@ -21,13 +21,13 @@ Preprocessing = Literal["standard", "zscore", "centered", "paper"]
 
 @dataclass(frozen=True)
 class Encoded:
-    """A table ready to be played.
+    """A table encoded as contexts.
 
     Attributes:
         contexts: [N, d] float32, every row of L2 norm 1 (or 0), entries in [-1, 1].
         labels: [N] int64 in 0..K-1.
-        table: what it was made from.
-        preprocessing: how.
+        table: the source table.
+        preprocessing: name of the encoding.
     """
 
     contexts: NDArray[np.float32]
@@ -40,7 +40,7 @@ def check_preprocessing(name: str) -> Preprocessing:
     """Return the name of an encoding.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: an unknown name.
     """
     if name not in get_args(Preprocessing):
         raise unknown_name("preprocessing", name, get_args(Preprocessing))
@@ -88,7 +88,7 @@ def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> 
 
 
 def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> NDArray[np.float32]:
-    """Return room for contexts [N, d].
+    """Allocate the array of contexts [N, d].
 
     Raises:
         DataError: the machine has less memory than that.
@@ -114,7 +114,7 @@ def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> ND
 
 
 def _memory() -> int:
-    """Return the bytes of main memory, 8 GB where the system does not say."""
+    """Return the bytes of main memory, 8 GB if unknown."""
     try:
         size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -129,7 +129,7 @@ def _levels(column: Column) -> NDArray[np.int64]:
 
 
 def _width(column: Column) -> int:
-    """Return how many context columns a column becomes, but under `paper`."""
+    """Return the number of context columns of a column, except under `paper`."""
     if column.levels is None:
         return int(np.nanmax(column.values) > np.nanmin(column.values)) if _some(column.values) else 0
     levels = len(_levels(column))

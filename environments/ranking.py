@@ -48,7 +48,7 @@ class Ranking:
         contexts: [N, d] float32, rows of L2 norm 1 (or 0).
         losses: [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
         queries: the rows of each query, which are shown together; None where any rows may be.
-        provenance: what a result has to say of its data: target, group, preprocessing, checksum.
+        provenance: origin of the data for manifests: target, group, preprocessing, checksum.
         notes: see `Table.notes`.
     """
 
@@ -248,7 +248,7 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         self._round = -1
 
     def describe(self) -> dict[str, Any]:
-        """Return what a result has to say of its environment."""
+        """Return the description of the environment for manifests."""
         return {
             "dataset": self.ranking.name,
             "source": "ranking",

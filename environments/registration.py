@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gymnasium
 
-# id -> (what makes the single form, what makes the vector form)
+# id -> (entry point of the single form, entry point of the vector form)
 ENVIRONMENTS = {
     "neucb/Classification-v0": (
         "neucb.environments.single:classification",

@@ -1,4 +1,4 @@
-"""The single form of an environment: one replica, for loops written for `gymnasium.Env`."""
+"""Single form of an environment: one replica, for loops written for `gymnasium.Env`."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
     Step info is that of `ClassificationVectorEnv` without `label`, and `mean_losses` [R, K] = h.
 
     Args:
-        world: one of the names above.
+        world: a key of `WORLDS`.
         num_envs: R >= 1.
         horizon: rounds T >= 1.
         arms: K >= 2.
@@ -116,7 +116,7 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
         self._round = -1
 
     def describe(self) -> dict[str, Any]:
-        """Return what a result has to say of its environment."""
+        """Return the description of the environment for manifests."""
         return {
             "dataset": f"synthetic-{self.world}",
             "source": "synthetic",

@@ -40,12 +40,12 @@ class ColumnSummary:
 
     Attributes:
         name: of the column.
-        kind: "number", "date" or "category" of features; "label"; "id", "text", "skip" or "empty" of
+        kind: "number", "date" or "category" for features; "label"; "id", "text", "skip" or "empty" for
             columns left out.
         missing: number of missing values.
-        distinct: number of different values; None where it was not counted.
-        detail: the reading where it is not the usual one: unit, decimal sign, date format.
-        offending: the first cell that keeps a nearly numeric column from being one, with its row.
+        distinct: number of distinct values; None if not counted.
+        detail: the reading where it is unusual: unit, decimal sign, date format.
+        offending: first cell that keeps a nearly numeric column from being numeric, with its row.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Table:
     """A classification data set: columns of features and one label per row.
 
     Attributes:
-        name: the name the user knows it by, for example "covertype".
+        name: name for users, for example "covertype".
         columns: the features; identifiers and ignored columns are not among them.
         labels: [N] integers in 0..K-1; every class occurs.
         classes: the K class names that occur, in declared order.
         source: where the rows came from: "openml", "bundled", "scikit-learn", "file" or "memory".
-        provenance: what a result has to say of its data: id, version, licence, checksum, ...
+        provenance: origin of the data for manifests: id, version, licence, checksum, ...
         notes: one line per column, class or set of rows that was left out or read by a guess, with the
             reason; shown once per data set and kept in manifest, `frame.attrs` and report.
         summaries: of all columns of the source in its order, those left out and the label included; ()

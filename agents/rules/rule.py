@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from neucb.agents.parameter import Parameter
     from neucb.agents.prediction import Prediction, Round
+    from neucb.agents.rules.formulas import Weight
     from neucb.agents.rules.schedules import Schedule
 
 

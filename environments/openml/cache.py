@@ -35,7 +35,7 @@ def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
         folder: the set's folder in the cache.
         number: its OpenML number.
         name: the name that the table will have.
-        damaged: what to do about a damaged set; by default the advice to delete it and load it again.
+        damaged: advice on a damaged set; by default the advice to delete it and load it again.
 
     Raises:
         DataError: the set is not in the cache, is damaged, or is no classification set.
@@ -93,7 +93,7 @@ def _has_md5(path: Path, md5: str) -> bool:
 
 
 def _compare(content: Content, description: Description, path: Path) -> None:
-    """Compare what was read with what is stated.
+    """Compare the content with the stated checksum and counts.
 
     Fewer columns than are listed are lost columns; more are not a contradiction, since a Parquet file
     may have an index that OpenML does not count.

@@ -1,4 +1,4 @@
-"""The `openml` client, run as a program of its own by `openml_server`: one question, one line of JSON.
+"""The `openml` client, run as a program of its own by `server`: one question, one line of JSON.
 
 On its own, because the client makes folders and configures logging as it is imported, takes its cache
 from the environment before anything else, sets no timeout on its connections, and cannot be stopped.
@@ -78,13 +78,13 @@ def main(server: str, seconds: str, question: str, subject: str) -> None:
         openml.config.server = server
         openml.config.set_retry_policy("human", n_retries=2)
         print(json.dumps({"answer": {"get": _get, "versions": _versions}[question](subject)}))
-    except Exception as error:  # whatever it is, the caller turns it into one line
+    except Exception as error:  # any error; the caller turns it into one line
         print(json.dumps({"error": _words(error)}))
 
 
 def _words(error: Exception) -> str:
     text = str(getattr(error, "message", None) or error or type(error).__name__)
-    # what the client raises where it expects no trouble
+    # raised by the client for errors that it does not expect
     if isinstance(error, LookupError | ValueError | TypeError | AttributeError | ExpatError):
         return f"the server's answer cannot be understood ({type(error).__name__}: {text})"
     return text

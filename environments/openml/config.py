@@ -21,7 +21,7 @@ SERVER_VARIABLE = "NEUCB_OPENML_SERVER"
 
 @dataclass(frozen=True)
 class OpenMLConfig:
-    """Where the client keeps its sets and which server it asks.
+    """Cache folder and server of the OpenML client.
 
     Attributes:
         root: the root cache directory.

@@ -61,7 +61,7 @@ def _codes(name: str, chunk: Any, nominal: bool) -> Raw | None:
 
 
 def _numbers(name: str, chunk: Any) -> Raw | None:
-    """Return a column of numbers, dates or times, None if it is none of these."""
+    """Return a column of numbers, dates or times, None for any other type."""
     import pyarrow as pa
 
     kind = chunk.type

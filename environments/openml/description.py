@@ -1,4 +1,4 @@
-"""The XML files beside a set in the OpenML client's cache: description, features and qualities."""
+"""XML files of a set in the OpenML client's cache: description, features and qualities."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Description:
 
 
 def describe(folder: Path) -> Description:
-    """Return what the XML files in the folder of a set say; but for the description they may be absent.
+    """Read the XML files in the folder of a set; all but the description may be absent.
 
     Raises:
-        DamagedFileError: one cannot be parsed, or lacks the set's number.
+        DamagedFileError: a file that cannot be parsed, or lacks the set's number.
         DataError: the set has no single target.
     """
     root = _parse(folder / "description.xml")

@@ -1,4 +1,4 @@
-"""Download a set from the OpenML server with the real client, without risk to what is cached.
+"""Download of a set with the real OpenML client, without risk to the cache.
 
 The client deletes a set's folder when some calls fail, so it gets a temporary root directory here;
 a folder enters the cache by one rename, complete and checked, or not at all.
@@ -63,7 +63,7 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
     """Fetch a set into the client's cache.
 
     Raises:
-        DataError: the server does not have it, does not answer, or what it sent is damaged.
+        DataError: the server lacks the set, does not answer, or sent damaged data.
     """
     folder = config.folder(number)
     try:
@@ -118,7 +118,7 @@ def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
 
 
 def _ask_client(config: OpenMLConfig, root: Path, question: str, subject: str, what: str) -> Any:
-    """Return what the client answers, its cache being `root`; see `client`."""
+    """Return the answer of the client run with the cache `root`; see `client`."""
     program = str(Path(__file__).with_name("client.py"))
     # -P: this folder is not a place to import from
     command = [sys.executable, "-P", program, config.server, str(SILENCE_SECONDS), question, subject]

@@ -70,7 +70,7 @@ class State(Protocol):
     """The state of a `CompiledOrder`: a NamedTuple of arrays with the two methods of an order.
 
     The torch engine calls the methods, the compiled engine compiles their text. So they write to the arrays
-    in place, call no function but numpy's and math's, and read module globals as constants.
+    in place, call no function but numpy's and math's, and read constants of their own module only.
     """
 
     def row(self, t: int) -> int:

@@ -30,12 +30,12 @@ def patterns() -> list[str]:
 
 
 def expand(patterns: Iterable[str], suite: str | None = None, others: Collection[str] = ()) -> list[str]:
-    """Return the names meant by lists ("iris,wine"), globs ("mfeat-*") and a suite, each once.
+    """Expand names: lists ("iris,wine"), globs ("mfeat-*") and a suite; return each name once.
 
     Args:
         patterns: names, comma-separated lists of names, globs over the catalogue.
         suite: "cc18" or "bakeoff", whose sets come first.
-        others: further names that are known.
+        others: further known names.
 
     Raises:
         InputError: an unknown name or suite, or a glob that matches nothing.
@@ -61,7 +61,7 @@ def expand(patterns: Iterable[str], suite: str | None = None, others: Collection
 
 
 def _parts(text: str) -> list[str]:
-    """Return the names of a list; the name of a file may hold commas."""
+    """Split a list of names; the name of a file may hold commas."""
     return [text] if isfile(text) else [part for part in text.split(",") if part]
 
 
@@ -77,7 +77,7 @@ def load_table(
 
     auto: the OpenML cache, then the server, then the bundled sample where there is one (not in place
     of a damaged set in the cache, which is an error); openml: the cache, then the server; bundled:
-    only what comes with neucb and scikit-learn. Without a network the answer comes in about a second.
+    the bundled sample and scikit-learn only. Without a network the call returns in about a second.
 
     Args:
         name: of the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
@@ -85,11 +85,11 @@ def load_table(
         source: "auto", "openml" or "bundled".
         cache: root folder of the OpenML cache; the client's own by default.
         reading: of a file, see `Reading`.
-        notify: gets one line when something else is played than was asked for, or is downloaded.
+        notify: called with one line when other data than those requested are used, or data are downloaded.
 
     Raises:
         InputError: an unknown name or source, or a `reading` for another source than a file.
-        DataError: the set is damaged, or neither in the cache nor to be had from the server.
+        DataError: the set is damaged, or neither in the cache nor on the server.
     """
     if source not in get_args(Source):
         raise unknown_name("source", source, get_args(Source))

@@ -1,4 +1,4 @@
-"""Download sets ahead of time: several at once, each whole or not at all, what is there is kept."""
+"""Parallel, atomic download of sets into the OpenML cache; cached sets are kept."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def fetch(
     notify: Callable[[str], None] = warnings.warn,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, str]:
-    """Make sure that sets are in the OpenML cache; return name -> error for those that could not be had.
+    """Download missing sets into the OpenML cache; return name -> error for those that failed.
 
-    At most three downloads run at once. A set that is in the cache is not asked for, so that calling
-    again after an interruption resumes.
+    At most three downloads run at once. A cached set is not requested again, so that a second call
+    resumes after an interruption.
 
     Args:
         names: of the catalogue, or OpenML's; scikit-learn's tables need no download.
         cache: root folder of the OpenML cache; the client's own by default.
         notify: see `load_table`.
-        progress: called with each name that is done, there already or failed.
+        progress: called with each name that is done, cached before or failed.
 
     Raises:
         InputError: an unknown name.

@@ -14,6 +14,7 @@ from neucb.cli.messages import note
 from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
 from neucb.cli.output import Output
 from neucb.core.errors import InputError, NeucbError, StoppedError
+from neucb.environments.orders.registry import ORDERS
 
 if TYPE_CHECKING:
     from neucb.engines.trace import Wanted
@@ -66,9 +67,7 @@ def run(
         ),
     ] = None,
     label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
-    order: Annotated[
-        str | None, typer.Option(help="Order of the rows: shuffled, stored, sorted or weakest-class.")
-    ] = None,
+    order: Annotated[str | None, typer.Option(help=f"Order of the rows: {', '.join(ORDERS)}.")] = None,
     drift: Annotated[
         str | None, typer.Option(metavar="ROUND,...", help="Permute the labels anew before these rounds.")
     ] = None,

@@ -26,13 +26,13 @@ GUARANTEED = (
 
 
 def arms_of(part: pd.DataFrame, frame: pd.DataFrame) -> int | None:
-    """Return K of the rows of a data set, or None where neither they nor the frame say it."""
+    """Return K of the rows of a data set, None where neither they nor the frame have it."""
     arms = part["arms"].iloc[0] if "arms" in part else frame.attrs.get("arms")
     return None if arms is None or not np.isfinite(arms) else int(arms)
 
 
 def guaranteed(part: pd.DataFrame, curves: Sequence[Curve], arms: int | None) -> list[Curve]:
-    """Return what the theory guarantees of the agents of theorems and of those whose gamma follows one."""
+    """Return the guarantees of the theory for the agents of theorems and those whose gamma follows one."""
     if arms is None:
         return []
     found = []

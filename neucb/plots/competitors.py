@@ -1,4 +1,4 @@
-"""Competitors: the label of every row, and who does not compete."""
+"""Competitors: their labels, and the exclusion of skylines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def learners(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows, with labels, of agents that know no more than a bandit may.
+    """Return the labelled rows of all agents but skylines.
 
     Raises:
-        InputError: there are none.
+        InputError: no such rows.
     """
     rows = with_labels(frame)[~frame["agent"].isin(SKYLINES)]
     if rows.empty:

@@ -32,13 +32,13 @@ class Curve:
     """A curve of one panel.
 
     Attributes:
-        label: what is written beside it.
+        label: text at its end.
         x: [n].
         y: [n], the mean over seeds.
-        half: [n], half the width of its interval; NaN for one seed.
-        seeds: how many; 0 for a line that stands beside the competitors.
-        linestyle: of such a line.
-        most: what the figure cannot exceed, nor its interval.
+        half: [n], half width of its interval; NaN for a single seed.
+        seeds: number of seeds; 0 for a reference line.
+        linestyle: of a reference line.
+        most: upper limit of the values and their interval.
     """
 
     label: str
@@ -51,7 +51,7 @@ class Curve:
 
     @property
     def high(self) -> NDArray[np.float64]:
-        """Upper end of the interval [n], NaN for one seed."""
+        """Upper end of the interval [n], NaN for a single seed."""
         return np.minimum(self.y + self.half, self.most)
 
 
@@ -95,12 +95,12 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
 
 
 def absent(frame: pd.DataFrame, drawn: Iterable[str], reason: str) -> list[str]:
-    """Return the sentence of a caption on data sets without a panel; none where there is no such set.
+    """Return the caption's sentence on data sets without a panel, in a list that is empty if all have one.
 
     Args:
         frame: logs.
         drawn: the data sets that have a panel.
-        reason: why the others have none.
+        reason: why the others have no panel.
     """
     lacking = [name for name in dict.fromkeys(map(str, frame["dataset"])) if name not in set(drawn)]
     return [f"Left out, as {reason}: {', '.join(map(one_line, lacking))}."] if lacking else []
@@ -141,7 +141,7 @@ def draw_panels(
 
 
 def caption(title: str, played: Sequence[Curve], note: str) -> str:
-    """Return the sentence that says what lines and bands are."""
+    """Return the sentence that explains lines and bands."""
     fewest, most = min(curve.seeds for curve in played), max(curve.seeds for curve in played)
     seeds = seeds_in_words(fewest, most)
     band = "" if most == 1 else "; bands are 95\N{NO-BREAK SPACE}% Student t intervals of the mean"

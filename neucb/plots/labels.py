@@ -1,4 +1,4 @@
-"""Labels beside the ends of curves, moved apart so that none overlaps another."""
+"""Labels at the ends of curves, moved apart so that they do not overlap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEADER = 0.22  # inches between a curve's end and its label
 
 @dataclass(frozen=True)
 class End:
-    """The end of a curve: what to write beside it, and where it ended on the vertical axis."""
+    """The end of a curve: its label, and its height on the vertical axis."""
 
     label: str
     y: float
@@ -31,7 +31,7 @@ class End:
 
 
 def end_label(label: str, y: float, off: bool) -> str:
-    """Return what is written beside a curve's end; off: above the axis."""
+    """Return the label of a curve's end; off: above the axis."""
     shown = f"{y:,.0f}" if y >= 10.0 else f"{y:.2g}"
     name = one_line(label)
     return f"{name} \N{UPWARDS ARROW} {shown}" if off else name

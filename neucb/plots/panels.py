@@ -1,4 +1,4 @@
-"""Panels: a grid of axes placed in inches, so that there is room for labels and a caption."""
+"""Panels: a grid of axes placed in inches, with space for labels and a caption."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_panels(
         right: room to its right.
         top: room above.
         foot: room below.
-        columns: the most there may be beside each other.
+        columns: greatest number of panels in a row.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Style: what tells competitors apart, in colour, to the colour-blind and in grey print; and saving."""
+"""Styles that distinguish competitors, also to the colour-blind and in grey print; saving of figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DPI, PIXELS = 200.0, 60_000  # resolution of a PNG, and the most pixels that one
 
 @dataclass(frozen=True)
 class Style:
-    """How the curve of a competitor looks."""
+    """Style of a competitor's curve."""
 
     color: str
     linestyle: Any
@@ -38,7 +38,7 @@ class Style:
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Return a style per label, by place in the alphabet; no two of 300 are the same."""
+    """Return a style per label, by alphabetical position; up to 300 are distinct."""
     return {
         label: Style(COLORS[i % 7], DASHES[i % 4], MARKERS[i % 11])
         for i, label in enumerate(sorted(set(labels)))

@@ -1,4 +1,4 @@
-"""Kind "lstar": regret against L*, the loss of the best policy, of which the K L* bounds speak."""
+"""Kind "lstar": regret against L*, the loss of the best policy, in which the K L* bounds are stated."""
 
 from __future__ import annotations
 

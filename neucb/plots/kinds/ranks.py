@@ -34,7 +34,7 @@ def rank_table(frame: pd.DataFrame) -> AverageRanks:
 
 @drawing()
 def rank_figure(frame: pd.DataFrame) -> Figure:
-    """Draw average ranks over data sets; bars join competitors that Nemenyi's test does not tell apart.
+    """Draw average ranks over data sets; bars join those without a significant difference (Nemenyi).
 
     Args:
         frame: logs of at least two competitors.

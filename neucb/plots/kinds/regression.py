@@ -29,18 +29,18 @@ USUAL = (
 
 @drawing()
 def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = False) -> Figure:
-    """Draw what the oracles lost more than the true h on the arms played, with 95 % bands.
+    """Draw the regression regret of the oracles against the true h on the played arms, with 95 % bands.
 
-    With clean labels h is 0 and 1, and that is their total loss. Logs that do not say h have their squared
-    loss drawn.
+    With clean labels h is 0 or 1, and the regret is their total squared loss. That loss is drawn too where
+    the logs have no h.
 
     Args:
         frame: logs; agents that predict no losses are left out.
         x: scale of the rounds.
         bounds: draw log t too, its constant fitted to the agents of theorems.
     """
-    told = "squared_regression_regret" in frame and frame["squared_regression_regret"].notna().any()
-    title, column, note = ("regression regret", "squared_regression_regret", AGAINST) if told else USUAL
+    logged = "squared_regression_regret" in frame and frame["squared_regression_regret"].notna().any()
+    title, column, note = ("regression regret", "squared_regression_regret", AGAINST) if logged else USUAL
     panels = []
     for name, part, curves in curves_of(frame, column):
         agent = dict(zip(part["label"], part["agent"], strict=True))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
-    Where no environment told the best arms' losses, the realised loss is drawn in the place of regret.
+    Where the best arms' losses are unknown, the realised loss is drawn in place of regret.
 
     Args:
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".

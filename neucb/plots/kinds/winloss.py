@@ -1,4 +1,4 @@
-"""Kind "winloss": on how many data sets a competitor beats another, as in the bake-off."""
+"""Kind "winloss": number of data sets on which a competitor beats another, as in the bake-off."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def win_loss_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the matrix of wins minus losses of the competitors, skylines apart, most wins first.
 
     Raises:
-        InputError: there is nothing to test: one competitor, or one seed.
+        InputError: a single competitor or seed, so that there is nothing to test.
     """
     scores = final_scores(learners(frame))
     if scores["label"].nunique() < 2:

@@ -9,6 +9,8 @@ from numba.extending import overload
 from neucb.kernels.jit import INLINED, exact
 from neucb.kernels.types import AdaptiveOrder, World
 
+OPTIONS: Any = INLINED  # numba types them as a literal
+
 
 def next_row(state: Any, t: int) -> int:
     """Stand for `state.row(t)`: numba has no methods of named tuples."""
@@ -20,12 +22,12 @@ def observe(state: Any, label: int, loss: float) -> None:
     state.saw(label, loss)
 
 
-@overload(next_row, jit_options=INLINED, strict=False)  # type: ignore[arg-type]
+@overload(next_row, jit_options=OPTIONS, strict=False)
 def _next_row(state: Any, t: Any) -> Any:
     return state.instance_class.row
 
 
-@overload(observe, jit_options=INLINED, strict=False)  # type: ignore[arg-type]
+@overload(observe, jit_options=OPTIONS, strict=False)
 def _observe(state: Any, label: Any, loss: Any) -> Any:
     return state.instance_class.saw
 
