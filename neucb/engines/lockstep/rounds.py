@@ -90,9 +90,10 @@ class TableRounds:
         self._rows = np.stack([script.rows for script in scripts], 1)  # [T, R], and below
         self._label = np.stack([script.label for script in scripts], 1)
         self._seen = np.stack([script.seen for script in scripts], 1)
-        spoilt = ~np.isfinite(self._contexts).all(axis=1)[self._rows]
+        finite = np.asarray(np.isfinite(self._contexts).all(axis=1))
+        spoilt = ~finite[self._rows]  # [T, R]
         self.stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon
-        self.error = None
+        self.error: InputError | None = None
         if self.stop < spec.horizon:
             self.error = bad_context(self.stop, spec.seeds[int(spoilt[self.stop].argmax())])
 
@@ -130,7 +131,8 @@ class TableRounds:
 
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, d] of a round of the block."""
-        return self._contexts[self._rows[self._left + place]]
+        contexts: NDArray[Any] = self._contexts[self._rows[self._left + place]]
+        return contexts
 
     def _of(self, values: Ints, action: Ints) -> Ints:
         """Return values [R, n] of the rounds of `action` [R, n]."""
@@ -146,7 +148,7 @@ class SteppedRounds:
     """
 
     known = False
-    error = None
+    error: InputError | None = None
 
     def __init__(self, episodes: Episodes, *, traced: bool) -> None:
         self._episodes = episodes
