@@ -372,8 +372,9 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_an_agent_that_has_played_holds_no_tensor_of_the_inference_mode(name: str) -> None:
-    for late in ({}, {"delay": 3}):
-        run = job(name) if name in SKYLINES else job(name, **late)
+    cases: list[dict[str, Any]] = [{}] if name in SKYLINES else [{}, {"delay": 3}]
+    for late in cases:
+        run = job(name, **late)
         run.play()
         assert not any(isinstance(part, torch.Tensor) and part.is_inference() for part in _parts(run.player))
 
