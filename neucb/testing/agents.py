@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.base import ask
+from neucb.agents.base import ask, gauges_of
+from neucb.agents.propensity import KINDS, each_kind, propensities_of
+from neucb.agents.protocols import autograd_of
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
 from neucb.core.errors import NeucbError
 from neucb.core.spec import Spec
-from neucb.engines.checks import distribution
+from neucb.engines.checks import distribution, is_distribution
 from neucb.engines.lockstep.loop import play
-from neucb.engines.log import RunLog
+from neucb.engines.log import GAUGES, RunLog
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.table import Column, Table
@@ -44,8 +46,8 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
     on its neighbours' seeds nor, for a named agent, on their hyper-parameters, so that one batch
     of several settings equals separate runs; contexts that are constant, zero, or of norm 1e-8 or
     1e4 give finite numbers or one of neucb's errors; an agent that takes `available` gives other
-    arms probability 0; and its loss on a world that a linear model can learn is at most half of that
-    of uniform play.
+    arms probability 0; its optional members are as `neucb.agents.protocols` says; and its loss on a
+    world that a linear model can learn is at most half of that of uniform play.
 
     Args:
         agent: a recipe's name, or a class or function that returns a new agent.
@@ -71,6 +73,7 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
     for name, contexts in _awkward().items():
         _check_survives(make(), name, contexts)
     _check_mask(make())
+    _check_optional(make())
     if learns:
         _check_learns(make())
 
@@ -108,6 +111,8 @@ def _encoded(x: NDArray[np.float64], labels: NDArray[np.int64]) -> Encoded:
 
 class _Recorder:
     """Any agent, its distributions kept; a nosy one is asked more than it needs to be."""
+
+    uses_autograd = autograd_of("agent")
 
     def __init__(self, agent: Agent, nosy: bool, spec: Spec) -> None:
         self.agent = agent
@@ -199,6 +204,26 @@ def _check_mask(agent: Agent) -> None:
         assert bool((p[~available] == 0).all()), "arms that are not available must have probability 0"
         assert torch.allclose(p.double().sum(1), torch.ones(2).double()), "probabilities must sum to 1"
         agent.update(context, p.argmax(1), torch.tensor([0.0, 1.0]))
+
+
+def _check_optional(agent: Agent) -> None:
+    """Check the optional members of an agent after some rounds, where it has them."""
+    import torch
+
+    env = ClassificationVectorEnv(_world(SHORT), len(SEEDS), horizon=SHORT)
+    spec = Spec(SEEDS, ARMS, FEATURES, SHORT)
+    play(agent, env, RunLog(spec))
+    context = torch.from_numpy(env.encoded.contexts[: len(SEEDS)])
+    p = distribution(agent.distribution(context), spec)
+    prediction = getattr(agent, "prediction", None)
+    if prediction is not None:
+        assert prediction.mean.shape == p.shape, "prediction.mean must be [R, K]"
+    for name, value in gauges_of(agent).items():
+        assert name in GAUGES, f"gauges must be of {', '.join(GAUGES)}, not {name}"
+        assert value.shape == (len(SEEDS),), f"the gauge {name} must be [R]"
+    before = propensities_of(agent, p)
+    assert bool(is_distribution(before.p).all()), "propensities must be a distribution [R, K]"
+    assert set(each_kind(before.kind, len(SEEDS))) <= {*KINDS}, f"a propensity kind is one of {KINDS}"
 
 
 def _check_learns(agent: Agent) -> None:

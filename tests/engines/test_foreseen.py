@@ -15,6 +15,7 @@ import torch
 from numba.core.dispatcher import Dispatcher
 
 from neucb.agents.base import Reduction
+from neucb.agents.copying import _parts
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module, perceptron
 from neucb.agents.network.forward import _rows
@@ -371,6 +372,15 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
     run.trained().save(tmp_path / "agent.safetensors")
     for cached in (per_replica(agent.oracle.lr, 3), _rows(3, contexts.device)):
         assert not cached.is_inference()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_agent_that_has_played_holds_no_tensor_of_the_inference_mode(name: str) -> None:
+    cases: list[dict[str, Any]] = [{}] if name in SKYLINES else [{}, {"delay": 3}]
+    for late in cases:
+        run = job(name, **late)
+        run.play()
+        assert not any(isinstance(part, torch.Tensor) and part.is_inference() for part in _parts(run.player))
 
 
 def test_the_parts_of_others_play_in_no_inference_mode() -> None:

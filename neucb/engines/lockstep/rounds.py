@@ -91,7 +91,8 @@ class TableRounds:
         self._rows = np.stack([script.rows for script in scripts], 1)  # [T, R], and below
         self._label = np.stack([script.label for script in scripts], 1)
         self._seen = np.stack([script.seen for script in scripts], 1)
-        spoilt: NDArray[np.bool_] = ~np.asarray(np.isfinite(self._contexts).all(axis=1))[self._rows]
+        finite = np.asarray(np.isfinite(self._contexts).all(axis=1))
+        spoilt = ~finite[self._rows]  # [T, R]
         self.stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon
         self.error: InputError | None = None
         if self.stop < spec.horizon:
@@ -131,8 +132,8 @@ class TableRounds:
 
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, d] of a round of the block."""
-        context: NDArray[Any] = self._contexts[self._rows[self._left + place]]
-        return context
+        contexts: NDArray[Any] = self._contexts[self._rows[self._left + place]]
+        return contexts
 
     def _of(self, values: Ints, action: Ints) -> Ints:
         """Return values [R, n] of the rounds of `action` [R, n]."""
