@@ -251,6 +251,7 @@ def test_competitors_differ_without_colour() -> None:
     assert len({tuple(vars(one).items()) for one in styles(map(str, range(300))).values()}) == 300
 
 
+@pytest.mark.slow
 def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path) -> None:
     figure = figure_of("regret")
     for suffix in (".pdf", ".svg", ".png"):
