@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
-@cache
+@functools.cache
 def _has_gpu() -> bool:
     import torch
 
