@@ -212,6 +212,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
     return out + [(a, b) for (a, one), (b, two) in pairs if one.overlaps(two)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
     """Also where most curves end at the same point."""
