@@ -20,7 +20,6 @@ from neucb.core.errors import DivergedError, InputError
 from neucb.core.spec import Spec
 from neucb.runs.api import prepare
 from neucb.testing import check_agent
-from tests.support.recipes import one_quick_of_each
 from tests.support.tables import cyclic as toy
 
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
@@ -55,8 +54,9 @@ def test_every_neural_recipe_takes_a_depth(name: str, tmp_path: Path) -> None:
     torch.testing.assert_close(again.distribution(context), agent.distribution(context), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3])
-@pytest.mark.parametrize("name", one_quick_of_each(NEURAL))
+@pytest.mark.parametrize("name", NEURAL)
 def test_deep_recipes_are_agents(name: str, depth: int) -> None:
     """That they learn with the steps of their defaults: see above."""
     replay = {"replay": 2} if RECIPES[name].settings({})["replay"] != 1 else {}  # 16 take long

@@ -16,11 +16,11 @@ import neucb
 from neucb.agents.copying import copy_agent
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module
-from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.rules.inverse_gap import FastInverseGap
 from neucb.agents.rules.schedules import Power
 from neucb.core.errors import InputError
 from tests.support.networks import adam, network
+from tests.support.recipes import one_quick_of_each
 from tests.support.tables import toy
 
 X = torch.full((2, 4), 0.5)
@@ -55,7 +55,7 @@ def trained(agent: Any) -> neucb.Trained:
         return neucb.run(agent, toy(), 60, 2, return_agent=True, engine="torch")[1]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", one_quick_of_each())
 def test_every_recipe_goes_on_after_it_was_asked(name: str) -> None:
     agent = trained(name)
     before = neucb.run(agent, toy(), 60)

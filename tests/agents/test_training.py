@@ -22,7 +22,6 @@ from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.runs.api import prepare
-from tests.support.recipes import one_quick_of_each
 from tests.support.tables import toy
 
 K, D, M = 3, 4, 6
@@ -90,6 +89,7 @@ def stacked(past: list[tuple[Tensor, Tensor, Tensor]], r: int) -> tuple[Tensor, 
     return x, torch.stack([one[1][r] for one in past]), torch.stack([one[2][r] for one in past])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("per_arm", "depth"), [(False, 1), (True, 1), (False, 2)])
 def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
@@ -243,7 +243,8 @@ def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, de
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 
 
-@pytest.mark.parametrize("name", one_quick_of_each(NEURAL))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEURAL)
 def test_every_neural_recipe_replays(name: str) -> None:
     """Other steps, other predictions; and both published schedules play."""
     settings: list[dict[str, Any]] = [

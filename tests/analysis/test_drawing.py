@@ -69,6 +69,7 @@ def texts(figure: Figure) -> list[str]:
     return [one.get_text() for one in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_names_are_drawn_as_they_are(kind: str, tmp_path: Path) -> None:
     bounds = kind in ("regret", "lstar", "regression")
@@ -161,6 +162,7 @@ def failing(error: Exception) -> Any:
     return fail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_a_figure_that_fails_costs_no_results(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -217,6 +219,7 @@ LOGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(LOGS))
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of infinite regret, which no agent of ours has

@@ -58,6 +58,7 @@ def test_few_steps_are_exact_for_polynomials_and_one_sided_for_what_is_asked(k: 
     assert (steps.quadrature(lambda x: np.log1p(x / 0.1), k) > np.log1p(values / 0.1) @ parts).all()
 
 
+@pytest.mark.slow
 def test_log_determinants_are_within_their_errors(kernel: Kernel) -> None:
     for seed in range(3):
         for one, ridge in zip(estimate_log_determinants(kernel, RIDGES, seed=seed), RIDGES, strict=True):

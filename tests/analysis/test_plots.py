@@ -212,6 +212,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
     return out + [(a, b) for (a, one), (b, two) in pairs if one.overlaps(two)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
     """Also where most curves end at the same point."""
@@ -251,6 +252,7 @@ def test_competitors_differ_without_colour() -> None:
     assert len({tuple(vars(one).items()) for one in styles(map(str, range(300))).values()}) == 300
 
 
+@pytest.mark.slow
 def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path) -> None:
     figure = figure_of("regret")
     for suffix in (".pdf", ".svg", ".png"):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,45 +157,53 @@ name = "uniform"
 """
 
 
-def sweep(names: list[str], jobs: int) -> subprocess.CompletedProcess[str]:
-    Path("spec.toml").write_text(SPEC + "".join(f'[[agents]]\nname = "mine.py:{name}"\n' for name in names))
-    return subprocess.run(
-        [sys.executable, "-m", "neucb", "sweep", "spec.toml", "--jobs", str(jobs), "--out", "out"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"},
-        check=False,
-    )
+@pytest.fixture
+def sweep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[list[str], int], tuple[str, str]]:
+    """Play a sweep of these agents, of which some fail; return what is printed and said."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def play(names: list[str], jobs: int) -> tuple[str, str]:
+        agents = "".join(f'[[agents]]\nname = "mine.py:{name}"\n' for name in names)
+        Path("spec.toml").write_text(SPEC + agents)
+        assert command(monkeypatch, "sweep", "spec.toml", "--jobs", str(jobs), "--out", "out") == 1
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    return play
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_agents_that_exit_are_failures_of_a_sweep(jobs: int) -> None:
+def test_agents_that_exit_are_failures_of_a_sweep(
+    jobs: int, sweep: Callable[[list[str], int], tuple[str, str]]
+) -> None:
     """Every other run is stored, and the same command tries the failed ones again."""
     names = ["Update", "Reset", "Distribution", "Fails"]
     for found in (0, 6):
-        done = sweep([*names, "Even"] if found == 0 else names, jobs)
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
+        out, err = sweep([*names, "Even"] if found == 0 else names, jobs)
+        assert "Traceback" not in err
         for name in names:
             for dataset in ("iris", "wine"):
-                assert f"neucb: failed: {name} on {dataset}, 3 runs: {LINES[name]}\n" in done.stderr
-        assert done.stderr.splitlines()[-1] == (
+                assert f"neucb: failed: {name} on {dataset}, 3 runs: {LINES[name]}\n" in err
+        assert err.splitlines()[-1] == (
             f"neucb: error: 24 of {30 + 6 * (found == 0)} runs failed; the others are stored"
         )
-        assert f" {found} were there" in done.stdout
+        assert f" {found} were there" in out
     frame = neucb.load_results("out/own")
     assert set(frame["agent"]) == {"uniform"}
     assert len(frame.attrs["failures"]) == 24
 
 
 @pytest.mark.slow
-def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run() -> None:
-    done = sweep(["Hard", "Even"], 2)
-    assert done.returncode == 1
+def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run(
+    sweep: Callable[[list[str], int], tuple[str, str]],
+) -> None:
+    _, err = sweep(["Hard", "Even"], 2)
     for dataset in ("iris", "wine"):
-        assert f"neucb: failed: Hard on {dataset}, 3 runs: the worker process died: it crashed" in done.stderr
-    assert done.stderr.splitlines()[-1] == "neucb: error: 6 of 18 runs failed; the others are stored"
+        assert f"neucb: failed: Hard on {dataset}, 3 runs: the worker process died: it crashed" in err
+    assert err.splitlines()[-1] == "neucb: error: 6 of 18 runs failed; the others are stored"
     frame = neucb.load_results("out/own")
     assert set(frame["label"]) == {"uniform", "Even"}
     assert frame.groupby(["label", "dataset"])["seed"].nunique().eq(3).all()

@@ -14,6 +14,7 @@ from tests.support.mutations import as_json, as_toml, mutated_bytes, mutated_tab
 from tests.support.targets import SPEC, TARGETS, Sources
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # what damaged numbers make numpy say
 def test_damaged_inputs_end_in_a_result_or_in_one_line(tmp_path: Path) -> None:
     sources = Sources.make(tmp_path)

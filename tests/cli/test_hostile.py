@@ -53,6 +53,7 @@ def test_a_damaged_manifest(runs: Path, tmp_path: Path, content: str, words: str
     assert str(error.value).endswith("play the run again, or remove the file")
 
 
+@pytest.mark.slow
 def test_logs_without_manifests_are_reported_as_far_as_they_go(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +70,7 @@ def test_logs_without_manifests_are_reported_as_far_as_they_go(
     assert neucb(monkeypatch, "report", str(folder), "-o", str(page)) == 0
 
 
+@pytest.mark.slow
 def test_one_round_can_be_drawn_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,8 @@ from neucb.agents.network.expected_perturbation import ExpectedPerturbation
 from neucb.agents.network.oracle import Neural
 from neucb.agents.network.sign_perturbation import SignPerturbation
 from neucb.agents.network.weights import PlainWeights
+from neucb.agents.recipes.kinds import ENSEMBLE
+from neucb.agents.recipes.oracles import NEURAL
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.spec import Spec
 from neucb.engines.log import RunLog
@@ -50,7 +52,7 @@ def test_both_engines_log_the_same(agent: str) -> None:
         run(agent, "iris", 100, 2, engine=engine, dtype="float64") for engine in ("compiled", "torch")
     )
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-6)
-    network = recipe.oracle == "neural" and recipe.kind != "ensemble"
+    network = recipe.oracle == NEURAL and recipe.kind != ENSEMBLE
     assert (defined["distance"] > 0.0).any() == defined["spread"].notna().all() == network
     assert (defined["spread"] > 0.0).any() == recipe.perturbed
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.everyday import Written, check, written_files
 
 
+@pytest.mark.slow
 @settings(
     max_examples=500,
     deadline=None,

@@ -246,6 +246,7 @@ def test_a_stored_index_is_a_column(tmp_path: Path) -> None:
     assert table.classes == ("no", "yes")
 
 
+@pytest.mark.slow
 def test_many_columns_in_arrow(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(20_000, N))

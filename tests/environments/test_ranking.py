@@ -114,6 +114,7 @@ def test_masked_rules_by_hand() -> None:
     torch.testing.assert_close(p[0], torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", LEARNERS)
 def test_agents_learn_under_masks(agent: str) -> None:
     frame = large()

@@ -184,6 +184,7 @@ def test_data_sets_are_named_by_the_end_of_their_path_where_it_tells_them_apart(
     }
 
 
+@pytest.mark.slow
 def test_exports_and_reports_have_names_as_they_are(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +244,7 @@ def test_half_a_character_in_a_manifest_is_written_as_its_escape(
     assert "iris, drift x\\udfff" in page
 
 
+@pytest.mark.slow
 def test_a_manifest_of_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = ("configuration", "environment", "versions", "machine", "failures", "engine", "commit", "summary")
     log_with(tmp_path / "a.parquet")

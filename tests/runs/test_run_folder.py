@@ -50,6 +50,7 @@ def test_the_columns_and_numbers_are_those_of_a_sweep(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(table(tmp_path / "runs"), regret_table(swept), check_dtype=False)
 
 
+@pytest.mark.slow
 def test_runs_of_other_conditions_are_not_mixed(tmp_path: Path) -> None:
     """Every run has a row of its own, with its own mean."""
     jobs = [

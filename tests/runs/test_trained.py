@@ -25,6 +25,7 @@ from neucb.core.spec import Spec
 from neucb.runs.api import prepare
 from tests.support.command import neucb as command
 from tests.support.networks import adam, network
+from tests.support.recipes import one_quick_of_each
 from tests.support.tables import toy
 
 HALF = 40
@@ -47,7 +48,7 @@ def as_trained(name: str, agent: Any) -> neucb.Trained:
     return neucb.Trained(agent, name, {}, Spec((4, 9), 3, 4, 2 * HALF), HALF, {})
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", one_quick_of_each())
 def test_every_recipe_comes_back_and_goes_on_as_if_nothing_had_happened(name: str, tmp_path: Path) -> None:
     """40 rounds, a file, 40 more: the same bits as 80 rounds; asking before saving changes nothing."""
     spec = Spec((4, 9), 3, 4, 2 * HALF)
