@@ -61,7 +61,9 @@ def test_both_engines_trace_the_same(agent: str, order: str) -> None:
         neucb.run(agent, toy(), 300, 2, engine=engine, dtype="float64", order=order, trace="full")[1]
         for engine in ("compiled", "torch")
     )
-    assert [f"p_{a}" for a in range(3)] == [name for name in compiled if name.startswith("p_")]
+    assert [f"p_{a}" for a in range(3)] == [
+        name for name in compiled.columns.tolist() if name.startswith("p_")
+    ]
     assert ("predicted_loss_2" in compiled) == (RECIPES[agent].oracle != "none")
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-7, atol=1e-12)
 
