@@ -140,6 +140,7 @@ def test_thompson_against_a_million_draws_at_five_states() -> None:
         assert p.sum() == pytest.approx(1.0, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [2, 9])  # fewer and more than arms
 def test_arms_drawn_together_against_a_million_draws(columns: int) -> None:
     rng = np.random.default_rng(1)

@@ -81,6 +81,7 @@ def test_brackets_are_text_on_a_console_with_markup() -> None:
         assert {"mistakes", "1,234,567"} <= words_of([out.getvalue()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["20", "40", "57"])
 def test_every_command_keeps_its_digits(
     width: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

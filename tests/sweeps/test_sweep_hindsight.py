@@ -108,6 +108,7 @@ def test_agents_of_a_class_share_its_fits_on_the_seeds_they_ask_for(played: Path
     assert frame.loc[frame["purpose"] == "tuning", list(COLUMNS)].isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_fits_are_kept_made_again_where_missing_and_the_same_by_processes(
     played: Path, tmp_path: Path
 ) -> None:
