@@ -158,7 +158,7 @@ class Module:
             own, buffers = ({name: value[r] for name, value in part.items()} for part in state)
             leaves = {name: value.requires_grad_() for name, value in own.items()}
             with torch.enable_grad():
-                outputs = of_arms(leaves, buffers, inputs)
+                outputs = of_arms(leaves, buffers, inputs).unbind()
             arms = [torch.autograd.grad(f, [*leaves.values()], retain_graph=True) for f in outputs]
             rows.append(torch.stack([torch.cat([part.flatten() for part in arm]) for arm in arms]))
         return torch.stack(rows)

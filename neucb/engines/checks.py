@@ -55,7 +55,7 @@ def diverged(t: int, replica: int, seed: int) -> DivergedError:
 
 
 def no_distribution(
-    t: int, replica: int, seed: int, p: NDArray[np.float64], *, deviant: bool, over: str = ""
+    t: int, replica: int, seed: int, p: NDArray[np.float64], *, overflow: bool, over: str = ""
 ) -> DivergedError:
     """Return the error for probabilities [K] that are not a distribution.
 
@@ -64,11 +64,11 @@ def no_distribution(
         replica: number of the replica.
         seed: seed of the replica.
         p: probabilities.
-        deviant: whether NaN come of standard deviations that are no longer finite: squares of gradients
+        overflow: whether NaN come of overflow, as in agents of neucb's own parts: squares of gradients
             overflow before predictions do.
         over: arms over which it should be a distribution, for the message.
     """
-    if deviant and np.isnan(p).all():
+    if overflow and np.isnan(p).all():
         return diverged(t, replica, seed)
     return DivergedError(
         f"round {t + 1}, seed {seed}: the agent's probabilities are not a distribution{over}: "

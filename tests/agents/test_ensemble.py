@@ -219,7 +219,9 @@ def test_skylines_need_to_be_told() -> None:
 
 def test_an_expert_that_diverges_is_named_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     wild = replace(RECIPES["sq"], defaults=(*RECIPES["sq"].defaults, ("lr", 50.0)))
-    monkeypatch.setitem(RECIPES, "sq", wild)
+    mixture = RECIPES["exp4"]
+    experts = tuple(wild if expert.name == "sq" else expert for expert in mixture.experts)
+    monkeypatch.setitem(RECIPES, "exp4", replace(mixture, experts=experts))
     words = []
     for engine in ("torch", "compiled"):
         with pytest.raises(

@@ -182,4 +182,4 @@ class Compiled:
                 name = failed_expert(self.recipe, int(replicas[r].inputs.record.status[0]))
                 return expert_diverged(t, r, seeds[r], name)
         r = failed[0]
-        return no_distribution(t, r, seeds[r], replicas[r].inputs.record.p, deviant=True)
+        return no_distribution(t, r, seeds[r], replicas[r].inputs.record.p, overflow=True)

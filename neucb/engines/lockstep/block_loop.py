@@ -170,7 +170,7 @@ class BlockLoop:
         r = int(good.argmin())
         over = " over the available arms" if n in record.masks else ""
         p = record.p[n, r].cpu().numpy()
-        return no_distribution(t, r, seeds[r], p, deviant=_is_deviant(self.agent, r), over=over)
+        return no_distribution(t, r, seeds[r], p, overflow=not uses_autograd(self.agent), over=over)
 
     def _trace(
         self, trace: Trace, left: int, n: int, record: BlockRecord, known: dict[str, NDArray[Any]]
@@ -221,10 +221,3 @@ def draw(p: Tensor, dice: Tensor) -> Tensor:
     """
     end = p.cumsum(1)
     return (end <= dice).logical_and_(end < end[:, -1:]).sum(1, keepdim=True)
-
-
-def _is_deviant(agent: object, replica: int) -> bool:
-    """Return whether the agent's last prediction has numbers besides its mean that are not finite."""
-    prediction = getattr(agent, "prediction", None)
-    values = [getattr(prediction, name, None) for name in ("std", "output", "factor")]
-    return any(value is not None and not bool(value[replica].isfinite().all()) for value in values)
