@@ -110,7 +110,7 @@ def quadratic_columns(features: int) -> int:
     if columns > MOST_COLUMNS:
         raise InputError(
             f"quadratic features of {features} columns would be {columns:,}, more than {MOST_COLUMNS:,}; "
-            "take features=fourier"
+            "take feature_map=fourier"
         )
     return columns
 

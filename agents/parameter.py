@@ -26,6 +26,7 @@ class Parameter:
         whole: a whole number; it changes the shape of the agent, so that an agent has one for all its
             replicas. A run may have one per seed: several agents play it, see `neucb.engines.groups`.
         infinite: infinity is a value too.
+        aliases: further names by which it can be set.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     whole: bool = False
     infinite: bool = False
+    aliases: tuple[str, ...] = ()
 
     def check(self, value: object) -> Value:
         """Return the value as the recipes take it: a word, a number, or a tuple of numbers.
@@ -94,16 +96,31 @@ class Parameter:
         return f"a {'whole ' if self.whole else ''}number {least}{most}"
 
 
+def by_name(parameters: Sequence[Parameter]) -> dict[str, Parameter]:
+    """Return the parameters by their names and aliases."""
+    return {name: parameter for parameter in parameters for name in (parameter.name, *parameter.aliases)}
+
+
 def resolve(parameters: Sequence[Parameter], settings: Mapping[str, Any], owner: str) -> dict[str, Value]:
     """Return a value for every parameter: those of `settings`, checked, and defaults for the rest.
 
     Raises:
-        InputError: a name that `owner` does not have, with the nearest one; or a bad value.
+        InputError: a name that `owner` does not have, with the nearest one; a value given twice, by a name
+            and its alias; or a bad value.
     """
-    known = {parameter.name: parameter for parameter in parameters}
-    for name in settings:
+    known = by_name(parameters)
+    values: dict[str, Value] = {parameter.name: parameter.default for parameter in parameters}
+    given: dict[str, str] = {}
+    for name, value in settings.items():
         if not known:
             raise InputError(f"{owner} takes no settings, it has no '{name}'")
         if name not in known:
             raise unknown_name(f"setting of {owner}", name, known)
-    return {p.name: p.check(settings[p.name]) if p.name in settings else p.default for p in parameters}
+        parameter = known[name]
+        if parameter.name in given:
+            raise InputError(
+                f"'{name}' and '{given[parameter.name]}' of {owner} are the same setting; give one"
+            )
+        given[parameter.name] = name
+        values[parameter.name] = parameter.check(value)
+    return values

@@ -46,7 +46,7 @@ class HasGauges(Protocol):
     """An agent or oracle with figures of its state for the log."""
 
     def gauges(self) -> Mapping[str, Tensor]:
-        """Return "distance" and "spread" [R], one, both or neither, see `RunLog`.
+        """Return "parameter_distance" and "perturbation_rms" [R], one, both or neither, see `RunLog`.
 
         Called after `update`, in rounds that are logged.
         """

@@ -21,7 +21,7 @@ QUICK_SECONDS, QUICK_REPETITIONS = 0.1, 3
 
 def run_bench(
     shapes: Sequence[DataShape],
-    cache: Path | None = None,
+    openml_cache: Path | None = None,
     *,
     quick: bool = False,
     plan: Callable[[int], None] = lambda _: None,
@@ -31,7 +31,7 @@ def run_bench(
 
     Args:
         shapes: shapes of the data sets.
-        cache: folder of the OpenML cache.
+        openml_cache: folder of the OpenML cache.
         quick: whether to run fewer entrants and repetitions.
         plan: callback that receives the number of steps.
         tick: callback that receives the name of each step.
@@ -39,7 +39,7 @@ def run_bench(
     started = time.perf_counter()
     described = machine()
     seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
-    data = {shape.name: rows_of(shape, cache) for shape in shapes}
+    data = {shape.name: rows_of(shape, openml_cache) for shape in shapes}
     groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
     groups += [] if quick else suites.scaling()
     plan(1 + (repetitions + 1) * sum(len(group.entrants) for group in groups))

@@ -10,12 +10,12 @@ from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.registry import find_recipe
 from neucb.benchmarks.measure import Clock, Entrant, clock
 from neucb.benchmarks.plain import PlainLoop, supports
+from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
 from neucb.core.threads import safe_path
 from neucb.engines.choose import refusal
 from neucb.engines.compiled.engine import Compiled
 from neucb.engines.lockstep.block_loop import BLOCK
-from neucb.engines.log import log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def page(frame: pd.DataFrame, ours: Sequence[str], sweep_log: pd.DataFrame | None = None) -> str:
     """Return the Markdown page; arguments as for `ranks` and `duels`."""
     sets, seeds = frame["dataset"].nunique(), frame["seed"].nunique()
-    players = frame.drop_duplicates("label")[["label", "library", "version", "settings"]]
+    players = frame.drop_duplicates("agent_label")[["agent_label", "library", "version", "settings"]]
     ranking = ranks(frame, sweep_log)
     parts = [
         f"# Other libraries on the same rows\n\n{sets} data sets, {seeds} seeds, "

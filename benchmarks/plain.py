@@ -128,10 +128,10 @@ class PlainLoop:
             z = torch.kron(self.eye, x)  # e_a (x) x for all arms [K, K d]
             arm = self.bound(z) if self.ucb else self.explore(z)
             loss = float(self.samples.losses[t, arm])
-            if self.own["normalize"]:
+            if self.own["input_scaling"]:
                 self.squares += x.double() ** 2
             self.learn(z[arm], loss)
-            if self.own["replay"] > 1:
+            if self.own["updates_per_round"] > 1:
                 self.past.append((t, arm, loss))
                 self.replay()
             played.append(arm)
@@ -173,7 +173,7 @@ class PlainLoop:
             gradient = torch.cat([part.grad.reshape(-1) for part in self.net.parameters()])  # type: ignore[union-attr]
             sigma = (self.own["regularization"] * gradient * gradient / self.u).sum().sqrt()
             gradients.append(gradient)
-            scores.append(output.item() - self.own["nu"] * sigma.item())
+            scores.append(output.item() - self.own["alpha"] * sigma.item())
         arm = int(np.argmin(scores))
         self.u += gradients[arm] ** 2
         return arm
@@ -213,17 +213,17 @@ class PlainLoop:
 
     def scale(self) -> None:
         """Scale the gradient of the first layer by the step sizes per input."""
-        if self.own["normalize"] == 0.0:
+        if self.own["input_scaling"] == 0.0:
             return
         mean = (self.squares + 1e-3) / self.round * self.inputs
-        sizes = (mean ** -self.own["normalize"]).to(self.dtype)
+        sizes = (mean ** -self.own["input_scaling"]).to(self.dtype)
         gradient = self.net[0].weight.grad
         assert isinstance(gradient, Tensor)
         gradient.view(-1, self.arms, self.inputs).mul_(sizes)
 
     def replay(self) -> None:
         """Make the replay steps of the round on samples drawn from all played rounds."""
-        more = self.own["replay"] - 1
+        more = self.own["updates_per_round"] - 1
         if (self.round - 1) % 256 == 0:
             self.ahead = self.draws.random((256, more))
         for dice in self.ahead[(self.round - 1) % 256]:
@@ -238,7 +238,7 @@ def supports(recipe: Recipe, settings: Mapping[str, Any]) -> bool:
     if settings["init"] != "he" or math.isfinite(settings["radius"]):
         return False
     if recipe.wrapper == GRADIENT_NORM:
-        plain = settings["gradient"] == "code" and settings["matrix"] == "diagonal"
+        plain = settings["gradient_scaling"] == "none" and settings["covariance"] == "diagonal"
         return plain and recipe.rule is LowerConfidence and recipe.loss is Squared
     gap = recipe.rule in (InverseGap, FastInverseGap) and recipe.wrapper is None
     return gap and settings["gamma_schedule"] == "time"

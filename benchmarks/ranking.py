@@ -27,12 +27,14 @@ def ranks(frame: pd.DataFrame, sweep_log: pd.DataFrame | None = None) -> pd.Data
 
     scores = final_scores(frame)
     if sweep_log is not None:
-        reported = sweep_log[sweep_log["purpose"] == "reporting"]
-        left_out = {*SKYLINES, "uniform", *scores["label"]}
-        others = reported[~reported["label"].isin(left_out) & reported["dataset"].isin(scores["dataset"])]
+        reported = sweep_log[sweep_log["split"] == "reporting"]
+        left_out = {*SKYLINES, "uniform", *scores["agent_label"]}
+        others = reported[
+            ~reported["agent_label"].isin(left_out) & reported["dataset"].isin(scores["dataset"])
+        ]
         scores = pd.concat([scores, final_scores(others)], ignore_index=True)
     ranking = rank(mean_table(scores))
-    sums = frame.groupby("label")[["round", "cpu_seconds"]].sum()
+    sums = frame.groupby("agent_label")[["round", "cpu_seconds"]].sum()
     speed = (sums["round"] / sums["cpu_seconds"]).reindex(ranking.average.index)
     return ranking.average.to_frame("rank").assign(datasets=ranking.datasets, rounds_per_second=speed)
 
@@ -64,7 +66,7 @@ def duels(frame: pd.DataFrame, ours: Sequence[str]) -> list[Duel]:
     if means.shape[1] < 2:
         return []
     balance = win_loss(compare_over_seeds(scores))
-    seconds = frame.pivot_table(index="dataset", columns="label", values="cpu_seconds", aggfunc="mean")
+    seconds = frame.pivot_table(index="dataset", columns="agent_label", values="cpu_seconds", aggfunc="mean")
     pairs = []
     for own in ours:
         for peer in means.columns.difference(list(ours)):

@@ -62,13 +62,13 @@ def find_shapes(names: str) -> list[DataShape]:
     return [SHAPES[name] for name in wanted]
 
 
-def rows_of(shape: DataShape, cache: Path | None = None) -> Encoded:
+def rows_of(shape: DataShape, openml_cache: Path | None = None) -> Encoded:
     """Return up to 10,000 rows: real ones from the package or the OpenML cache, or a stand-in."""
     if shape.name == "covertype":
         return _first(encode(load_table("covertype", source="bundled")))
     number = number_of(shape.dataset) if shape.dataset else None
-    if number is not None and data_file(openml_config(cache).folder(number), number) is not None:
-        return _first(encode(load_table(shape.dataset, source="openml", cache=cache)))
+    if number is not None and data_file(openml_config(openml_cache).folder(number), number) is not None:
+        return _first(encode(load_table(shape.dataset, source="openml", openml_cache=openml_cache)))
     return stand_in(shape)
 
 

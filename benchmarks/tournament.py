@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.benchmarks.measure import Tick
 from neucb.benchmarks.peers import PEERS, Game, Peer
+from neucb.core.columns import with_current_names
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.files import atomic_write, explained
 from neucb.core.provenance import library_version
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OURS = ("kl", "kl-perturbed", "kl-perturbed-replay", "squarecb")  # our agents in `neucb bench`
-RUN = ["label", "dataset", "seed"]
+RUN = ["agent_label", "dataset", "seed"]
 WHICH = [*RUN, "round", "library", "version", "settings"]  # key of a stored run
-METRICS = ["regret", "best_fixed_arm", "cpu_seconds"]
+METRICS = ["regret", "best_fixed_arm_regret", "cpu_seconds"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def of_agent(words: str) -> Player:
     """Return one of our agents as a player, on its default engine.
 
     Args:
-        words: name and hyper-parameters other than the defaults: "kl:replay=16:gamma=50".
+        words: name and hyper-parameters other than the defaults: "kl:updates_per_round=16:gamma=50".
 
     Raises:
         InputError: an unknown name, or an invalid hyper-parameter.
@@ -117,7 +118,7 @@ def read(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=columns)
     try:
-        frame = pd.read_csv(path, dtype={"version": str, "settings": str})
+        frame = with_current_names(pd.read_csv(path, dtype={"version": str, "settings": str}))
     except (ValueError, UnicodeDecodeError):
         frame = pd.DataFrame()
     if list(frame.columns) != columns:
@@ -153,8 +154,8 @@ def run_tournament(
         tick: callback that receives the name of each run.
 
     Returns:
-        Columns label, dataset, seed, round, library, version, settings, regret, best_fixed_arm (regret of
-        the best fixed arm in hindsight) and cpu_seconds; and a line per failed run.
+        Columns agent_label, dataset, seed, round, library, version, settings, regret, best_fixed_arm_regret
+        (in hindsight) and cpu_seconds; and a line per failed run.
     """
     rows = _Rows(out)
     failed: list[str] = []
@@ -239,4 +240,4 @@ class _Rows:
 
         rows = [(*which, *metrics) for which, metrics in self._rows.items()]
         frame = pd.DataFrame(rows, columns=[*WHICH, *METRICS])
-        return frame.sort_values(["dataset", "label", "seed"], kind="stable").reset_index(drop=True)
+        return frame.sort_values(["dataset", "agent_label", "seed"], kind="stable").reset_index(drop=True)

@@ -35,7 +35,7 @@ def load(
     *,
     preprocessing: str = "standard",
     source: str = "auto",
-    cache: str | Path | None = None,
+    openml_cache: str | Path | None = None,
     reading: Reading | None = None,
     strict: bool = False,
     notify: Callable[[str], None] = warnings.warn,
@@ -51,8 +51,8 @@ def load(
         return dataset
     check_preprocessing(preprocessing)  # before anything is downloaded
     if isinstance(dataset, str):
-        folder = None if cache is None else Path(cache)
-        dataset = load_table(dataset, source=source, cache=folder, reading=reading, notify=notify)
+        folder = None if openml_cache is None else Path(openml_cache)
+        dataset = load_table(dataset, source=source, openml_cache=folder, reading=reading, notify=notify)
     announce(dataset.name, dataset.notes, notify, strict=strict)
     return encode(dataset, preprocessing)
 
@@ -109,7 +109,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             in 1..T-1; () for none.
         recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
         source: where a named data set comes from: "auto", "openml" or "bundled".
-        cache: folder of the OpenML cache; the client's own by default.
+        openml_cache: folder of the OpenML cache; the client's own by default.
         target, columns, header, decimal, separator: how a file is read, see `Reading`.
         strict: raise an error where rows or columns are left out, in place of a warning.
 
@@ -132,7 +132,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         drift: Sequence[int] = (),
         recycle: bool = False,
         source: str = "auto",
-        cache: str | Path | None = None,
+        openml_cache: str | Path | None = None,
         target: str | None = None,
         columns: Mapping[str, str] | None = None,
         header: bool | None = None,
@@ -142,7 +142,12 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     ) -> None:
         reading = Reading(target, columns or {}, header, decimal, separator)
         self.encoded = load(
-            dataset, preprocessing=preprocessing, source=source, cache=cache, reading=reading, strict=strict
+            dataset,
+            preprocessing=preprocessing,
+            source=source,
+            openml_cache=openml_cache,
+            reading=reading,
+            strict=strict,
         )
         self.table = self.encoded.table
         rows, features = self.encoded.contexts.shape

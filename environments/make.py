@@ -36,7 +36,7 @@ class EnvironmentOptions(TypedDict, total=False):
         drift: rounds before which the labels are permuted anew.
         recycle: allow more rounds than rows, the rows being drawn again.
         source: where a named data set comes from: "auto", "openml" or "bundled".
-        cache: folder of the OpenML cache; the client's own by default.
+        openml_cache: folder of the OpenML cache; the client's own by default.
     Files and DataFrames:
         target: the column to predict; the last one by default.
         columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in the place of
@@ -64,7 +64,7 @@ class EnvironmentOptions(TypedDict, total=False):
     drift: Sequence[int]
     recycle: bool
     source: str
-    cache: str | Path | None
+    openml_cache: str | Path | None
     target: str | None
     columns: Mapping[str, str] | None
     header: bool | None
@@ -79,7 +79,7 @@ class EnvironmentOptions(TypedDict, total=False):
 
 CLASSIFICATION = ("label_noise", "cost", "order", "drift", "recycle")
 READING = ("target", "columns", "header", "decimal", "separator")
-LOADING = ("preprocessing", "source", "cache", *READING, "strict")
+LOADING = ("preprocessing", "source", "openml_cache", *READING, "strict")
 RANKING = (*READING, "strict", "group", "arms", "preprocessing", "recycle")
 
 

@@ -150,7 +150,7 @@ def _losses(column: TextColumn | pd.Series[Any], what: str, decimal: str | None)
             )
         if any(not np.array_equal(one.values, found[0].values, equal_nan=True) for one in found):
             raise DataError(
-                f"{what} could have a decimal or a thousands separator; say --decimal , or --decimal ."
+                f"{what} could have a decimal or a thousands separator; say decimal=',' or decimal='.'"
             )
         reward = found[0].values[codes]
     else:

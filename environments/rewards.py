@@ -73,5 +73,5 @@ def _bad_reward(reward: float, reward_range: tuple[float, float], where: str) ->
         )
     return InputError(
         f"{where}: the reward is {reward!r}, outside [0, 1]; reward_range=(low, high) "
-        "(--reward-range LOW,HIGH) maps rewards between these values to losses"
+        "maps rewards between these values to losses"
     )

@@ -137,7 +137,7 @@ def announce(name: str, notes: Sequence[str], notify: Callable[[str], None], *, 
     """
     for note in notes:
         if strict:
-            raise DataError(f"{name}: {note} (an error since --strict is set)")
+            raise DataError(f"{name}: {note} (an error since strict=True is set)")
         notify(f"{name}: {note}")
 
 

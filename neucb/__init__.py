@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from neucb.environments.ranking import RankingVectorEnv
     from neucb.environments.single import SingleEnv
     from neucb.environments.synthetic import SyntheticVectorEnv
-    from neucb.runs.api import run
+    from neucb.runs.api import prepare, run
     from neucb.runs.checkpoint import Trained, load_agent
+    from neucb.runs.run import Run
     from neucb.sweeps.api import sweep
     from neucb.sweeps.store.read_results import load_results
 
@@ -38,6 +39,7 @@ __all__ = [
     "Prediction",
     "RankingVectorEnv",
     "Reduction",
+    "Run",
     "SingleEnv",
     "Spec",
     "SyntheticVectorEnv",
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "load_agent",
     "load_results",
+    "prepare",
     "run",
     "sweep",
 ]
@@ -61,6 +64,8 @@ _HOMES = {
     "load_results": "neucb.sweeps.store.read_results",
     "Trained": "neucb.runs.checkpoint",
     "load_agent": "neucb.runs.checkpoint",
+    "Run": "neucb.runs.run",
+    "prepare": "neucb.runs.api",
     "run": "neucb.runs.api",
     "sweep": "neucb.sweeps.api",
 }

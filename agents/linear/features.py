@@ -57,12 +57,12 @@ class Fourier:
     Features for Large-Scale Kernel Machines", NeurIPS 2007. Drawn from the replica's stream "init".
 
     Args:
-        columns: number of features d' >= 1.
+        n_components: number of features d' >= 1.
         bandwidth: kernel bandwidth > 0; one number or one per replica.
     """
 
-    def __init__(self, columns: int = 300, bandwidth: Number = 0.5) -> None:
-        self.columns = columns
+    def __init__(self, n_components: int = 300, bandwidth: Number = 0.5) -> None:
+        self.n_components = n_components
         self.bandwidth = bandwidth
 
     def reset(self, spec: Spec) -> int:
@@ -72,21 +72,21 @@ class Fourier:
             InputError: columns < 1 or bandwidth <= 0.
         """
         bandwidth = per_replica(self.bandwidth, spec.replicas, device=spec.device)
-        if self.columns < 1 or not bool((bandwidth > 0).all()):
+        if self.n_components < 1 or not bool((bandwidth > 0).all()):
             raise InputError("fourier features need columns >= 1 and bandwidth > 0")
-        w = np.empty((spec.replicas, spec.features, self.columns))
-        b = np.empty((spec.replicas, 1, self.columns))
+        w = np.empty((spec.replicas, spec.features, self.n_components))
+        b = np.empty((spec.replicas, 1, self.n_components))
         for r, seed in enumerate(spec.seeds):
-            w[r], b[r] = draw_fourier(seed, spec.features, self.columns)
+            w[r], b[r] = draw_fourier(seed, spec.features, self.n_components)
         self._w = torch.from_numpy(w).to(spec.device) / bandwidth.view(-1, 1, 1)
         self._b = torch.from_numpy(b).to(spec.device)
-        return self.columns
+        return self.n_components
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the features."""
         rows = x.double().view(len(x), -1, x.shape[-1])
-        features = math.sqrt(2.0 / self.columns) * (torch.bmm(rows, self._w) + self._b).cos()
-        return features.view(*x.shape[:-1], self.columns)
+        features = math.sqrt(2.0 / self.n_components) * (torch.bmm(rows, self._w) + self._b).cos()
+        return features.view(*x.shape[:-1], self.n_components)
 
 
 class Mapped:

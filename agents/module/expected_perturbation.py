@@ -107,4 +107,4 @@ class ModulePerturbation:
     def gauges(self) -> dict[str, Tensor]:
         """Return |theta - theta_0| and the root mean square of the offsets, [R] each."""
         spread = self._tau() if self._signs is None else self._offsets().square().mean(1).sqrt()
-        return {"distance": self._distance(), "spread": spread}
+        return {"parameter_distance": self._distance(), "perturbation_rms": spread}

@@ -29,7 +29,7 @@ class ModuleNorm:
         oracle: the network, without a perturbation.
         regularization: lambda > 0; one number or one per replica.
         divisor: divisor of the squared gradients: 1 as in the published code, the width m as in the papers.
-        matrix: "diagonal", or "full" for networks of at most 3,000 parameters.
+        covariance: "diagonal", or "full" for networks of at most 3,000 parameters.
     """
 
     uses_autograd = autograd_of("oracle")
@@ -40,12 +40,12 @@ class ModuleNorm:
         *,
         regularization: Number = 1.0,
         divisor: float = 1.0,
-        matrix: Literal["diagonal", "full"] = "diagonal",
+        covariance: Literal["diagonal", "full"] = "diagonal",
     ) -> None:
         self.oracle = oracle
         self.regularization = regularization
         self.divisor = divisor
-        self.matrix = matrix
+        self.covariance = covariance
 
     def reset(self, spec: Spec) -> None:
         """Reset the state to R = spec.replicas untrained replicas.
@@ -60,7 +60,7 @@ class ModuleNorm:
             raise InputError("the norm of the gradient is for networks without a perturbation")
         self.oracle.reset(spec)
         self._penalty = penalty.unsqueeze(1)
-        self._full = FullMatrix(self.oracle.parameters, penalty) if self.matrix == "full" else None
+        self._full = FullMatrix(self.oracle.parameters, penalty) if self.covariance == "full" else None
         diagonal = penalty.to(getattr(torch, spec.dtype)).unsqueeze(1)
         self._diagonal = diagonal.repeat(1, self.oracle.parameters)  # U [R, p]
         self._last: tuple[Tensor, Tensor] | None = None

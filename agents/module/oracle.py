@@ -51,8 +51,8 @@ class Module:
     """User-defined network: f = module(x), one output per arm, yhat = link(f).
 
     Every round makes one optimiser step on the mean loss of a minibatch of the newest sample and
-    `replay` - 1 others, drawn uniformly from the replay buffer by the replica's stream "replay"; with
-    `together` false, one step on each of them.
+    `updates_per_round` - 1 others, drawn uniformly from the replay buffer by the replica's stream
+    "replay"; with `together` false, one step on each of them.
 
     The R networks are stored as one with stacked parameters and run by `torch.func.vmap`; modules with
     data-dependent control flow run one after the other. Optimisers must be elementwise (SGD, Adam, ...
@@ -65,7 +65,7 @@ class Module:
         loss: `Squared()` or `KL()`.
         optimizer: function from parameters to an optimiser, for example
             `lambda parameters: torch.optim.Adam(parameters, lr=1e-3)`.
-        replay: samples a round, k >= 1.
+        updates_per_round: samples a round, k >= 1.
         together: whether these samples make one step, or k steps.
         perturbation: perturbation of the prediction, see `ModulePerturbation`, or None.
     """
@@ -78,14 +78,14 @@ class Module:
         loss: Loss,
         optimizer: MakeOptimizer,
         *,
-        replay: int = 1,
+        updates_per_round: int = 1,
         together: bool = True,
         perturbation: ModulePerturbation | None = None,
     ) -> None:
         self.make = make
         self.loss = loss
         self.optimizer = optimizer
-        self.replay = replay
+        self.updates_per_round = updates_per_round
         self.together = together
         self.perturbation = perturbation
 
@@ -95,8 +95,8 @@ class Module:
         Raises:
             InputError: replay < 1.
         """
-        if self.replay < 1:
-            raise InputError(f"replay must be at least 1, not {self.replay}")
+        if self.updates_per_round < 1:
+            raise InputError(f"replay must be at least 1, not {self.updates_per_round}")
         self._spec = spec
         self._dtype = getattr(torch, spec.dtype)
         modules = [self._module(spec, seed) for seed in spec.seeds]
@@ -104,7 +104,9 @@ class Module:
         parameters, self._buffers = stack_module_state(modules)
         self._parameters = {name: value.detach().requires_grad_() for name, value in parameters.items()}
         self._steps = self.optimizer(self._parameters.values())
-        self._memory = Memory(spec, spec.features, self.replay - 1) if self.replay > 1 else None
+        self._memory = (
+            Memory(spec, spec.features, self.updates_per_round - 1) if self.updates_per_round > 1 else None
+        )
         self._stacked = True
         if self.perturbation is not None:
             self.perturbation.reset(spec, self._parameters, self.loss)

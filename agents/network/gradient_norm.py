@@ -42,11 +42,11 @@ class GradientNorm:
     Args:
         oracle: the network.
         regularization: lambda > 0; one number or one per replica.
-        gradient: "code", g itself; "paper", g / sqrt(m).
-        matrix: "diagonal", 8 p bytes a replica; "full", 8 p^2 bytes, of networks with p <= 3,000.
-        ceiling: upper clip of the mean in the rule's comparison; one number or one per replica, infinity
+        gradient_scaling: "none", g itself; "sqrt_width", g / sqrt(m).
+        covariance: "diagonal", 8 p bytes a replica; "full", 8 p^2 bytes, of networks with p <= 3,000.
+        clip_mean: upper clip of the mean in the rule's comparison; one number or one per replica, infinity
             for no clip. Without it the best arm, once predicted above 1 with a small std, is never played
-            again where the others are rightly predicted at 1; losses are at most 1, so that ceiling = 1
+            again where the others are rightly predicted at 1; losses are at most 1, so that clip_mean = 1
             lets its std decide. For the squared loss.
     """
 
@@ -57,15 +57,15 @@ class GradientNorm:
         oracle: Neural,
         *,
         regularization: Number = 1.0,
-        gradient: Literal["code", "paper"] = "code",
-        matrix: Literal["diagonal", "full"] = "diagonal",
-        ceiling: Number = math.inf,
+        gradient_scaling: Literal["none", "sqrt_width"] = "none",
+        covariance: Literal["diagonal", "full"] = "diagonal",
+        clip_mean: Number = math.inf,
     ) -> None:
         self.oracle = oracle
         self.regularization = regularization
-        self.gradient = gradient
-        self.matrix = matrix
-        self.ceiling = ceiling
+        self.gradient_scaling = gradient_scaling
+        self.covariance = covariance
+        self.clip_mean = clip_mean
 
     def reset(self, spec: Spec) -> None:
         """Reset the state to R = spec.replicas untrained replicas.
@@ -77,7 +77,7 @@ class GradientNorm:
         penalty = per_replica(self.regularization, spec.replicas, device=spec.device)
         if not bool((penalty > 0).all()):
             raise InputError("regularization must be > 0")
-        ceiling = per_replica(self.ceiling, spec.replicas, device=spec.device)
+        ceiling = per_replica(self.clip_mean, spec.replicas, device=spec.device)
         bounded = bool(ceiling.isfinite().any())
         if bounded and self.oracle.loss.link_name is not None:
             raise InputError("a ceiling is for the squared loss: other predictions are below 1 anyway")
@@ -86,9 +86,9 @@ class GradientNorm:
         m = self.oracle.width
         depth = self.oracle.depth
         factor = output_factor(m, self.oracle.init, depth)
-        self._square = (factor**2 / m) if self.gradient == "paper" else factor**2
+        self._square = (factor**2 / m) if self.gradient_scaling == "sqrt_width" else factor**2
         self._matrix: _Diagonal | _Full
-        if self.matrix == "full":
+        if self.covariance == "full":
             self._matrix = _Full(spec, m, depth, penalty)
         else:
             self._matrix = _Diagonal(spec, m, depth, penalty.to(getattr(torch, spec.dtype)))
@@ -163,8 +163,8 @@ class FullMatrix:
     def __init__(self, size: int, penalty: Tensor) -> None:
         if size > FULL_MATRIX_PARAMETERS:
             raise InputError(
-                f"matrix=full is for networks of up to {FULL_MATRIX_PARAMETERS:,} parameters, not {size:,}; "
-                "lower the width or use matrix=diagonal"
+                f"covariance=full is for networks of up to {FULL_MATRIX_PARAMETERS:,} parameters, not "
+                f"{size:,}; lower the width or use covariance=diagonal"
             )
         eye = torch.eye(size, dtype=torch.float64, device=penalty.device)
         self._inverse = eye / penalty.view(-1, 1, 1)

@@ -37,15 +37,15 @@ class LastLayerRegression:
     Args:
         oracle: a network with `PlainWeights`.
         regularization: lambda > 0; one number or one per replica.
-        refresh: rounds >= 1 between two refreshes.
+        refresh_every: rounds >= 1 between two refreshes.
     """
 
     uses_autograd = autograd_of("oracle")
 
-    def __init__(self, oracle: Neural, *, regularization: Number = 1.0, refresh: int = 500) -> None:
+    def __init__(self, oracle: Neural, *, regularization: Number = 1.0, refresh_every: int = 500) -> None:
         self.oracle = oracle
         self.regularization = regularization
-        self.refresh = refresh
+        self.refresh_every = refresh_every
 
     def reset(self, spec: Spec) -> None:
         """Reset the state to R = spec.replicas untrained replicas.
@@ -88,7 +88,7 @@ class LastLayerRegression:
         self._sum = self._sum + loss.double().unsqueeze(1) * phi
         self._keep(forward, action, loss)
         self.oracle.update(context, action, loss)
-        if len(self._past) % self.refresh == 0:
+        if len(self._past) % self.refresh_every == 0:
             self._renew()
 
     def _keep(self, forward: Forward, action: Tensor, loss: Tensor) -> None:

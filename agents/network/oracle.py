@@ -44,7 +44,7 @@ class Neural:
 
     All layers are trained: theta <- Proj_B(theta - eta_t D_t grad), B the ball of `radius` round
     theta_0, eta_t = lr / t^lr_power times `step_share`, which is 1 for L = 1; the further layers' steps
-    are a quarter of these, `SHARED_STEP`. With replay = 1 there is one step a round, on the newest
+    are a quarter of these, `SHARED_STEP`. With updates_per_round = 1 there is one step a round, on the newest
     sample, and no replay buffer. Memory 4 p bytes a replica with p = B m (d + 1) + (L - 1) m^2 + m and
     B = `spec.blocks`.
     Deb, Ban, Zuo, He, Banerjee, "Contextual Bandits with Online Neural Regression", ICLR 2024
@@ -52,11 +52,11 @@ class Neural:
 
     D_t scales the steps of the first layer per input j by (d (v_j + 0.001) / t)^-normalize, v_j the
     sum of x_j^2 over the contexts observed so far: rare inputs take larger steps. After Ross, Mineiro,
-    Langford, "Normalized Online Learning", UAI 2013; normalize = 0 disables it.
+    Langford, "Normalized Online Learning", UAI 2013; input_scaling = 0 disables it.
 
-    With replay = k, k - 1 further steps a round follow, each on a sample drawn uniformly from the replay
-    buffer, or on the mean loss of a minibatch of `batch` samples. Memory grows by 4 T (d + 3) bytes a
-    replica. `schedule` replaces these steps by the schedules of published code: "neural-ucb", see
+    With updates_per_round = k, k - 1 further steps a round follow, each on a sample drawn uniformly from the
+    replay buffer, or on the mean loss of a minibatch of `batch_size` samples. Memory grows by 4 T (d + 3)
+    bytes a replica. `training` replaces these steps by the schedules of published code: "neural-ucb", see
     `stochastic_steps`, every round up to round 2,000 and every 100th after; "neural-ts", see
     `full_steps`, every round, at a cost of T^2.
 
@@ -74,10 +74,10 @@ class Neural:
         init: "he": W1 ~ N(0, 2/m), w2 ~ N(0, 1/m); "ntk": W1, w2 ~ N(0, 1), output factor
             sqrt(2/m); "paper": W1 ~ N(0, 1), w2 ~ N(0, 1/m), output factor 1/sqrt(m). Further layers are
             drawn as W1 is, and each brings the output factor once more.
-        normalize: exponent >= 0 of D_t; one number or one per replica.
-        replay: k >= 1, steps a round.
-        batch: b >= 1, minibatch size of each step but the newest sample's.
-        schedule: "online", "neural-ucb" or "neural-ts".
+        input_scaling: exponent >= 0 of D_t; one number or one per replica.
+        updates_per_round: k >= 1, steps a round.
+        batch_size: b >= 1, minibatch size of each step but the newest sample's.
+        training: "online", "neural-ucb" or "neural-ts".
     """
 
     uses_autograd = autograd_of("loss", "weights")
@@ -94,10 +94,10 @@ class Neural:
         radius: Number = math.inf,
         intercept: Number = 1.0,
         init: Initialisation = "he",
-        normalize: Number = 0.0,
-        replay: int = 1,
-        batch: int = 1,
-        schedule: TrainingSchedule = "online",
+        input_scaling: Number = 0.0,
+        updates_per_round: int = 1,
+        batch_size: int = 1,
+        training: TrainingSchedule = "online",
     ) -> None:
         self.loss = loss
         self.weights = weights
@@ -108,10 +108,10 @@ class Neural:
         self.radius = radius
         self.intercept = intercept
         self.init = init
-        self.normalize = normalize
-        self.replay = replay
-        self.batch = batch
-        self.schedule = schedule
+        self.input_scaling = input_scaling
+        self.updates_per_round = updates_per_round
+        self.batch_size = batch_size
+        self.training = training
 
     def reset(self, spec: Spec) -> None:
         """Draw theta_0 and reset the state.
@@ -119,9 +119,9 @@ class Neural:
         Raises:
             InputError: a hyper-parameter is out of its range.
         """
-        if min(self.width, self.depth, self.replay, self.batch) < 1:
+        if min(self.width, self.depth, self.updates_per_round, self.batch_size) < 1:
             raise InputError("width, depth, replay and batch must be at least 1")
-        if (self.batch > 1 or self.schedule == "neural-ts") and not self.weights.takes_batches:
+        if (self.batch_size > 1 or self.training == "neural-ts") and not self.weights.takes_batches:
             raise InputError("batches are for networks without sign vectors; take perturbations=inf")
         rate = per_replica(self.lr, spec.replicas, device=spec.device)
         rate = rate * step_share(self.width, self.init, self.depth)
@@ -138,11 +138,11 @@ class Neural:
         self._radius = radius if bool(radius.isfinite().any()) else None
         self._round = 0
         self._last: tuple[Tensor, Forward] | None = None
-        self._scaling = InputScaling(self.normalize, spec)
+        self._scaling = InputScaling(self.input_scaling, spec)
         self._spec = spec
-        count = (self.replay - 1) * self.batch
-        kept = count > 0 or self.schedule != "online"
-        self._memory = Memory(spec, spec.features + 1, count, self.batch) if kept else None
+        count = (self.updates_per_round - 1) * self.batch_size
+        kept = count > 0 or self.training != "online"
+        self._memory = Memory(spec, spec.features + 1, count, self.batch_size) if kept else None
         self._block: Block | None = None
         self._place = 0  # round in the block
         self._rates_ahead: Tensor | None = None  # [B, R] step sizes of the block
@@ -151,7 +151,7 @@ class Neural:
 
     def load(self, spec: Spec) -> None:
         """Load the CPU kernels of `look_ahead`, outside timed code."""
-        foresees = self.weights.sees_ahead and self.replay == 1 and self.schedule == "online"
+        foresees = self.weights.sees_ahead and self.updates_per_round == 1 and self.training == "online"
         if foresees and spec.device == "cpu":
             from neucb.kernels.lookahead import load
 
@@ -208,7 +208,7 @@ class Neural:
 
     def gauges(self) -> dict[str, Tensor]:
         """Return |theta - theta_0| [R] and the root mean square of the perturbation's offsets [R]."""
-        return {"distance": self.weights.distance(), "spread": self.weights.spread()}
+        return {"parameter_distance": self.weights.distance(), "perturbation_rms": self.weights.spread()}
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
         """Make the gradient steps of a round; `count` [R] >= 0 is the multiplicity of its sample."""
@@ -225,7 +225,7 @@ class Neural:
         weight = None if count is None else count.to(self._dtype)
         if self._memory is not None:
             self._keep(self._memory, forward, action, target, weight)
-        if self.schedule == "online":
+        if self.training == "online":
             self._step(forward, action, target, rate if weight is None else rate * weight)
         if self._block is not None and self._place == self._block.rounds:
             self._flush()
@@ -241,20 +241,20 @@ class Neural:
     def _learn_again(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> None:
         """Make the steps of a round on past samples."""
         spec, weights = self._spec, self.weights
-        match self.schedule:
+        match self.training:
             case "neural-ucb":
                 steps = stochastic_steps(weights, memory, scale, rate, spec.seeds, self._round)
             case "neural-ts":
                 steps = full_steps(weights, memory, scale, rate, spec.blocks)
             case _:
                 steps = self._replayed(memory, scale, action, rate)
-        if is_due(self.schedule, self._round):
+        if is_due(self.training, self._round):
             for _ in steps:
                 self._project()
 
     def _replayed(self, memory: Memory, scale: Tensor | None, action: Tensor, rate: Tensor) -> Iterator[None]:
         """Make the steps on replayed samples; yield after each."""
-        if self.batch == 1:
+        if self.batch_size == 1:
             for x, block, target, counted in memory.draw():
                 again = self.weights.forward(Inputs(x, scale, block))
                 self.weights.step(again, action, target, rate * counted)

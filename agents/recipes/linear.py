@@ -76,7 +76,7 @@ LINEAR_RECIPES = (
         REDUCTION,
         oracle=LINEAR,
         rule=LowerConfidence,
-        defaults=(("regularization", 0.1), ("nu", 0.1)),
+        defaults=(("regularization", 0.1), ("alpha", 0.1)),
     ),
     Recipe(
         "lints",
@@ -95,7 +95,7 @@ LINEAR_RECIPES = (
         oracle=LINEAR,
         loss=KL,
         rule=LowerConfidence,
-        defaults=(("regularization", 0.1), ("nu", 1.0)),
+        defaults=(("regularization", 0.1), ("alpha", 1.0)),
     ),
     Recipe(
         "logistic-ts",

@@ -13,11 +13,11 @@ from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap
 # Chosen on tuning seeds 1000 and 1001 of 39 data sets together, one setting per recipe, see
 # experiments/defaults.toml and results/README.md. The best c_p is 0; 0.03 costs less than 1 % of regret. The
 # constant step and gamma_0 = 10 of the paper are far from the best.
-NORMALIZE = ("normalize", 0.5)
+NORMALIZE = ("input_scaling", 0.5)
 KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3), NORMALIZE)
 KL_SLOWING = (("lr", 2.2), ("lr_power", 0.38), NORMALIZE)  # where it was better
 SQUARED_NETWORK = (("lr", 1.2), ("lr_power", 0.2), NORMALIZE)
-REPLAY = (("lr_power", 0.25), NORMALIZE, ("replay", 16))
+REPLAY = (("lr_power", 0.25), NORMALIZE, ("updates_per_round", 16))
 KL_REPLAY_DEFAULTS = (("lr", 0.9), *REPLAY, ("gamma", 100.0))
 SQUARED_REPLAY_DEFAULTS = (("lr", 0.7), *REPLAY, ("gamma", 300.0))
 KL_DEFAULTS = (*KL_NETWORK, ("gamma", 1000.0))
@@ -43,6 +43,7 @@ NEURAL_RECIPES = (
         rule=FastInverseGap,
         perturbed=True,
         defaults=KL_DEFAULTS,
+        aliases=("neufastcb",),
     ),
     Recipe(
         "sq-perturbed",
@@ -54,6 +55,7 @@ NEURAL_RECIPES = (
         rule=InverseGap,
         perturbed=True,
         defaults=SQUARED_DEFAULTS,
+        aliases=("neusquarecb",),
     ),
     Recipe(
         "kl-perturbed-replay",
@@ -184,7 +186,7 @@ NEURAL_RECIPES = (
         oracle=NEURAL,
         rule=LowerConfidence,
         wrapper=GRADIENT_NORM,
-        defaults=(("lr", 0.9), ("lr_power", 0.2), NORMALIZE, ("nu", 0.1)),
+        defaults=(("lr", 0.9), ("lr_power", 0.2), NORMALIZE, ("alpha", 0.1)),
     ),
     Recipe(
         "neural-ts",

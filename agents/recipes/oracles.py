@@ -34,15 +34,19 @@ NETWORK = (
     ),
     Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
     Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
-    Parameter("normalize", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
+    Parameter("input_scaling", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
     Parameter(
-        "replay", 1, "steps a round: one on the newest sample, the others on past ones", low=1, whole=True
+        "updates_per_round",
+        1,
+        "steps a round: one on the newest sample, the others on past ones",
+        low=1,
+        whole=True,
     ),
-    Parameter("batch", 1, "past samples of each of these other steps", low=1, whole=True),
+    Parameter("batch_size", 1, "past samples of each of these other steps", low=1, whole=True),
     Parameter(
-        "schedule",
+        "training",
         "online",
-        "steps as replay has them (online), or as the code of NeuralUCB or of NeuralTS (cost T^2) has them",
+        "updates_per_round steps (online), or those of the code of NeuralUCB or of NeuralTS (cost T^2)",
         choices=("online", "neural-ucb", "neural-ts"),
     ),
 )
@@ -68,12 +72,12 @@ RIDGE = (
 )
 FEATURES = (
     Parameter(
-        "features",
+        "feature_map",
         "linear",
         "of the model: the context, products of its pairs, random Fourier features",
         choices=("linear", "quadratic", "fourier"),
     ),
-    Parameter("columns", 300, "number of Fourier features", low=1, whole=True),
+    Parameter("n_components", 300, "number of Fourier features", low=1, whole=True),
     Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
 )
 
@@ -125,15 +129,15 @@ def _make_linear(recipe: Recipe, settings: Settings) -> CountingOracle:
 
     options = {parameter.name: settings[parameter.name] for parameter in RIDGE}
     linear = Linear(recipe.loss(), uncertainty=recipe.uncertain, **options)
-    match settings["features"]:
+    match settings["feature_map"]:
         case "quadratic":
             return Mapped(linear, Quadratic())
         case "fourier":
-            return Mapped(linear, Fourier(settings["columns"], settings["bandwidth"]))
+            return Mapped(linear, Fourier(settings["n_components"], settings["bandwidth"]))
         case "linear":
             return linear
         case unknown:
-            raise unknown_name("features", unknown, ("linear", "quadratic", "fourier"))
+            raise unknown_name("feature_map", unknown, ("linear", "quadratic", "fourier"))
 
 
 NEURAL = OraclePart("neural", NETWORK, _network_formulas, make_network, PERTURBATION)

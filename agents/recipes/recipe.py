@@ -93,6 +93,7 @@ class Recipe:
         wrapper: wrapper of the oracle.
         experts: recipes that a mixture mixes.
         defaults: defaults of this recipe, where they differ from the parameter's own.
+        aliases: further names of it.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Recipe:
     wrapper: Wrapper | None = None
     experts: tuple[Recipe, ...] = ()
     defaults: tuple[tuple[str, Value], ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -39,12 +39,19 @@ OTHER_RECIPES = (
 RECIPES = {recipe.name: recipe for recipe in (*_REGRESSIONS.values(), *OTHER_RECIPES)}
 
 
+def named(name: str) -> Recipe | None:
+    """Return the recipe of this name or alias, None where there is none."""
+    aliases = (recipe for recipe in RECIPES.values() if name in recipe.aliases)
+    return RECIPES.get(name) or next(aliases, None)
+
+
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of this name.
+    """Return the recipe of this name or alias.
 
     Raises:
         InputError: there is none; the message names the nearest.
     """
-    if name not in RECIPES:
+    recipe = named(name)
+    if recipe is None:
         raise unknown_name("agent", name, RECIPES)
-    return RECIPES[name]
+    return recipe

@@ -12,23 +12,23 @@ from neucb.agents.wrappers.epochs import Epochs
 if TYPE_CHECKING:
     from neucb.agents.base import Oracle
 
-PASSES = (Parameter("passes", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
+PASSES = (Parameter("epochs", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
 GRADIENT = (
     Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
     Parameter(
-        "gradient",
-        "code",
-        "g as in the published code, or g / sqrt(m) as in the papers",
-        choices=("code", "paper"),
+        "gradient_scaling",
+        "none",
+        "g as in the published code (none), or g / sqrt(m) as in the papers (sqrt_width)",
+        choices=("none", "sqrt_width"),
     ),
     Parameter(
-        "matrix",
+        "covariance",
         "diagonal",
         "U is its diagonal, or full (at most 3,000 parameters)",
         choices=("diagonal", "full"),
     ),
     Parameter(
-        "ceiling",
+        "clip_mean",
         math.inf,
         "predictions above it count as it where arms are compared; 1, the greatest loss, or inf for none",
         infinite=True,
@@ -36,12 +36,12 @@ GRADIENT = (
 )
 REGRESSION = (
     Parameter("regularization", 1.0, "lambda of A_0 = lambda I", above_low=True),
-    Parameter("refresh", 500, "rounds between two refreshes of the features", low=1, whole=True),
+    Parameter("refresh_every", 500, "rounds between two refreshes of the features", low=1, whole=True),
 )
 
 
 def _make_epochs(oracle: Oracle, settings: Settings) -> Oracle:
-    return Epochs(oracle, passes=settings.get("passes", 1))
+    return Epochs(oracle, epochs=settings.get("epochs", 1))
 
 
 def _make_gradient_norm(oracle: Any, settings: Settings) -> Oracle:

@@ -47,56 +47,65 @@ def _certain(score: Tensor, prediction: Prediction) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ScoreRule(Rule):
-    """Base of rules that play the arm of least yhat_a + nu d_a, d_a a deviation of the prediction.
+class LowerConfidence(Rule):
+    """p_a = 1 for the arm of least yhat_a - alpha std_a.
 
-    Attributes:
-        nu: factor of the deviation; one number or one per replica.
-    """
-
-    nu: Number
-
-    parameters = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
-    needs_std = True
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of nu, which is constant."""
-        return Power(self.nu, 0.0)
-
-
-class LowerConfidence(ScoreRule):
-    """p_a = 1 for the arm of least yhat_a - nu std_a.
-
-    With nu = alpha and ridge regressions it is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
+    With ridge regressions it is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
     1003.0146), Algorithm 1. Where the oracle has a link, output and std before it are compared, as in
     UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
+
+    Attributes:
+        alpha: factor of the standard deviation, `nu` in NeuralUCB; one number or one per replica.
     """
+
+    alpha: Number
 
     uses_autograd = False
     name = "lower-confidence"
-    formula = "plays argmin (mean_a - nu std_a), means before the link"
+    parameters = (
+        Parameter("alpha", 0.1, "factor of the standard deviation; larger explores more", aliases=("nu",)),
+    )
+    formula = "plays argmin (mean_a - alpha std_a), means before the link"
+    needs_std = True
     kernel_kind = types.LOWER_CONFIDENCE
     propensity_kind: ClassVar[Kinds] = "deterministic"
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of alpha, which is constant."""
+        return Power(self.alpha, 0.0)
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K], one of them 1."""
         centre, std = _parts(prediction)
-        nu = per_replica(self.nu, len(centre), device=str(centre.device)).unsqueeze(1)
-        return _certain(centre - nu * std, prediction)
+        alpha = per_replica(self.alpha, len(centre), device=str(centre.device)).unsqueeze(1)
+        return _certain(centre - alpha * std, prediction)
 
 
-class Thompson(ScoreRule):
+@dataclass(frozen=True)
+class Thompson(Rule):
     """p_a = 1 for the arm of least draw from N(yhat_a, nu^2 std_a^2).
 
     Arms are drawn together where the oracle gives a factor of their covariance, and independently
     where it does not. Agrawal and Goyal, ICML 2013 (arXiv 1209.3352), Algorithm 1.
+
+    Attributes:
+        nu: factor of the standard deviation; one number or one per replica.
     """
+
+    nu: Number
 
     uses_autograd = False
     name = "thompson"
+    parameters = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
+    needs_std = True
     formula = "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link"
     kernel_kind = types.THOMPSON
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of nu, which is constant."""
+        return Power(self.nu, 0.0)
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K], one of them 1."""

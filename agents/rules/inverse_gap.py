@@ -139,6 +139,7 @@ class InverseGap(GammaRule):
 class Falcon(InverseGap):
     """Inverse gap weighting with gamma by doubling epochs, see `neucb.agents.wrappers.epochs`."""
 
+    uses_autograd = False
     name = "falcon"
     parameters = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
     formula = (
@@ -212,6 +213,7 @@ class EpsilonGreedy(GapRule):
 class Greedy(EpsilonGreedy):
     """p_b = 1 for the best arm."""
 
+    uses_autograd = False
     name = "greedy"
     parameters = ()
     formula = "p_b = 1, b = argmin yhat"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Delayed:
     """Any agent, told of a round's loss `delay` rounds late, or of `batch` rounds at a time.
 
-    With delay n, the loss of round t reaches the agent after round t + n; with batch n, the losses
+    With delay n, the loss of round t reaches the agent after round t + n; with feedback_batch n, the losses
     of rounds 1..n reach it together after round n, and so on. What is still outstanding when the run
     ends never arrives. Joulani, Gyorgy, Szepesvari, "Online Learning under Delayed Feedback", ICML
     2013.
@@ -30,22 +30,22 @@ class Delayed:
     Args:
         agent: the agent.
         delay: rounds n >= 0.
-        batch: rounds n >= 1; counted after the delay.
+        feedback_batch: rounds n >= 1; counted after the delay.
 
     Raises:
-        InputError: a value out of its range, or an agent that is told of all losses anyway.
+        InputError: a value out of its range, or an agent that learns from all losses anyway.
     """
 
     uses_autograd = autograd_of("agent")
 
-    def __init__(self, agent: Agent, *, delay: int = 0, batch: int = 1) -> None:
-        if delay < 0 or batch < 1:
-            raise InputError("delay must be at least 0 and batch at least 1")
+    def __init__(self, agent: Agent, *, delay: int = 0, feedback_batch: int = 1) -> None:
+        if delay < 0 or feedback_batch < 1:
+            raise InputError("delay must be at least 0 and feedback_batch at least 1")
         if has(agent, Foresees) or has(agent, LearnsAll):
-            raise InputError("a skyline is told of all losses; play it without delay and batch")
+            raise InputError("a skyline learns from all losses; play it without delay and feedback_batch")
         self.agent = agent
         self.delay = delay
-        self.batch = batch
+        self.feedback_batch = feedback_batch
 
     @property
     def prediction(self) -> Prediction | None:
@@ -86,7 +86,7 @@ class Delayed:
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
         """Keep what was seen until it is due."""
         self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
-        if len(self._waiting) < self.delay + self.batch:
+        if len(self._waiting) < self.delay + self.feedback_batch:
             return
-        for _ in range(self.batch):
+        for _ in range(self.feedback_batch):
             self.agent.update(*self._waiting.popleft())

@@ -28,21 +28,21 @@ class Epochs:
 
     Args:
         oracle: the oracle.
-        passes: >= 1, how often it goes through an epoch's rounds. More than one suits networks; a
+        epochs: >= 1, how often it goes through an epoch's rounds. More than one suits networks; a
             linear oracle would count every round several times.
     """
 
     uses_autograd = autograd_of("oracle")
 
-    def __init__(self, oracle: Oracle, *, passes: int = 1) -> None:
+    def __init__(self, oracle: Oracle, *, epochs: int = 1) -> None:
         self.oracle = oracle
-        self.passes = passes
+        self.epochs = epochs
 
     def reset(self, spec: Spec) -> None:
         """Forget everything and prepare R = spec.replicas replicas."""
         self._round = 0
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.oracle.reset(replace(spec, horizon=self.passes * spec.horizon))
+        self.oracle.reset(replace(spec, horizon=self.epochs * spec.horizon))
 
     def predict(self, context: Tensor) -> Prediction:
         """Return the losses [R, K] that the oracle predicted at the epoch's start."""
@@ -58,7 +58,7 @@ class Epochs:
         self._round += 1
         if epoch_start(self._round + 1) != self._round:
             return
-        for _ in range(self.passes):
+        for _ in range(self.epochs):
             for seen in self._waiting:
                 self.oracle.update(*seen)
         self._waiting = []

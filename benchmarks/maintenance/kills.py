@@ -43,7 +43,7 @@ grid = { lr = [0.5, 1.0, 1.5, 2.0] }
 name = "squarecb"
 grid = { gamma = [10, 100] }
 """
-RUN = ["label", "dataset", "label_noise", "purpose", "setting", "seed", "round"]
+RUN = ["agent_label", "dataset", "label_noise", "split", "config_id", "seed", "round"]
 LONGEST = 12.0  # maximum seconds until a kill
 STORING = 0.8  # share of kills while batches are stored
 

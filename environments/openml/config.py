@@ -55,7 +55,7 @@ def openml_config(cache: Path | None = None) -> OpenMLConfig:
     server = os.environ.get(SERVER_VARIABLE) or settings.get("server") or SERVER
     if cache is not None:
         if not cache.is_dir():
-            raise DataError(f"there is no OpenML cache at {cache}; check --openml-cache")
+            raise DataError(f"there is no OpenML cache at {cache}; check openml_cache=...")
         return OpenMLConfig(cache, server)
     named = os.environ.get("OPENML_CACHE_DIR") or settings.get("cachedir")
     root = Path(named) if named else _default_root()

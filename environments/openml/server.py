@@ -72,7 +72,7 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
     except OSError as error:
         raise DataError(
             f"{name}: cannot write to the OpenML cache {config.root}: {error.strerror}; "
-            "name another folder with --openml-cache"
+            "name another folder with openml_cache=..."
         ) from error
     try:
         _ask_client(config, work, "get", str(number), f"{name}: OpenML set {number}")

@@ -69,7 +69,7 @@ def load_table(
     name: str,
     *,
     source: str = "auto",
-    cache: Path | None = None,
+    openml_cache: Path | None = None,
     reading: Reading | None = None,
     notify: Notify = warnings.warn,
 ) -> Table:
@@ -83,7 +83,7 @@ def load_table(
         name: of the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
             path of a file, see `read_file`.
         source: "auto", "openml" or "bundled".
-        cache: root folder of the OpenML cache; the client's own by default.
+        openml_cache: root folder of the OpenML cache; the client's own by default.
         reading: of a file, see `Reading`.
         notify: called with one line when other data than those requested are used, or data are downloaded.
 
@@ -100,11 +100,11 @@ def load_table(
             "are for files"
         )
     origin, name = _find(name)
-    return origin.load(name, Loading(source, cache, reading, notify))
+    return origin.load(name, Loading(source, openml_cache, reading, notify))
 
 
 def fingerprint(
-    name: str, *, source: str = "auto", cache: Path | None = None, notify: Notify = warnings.warn
+    name: str, *, source: str = "auto", openml_cache: Path | None = None, notify: Notify = warnings.warn
 ) -> dict[str, Any]:
     """Return the identity of the rows that `load_table` would return, ready for JSON.
 
@@ -112,10 +112,10 @@ def fingerprint(
     that is not in the OpenML cache is downloaded. Arguments and errors as for `load_table`.
     """
     origin, name = _find(name)
-    return origin.fingerprint(name, Loading(source, cache, None, notify))
+    return origin.fingerprint(name, Loading(source, openml_cache, None, notify))
 
 
-def number_of(name: str, cache: Path | None = None, notify: Notify = warnings.warn) -> int | None:
+def number_of(name: str, openml_cache: Path | None = None, notify: Notify = warnings.warn) -> int | None:
     """Return the OpenML number of a data set, None for another one of the catalogue.
 
     Raises:
@@ -124,7 +124,7 @@ def number_of(name: str, cache: Path | None = None, notify: Notify = warnings.wa
     """
     origin, name = _find(name)
     if isinstance(origin, OpenML):
-        return origin.number(name, Loading(cache=cache, notify=notify))
+        return origin.number(name, Loading(openml_cache=openml_cache, notify=notify))
     if not origin.sets():
         raise InputError(f"{name} is no set of OpenML's")
     return None

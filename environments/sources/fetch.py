@@ -18,7 +18,7 @@ AT_ONCE = 3  # the server is shared by everybody
 
 def fetch(
     names: Sequence[str],
-    cache: Path | None = None,
+    openml_cache: Path | None = None,
     *,
     notify: Callable[[str], None] = warnings.warn,
     progress: Callable[[str], None] | None = None,
@@ -30,7 +30,7 @@ def fetch(
 
     Args:
         names: of the catalogue, or OpenML's; scikit-learn's tables need no download.
-        cache: root folder of the OpenML cache; the client's own by default.
+        openml_cache: root folder of the OpenML cache; the client's own by default.
         notify: see `load_table`.
         progress: called with each name that is done, cached before or failed.
 
@@ -38,8 +38,8 @@ def fetch(
         InputError: an unknown name.
         DataError: the server does not answer and a set is missing.
     """
-    config = openml_config(cache)
-    numbers = {name: number_of(name, cache, notify) for name in names}
+    config = openml_config(openml_cache)
+    numbers = {name: number_of(name, openml_cache, notify) for name in names}
     missing = {
         name: number
         for name, number in numbers.items()

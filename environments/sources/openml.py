@@ -66,7 +66,7 @@ class OpenML(DataSource):
             return int(rest)
         from neucb.environments.openml.names import find_number
 
-        return find_number(openml_config(loading.cache), rest, loading.notify)
+        return find_number(openml_config(loading.openml_cache), rest, loading.notify)
 
     def load(self, name: str, loading: Loading) -> Table:
         """Return the table of a set, see `neucb.environments.sources.catalogue.load_table`."""
@@ -77,7 +77,7 @@ class OpenML(DataSource):
             raise DataError(f"{name} is not bundled; bundled are: covertype, {', '.join(SUMMARIES)}")
         from neucb.environments.openml.server import download, reachable
 
-        config = openml_config(loading.cache)
+        config = openml_config(loading.openml_cache)
         folder = config.folder(number)
         if data_file(folder, number) is not None:
             return read_set(folder, number, name)
@@ -97,7 +97,7 @@ class OpenML(DataSource):
         else:
             raise DataError(
                 f"{name}: OpenML set {number} is not in the cache {config.root} and the server does not "
-                "answer; connect to the network, or name a filled cache with --openml-cache"
+                "answer; connect to the network, or name a filled cache with openml_cache=..."
             )
         table = covertype_sample()
         loading.notify(f"{reason}: playing the bundled sample of {table.rows:,} rows")
@@ -106,7 +106,7 @@ class OpenML(DataSource):
     def fingerprint(self, name: str, loading: Loading) -> dict[str, Any]:
         """Return the checksums of the files in the cache; a set that is not there is downloaded."""
         number = self.number(name, loading)
-        folder = openml_config(loading.cache).folder(number)
+        folder = openml_config(loading.openml_cache).folder(number)
         if loading.source == "bundled" or data_file(folder, number) is None:
             table = self.load(name, loading)
             if table.source == "bundled":

@@ -30,7 +30,7 @@ class ScikitLearn(DataSource):
     def load(self, name: str, loading: Loading) -> Table:
         """Return one of the tables."""
         if loading.source == "openml":
-            raise InputError(f"{name} is scikit-learn's table, not OpenML's; leave --source out")
+            raise InputError(f"{name} is scikit-learn's table, not OpenML's; leave source=... out")
         from sklearn import datasets
 
         bunch = getattr(datasets, f"load_{name}")()

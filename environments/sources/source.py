@@ -43,7 +43,7 @@ class Loading:
     """Options of loading a table, see `neucb.environments.sources.catalogue.load_table`."""
 
     source: str = "auto"
-    cache: Path | None = None
+    openml_cache: Path | None = None
     reading: Reading | None = None
     notify: Notify = warnings.warn
 

@@ -14,7 +14,6 @@ id, are a running index and left out. Columns of a declared type go through this
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -128,7 +127,7 @@ def _decide_cells(
     if len({one.values.tobytes() for one in found.values()}) > 1:
         found = readings(cells, decimal) if decimal else found
     if doubtful or len({one.values.tobytes() for one in found.values()}) > 1:
-        return _ambiguous(column, "a decimal or a thousands separator", "say --decimal , or --decimal .")
+        return _ambiguous(column, "a decimal or a thousands separator", "say decimal=',' or decimal='.'")
     if found:
         best = next(iter(found.values()))
         return _number(column, best.values[codes], best.reading)
@@ -307,7 +306,7 @@ def _as_number(column: TextColumn, decimal: str | None) -> Decided:
     if len({one.values.tobytes() for one in readings(good, decimal).values()}) > 1:
         raise DataError(
             f"column '{column.name}': {_shown(good[0])} could have a decimal or a thousands separator; "
-            "say --decimal , or --decimal ."
+            "say decimal=',' or decimal='.'"
         )
     return _forced(column, read.values, "number", "" if read.reading == "point" else read.reading)
 
@@ -434,7 +433,7 @@ def _seconds(series: pd.Series[Any]) -> NDArray[np.float64]:
 
 def override(name: str, kind: str) -> str:
     """Return the option that gives a column a type, quoted for a shell."""
-    return f"--columns {shlex.quote(f'{name}={kind}')}"
+    return f"columns={{{name!r}: {kind!r}}}"
 
 
 def _infinite(name: str, row: int, cell: str) -> DataError:

@@ -77,7 +77,7 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
             separator = find_separator(text, usual)
             if separator != usual:
                 notes.append(
-                    f"the fields are taken to be separated by '{spelled(separator)}'; --separator says it"
+                    f"the fields are taken to be separated by '{spelled(separator)}'; separator=... says it"
                 )
     except DataError as error:
         raise DataError(f"{path} {error}") from None
@@ -93,14 +93,14 @@ def read_delimited(path: Path, *, separator: str | None = None, header: bool | N
             line, _ = next(islice(body.records(), row, None))
             raise DataError(
                 f"{path}: line {line} repeats the first line; take it out or, if both are data, say "
-                "--no-header"
+                "header=False"
             )
         check_header(path, columns, header, next(body.records())[0])
     if len(columns) == 1:
         first = shorten(text.lstrip().partition("\n")[0], 60, placeholder="...")
         raise DataError(
             f"{path} is read as one column, since '{spelled(separator)}' does not split its lines (the first "
-            f"is '{first}'); say the separator with --separator"
+            f"is '{first}'); say the separator with separator=..."
         )
     return RawTable(table_name(path), columns, notes)
 
@@ -287,7 +287,7 @@ def _check_lengths(path: Path, body: _Body, width: int) -> None:
         if len(record) != width:
             raise DataError(
                 f"{path}: line {line} has {_fields(len(record))}, most lines have {width}; mend the line or "
-                "take it out, or say the separator with --separator"
+                "take it out, or say the separator with separator=..."
             )
 
 

@@ -37,16 +37,16 @@ def check_header(path: Path, columns: Sequence[TextColumn], header: bool | None,
             "differently"
         )
     if odd is not None:
-        other = "" if twice else ", or as names with --header"
+        other = "" if twice else ", or as names with header=True"
         raise DataError(
             f"{path}: the first line looks like data ('{odd}'), not like names of columns; read it as "
-            f"data with --no-header{other}"
+            f"data with header=False{other}"
         )
     word = None if header else _second_header(columns)
     if word is not None:
         raise DataError(
             f"{path}: line {line} looks like a second header under the first line ('{word}' above numbers); "
-            f"take one of the two out, or read line {line} as data with --header"
+            f"take one of the two out, or read line {line} as data with header=True"
         )
 
 

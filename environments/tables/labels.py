@@ -81,14 +81,14 @@ def read_labels(
     if is_text(len(classes), len(labels)):
         raise DataError(
             f"{table}: column '{name}' has {len(classes)} values in {len(labels)} rows and is no "
-            "class label; name the target with --target, or play a regression with --arms"
+            "class label; name the target with target=..., or play a regression with arms=..."
         )
     missing = int((~known).sum())
     if len(classes) == 1:
         lack = f"; {missing:,} of {len(known):,} rows have no label" if missing else ""
         raise DataError(
             f"{table}: only one class occurs ('{classes[0]}') in column '{name}'{lack}; a bandit needs at "
-            "least two arms, name another target with --target"
+            "least two arms, name another target with target=..."
         )
     summary = ColumnSummary(name, "label", missing, len(classes))
     notes = _notes(name, classes, len(labels), missing, numeric=numeric, written=written)
@@ -150,8 +150,8 @@ def _by_value(key: int | str) -> tuple[bool, int, str]:
 
 def _real(name: str) -> DataError:
     return DataError(
-        f"column '{name}' holds real numbers and is no class label; name the target with --target, play a "
-        f"regression with --arms, or take the numbers for names with {override(name, 'category')}"
+        f"column '{name}' holds real numbers and is no class label; name the target with target=..., play a "
+        f"regression with arms=..., or take the numbers for names with {override(name, 'category')}"
     )
 
 
@@ -173,7 +173,8 @@ def _notes(
         kind = "a whole number" if numeric else "a word"
         notes.append(
             f"the target '{name}' is {kind} with {len(classes):,} values in {rows:,} rows, each played as an "
-            "arm; if that is not meant, play a regression with --arms, or name another target with --target"
+            "arm; if that is not meant, play a regression with arms=..., or name another one with "
+            "target=..."
         )
     for mark in classes:
         if not is_missing(mark) or (any(map(str.isalpha, mark)) and not numeric):

@@ -67,7 +67,7 @@ def find_separator(text: str, usual: str) -> str:
     pure = [one for one in rivals if not _holds_rivals(head, one, fits[one].width, rivals)]
     if not pure:
         listed = " or ".join(f"'{spelled(one)}'" for one in rivals)
-        raise DataError(f"could be separated by {listed}, which split its lines evenly; say --separator")
+        raise DataError(f"could be separated by {listed}, which split its lines evenly; say separator=...")
     return pure[0]
 
 

@@ -35,7 +35,7 @@ def main(cache: str, folder: str, *names: str) -> None:
 def measure(name: str, cache: Path) -> dict[str, object]:
     """Return one row of the table; seconds are CPU time of loading and encoding in one thread."""
     started = time.process_time()
-    table = load_table(name, source="openml", cache=cache)
+    table = load_table(name, source="openml", openml_cache=cache)
     read = time.process_time()
     encoded = encode(table)
     end = time.process_time()
@@ -55,7 +55,7 @@ def measure(name: str, cache: Path) -> dict[str, object]:
         "mean_regret": round(metrics["mean_regret"], 1),
         "ci95_low": round(low, 1),
         "ci95_high": round(high, 1),
-        "best_fixed_arm": round(metrics["best_fixed_arm"]["mean"], 1),
+        "best_fixed_arm_regret": round(metrics["best_fixed_arm_regret"]["mean"], 1),
         "uniform": round(metrics["uniform"], 1),
     }
 

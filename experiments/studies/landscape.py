@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from neucb.agents.losses import KL
+from neucb.engines.log import GAUGES
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.sources.catalogue import load_table
 from neucb.experiments.studies.perturbation import largest_c_p
@@ -55,7 +56,7 @@ def curvature_rows(encoded: Encoded, seed: int = 0) -> tuple[list[dict[str, Any]
                     {
                         **label,
                         "t": t,
-                        "distance": float((theta - net.start).norm()),
+                        "parameter_distance": float((theta - net.start).norm()),
                         "top": top_curvature(net, theta, sample),
                         "top_unperturbed": top_curvature(plain, theta, sample),
                         "along_first_sign": float(unit @ product(net, theta, sample, unit)),
@@ -64,7 +65,7 @@ def curvature_rows(encoded: Encoded, seed: int = 0) -> tuple[list[dict[str, Any]
                     }
                 )
             last = thetas[ROUNDS]
-            curvature[-1]["distance_logged"] = samples.distance
+            curvature[-1]["parameter_distance_logged"] = samples.distance
             for step in np.linspace(-0.5, 1.5, 41):
                 theta = net.start + step * (last - net.start)
                 shifted = last + (step - 0.5) * unit
@@ -122,7 +123,7 @@ def convergence(u: NDArray[np.float64], count: int, rng: np.random.Generator) ->
 
 
 def spread_rows(encoded: Encoded) -> list[dict[str, Any]]:
-    """Return spread, distance and regret of the recipes for values of c_p, means over seeds 0 to 4."""
+    """Return the gauges and regret of the recipes for values of c_p, means over seeds 0 to 4."""
     rows = []
     for name in ("sq-perturbed", "kl-perturbed"):
         for count, grid in ((math.inf, (0.03, 0.1, 0.3, 1.0)), (10, (0.003, 0.01, 0.03))):
@@ -130,7 +131,7 @@ def spread_rows(encoded: Encoded) -> list[dict[str, Any]]:
                 run = prepare(name, encoded, None, 5, settings={"c_p": c_p, "perturbations": count})
                 run.play()
                 last = run.frame().groupby("seed").tail(1)
-                means = {column: float(last[column].mean()) for column in ("regret", "spread", "distance")}
+                means = {column: float(last[column].mean()) for column in ("regret", *GAUGES)}
                 rows.append({"agent": name, "S": float(count), "c_p": c_p, **means})
     return rows
 
@@ -140,7 +141,9 @@ def main(cache: str, folder: str) -> None:
     import pandas as pd
 
     out = Path(folder)
-    sets = {name: encode(load_table(name, source="openml", cache=Path(cache))) for name in (SET, LARGER)}
+    sets = {
+        name: encode(load_table(name, source="openml", openml_cache=Path(cache))) for name in (SET, LARGER)
+    }
     encoded = sets[SET]
     curvature, slices = curvature_rows(encoded)
     tables: dict[str, Sequence[dict[str, Any]]] = {"curvature": curvature, "slice": slices}

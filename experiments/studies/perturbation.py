@@ -76,7 +76,7 @@ def main(cache: str, folder: str, *names: str) -> None:
     rows: list[dict[str, Any]] = []
     for name in names or DATASETS:
         started = time.perf_counter()
-        encoded = encode(load_table(name, source="openml", cache=Path(cache)))
+        encoded = encode(load_table(name, source="openml", openml_cache=Path(cache)))
         rows += ablation(name, encoded)
         pd.DataFrame(rows).round(4).to_csv(Path(folder) / "ablation.csv", index=False)
         print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
@@ -107,7 +107,9 @@ def ablation(name: str, encoded: Encoded) -> list[dict[str, Any]]:
                         "c_p": variant.c_p,
                         "share_of_c_max": variant.share,
                         **compared(regret, base),
-                        "best_fixed_arm": float((run.log.arm_losses.min(1) - run.log.sums["L_star"]).mean()),
+                        "best_fixed_arm_regret": float(
+                            (run.log.arm_losses.min(1) - run.log.sums["L_star"]).mean()
+                        ),
                     }
                 )
     return rows

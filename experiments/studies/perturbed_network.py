@@ -12,10 +12,10 @@ from torch import Tensor
 
 from neucb.agents.initialisation import draw_network, draw_signs
 from neucb.environments.preprocessing import Encoded
-from neucb.runs.api import run
+from neucb.runs.api import prepare
 
 WIDTH, LR, INTERCEPT = 100, 0.1, 0.1
-STEPS = {"lr": LR, "lr_power": 0.0, "normalize": 0.0, "width": WIDTH, "intercept": INTERCEPT}
+STEPS = {"lr": LR, "lr_power": 0.0, "input_scaling": 0.0, "width": WIDTH, "intercept": INTERCEPT}
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
 
 
@@ -96,14 +96,16 @@ def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, se
     name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
     perturbation = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
     settings = {**STEPS, "gamma": 100.0, **perturbation}
-    frame, trace = run(
+    run = prepare(
         name, encoded, rounds, [seed], settings=settings, engine="torch", dtype="float64", trace=True
     )
-    rows = trace["context"].to_numpy()
+    run.play()
+    frame, trace = run.frame(), run.trace()
+    rows = trace["row"].to_numpy()
     x = np.hstack([encoded.contexts[rows], np.full((rounds, 1), INTERCEPT)]).astype(np.float64)
     y = torch.tensor(trace["loss"].to_numpy(copy=True))
     arm = torch.tensor(trace["action"].to_numpy(copy=True))
-    return PlayedSamples(torch.from_numpy(x), arm, y, float(frame["distance"].iloc[-1]))
+    return PlayedSamples(torch.from_numpy(x), arm, y, float(frame["parameter_distance"].iloc[-1]))
 
 
 def path(net: Perturbed, samples: PlayedSamples, at: Sequence[int]) -> dict[int, Tensor]:

@@ -48,7 +48,7 @@ from neucb.statistics import (
 from neucb.sweeps.store.load_sweep import load_sweep
 from neucb.sweeps.store.load_times import load_times
 from neucb.sweeps.tables import regret_table, times_table
-from neucb.theory.hindsight import COLUMNS
+from neucb.theory.best_in_class import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +61,9 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     frame = load_sweep(sweep)
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
-    regret_table(frame).drop(columns="setting").round(2).to_csv(out / "regret.csv", index=False)
-    reported = in_worlds(frame[frame["purpose"] == "reporting"])
-    encodings = dict(list(frame[frame["purpose"] == "reporting"].groupby("preprocessing", sort=False)))
+    regret_table(frame).drop(columns="config_id").round(2).to_csv(out / "regret.csv", index=False)
+    reported = in_worlds(frame[frame["split"] == "reporting"])
+    encodings = dict(list(frame[frame["split"] == "reporting"].groupby("preprocessing", sort=False)))
     if len(encodings) > 1:
         comparison = encodings_table({str(name): in_worlds(runs) for name, runs in encodings.items()})
         comparison.round(3).to_csv(out / "encodings.csv", index=False)
@@ -71,16 +71,16 @@ def main(sweep: str, folder: str, defaults: str | None = None) -> None:
     parts = {f"-{name}": part for column in several for name, part in reported.groupby(column, sort=False)}
     for suffix, part in ({"": reported} | parts).items():
         ranks_table(part).round(3).to_csv(out / f"ranks{suffix}.csv")
-        scores = final_scores(part[~part["label"].isin(NO_RIVALS)])
+        scores = final_scores(part[~part["agent_label"].isin(NO_RIVALS)])
         win_loss(compare_over_seeds(scores)).to_csv(out / f"winloss{suffix}.csv")
-    tuning = in_worlds(frame[frame["purpose"] == "tuning"])
+    tuning = in_worlds(frame[frame["split"] == "tuning"])
     if len(tuning):
         cells_table(tuning).to_csv(out / "cells.csv", index=False)
         selection_table(reported, tuning).to_csv(out / "selection.csv", index=False)
     times_table(load_times(sweep)).round(5).to_csv(out / "times.csv", index=False)
     if defaults is not None:
         other = load_sweep(defaults)
-        default = in_worlds(other[other["purpose"] == "reporting"])
+        default = in_worlds(other[other["split"] == "reporting"])
         worlds_table(default, reported).round(4).to_csv(out / "sides.csv", index=False)
         agents_table(default, reported).round(3).to_csv(out / "agents.csv", index=False)
     text = frame.drop(columns=[*COLUMNS], errors="ignore").to_csv(index=False).encode()
@@ -99,7 +99,7 @@ def in_worlds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def ranks_table(reported: pd.DataFrame) -> pd.DataFrame:
     """Return average rank and mean normalised regret of every agent, best first."""
-    rivals = reported[~reported["label"].isin(NO_RIVALS)]
+    rivals = reported[~reported["agent_label"].isin(NO_RIVALS)]
     ranking = rank(mean_table(final_scores(rivals)))
     share = mean_table(normalized_regret(reported)).mean()
     return ranking.average.to_frame("rank").assign(
@@ -113,13 +113,15 @@ def cells_table(tuning: pd.DataFrame) -> pd.DataFrame:
     """Return mean regret of every cell, a column per world, and `ratio`; the best cell first."""
     import pandas as pd
 
-    last = tuning.loc[tuning.groupby(["label", "dataset", "setting", "seed"], sort=False)["round"].idxmax()]
+    last = tuning.loc[
+        tuning.groupby(["agent_label", "dataset", "config_id", "seed"], sort=False)["round"].idxmax()
+    ]
     parts = []
-    for label, runs in last.groupby("label", sort=False):
+    for label, runs in last.groupby("agent_label", sort=False):
         varied = _varied(runs)
-        mean = runs.pivot_table(index="setting", columns="dataset", values="regret")
+        mean = runs.pivot_table(index="config_id", columns="dataset", values="regret")
         ratio = (mean / mean.min().clip(lower=1.0)).mean(axis=1)
-        first = runs.groupby("setting")[varied].first()
+        first = runs.groupby("config_id")[varied].first()
         cell = [_as_text(row) for _, row in first.iterrows()]
         rows = mean.round(1).assign(agent=label, cell=cell, ratio=ratio.round(4))
         parts.append(rows.sort_values("ratio"))
@@ -134,8 +136,10 @@ def selection_table(reported: pd.DataFrame, tuning: pd.DataFrame) -> pd.DataFram
     import pandas as pd
 
     rows = []
-    for label, runs in tuning.groupby("label", sort=False):
-        played = reported[reported["label"] == label].groupby("dataset", sort=False)[_varied(runs)].first()
+    for label, runs in tuning.groupby("agent_label", sort=False):
+        played = (
+            reported[reported["agent_label"] == label].groupby("dataset", sort=False)[_varied(runs)].first()
+        )
         rows += [
             {"agent": label, "dataset": dataset, "cell": _as_text(row)} for dataset, row in played.iterrows()
         ]

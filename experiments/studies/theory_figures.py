@@ -45,7 +45,7 @@ def main(cache: str, folder: str) -> None:
 
     out = Path(folder)
     names = ("ablation", "curvature", "slice", "convergence")
-    encoded = encode(load_table("magic", source="openml", cache=Path(cache)))
+    encoded = encode(load_table("magic", source="openml", openml_cache=Path(cache)))
     tables = [pd.read_csv(out / f"{name}.csv") for name in names]
     save_figure(perturbation_figure(*tables), out / "perturbation.png")
     save_figure(bound_figure(diagnose(encoded, Question(2000), prepare)), out / "bound.png")

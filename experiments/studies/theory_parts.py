@@ -16,13 +16,13 @@ from neucb.environments.sources.catalogue import load_table
 from neucb.environments.synthetic import SyntheticVectorEnv
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
+from neucb.theory.best_in_class import class_loss, class_regression_regret
 from neucb.theory.bounds import fit_shape, kl_star_shape, squarecb_gamma
 from neucb.theory.diagnose import diagnose
 from neucb.theory.diagnosis import Question
 from neucb.theory.fitting import Training
 from neucb.theory.growth import growth
 from neucb.theory.guarantees import guarantee
-from neucb.theory.hindsight import class_loss, class_regression_regret
 
 SEEDS = range(5)
 AGENTS = ("sq-perturbed", "kl-perturbed")
@@ -34,7 +34,7 @@ NOISES = (0.0, 0.1, 0.2)
 NOISY_SETS = ("magic", "adult", "shuttle", "covertype")
 PAPER_SETS = ("covertype", "fashion-mnist", "magic", "mushroom", "plants-margin", "adult", "shuttle")
 CLASS_SEEDS = range(3)
-ORACLES = {"squarecb": {"regularization": 1.0}, "sq": {"lr": 0.1, "lr_power": 0.0, "normalize": 0.0}}
+ORACLES = {"squarecb": {"regularization": 1.0}, "sq": {"lr": 0.1, "lr_power": 0.0, "input_scaling": 0.0}}
 KERNEL_SETS = ("magic", "covertype", "adult", "mushroom", "shuttle")
 KERNEL_ROUNDS = 2000
 ARMS, FEATURES = 4, 20  # K and d of the synthetic worlds
@@ -47,7 +47,7 @@ Row = dict[str, Any]
 
 def load(name: str, cache: Path) -> Encoded:
     """Return an encoded data set from the cache."""
-    return encode(load_table(name, source="openml", cache=cache))
+    return encode(load_table(name, source="openml", openml_cache=cache))
 
 
 def regression(cache: Path) -> Iterator[Row]:
@@ -212,7 +212,7 @@ def kernel(cache: Path) -> Iterator[Row]:
     questions = [(name, "standard", Question(KERNEL_ROUNDS)) for name in KERNEL_SETS]
     halved = Question(KERNEL_ROUNDS, init="ntk", intercept=0.0, ridges=(0.002, 0.02, 0.2, 2.0))
     for name, preprocessing, question in [*questions, ("magic", "paper", halved)]:
-        encoded = encode(load_table(name, source="openml", cache=cache), preprocessing)
+        encoded = encode(load_table(name, source="openml", openml_cache=cache), preprocessing)
         diagnosis = diagnose(encoded, question, prepare)
         for ridge in diagnosis.ridges:
             yield {

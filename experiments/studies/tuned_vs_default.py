@@ -28,11 +28,11 @@ def worlds_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    seeds = ["dataset", "label", "seed"]
+    seeds = ["dataset", "agent_label", "seed"]
     scores = final_scores(defaults).merge(final_scores(tuned), on=seeds, suffixes=("_default", "_tuned"))
     settings = _settings(tuned)
     rows = []
-    for (dataset, label), pairs in scores.groupby(["dataset", "label"], sort=False):
+    for (dataset, label), pairs in scores.groupby(["dataset", "agent_label"], sort=False):
         test = paired_t(pairs["value_tuned"].to_numpy(), pairs["value_default"].to_numpy())
         row = {"dataset": dataset, "agent": label, "seeds": test.pairs}
         for kind in ("default", "tuned"):
@@ -47,7 +47,7 @@ def worlds_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
 def _settings(tuned: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return the non-default hyper-parameters of every world and agent as text."""
     texts = {}
-    for (dataset, label), runs in tuned.groupby(["dataset", "label"], sort=False):
+    for (dataset, label), runs in tuned.groupby(["dataset", "agent_label"], sort=False):
         row = runs.iloc[0]
         parameters = [part for part in find_recipe(row["agent"]).parameters if part.name in runs]
         changed = [part.name for part in parameters if row[part.name] != part.default]
@@ -76,7 +76,7 @@ def agents_table(defaults: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
     labels = list(table.index)
     skyline = defaults[defaults["agent"] == "supervised"]
     for kind, frame in (("default", defaults), ("tuned", tuned)):
-        rivals = frame[frame["label"].isin(set(labels) - set(skyline["label"]))]
+        rivals = frame[frame["agent_label"].isin(set(labels) - set(skyline["agent_label"]))]
         table[f"normalized_{kind}"] = mean_table(normalized_regret(pd.concat([rivals, skyline]))).mean()
     table = table.join(_summary(worlds))
     return table.sort_values("rank_tuned", kind="stable").rename_axis("agent").reset_index()

@@ -27,11 +27,15 @@ def agents(
     elif name is not None:
         _print_details(recipes[0])
     else:
-        print_rows([(recipe.name, recipe.summary) for recipe in recipes])
+        print_rows([(recipe.name, _summary(recipe)) for recipe in recipes])
         others = installed(AGENTS)
         if others:
             print("\ninstalled besides:")
             print_rows(list(others.items()))
+
+
+def _summary(recipe: Recipe) -> str:
+    return f"{recipe.summary}; alias {', '.join(recipe.aliases)}" if recipe.aliases else recipe.summary
 
 
 def _details(recipe: Recipe) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def _details(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "summary": recipe.summary,
+        "aliases": list(recipe.aliases),
         "formula": recipe.formula,
         "source": recipe.source,
         "parameters": {
@@ -53,13 +58,13 @@ def _print_details(recipe: Recipe) -> None:
 
     from neucb.core.terminal import show_table
 
-    print_rows([("agent", recipe.name), ("", recipe.summary), ("source", recipe.source)])
+    print_rows([("agent", recipe.name), ("", _summary(recipe)), ("source", recipe.source)])
     for k, part in enumerate(recipe.formula.split("; ")):
         print(f"{'' if k else 'formula':7} {part}")
     if not recipe.parameters:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("--set", "default", "range", "what it is"):
+    for column in ("--set", "default", "range", "meaning"):
         table.add_column(column)
     for p in recipe.parameters:
         default = f"{p.default:g}" if isinstance(p.default, float) else str(p.default)

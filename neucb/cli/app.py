@@ -7,15 +7,18 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
+from neucb.cli import messages
 from neucb.cli.agents import agents
 from neucb.cli.bench import bench
 from neucb.cli.datasets import datasets_app
 from neucb.cli.diagnose import diagnose
 from neucb.cli.messages import fail, warning_printer
+from neucb.cli.options import PanelCommand
 from neucb.cli.peers import peers
 from neucb.cli.plot import plot
 from neucb.cli.report import report
@@ -24,6 +27,7 @@ from neucb.cli.run import complete_trace, run
 from neucb.cli.sweep import sweep
 from neucb.core.errors import NeucbError, StoppedError
 from neucb.core.files import check_text
+from neucb.core.former_names import FORMER
 from neucb.core.version import __version__
 
 NOTHING_ASKED = 2  # exit code; a script that calls `neucb` without a command has a mistake
@@ -35,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(run)
+app.command(cls=PanelCommand)(run)
 app.command()(sweep)
 app.command()(plot)
 app.command()(results)
@@ -50,6 +54,7 @@ app.add_typer(datasets_app, name="datasets", help="List, show and fetch data set
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
     warnings.showwarning = warning_printer()
+    messages.options.update(option_names())
     _show_all_letters()
     try:
         for word in sys.argv[1:]:
@@ -72,6 +77,30 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def option_names() -> dict[str, str]:
+    """Return argument -> option of all commands, in the longest spelling."""
+    names: dict[str, str] = {}
+    waiting: list[Any] = [typer.main.get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                names[parameter.name] = max(parameter.opts, key=len)
+    return names
+
+
+def _no_such_option(error: BaseException) -> str | None:
+    """Return the line on an option that was renamed; None for any other error."""
+    name = str(getattr(error, "option_name", "")).lstrip("-").replace("-", "_")
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    if name not in FORMER or command is None:
+        return None
+    known = {parameter.name: max(parameter.opts, key=len) for parameter in command.params}
+    today = next((known[new] for new in FORMER[name] if new in known), None)
+    return None if today is None else f"no such option '{error.option_name}': it is '{today}' now"  # type: ignore[attr-defined]
+
+
 def explain(error: BaseException) -> tuple[str, int] | None:
     """Return the line and the exit code of a known failure, None for one that is our mistake."""
     if isinstance(error, NeucbError):
@@ -84,6 +113,9 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
         reason = " ".join(str(error).split())
         return f"out of memory: play fewer seeds at once or a smaller network ({reason})", 1
+    renamed = _no_such_option(error)
+    if renamed is not None:
+        return renamed, 2
     usage = getattr(error, "format_message", None)  # of the parser
     return None if usage is None else (" ".join(usage().split()), 2)
 

@@ -79,7 +79,7 @@ def show(
     from neucb.environments.tables.table_file import Reading
 
     reading = Reading.of(reading_options(target, columns, header, decimal, separator))
-    table = load_table(name, source=source, cache=openml_cache, reading=reading, notify=note)
+    table = load_table(name, source=source, openml_cache=openml_cache, reading=reading, notify=note)
     announce(table.name, table.notes, note, strict=strict)
     facts = describe(table)
     if as_json:

@@ -30,7 +30,9 @@ def diagnose(
     intercept: Annotated[float, typer.Option(help="Constant input beside the context; 0 for none.")] = 0.1,
     preprocessing: Annotated[
         str,
-        typer.Option("--preprocess", help="Encoding of the features: standard, zscore, centered or paper."),
+        typer.Option(
+            "--preprocessing", help="Encoding of the features: standard, zscore, centered or paper."
+        ),
     ] = "standard",
     label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
     target: Target = None,
@@ -67,7 +69,7 @@ def diagnose(
         dataset,
         preprocessing=preprocessing,
         source=source,
-        cache=openml_cache,
+        openml_cache=openml_cache,
         reading=Reading.of(reading_options(target, columns, header, decimal, separator)),
         strict=strict,
         notify=note,

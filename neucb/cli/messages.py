@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -10,15 +13,45 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+ARGUMENT = re.compile(
+    r"""\b(\w+)=(\.\.\.|True|False|\{'((?:[^'\\]|\\.)*)':\s'(\w+)'\}|'([^']*)'|\(low,\ high\)|[\w.,-]*\w)""",
+    re.VERBOSE,
+)
+options: dict[str, str] = {}  # argument -> its spelling on the command line; filled by `main`
+
+
+def as_options(message: object) -> str:
+    """Return a message of the library with its arguments, like `header=False`, spelled as options."""
+    return ARGUMENT.sub(_as_option, str(message))
+
+
+def _as_option(found: re.Match[str]) -> str:
+    whole, name, value, column, kind, text = found.group(0, 1, 2, 3, 4, 5)
+    option = options.get(name)
+    if option is None:
+        return whole
+    if value in ("...", "True"):
+        return option
+    if value == "False":
+        return option.replace("--", "--no-", 1)
+    if column is not None:
+        value = shlex.quote(ast.literal_eval(f"'{column}'") + f"={kind}")
+    elif text is not None:
+        value = text
+    elif value.startswith("("):
+        value = "LOW,HIGH"
+    return f"{option} {value}"
+
+
 def fail(message: str, code: int) -> int:
-    """Say on stderr what failed; return the exit code."""
-    print(f"neucb: error: {message}", file=sys.stderr)
+    """Print an error on stderr; return the exit code."""
+    print(f"neucb: error: {as_options(message)}", file=sys.stderr)
     return code
 
 
 def note(message: object) -> None:
-    """Say one line on stderr."""
-    print(f"neucb: {message}", file=sys.stderr)
+    """Print a line on stderr."""
+    print(f"neucb: {as_options(message)}", file=sys.stderr)
 
 
 def warning_printer() -> Callable[..., None]:

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from neucb.core.errors import InputError
 
-Target = Annotated[str | None, typer.Option(help="Column to predict, of a file.  [default: the last]")]
+DATA, FEEDBACK, AGENT, ENGINE, OUTPUT = "Data", "Feedback", "Agent", "Engine", "Output"  # panels of the help
+
+
+class PanelCommand(typer.core.TyperCommand):
+    """A command whose help lists its options by panel."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for every panel, in the order of the options; the others come last."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                panels.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
+        panels["Options"] = panels.pop("Options", [])
+        for panel, records in panels.items():
+            if records:
+                with formatter.section(panel):
+                    formatter.write_dl(records)
+
+
+Target = Annotated[
+    str | None, typer.Option(rich_help_panel=DATA, help="Column to predict, of a file.  [default: the last]")
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
         "--columns",
+        rich_help_panel=DATA,
         metavar="NAME=TYPE,...",
         help="Types of a file's columns in the place of the rules: number, date, category, id, text, skip "
         "(the last three leave out) or label.",
@@ -23,17 +47,27 @@ Header = Annotated[
     bool | None,
     typer.Option(
         "--header/--no-header",
+        rich_help_panel=DATA,
         help="Whether the first line of a .csv or .tsv file names the columns.  [default: it does, and one "
         "that looks like data is refused]",
         show_default=False,
     ),
 ]
-Decimal = Annotated[str | None, typer.Option(metavar="SIGN", help="Decimal sign of a file's numbers, . or ,")]
+Decimal = Annotated[
+    str | None,
+    typer.Option(rich_help_panel=DATA, metavar="SIGN", help="Decimal sign of a file's numbers, . or ,"),
+]
 Separator = Annotated[
-    str | None, typer.Option(metavar="SIGN", help="Separator of a .csv or .tsv file; \\t is a tab.")
+    str | None,
+    typer.Option(
+        rich_help_panel=DATA, metavar="SIGN", help="Separator of a .csv or .tsv file; \\t is a tab."
+    ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse a data set of which rows or columns are left out.")
+    bool,
+    typer.Option(
+        "--strict", rich_help_panel=DATA, help="Refuse a data set of which rows or columns are left out."
+    ),
 ]
 
 

@@ -30,7 +30,7 @@ class Output:
         as_json: print JSON and no table.
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
-        hindsight: fit the best policy of the agent's class after each run.
+        best_in_class: fit the best policy of the agent's class after each run.
         resume: show the results of a run that is saved already, and do not play it again.
         figures: JSON values of `neucb.runs.summary.summary`, one per run.
     """
@@ -39,7 +39,7 @@ class Output:
     as_json: bool
     quiet: bool
     several: bool
-    hindsight: bool = False
+    best_in_class: bool = False
     resume: bool = True
     figures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -56,10 +56,10 @@ class Output:
         from neucb.runs.save import save
         from neucb.runs.summary import summary
 
-        if self.hindsight:
-            from neucb.theory.hindsight import check_hindsight
+        if self.best_in_class:
+            from neucb.theory.best_in_class import check_best_in_class
 
-            check_hindsight(run)
+            check_best_in_class(run)
         if self.resume and self._show_saved(run):
             return
         try:
@@ -68,7 +68,7 @@ class Output:
             raise self._with_saved_rounds(run, error) from error
         if run.log.round == 0:
             raise KeyboardInterrupt
-        left_out = _fit_class(run) if self.hindsight and not interrupted else None
+        left_out = _fit_class(run) if self.best_in_class and not interrupted else None
         try:
             saved = save(run, self.folder)
             plot = draw_plot(run.frame(), saved.log)
@@ -83,9 +83,9 @@ class Output:
     def _show_saved(self, run: Run) -> bool:
         """Show a run that was played before by the same code; return whether there is one."""
         from neucb.runs.save import find_saved
-        from neucb.theory.hindsight import COLUMNS
+        from neucb.theory.best_in_class import COLUMNS
 
-        saved = find_saved(run, self.folder, COLUMNS if self.hindsight else ())
+        saved = find_saved(run, self.folder, COLUMNS if self.best_in_class else ())
         if saved is None:
             return False
         note(f"played before, and not again: {saved.log}")
@@ -159,11 +159,11 @@ def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
 
 def _fit_class(run: Run) -> NeucbError | None:
     """Fit the best policy of the agent's class; return the error that ended it early."""
-    from neucb.theory.hindsight import add_hindsight
+    from neucb.theory.best_in_class import add_best_in_class
 
     note("fitting the best policy of the agent's class; Ctrl-C leaves it out")
     try:
-        add_hindsight(run)
+        add_best_in_class(run)
     except KeyboardInterrupt:
         return StoppedError("interrupted while the class was fitted; the run is saved without it")
     except NeucbError as error:

@@ -32,14 +32,17 @@ def peers(
     agent: Annotated[
         str,
         typer.Option(
-            help="Our agents beside them, commas between; with their defaults, or as in kl:replay=16:lr=0.5."
+            help="Our agents in the comparison, commas between; with their defaults, or as in "
+            "kl:updates_per_round=16:lr=0.5."
         ),
     ] = "kl-perturbed,kl-perturbed-replay",
     rounds: Annotated[int, typer.Option(min=1, help="Rounds T, or the rows there are.")] = 10_000,
     seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "1",
     preprocessing: Annotated[
         str,
-        typer.Option("--preprocess", help="Encoding of the features: standard, zscore, centered or paper."),
+        typer.Option(
+            "--preprocessing", help="Encoding of the features: standard, zscore, centered or paper."
+        ),
     ] = "standard",
     source: Annotated[str, typer.Option(help="Where the data come from: auto, openml or bundled.")] = "auto",
     openml_cache: Annotated[
@@ -81,7 +84,7 @@ def peers(
         check_file(page, "--page")
 
     def rows(name: str) -> Encoded:
-        return load(name, preprocessing=preprocessing, source=source, cache=openml_cache, notify=note)
+        return load(name, preprocessing=preprocessing, source=source, openml_cache=openml_cache, notify=note)
 
     try:
         with steps("playing") as (plan, tick):
@@ -91,7 +94,7 @@ def peers(
             f"interrupted; the runs played are in {out}, the same command plays the others"
         ) from None
     if len(frame):
-        played = set(frame["label"])
+        played = set(frame["agent_label"])
         there = [name for name in ours if name in played]
         _show(frame, there, log)
         if page is not None:
@@ -136,7 +139,7 @@ def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> Non
     from neucb.benchmarks.ranking import duels, ranks
     from neucb.core.terminal import show_table
 
-    if frame["label"].nunique() < 2:
+    if frame["agent_label"].nunique() < 2:
         return
     standing = ranks(frame, log)
     sets, seeds = standing["datasets"].iloc[0], frame["seed"].nunique()

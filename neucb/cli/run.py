@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 import typer
 
 from neucb.cli.messages import note
-from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
+from neucb.cli.options import (
+    AGENT,
+    DATA,
+    ENGINE,
+    FEEDBACK,
+    OUTPUT,
+    Columns,
+    Decimal,
+    Header,
+    Separator,
+    Strict,
+    Target,
+    reading_options,
+)
 from neucb.cli.output import Output
 from neucb.core.errors import InputError, NeucbError, StoppedError
 from neucb.environments.orders.registry import ORDERS
@@ -28,19 +41,23 @@ def run(
     agent: Annotated[
         str,
         typer.Option(
+            rich_help_panel=AGENT,
             help="Name; `neucb agents` lists them. Or your own: file.py:Name, package.module:Name. Or a "
-            "trained one that goes on: the file of --save-agent."
+            "trained one that goes on: the file of --save-agent.",
         ),
     ] = "kl-perturbed",
     dataset: Annotated[
         list[str] | None,
         typer.Option(
+            rich_help_panel=DATA,
             help="Name, openml:<id>, openml:<name>[@<version>], file, synthetic:<world>, or a function of "
             "yours: file.py:name, package.module:name; lists (a,b) and globs (mfeat-*) play several.  "
             "[default: covertype]",
         ),
     ] = None,
-    suite: Annotated[str | None, typer.Option(help="Play all sets of a suite: cc18 or bakeoff.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(rich_help_panel=DATA, help="Play all sets of a suite: cc18 or bakeoff.")
+    ] = None,
     target: Target = None,
     columns: Columns = None,
     header: Header = None,
@@ -48,87 +65,134 @@ def run(
     separator: Separator = None,
     strict: Strict = False,
     rounds: Annotated[
-        int | None, typer.Option(help="Rounds T.  [default: 10000, or the rows there are]")
+        int | None,
+        typer.Option(rich_help_panel=DATA, help="Rounds T.  [default: 10000, or the rows there are]"),
     ] = None,
     seeds: Annotated[
         str | None,
         typer.Option(
-            help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.  [default: 5, or those of a trained agent]"
+            rich_help_panel=DATA,
+            help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.  [default: 5, or those of a trained agent]",
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE ...", help="Hyper-parameters.")
+        list[str] | None,
+        typer.Option("--set", rich_help_panel=AGENT, metavar="KEY=VALUE ...", help="Hyper-parameters."),
     ] = None,
     preprocessing: Annotated[
         str | None,
         typer.Option(
-            "--preprocess",
+            "--preprocessing",
+            rich_help_panel=DATA,
             help="Encoding of the features: standard, zscore, centered or paper.  [default: standard]",
         ),
     ] = None,
-    label_noise: Annotated[float | None, typer.Option(help="Chance q that a label is replaced.")] = None,
-    order: Annotated[str | None, typer.Option(help=f"Order of the rows: {', '.join(ORDERS)}.")] = None,
+    label_noise: Annotated[
+        float | None, typer.Option(rich_help_panel=DATA, help="Chance q that a label is replaced.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=DATA, help=f"Order of the rows: {', '.join(ORDERS)}."),
+    ] = None,
     drift: Annotated[
-        str | None, typer.Option(metavar="ROUND,...", help="Permute the labels anew before these rounds.")
+        str | None,
+        typer.Option(
+            rich_help_panel=DATA, metavar="ROUND,...", help="Permute the labels anew before these rounds."
+        ),
     ] = None,
     recycle: Annotated[
-        bool, typer.Option("--recycle", help="Draw the rows again where rounds exceed them.")
+        bool,
+        typer.Option("--recycle", rich_help_panel=DATA, help="Draw the rows again where rounds exceed them."),
     ] = False,
     cost: Annotated[
         Path | None,
         typer.Option(
-            help="CSV file of K x K losses in [0, 1], labels down, arms across, with names or without."
+            rich_help_panel=DATA,
+            help="CSV file of K x K losses in [0, 1], labels down, arms across, with names or without.",
         ),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Column of a ranking file that names the query; its rows are the arms.")
+        str | None,
+        typer.Option(
+            rich_help_panel=DATA, help="Column of a ranking file that names the query; its rows are the arms."
+        ),
     ] = None,
     arms: Annotated[
-        int | None, typer.Option(help="Arms of a synthetic world; rows per round of a regression file.")
+        int | None,
+        typer.Option(
+            rich_help_panel=DATA, help="Arms of a synthetic world; rows per round of a regression file."
+        ),
     ] = None,
-    features: Annotated[int | None, typer.Option(help="Context dimension of a synthetic world.")] = None,
+    features: Annotated[
+        int | None, typer.Option(rich_help_panel=DATA, help="Context dimension of a synthetic world.")
+    ] = None,
     reward_range: Annotated[
         str | None,
         typer.Option(
-            metavar="LOW,HIGH", help="Map the rewards of an environment of yours from these to [0, 1]."
+            rich_help_panel=DATA,
+            metavar="LOW,HIGH",
+            help="Map the rewards of an environment of yours from these to [0, 1].",
         ),
     ] = None,
-    delay: Annotated[int, typer.Option(help="Feedback delay in rounds.")] = 0,
-    batch: Annotated[int, typer.Option(help="Deliver feedback in batches of this many rounds.")] = 1,
+    delay: Annotated[int, typer.Option(rich_help_panel=FEEDBACK, help="Feedback delay in rounds.")] = 0,
+    feedback_batch: Annotated[
+        int, typer.Option(rich_help_panel=FEEDBACK, help="Deliver feedback in batches of this many rounds.")
+    ] = 1,
     source: Annotated[
-        str | None, typer.Option(help="Source of the data: auto, openml or bundled.  [default: auto]")
+        str | None,
+        typer.Option(
+            rich_help_panel=DATA, help="Source of the data: auto, openml or bundled.  [default: auto]"
+        ),
     ] = None,
     openml_cache: Annotated[
-        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
+        Path | None, typer.Option("--openml-cache", rich_help_panel=DATA, help="Folder of the OpenML cache.")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="compiled, torch, or auto: compiled where it covers the run.")
+        str,
+        typer.Option(
+            rich_help_panel=ENGINE, help="compiled, torch, or auto: compiled where it covers the run."
+        ),
     ] = "auto",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(rich_help_panel=ENGINE, help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[
+        str, typer.Option(rich_help_panel=ENGINE, help="Numbers of networks: float32 or float64.")
+    ] = "float32",
     trace: Annotated[
         str | None,
         typer.Option(
             "--trace",
+            rich_help_panel=OUTPUT,
             metavar="[full]",
             help="Save every round too: row, action, propensity, loss, label; full: and the probabilities "
             "and predicted losses of all arms.",
         ),
     ] = None,
-    hindsight: Annotated[
+    best_in_class: Annotated[
         bool,
         typer.Option(
-            "--hindsight", help="Fit the best policy of the agent's class afterwards (and --trace)."
+            "--best-in-class",
+            rich_help_panel=OUTPUT,
+            help="Fit the best policy of the agent's class afterwards (and --trace).",
         ),
     ] = False,
     save_agent: Annotated[
         Path | None,
-        typer.Option(help="Save the trained agent to this .safetensors file (torch engine)."),
+        typer.Option(
+            rich_help_panel=OUTPUT, help="Save the trained agent to this .safetensors file (torch engine)."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/runs"),
+    out: Annotated[Path, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results.")] = Path(
+        "results/runs"
+    ),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object (a list of several) and no table.")
+        bool,
+        typer.Option(
+            "--json", rich_help_panel=OUTPUT, help="Print one JSON object (a list of several) and no table."
+        ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the paths of the results only.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", rich_help_panel=OUTPUT, help="Print the paths of the results only.")
+    ] = False,
 ) -> None:
     """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
 
@@ -148,7 +212,7 @@ def run(
     from neucb.runs.resolved_agent import SAVED, resolve_agent
 
     check_writable(out)
-    wanted = parse_trace(trace) or hindsight
+    wanted = parse_trace(trace) or best_in_class
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))
     given_settings = parse_settings(settings or [])
@@ -158,7 +222,7 @@ def run(
     if save_agent is not None:
         if save_agent.suffix != SAVED:
             raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
-        check_file(save_agent, "--save-agent")
+        check_file(save_agent, "save_agent=...")
     options = {
         "preprocessing": preprocessing,
         "label_noise": label_noise,
@@ -171,7 +235,7 @@ def run(
         "features": features,
         "reward_range": parse_range(reward_range),
         "source": source,
-        "cache": openml_cache,
+        "openml_cache": openml_cache,
         "strict": strict or None,
         **reading_options(target, columns, header, decimal, separator),
     }
@@ -182,14 +246,15 @@ def run(
         seeds=seeds,
         settings=given_settings,
         delay=delay,
-        batch=batch,
+        feedback_batch=feedback_batch,
         engine=engine,
         device=device,
-        return_agent=save_agent is not None,
+        dtype=dtype,
+        keep_agent=save_agent is not None,
         trace=wanted,
         environment=cast("EnvironmentOptions", given_options),
     )
-    output = Output(out, as_json, quiet, len(names) > 1, hindsight, resume=save_agent is None)
+    output = Output(out, as_json, quiet, len(names) > 1, best_in_class, resume=save_agent is None)
     failed: dict[str, str] = {}
     for name in names:
         try:
@@ -202,7 +267,7 @@ def run(
                 output.play(prepared)
             finally:  # even where the plot, the results or the fit failed
                 if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
-                    prepared.trained().save(save_agent)
+                    prepared.agent.save(save_agent)
         except (StoppedError, KeyboardInterrupt):
             output.finish()
             raise

@@ -55,7 +55,7 @@ def sweep(
                 experiment,
                 folder,
                 workers,
-                cache=openml_cache,
+                openml_cache=openml_cache,
                 notify=note,
                 report_only=report_only,
                 strict=strict,

@@ -19,7 +19,7 @@ def print_summary(figures: dict[str, Any]) -> None:
     interval = figures["ci95"]
     shown = f"{_figure(interval[0])} to {_figure(interval[1])}" if interval else "one seed"
     table.add_row(figures["agent"], _figure(figures["mean_regret"]), shown)
-    table.add_row("best fixed arm", _figure(figures["best_fixed_arm"]["mean"]), "")
+    table.add_row("best fixed arm", _figure(figures["best_fixed_arm_regret"]["mean"]), "")
     table.add_row("uniform", _figure(figures["uniform"]), "")
     show_table(table)
     print(
@@ -52,7 +52,7 @@ def print_table(figures: Sequence[dict[str, Any]]) -> None:
             f"{one['rounds']:,}",
             _figure(one["mean_regret"]),
             _half(one["ci95"]),
-            _figure(one["best_fixed_arm"]["mean"]),
+            _figure(one["best_fixed_arm_regret"]["mean"]),
             _figure(one["uniform"]),
         )
     show_table(table)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from neucb.core.former_names import FORMER
+
 
 class NeucbError(Exception):
     """Base class of all errors of neucb, with a message of one line."""
@@ -59,6 +61,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listing: str = "") 
         listing: command that lists the valid names, where they are too many for the message.
     """
     names = sorted(known)
+    for today in FORMER.get(name, ()):
+        if today in names:
+            return InputError(f"unknown {kind} '{name}': it is '{today}' now")
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     others = f"see `{listing}`" if listing else f"known: {', '.join(names)}"
     hint = f"did you mean '{near[0]}'?" if near else others

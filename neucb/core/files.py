@@ -32,12 +32,12 @@ def check_text(name: str, kind: str) -> None:
         raise InputError(f"{kind} {name!a} is no text in UTF-8; rename the file or folder") from None
 
 
-def check_writable(folder: Path, option: str = "--out") -> None:
+def check_writable(folder: Path, option: str = "out=...") -> None:
     """Check before a run that results can be written to `folder`.
 
     Args:
         folder: output folder, created if missing.
-        option: command-line option that names the folder.
+        option: argument that names the folder.
 
     Raises:
         NeucbError: the folder cannot be created or written to.
@@ -93,12 +93,12 @@ def atomic_write(path: Path, writer: Callable[[Path], object]) -> None:
 
 
 @contextmanager
-def explained(folder: Path, option: str = "--out") -> Iterator[None]:
+def explained(folder: Path, option: str = "out=...") -> Iterator[None]:
     """Convert an `OSError` into a `NeucbError` of one line with a cure.
 
     Args:
         folder: output folder of the message, unless the error names a path outside it.
-        option: command-line option that names the folder.
+        option: argument that names the folder.
 
     Raises:
         NeucbError: replaces the `OSError`.

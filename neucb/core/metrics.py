@@ -15,6 +15,7 @@ ORACLE_SUMS = (
     "squared_error",
     "triangular_error",
 )
+PER_DECADE = 20
 
 
 def oracle_metrics(
@@ -68,3 +69,10 @@ def _log_loss(predicted: NDArray[np.float64], loss: NDArray[np.float64]) -> NDAr
         entropy = np.zeros_like(loss)
         entropy[inner] = y * np.log(y) + (1.0 - y) * np.log1p(-y)
     return entropy - loss * np.log(yhat) - (1.0 - loss) * np.log1p(-yhat)
+
+
+def log_spaced(horizon: int, per_decade: int = PER_DECADE) -> NDArray[np.int64]:
+    """Return rounds 1..horizon, about `per_decade` a decade, the last one always among them."""
+    steps = int(np.ceil(per_decade * np.log10(horizon))) + 1
+    rounds = np.unique(np.round(10.0 ** (np.arange(steps) / per_decade)).astype(np.int64))
+    return np.append(rounds[rounds < horizon], horizon)

@@ -65,13 +65,13 @@ def refusal(
 
     if (missing := missing_part(recipe)) is not None:
         return f"it has {missing}"
-    if recipe.kind == ENSEMBLE and settings.get("features") == "fourier":
+    if recipe.kind == ENSEMBLE and settings.get("feature_map") == "fourier":
         return "it draws no Fourier features for every member"
-    if settings.get("schedule", "online") != "online" or set(_each(settings.get("batch", 1))) != {1}:
+    if settings.get("training", "online") != "online" or set(_each(settings.get("batch_size", 1))) != {1}:
         return "it trains online, a sample at a time"
     if set(_each(settings.get("depth", 1))) != {1}:
         return "it knows one hidden layer"
-    if settings.get("matrix") == "full":
+    if settings.get("covariance") == "full":
         return "it keeps the diagonal of a gradient's matrix only"
     if _some_finite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
         return "it keeps no radius with finitely many perturbations"

@@ -53,19 +53,19 @@ def groups_of(recipe: Recipe | None, settings: Mapping[str, Any], replicas: int)
     return groups
 
 
-def check_several(names: Sequence[str], *, return_agent: bool, own_environment: bool) -> None:
+def check_several(names: Sequence[str], *, keep_agent: bool, own_environment: bool) -> None:
     """Check that a run may have several groups.
 
     Args:
         names: of the whole numbers that differ, see `uneven`.
-        return_agent: whether the agent is to be returned.
+        keep_agent: whether the trained agent is to be kept.
         own_environment: whether the user gave an environment, which has all R replicas.
 
     Raises:
         InputError: it may not.
     """
     differ = f"{' and '.join(names)} differ{'s' if len(names) == 1 else ''} between the seeds"
-    if return_agent:
+    if keep_agent:
         raise InputError(f"{differ}, so that there is no one agent to keep; give one value")
     if own_environment:
         raise InputError(f"{differ}, and an environment object plays all seeds together; give one value")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.core.metrics import ORACLE_SUMS, oracle_metrics
+from neucb.core.metrics import ORACLE_SUMS, log_spaced, oracle_metrics
 from neucb.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -17,17 +17,9 @@ if TYPE_CHECKING:
 
     from neucb.engines.trace import Trace
 
-PER_DECADE = 20
 SUMS = ("loss", "regret", "L_star", "L_star_realised", *ORACLE_SUMS)
-GAUGES = ("distance", "spread")
-FIGURES = (*SUMS, "best_fixed_arm", "propensity", *GAUGES)
-
-
-def log_spaced(horizon: int, per_decade: int = PER_DECADE) -> NDArray[np.int64]:
-    """Return rounds 1..horizon, about `per_decade` a decade, the last one always among them."""
-    steps = int(np.ceil(per_decade * np.log10(horizon))) + 1
-    rounds = np.unique(np.round(10.0 ** (np.arange(steps) / per_decade)).astype(np.int64))
-    return np.append(rounds[rounds < horizon], horizon)
+GAUGES = ("parameter_distance", "perturbation_rms")
+FIGURES = (*SUMS, "best_fixed_arm_regret", "propensity", *GAUGES)
 
 
 Progress = Callable[[int], None]  # takes the number of rounds played
@@ -61,12 +53,12 @@ class RunLog:
         log_regression_regret: KL(y || yhat) - KL(y || h) of the same, both clipped as above.
         squared_error: (yhat - h)^2; triangular_error: (yhat - h)^2 / (yhat + h), yhat at least 1e-6: what
             the inequalities of SquareCB's and FastCB's rule speak of. Clean labels are an h of 0 and 1.
-        best_fixed_arm: regret of the one arm that is best in hindsight over these rounds.
+        best_fixed_arm_regret: regret of the one arm that is best in hindsight over these rounds.
     Not sums:
         propensity: mean over these rounds of the probability with which the runner drew the played arm;
             where the agent draws itself, as Thompson sampling does, given its draw, hence 1: see `Trace`.
-        distance: |theta - theta_0| of a network after this very round.
-        spread: root mean square over s of the perturbation's offsets f~_s - f after this round,
+        parameter_distance: |theta - theta_0| of a network after this very round.
+        perturbation_rms: root mean square over s of the perturbation's offsets f~_s - f after this round,
             c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
     NaN stands for figures that are unavailable: no expected losses, no predictions, no network.
 
@@ -115,7 +107,7 @@ class RunLog:
             arms: labels of the rounds, or expected losses [R, n, K] of all arms.
             predicted: predicted losses [R, n] of the played arms, or None.
             propensity: probabilities [R, n] with which they were drawn.
-            gauges: distance and spread [R, n] after every round; needed in rounds that are logged.
+            gauges: `GAUGES` [R, n] after every round; needed in rounds that are logged.
         """
         loss, h, best = figures["loss"], figures["expected_loss"], figures["best_loss"]
         n = loss.shape[1]
@@ -137,7 +129,7 @@ class RunLog:
         self.round += n
         self.sums = {name: values[:, -1].copy() for name, values in rows.items()}
         self.arm_losses, self._propensity = arm_losses[-1], drawn[:, -1].copy()
-        rows["best_fixed_arm"] = arm_losses.min(axis=2).T - rows["L_star"]
+        rows["best_fixed_arm_regret"] = arm_losses.min(axis=2).T - rows["L_star"]
         rows["propensity"] = drawn / rounds
         rows |= {name: values[:, ends - 1] for name, values in gauges.items()}
         kept = len(due)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Wanted = bool | Literal["full"]  # of a run
 
 UNKNOWN = -1  # row or label of environments that have none
+CLASS_NAMES = {"action": "action_class", "class_label": "label_class"}  # columns of numbers and of names
 
 
 class Trace:
@@ -26,16 +27,16 @@ class Trace:
 
     Columns of the frame:
         seed, round: the latter from 1.
-        context: number, from 0, of the row of the source that was shown, where there is a table; rows
+        row: number, from 0, of the row of the source that was shown, where there is a table; rows
             without a label are counted.
-        row: the same of the played arm's row, where every arm has a row of its own.
+        action_row: the same of the played arm's row, where every arm has a row of its own.
         action: the arm played, 0..K-1; action_class: its class, where arms have names.
         propensity: probability of the played arm given context and history, in [0, 1].
         propensity_kind: "exact"; "deterministic", of agents that play one arm for certain, 1 then: such a
             log has no overlap with other policies; or "estimated", the share of 10,000 draws: its
             inverse is biased, clip it at 20 / 10,000 before dividing by it. It can be 0.
         loss: realised, in [0, 1].
-        label, label_class: the clean label, after drift, where there are labels.
+        class_label, label_class: the clean label and its class, after drift, where there are labels.
     Further columns, if full:
         p_0 ... p_{K-1}: probabilities of all arms; propensity is that of the played one.
         predicted_loss_0 ... predicted_loss_{K-1}: the agent's predictions, where it makes any; of arms that
@@ -67,13 +68,13 @@ class Trace:
         self.classes = tuple(classes)
         shape = (spec.replicas, spec.horizon)
         self._figures: dict[str, NDArray[Any]] = {
-            "context": np.full(shape, UNKNOWN),
-            **({"row": np.full(shape, UNKNOWN)} if spec.per_arm else {}),
+            "row": np.full(shape, UNKNOWN),
+            **({"action_row": np.full(shape, UNKNOWN)} if spec.per_arm else {}),
             "action": np.full(shape, UNKNOWN),
             "propensity": np.empty(shape),
             "propensity_kind": np.zeros(shape, np.int8),
             "loss": np.empty(shape),
-            "label": np.full(shape, UNKNOWN),
+            "class_label": np.full(shape, UNKNOWN),
         }
         if full:
             unknown = np.full((*shape, spec.arms), np.nan)
@@ -132,8 +133,8 @@ class Trace:
             elif name == "predicted":
                 if not np.isnan(flat).all():
                     columns |= {f"predicted_loss_{a}": flat[:, a] for a in range(self.spec.arms)}
-            elif name not in ("context", "row", "label") or not (flat == UNKNOWN).all():
-                if name == "context" and self._positions is not None:
+            elif name not in ("row", "action_row", "class_label") or not (flat == UNKNOWN).all():
+                if name == "row" and self._positions is not None:
                     flat = self._positions[flat]
                 columns |= {name: flat, **self._named(name, flat)}
         frame = pd.DataFrame(columns)
@@ -145,10 +146,10 @@ class Trace:
         """Return the column of the class names of arms, where it is one of arms and these have names."""
         import pandas as pd
 
-        if name not in ("action", "label") or len(set(self.classes)) < self.spec.arms:
+        if name not in CLASS_NAMES or len(set(self.classes)) < self.spec.arms:
             return {}
         known = np.where((arms >= 0) & (arms < len(self.classes)), arms, UNKNOWN)  # an environment may err
-        return {f"{name}_class": pd.Categorical.from_codes(known, pd.Index(self.classes))}
+        return {CLASS_NAMES[name]: pd.Categorical.from_codes(known, pd.Index(self.classes))}
 
 
 def make_trace(

@@ -85,8 +85,9 @@ class Record(NamedTuple):
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
         propensity: [T] probabilities with which these arms were drawn.
-        distance: [T] |theta - theta_0| after rounds that are logged; NaN after others, and without a network.
-        spread: [T] root mean square of the perturbation's offsets, likewise.
+        parameter_distance: [T] |theta - theta_0| after rounds that are logged; NaN after others and
+            without a network.
+        perturbation_rms: [T] root mean square of the perturbation's offsets, likewise.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
         kept: [n, 4, K] p, predicted losses, outputs and standard deviations of the last n rounds, round t in
@@ -97,8 +98,8 @@ class Record(NamedTuple):
     action: Array
     predicted: Array
     propensity: Array
-    distance: Array
-    spread: Array
+    parameter_distance: Array
+    perturbation_rms: Array
     p: Array
     status: Array
     kept: Array

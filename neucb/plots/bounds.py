@@ -37,7 +37,7 @@ def guaranteed(part: pd.DataFrame, curves: Sequence[Curve], arms: int | None) ->
         return []
     found = []
     for curve in curves:
-        rows = part[part["label"] == curve.label]
+        rows = part[part["agent_label"] == curve.label]
         follows = "gamma_schedule" in rows and (rows["gamma_schedule"] == "theory").all()
         sure = guarantee(rows, arms) if follows or rows["agent"].iloc[0] in THEOREMS else None
         if sure is not None:
@@ -63,14 +63,14 @@ def fitted_shapes(part: pd.DataFrame, curves: Sequence[Curve], arms: int | None)
     """
     if arms is None:
         return []
-    agent = dict(zip(part["label"], part["agent"], strict=True))
+    agent = dict(zip(part["agent_label"], part["agent"], strict=True))
     targets = [(THEOREMS[agent[one.label]], one) for one in curves if agent[one.label] in THEOREMS]
     learners = [curve for curve in curves if agent[curve.label] not in SKYLINES]
     if not targets and learners:
         targets = [("neufastcb", min(learners, key=lambda curve: float(curve.y[-1])))]
     shapes = []
     for bounded, target in targets:
-        best = part[part["label"] == target.label].groupby("round")["L_star"].mean().reindex(target.x)
+        best = part[part["agent_label"] == target.label].groupby("round")["L_star"].mean().reindex(target.x)
         if np.isfinite(best).all():
             curve = fit_shape(bounded, target.x, target.y, arms, best.to_numpy()).curve
             words = f"{_words(bounded, float(best.iloc[-1]))}, fitted to {target.label}"

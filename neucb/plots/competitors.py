@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neucb.core.columns import with_current_names
 from neucb.core.errors import InputError
 from neucb.statistics.scores import SKYLINES
 
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
 
 
 def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with a column `label`, the agent's name where there was none."""
-    return frame if "label" in frame else frame.assign(label=frame["agent"])
+    """Return the frame with a column `agent_label`, the agent's name where there was none."""
+    named = with_current_names(frame)
+    return named if "agent_label" in named else named.assign(agent_label=named["agent"])
 
 
 def learners(frame: pd.DataFrame) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def mean_curves(frame: pd.DataFrame, column: str) -> list[Curve]:
     Competitors of which a value is missing (NaN) in all rounds are left out.
     """
     curves = []
-    for label, group in frame.groupby("label", sort=False):
+    for label, group in frame.groupby("agent_label", sort=False):
         table = group.pivot(index="round", columns="seed", values=column).dropna()
         if len(table):
             values = table.to_numpy(dtype=np.float64)

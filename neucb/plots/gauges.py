@@ -57,6 +57,6 @@ class Gauge:
         panels = [(name, curves) for name, curves in panels if curves]
         if not panels:
             raise InputError(f"'{self.column}' is 0 in all these runs")
-        looks = styles(with_labels(frame)["label"])
+        looks = styles(with_labels(frame)["agent_label"])
         left_out = absent(frame, [name for name, _ in panels], "it is 0 there or was not logged")
         return draw_panels(panels, looks, title=self.title, x=x, note=" ".join([self.note, *left_out]))

@@ -36,4 +36,4 @@ class PlotKind:
 
 def not_logged(column: str) -> InputError:
     """Return the error of logs without a column, or without a value in it."""
-    return InputError(f"no run here has logged '{column}'; draw another --kind, or play the runs again")
+    return InputError(f"no run here has logged '{column}'; draw another kind=..., or play the runs again")

@@ -29,7 +29,7 @@ HINDSIGHT = (
     "unhalved), and the largest difference in mean loss between its restarts. Regret: the agent's "
     "expected loss minus that of the policy, on the same seeds. Shape: sqrt(K L* log T) + K log T, the "
     "constant 1, and regret divided by it. Regression regret: under the agent's loss, against the class "
-    "fitted to the played pairs; of runs of neucb run --hindsight. A fit that is not the best possible makes "
+    "fitted to the played pairs; of runs with best_in_class. A fit that is not the best possible makes "
     "both regrets too small."
 )
 
@@ -42,7 +42,7 @@ def bounds_table(frame: pd.DataFrame) -> ReportTable:
     """
     rows = []
     if "arms" in frame:
-        for (dataset, label), part in learners(frame).groupby(["dataset", "label"], sort=False):
+        for (dataset, label), part in learners(frame).groupby(["dataset", "agent_label"], sort=False):
             arms = part["arms"].iloc[0]
             bound = guarantee(part, int(arms)) if arms == arms else None
             if bound is None:
@@ -66,7 +66,7 @@ def bounds_table(frame: pd.DataFrame) -> ReportTable:
     return ReportTable(CAPTION, columns, rows)
 
 
-def hindsight_table(frame: pd.DataFrame) -> ReportTable:
+def best_in_class_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor whose class was fitted in hindsight.
 
     Raises:
@@ -74,14 +74,14 @@ def hindsight_table(frame: pd.DataFrame) -> ReportTable:
     """
     if "L_star_class" not in frame or frame["L_star_class"].isna().all():
         raise InputError(
-            "the best of an agent's class is known of runs played with --hindsight, and in sweeps of agents "
-            "with hindsight = SEEDS"
+            "the best of an agent's class is known of runs played with best_in_class=True, and in sweeps of "
+            "agents with best_in_class_seeds = SEEDS"
         )
     rows = []
     optional = {"class_regression_regret": "regression regret"}  # runs have it, sweeps do not
     oracles = {column: name for column, name in optional.items() if column in frame}
     known = learners(frame[frame["L_star_class"].notna()])
-    for (dataset, label), part in known.groupby(["dataset", "label"], sort=False):
+    for (dataset, label), part in known.groupby(["dataset", "agent_label"], sort=False):
         rounds = int(part["round"].max())
         last = part[part["round"] == rounds]
         best, regret = last["L_star_class"], last["regret"] + last["L_star"] - last["L_star_class"]

@@ -21,7 +21,7 @@ def settings_table(frame: pd.DataFrame) -> ReportTable:
     from neucb.agents.recipes.registry import RECIPES
 
     rows = []
-    for label, part in frame.groupby("label", sort=False):
+    for label, part in frame.groupby("agent_label", sort=False):
         agent = str(part["agent"].iloc[0])
         recipe = RECIPES.get(agent)
         names = [item.name for item in recipe.parameters if item.name in part] if recipe else []

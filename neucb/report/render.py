@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neucb.core.errors import InputError, NeucbError, in_one_line
 from neucb.plots import draw
 from neucb.plots.competitors import learners
-from neucb.report.bounds import bounds_table, hindsight_table
+from neucb.report.bounds import best_in_class_table, bounds_table
 from neucb.report.figures import Drawing, make_drawing
 from neucb.report.origin import (
     Manifests,
@@ -66,12 +66,12 @@ def render_report(
 
 def steps(frame: pd.DataFrame) -> int:
     """Return the number of calls of `progress` in `render_report`."""
-    return frame["dataset"].nunique() + int(learners(frame).groupby(["dataset", "label"]).ngroups)
+    return frame["dataset"].nunique() + int(learners(frame).groupby(["dataset", "agent_label"]).ngroups)
 
 
 def _counts(frame: pd.DataFrame, logs: int) -> str:
-    runs = len(frame.drop_duplicates(["dataset", "label", "seed"]))
-    agents, datasets = frame["label"].nunique(), frame["dataset"].nunique()
+    runs = len(frame.drop_duplicates(["dataset", "agent_label", "seed"]))
+    agents, datasets = frame["agent_label"].nunique(), frame["dataset"].nunique()
     return (
         f"{agents} agent{'s' * (agents != 1)}, {datasets} data set{'s' * (datasets != 1)}, "
         f"{runs:,} runs in {logs:,} log{'s' * (logs != 1)}"
@@ -85,7 +85,7 @@ def _sections(
         ("Summary", [_if_allowed(summary_table, frame)]),
         ("Regret, data set by data set", _curves(frame, progress)),
         ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
-        ("Best of the class in hindsight", [_if_allowed(hindsight_table, frame)]),
+        ("Best of the class in hindsight", [_if_allowed(best_in_class_table, frame)]),
         ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
         ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
         ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),

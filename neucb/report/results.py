@@ -34,19 +34,19 @@ CAPTION = (
 def summary_table(frame: pd.DataFrame) -> ReportTable:
     """Return a row per data set and competitor; the least regret of a data set is set off."""
     regret = intervals(final_scores(frame))
-    loss = intervals(progressive_loss(frame)).set_index(["dataset", "label"])["mean"]
-    normalized = intervals(normalized_regret(frame)).set_index(["dataset", "label"])["mean"]
+    loss = intervals(progressive_loss(frame)).set_index(["dataset", "agent_label"])["mean"]
+    normalized = intervals(normalized_regret(frame)).set_index(["dataset", "agent_label"])["mean"]
     rounds = last_rounds(frame).groupby("dataset")["round"].first()
     best = best_of(frame)
     against = _against_best(frame, best)
     rows = []
     for row in by_dataset(regret.sort_values("mean", kind="stable"), regret["dataset"]).to_dict("records"):
-        key = row["dataset"], row["label"]
-        first = best.get(row["dataset"]) == row["label"]
+        key = row["dataset"], row["agent_label"]
+        first = best.get(row["dataset"]) == row["agent_label"]
         rows.append(
             [
                 words(row["dataset"]),
-                Cell(row["label"], strong=first),
+                Cell(row["agent_label"], strong=first),
                 number(row["mean"], strong=first),
                 number(row["high"] - row["mean"]),
                 number(loss[key], ".4f"),
@@ -70,7 +70,7 @@ def best_of(frame: pd.DataFrame) -> dict[str, str]:
     """Return the competitor of least mean regret on every data set, skylines apart."""
     table = intervals(final_scores(learners(frame)))
     least = table.sort_values("mean", kind="stable").drop_duplicates("dataset")
-    return dict(zip(least["dataset"], least["label"], strict=True))
+    return dict(zip(least["dataset"], least["agent_label"], strict=True))
 
 
 def _against_best(frame: pd.DataFrame, best: dict[str, str]) -> dict[tuple[str, str], float]:
@@ -90,7 +90,7 @@ def claims(frame: pd.DataFrame) -> list[str]:
     against = _against_best(frame, best)
     sentences = []
     for row in table.to_dict("records"):
-        dataset, label = row["dataset"], row["label"]
+        dataset, label = row["dataset"], row["agent_label"]
         if best.get(dataset) != label:
             continue
         half = row["high"] - row["mean"]

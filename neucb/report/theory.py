@@ -27,7 +27,7 @@ def growth_table(frame: pd.DataFrame, progress: Callable[[], object] = lambda: N
         InputError: no run is long enough.
     """
     rows = []
-    for (dataset, label), part in learners(frame).groupby(["dataset", "label"], sort=False):
+    for (dataset, label), part in learners(frame).groupby(["dataset", "agent_label"], sort=False):
         progress()
         try:
             fitted = growth_of(part)
@@ -72,12 +72,12 @@ def ablation_table(frame: pd.DataFrame) -> ReportTable:
     """
     frame = learners(frame)
     scores = final_scores(frame)
-    agents = frame.drop_duplicates("label").set_index("label")["agent"]
+    agents = frame.drop_duplicates("agent_label").set_index("agent_label")["agent"]
     rows = []
     for dataset, part in scores.groupby("dataset", sort=False):
-        table = part.pivot(index="seed", columns="label", values="value")
+        table = part.pivot(index="seed", columns="agent_label", values="value")
         families: dict[str, list[str]] = {}
-        for label in dict.fromkeys(part["label"]):
+        for label in dict.fromkeys(part["agent_label"]):
             families.setdefault(plain_name(agents[label]), []).append(label)
         for plain, members in families.items():
             base = min(members, key=lambda label: (agents[label] != plain, members.index(label)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack
 
 from neucb.engines.log import Progress
 from neucb.engines.trace import Wanted
@@ -12,12 +12,12 @@ from neucb.environments.make import EnvironmentOptions
 from neucb.runs.preparation import prepare_run
 from neucb.runs.request import RunRequest, Seeds
 from neucb.runs.run import Run
+from neucb.theory.best_in_class import add_best_in_class, check_best_in_class
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.agents.base import Agent
-    from neucb.runs.checkpoint import Trained
     from neucb.runs.request import Dataset
 
 
@@ -26,7 +26,7 @@ class RunOptions(EnvironmentOptions, total=False):
 
     settings: Mapping[str, Any] | None
     delay: int
-    batch: int
+    feedback_batch: int
     engine: str
     device: str
     dtype: str
@@ -41,74 +41,31 @@ def prepare(
     rounds: int | None = None,
     seeds: Seeds = None,
     *,
-    return_agent: bool = False,
+    keep_agent: bool = False,
     trace: Wanted = False,
     notify: Callable[[str], None] = warnings.warn,
     **options: Unpack[RunOptions],
 ) -> Run:
-    """Return a run that is ready to be played. Arguments and errors as for `run`.
+    """Return a run that is ready to be played: `play()` it, then read `frame()`, `trace()` and `agent`.
 
-    `notify` gets a line when something else is played than was asked for.
+    Args:
+        agent: see `run`, as for all that is not named here.
+        dataset: see `run`.
+        rounds: see `run`.
+        seeds: see `run`.
+        keep_agent: keep the trained agent, see `Run.agent`. With engine "auto" the torch engine plays it, as
+            `run.engine` says.
+        trace: keep every round, see `Run.trace`; "full": with the probabilities and predicted losses of all
+            arms.
+        notify: gets a line where something else is played than was asked for.
+        options: see `run`.
+
+    Raises:
+        InputError, DataError: as `run`.
     """
     own: dict[str, Any] = {name: options.pop(name) for name in OWN & options.keys()}  # type: ignore[misc]
-    own |= {"return_agent": return_agent, "trace": trace, "environment": options}
+    own |= {"keep_agent": keep_agent, "trace": trace, "environment": options}
     return prepare_run(RunRequest(agent, dataset, rounds, seeds, **own), notify)
-
-
-@overload
-def run(
-    agent: str | Agent = ...,
-    dataset: Dataset = ...,
-    rounds: int | None = ...,
-    seeds: Seeds = ...,
-    *,
-    return_agent: Literal[False] = ...,
-    trace: Literal[False] = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[RunOptions],
-) -> pd.DataFrame: ...
-
-
-@overload
-def run(
-    agent: str | Agent = ...,
-    dataset: Dataset = ...,
-    rounds: int | None = ...,
-    seeds: Seeds = ...,
-    *,
-    return_agent: Literal[True],
-    trace: Literal[False] = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[RunOptions],
-) -> tuple[pd.DataFrame, Trained]: ...
-
-
-@overload
-def run(
-    agent: str | Agent = ...,
-    dataset: Dataset = ...,
-    rounds: int | None = ...,
-    seeds: Seeds = ...,
-    *,
-    return_agent: Literal[False] = ...,
-    trace: Literal[True, "full"],
-    progress: Progress | None = ...,
-    **options: Unpack[RunOptions],
-) -> tuple[pd.DataFrame, pd.DataFrame]: ...
-
-
-@overload
-def run(
-    agent: str | Agent = ...,
-    dataset: Dataset = ...,
-    rounds: int | None = ...,
-    seeds: Seeds = ...,
-    *,
-    return_agent: Literal[True],
-    trace: Literal[True, "full"],
-    progress: Progress | None = ...,
-    **options: Unpack[RunOptions],
-) -> tuple[pd.DataFrame, Trained, pd.DataFrame]: ...
 
 
 def run(
@@ -119,15 +76,14 @@ def run(
     *,
     settings: Mapping[str, Any] | None = None,
     delay: int = 0,
-    batch: int = 1,
+    feedback_batch: int = 1,
     engine: str = "auto",
     device: str = "cpu",
     dtype: str = "float32",
+    best_in_class: bool = False,
     progress: Progress | None = None,
-    return_agent: bool = False,
-    trace: Wanted = False,
     **environment: Unpack[EnvironmentOptions],
-) -> Any:
+) -> pd.DataFrame:
     """Play R replicas of an agent, one per seed, and return their cumulative metrics.
 
     Args:
@@ -145,27 +101,26 @@ def run(
             the same whole numbers (width, replay, ...) are played together, the others in turn; if such a
             run is interrupted, nothing of it is kept.
         delay: feedback delay in rounds, see `Delayed`.
-        batch: number of rounds whose feedback is delivered together.
+        feedback_batch: number of rounds whose feedback is delivered together.
         engine: "compiled", "torch", or "auto": compiled where it covers the agent and the
             environment. Both compute the same; in float64 they take the same actions.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64", of networks.
+        best_in_class: fit the best policy of the agent's class afterwards, see `add_best_in_class` of
+            `neucb.theory.best_in_class`, whose columns the frame then has.
         progress: callback with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
-        return_agent: return the agent too, see `Trained`. With engine "auto" the torch engine plays it, as
-            `frame.attrs["engine"]` says.
-        trace: return every round too, see `Trace`; "full": with the probabilities and predicted losses of
-            all arms.
         environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`; reward_range
             of environments of your own.
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
         loss, regret, L_star, L_star_realised, regression_loss, regression_log_loss,
-        squared_regression_regret, log_regression_regret, squared_error, triangular_error, best_fixed_arm
-        (all cumulative), propensity, distance, spread (see `RunLog`) and the hyper-parameters. With
-        `return_agent` or `trace` a tuple:
-        this frame, then the trained agent, then the frame of the trace.
+        squared_regression_regret, log_regression_regret, squared_error, triangular_error,
+        best_fixed_arm_regret (all cumulative), propensity, parameter_distance, perturbation_rms (see
+        `RunLog`) and the hyper-parameters. For the trained agent or the trace of every round use
+        `prepare`: `run = neucb.prepare(..., trace=True)`, `run.play()`, `run.frame()`, `run.trace()`,
+        `run.agent`.
 
     Raises:
         InputError: an argument is invalid.
@@ -179,19 +134,17 @@ def run(
         seeds,
         settings,
         delay,
-        batch,
+        feedback_batch,
         engine,
         device,
         dtype,
-        return_agent,
-        trace,
-        environment,
+        trace=best_in_class,
+        environment=environment,
     )
-    played = prepare_run(request)
-    played.play(progress)
-    results: list[Any] = [played.frame()]
-    if return_agent:
-        results.append(played.trained())
-    if played.log.trace is not None:
-        results.append(played.log.trace.frame(played.log.round))
-    return tuple(results) if len(results) > 1 else results[0]
+    prepared = prepare_run(request)
+    if best_in_class:
+        check_best_in_class(prepared)
+    prepared.play(progress)
+    if best_in_class:
+        add_best_in_class(prepared)
+    return prepared.frame()

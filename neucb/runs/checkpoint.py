@@ -128,7 +128,7 @@ class Trained(CountsPending):
         }
         path = Path(path)
         words = {HEAD: json.dumps(head, default=str)}
-        with explained(path.parent, "--save-agent"):
+        with explained(path.parent, "save_agent=..."):
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, lambda part: save_file(tensors, part, words))
 

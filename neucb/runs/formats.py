@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import current_names
 from neucb.core.errors import InputError
 from neucb.engines.log import FIGURES
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 LOG = {"agent": "text", "dataset": "text", "seed": "whole numbers", "round": "whole numbers"}
 MEND = "play the run again, or remove the file"
-DRAWN = ("loss", "regret", "L_star", "best_fixed_arm")  # metrics that a log must have, if only as NaN
+DRAWN = ("loss", "regret", "L_star", "best_fixed_arm_regret")  # metrics that a log must have, if only as NaN
 
 
 def read_json(path: Path) -> Any:
@@ -31,7 +32,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str] = DRAWN) -> pa.Table:
-    """Return the rows of a Parquet log.
+    """Return the rows of a Parquet log, former names of columns replaced by the current ones.
 
     Args:
         path: path of the log.
@@ -50,6 +51,7 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read: {reason}; {MEND}") from None
+    table = table.rename_columns(current_names(table.schema.names))
     names = table.schema.names
     for name in (*columns, *figures):
         if name not in names:

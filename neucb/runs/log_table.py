@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from neucb.runs.run import Run
 
-WORDS = ("agent", "label", "dataset", "purpose", "preprocessing", "order", "setting", "engine")
+WORDS = ("agent", "agent_label", "dataset", "split", "preprocessing", "order", "config_id", "engine")
 WORLD = ("dataset", "preprocessing", "order", "label_noise")
 USUAL = {"preprocessing": "standard", "order": "shuffled"}
 
@@ -52,12 +52,12 @@ def without_missing_parameters(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_id(settings: Mapping[str, Any]) -> str:
-    """Return the hash that stands for a setting in the results."""
+    """Return the hash that identifies hyper-parameters in the results."""
     return digest(dict(settings))[:10]
 
 
 def run_columns(agent: Any, environment: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a run that is not part of a sweep: label, purpose and world.
+    """Return the columns of a run that is not part of a sweep: agent_label, split and world.
 
     Args:
         agent: its name, or the column of it.
@@ -67,8 +67,8 @@ def run_columns(agent: Any, environment: Mapping[str, Any], origin: Mapping[str,
     trained = origin.get("trained")
     noise = environment.get("label_noise")
     return {
-        "label": agent + (f", after {trained['rounds']} rounds" if isinstance(trained, dict) else ""),
-        "purpose": "reporting",
+        "agent_label": agent + (f", after {trained['rounds']} rounds" if isinstance(trained, dict) else ""),
+        "split": "reporting",
         **{name: printable(str(environment.get(name) or usual)) for name, usual in USUAL.items()},
         "label_noise": float(noise) if isinstance(noise, int | float) else 0.0,
     }
@@ -84,12 +84,12 @@ def log_table(run: Run, columns: Mapping[str, Any]) -> pa.Table:
 
     Args:
         run: the run.
-        columns: those of `WORDS` and `label_noise`, apart from setting and engine.
+        columns: those of `WORDS` and `label_noise`, apart from config_id and engine.
     """
     import pyarrow as pa
 
     settings = tuple(cell_id(run.cell(replica)) for replica in range(run.log.spec.replicas))
-    frame = run.frame({**columns, "setting": settings, "engine": run.engine})
+    frame = run.frame({**columns, "config_id": settings, "engine": run.engine})
     arrays = {
         field.name: pa.array(frame[field.name], type=field.type, from_pandas=True)
         for field in schema()

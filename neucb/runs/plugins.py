@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.recipe import Recipe
-from neucb.agents.recipes.registry import RECIPES
+from neucb.agents.recipes.registry import RECIPES, named
 from neucb.core.errors import InputError, NeucbError, unknown_name
 from neucb.environments.sources.registry import find_source
 from neucb.runs.plugin_source import checksums
@@ -116,8 +116,8 @@ def explain(error: BaseException, plugins: Sequence[Plugin]) -> NeucbError:
     """
     files = {os.path.realpath(one.filename) for one in traceback.extract_tb(error.__traceback__)}
     known = [(one.reference, _file_of(one.value)) for one in plugins]
-    named = (one for one in known if one[1] is not None and os.path.realpath(one[1]) in files)
-    reference, file = next(named, known[0])
+    own = (one for one in known if one[1] is not None and os.path.realpath(one[1]) in files)
+    reference, file = next(own, known[0])
     return NeucbError(_what(reference, file, error))
 
 
@@ -127,8 +127,9 @@ def find_agent(name: str) -> Recipe | Plugin:
     Raises:
         InputError: the name is unknown; the message has the nearest one.
     """
-    if name in RECIPES:
-        return RECIPES[name]
+    recipe = named(name)
+    if recipe is not None:
+        return recipe
     found = _find(name, AGENTS)
     if found is None:
         raise unknown_name("agent", name, [*RECIPES, *installed(AGENTS)])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from gymnasium import Env
 from gymnasium.vector import VectorEnv
 
 from neucb.agents.per_replica import check_counts
-from neucb.core.errors import InputError
+from neucb.core.errors import InputError, unknown_name
 from neucb.core.files import check_text
 from neucb.core.seeds import parse_seeds
 from neucb.core.spec import attribute, check_device, read_spec
@@ -30,12 +30,13 @@ from neucb.environments.rewards import UNIT, check_reward_range
 from neucb.environments.table import Table
 from neucb.environments.tables.table_file import is_frame
 from neucb.runs.plugins import Plugin, find_dataset
+from neucb.runs.request import RunRequest
 from neucb.runs.resolved_agent import ResolvedAgent, resolve_agent
 from neucb.runs.run import Run
 
 if TYPE_CHECKING:
     from neucb.agents.base import Agent
-    from neucb.runs.request import AnyVectorEnv, RunRequest
+    from neucb.runs.request import AnyVectorEnv
 
 
 def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.warn) -> Run:
@@ -53,6 +54,7 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
         resolved.settings.keys() & request.environment.keys()
     ) - EnvironmentOptions.__annotations__.keys():
         raise InputError(f"'{name}' is a hyper-parameter of {resolved.name}: settings={{'{name}': ...}}")
+    _check_names(request.environment)
     check_device(request.device)
     if request.rounds is not None and request.rounds < 1:
         raise InputError(f"rounds must be at least 1, not {request.rounds}")
@@ -66,17 +68,29 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
     if opened.plugin is not None:
         about |= {"dataset": opened.plugin.name, "code": opened.plugin.origin}
     if request.late:
-        about |= {"delay": request.delay, "batch": request.batch}
+        about |= {"delay": request.delay, "feedback_batch": request.feedback_batch}
     positions = env.table.positions if isinstance(env, ClassificationVectorEnv) else None
     log = RunLog(spec, make_trace(spec, request.trace, about.get("classes", ()), positions))
     check_counts(resolved.settings, spec.seeds)
     groups = groups_of(resolved.recipe, resolved.settings, spec.replicas)
     if len(groups) == 1:
         resolved = replace(resolved, settings=groups[0].settings)
-    asked = "torch" if request.return_agent and request.engine == "auto" else request.engine
+    asked = "torch" if request.keep_agent and request.engine == "auto" else request.engine
     engine = choose(asked, resolved.recipe, resolved.settings, env, spec, late=request.late)
     agent, player = _player(replace(request, engine=engine), resolved, opened, log, groups, notify)
     return Run(player, resolved, env, log, about, engine, agent, opened.plugin)
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    """Check that every option has a name of `RunRequest` or `EnvironmentOptions`."""
+    known = {*EnvironmentOptions.__annotations__, *(field.name for field in fields(RunRequest))}
+    for name in options.keys() - EnvironmentOptions.__annotations__.keys():
+        if name in ("return_agent", "trace", "keep_agent"):
+            raise InputError(
+                f"run returns a DataFrame and has no '{name}'; take run = neucb.prepare(..., trace=True, "
+                "keep_agent=True), then run.play(), run.frame(), run.trace() and run.agent"
+            )
+        raise unknown_name("option", name, known - {"environment", "keep_agent", "trace"} | {"best_in_class"})
 
 
 @dataclass(frozen=True)
@@ -138,12 +152,12 @@ def _player(
     if len(groups) > 1:
         check_several(
             uneven(resolved.recipe, resolved.settings),
-            return_agent=request.return_agent,
+            keep_agent=request.keep_agent,
             own_environment=isinstance(request.dataset, VectorEnv),
         )
         return None, _groups(request, opened, log, groups, notify)
     if resolved.recipe is not None and request.engine == "compiled":
-        if request.return_agent:
+        if request.keep_agent:
             raise InputError("the compiled engine keeps no trained agent; use the torch engine")
         from neucb.engines.compiled.engine import Compiled
 
@@ -197,4 +211,4 @@ def _delayed(agent: Agent, request: RunRequest) -> Agent:
         return agent
     from neucb.agents.wrappers.delay import Delayed
 
-    return Delayed(agent, delay=request.delay, batch=request.batch)
+    return Delayed(agent, delay=request.delay, feedback_batch=request.feedback_batch)

@@ -36,10 +36,10 @@ class RunRequest:
         rounds: T at most.
         seeds: one per replica.
         settings: hyper-parameters of a named agent.
-        delay, batch: lateness of the losses, in rounds.
+        delay, feedback_batch: lateness of the losses, in rounds.
         engine: "compiled", "torch" or "auto".
         device, dtype: of networks.
-        return_agent: keep the trained agent.
+        keep_agent: keep the trained agent.
         trace: keep every round.
         environment: options of the environment.
     """
@@ -50,15 +50,15 @@ class RunRequest:
     seeds: Seeds = None
     settings: Mapping[str, Any] | None = None
     delay: int = 0
-    batch: int = 1
+    feedback_batch: int = 1
     engine: str = "auto"
     device: str = "cpu"
     dtype: str = "float32"
-    return_agent: bool = False
+    keep_agent: bool = False
     trace: Wanted = False
     environment: EnvironmentOptions = field(default_factory=EnvironmentOptions)
 
     @property
     def late(self) -> bool:
         """Whether losses arrive later than in their round."""
-        return self.delay != 0 or self.batch != 1
+        return self.delay != 0 or self.feedback_batch != 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.initialisation import step_share
-from neucb.core.errors import DivergedError, NeucbError
+from neucb.core.errors import DivergedError, InputError, NeucbError
 from neucb.core.threads import cores
 from neucb.engines.engine import Engine
 from neucb.engines.log import Progress, RunLog
@@ -40,7 +40,7 @@ class Run:
         log: metrics; filled by `play`.
         environment: description of the data: data set, source, preprocessing, ...
         engine: "compiled" or "torch", which plays the rounds.
-        agent: agent of the torch engine.
+        playing: agent of the torch engine.
         data: user's code that made the environment.
         seconds: wall-clock time of the rounds, loading and compiling excluded.
         cpu_seconds: time of the processor in these, of all threads.
@@ -53,7 +53,7 @@ class Run:
     log: RunLog
     environment: dict[str, Any]
     engine: str
-    agent: Agent | None = None
+    playing: Agent | None = None
     data: Plugin | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -79,11 +79,27 @@ class Run:
         """The agent's hyper-parameters, all of them."""
         return self.resolved.settings
 
-    def trained(self) -> Trained:
-        """Return the agent after the rounds played; for runs prepared with `return_agent`."""
-        assert self.agent is not None
+    @property
+    def agent(self) -> Trained:
+        """The agent after the rounds played; of runs prepared with `keep_agent`.
+
+        Raises:
+            InputError: the run was prepared without it, and the compiled engine plays.
+        """
+        if self.playing is None:
+            raise InputError("this run keeps no trained agent; prepare it with keep_agent=True")
         log = self.log
-        return self.resolved.trained_by(self.agent, log.round, log.spec, self.environment)
+        return self.resolved.trained_by(self.playing, log.round, log.spec, self.environment)
+
+    def trace(self) -> pd.DataFrame:
+        """Return every round played, see `Trace`; of runs prepared with `trace`.
+
+        Raises:
+            InputError: the run was prepared without it.
+        """
+        if self.log.trace is None:
+            raise InputError("this run keeps no trace; prepare it with trace=True, or trace='full'")
+        return self.log.trace.frame(self.log.round)
 
     def check_keepable(self) -> None:
         """Check before the first round that the trained agent can be saved.

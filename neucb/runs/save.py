@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import with_current_keys
 from neucb.core.errors import InputError
 from neucb.core.files import atomic_write, explained, shortened
 from neucb.core.json_values import digest
@@ -125,7 +126,10 @@ def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | N
     if record is None or str(here["commit"]).endswith(MODIFIED):
         return None
     manifest = record.manifest
-    saved = _files(run, store, name, manifest.get("summary", {}))
+    figures = with_current_keys(manifest.get("summary", {}))
+    if isinstance(figures.get("settings"), dict):
+        figures["settings"] = with_current_keys(figures["settings"])
+    saved = _files(run, store, name, figures)
     same = all(manifest.get(key) == here[key] for key in ("versions", "commit"))
     whole = {*columns} <= {*manifest.get("columns", ())} and "summary" in manifest
     traced = run.log.trace is None or manifest.get("trace") is run.log.trace.full

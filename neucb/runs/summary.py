@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 def summary(run: Run) -> dict[str, Any]:
     """Return the figures of a played run, ready for JSON.
 
-    regret, mean_loss, best_fixed_arm and L_star are cumulative over the rounds played; of environments that
-    give no expected losses only mean_loss is known, the others are NaN; ci95 is Student's t
-    interval of the mean regret over seeds, None for one seed; best_fixed_arm is the regret of the
+    regret, mean_loss, best_fixed_arm_regret and L_star are cumulative over the rounds played; of
+    environments that give no expected losses only mean_loss is known, the others are NaN; ci95 is Student's
+    t interval of the mean regret over seeds, None for one seed; best_fixed_arm_regret is that of the
     arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them;
     not_compiled says why the torch engine played, None where it was asked for or did not.
     """
     last = run.frame().groupby("seed", sort=False).tail(1)
     spec = run.log.spec
     regret = last["regret"].to_numpy()
-    fixed = last["best_fixed_arm"].to_numpy()
+    fixed = last["best_fixed_arm_regret"].to_numpy()
     return {
         "agent": run.agent_name,
         "dataset": run.environment["dataset"],
@@ -38,7 +38,7 @@ def summary(run: Run) -> dict[str, Any]:
         "mean_regret": float(regret.mean()),
         "mean_loss": float(last["loss"].mean()),
         "ci95": confidence_interval(regret),
-        "best_fixed_arm": {"per_seed": [float(value) for value in fixed], "mean": float(fixed.mean())},
+        "best_fixed_arm_regret": {"per_seed": [float(value) for value in fixed], "mean": float(fixed.mean())},
         "uniform": float((run.log.arm_losses.mean(1) - last["L_star"].to_numpy()).mean()),
         "L_star": float(last["L_star"].mean()),
         "seconds": run.seconds,

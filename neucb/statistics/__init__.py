@@ -1,6 +1,6 @@
 """Statistics of results: tests, intervals, ranks and scores computed from the tidy log of `neucb.run`.
 
-A *competitor* is a value of the column `label` (or `agent`, where there is no label), a *data set* a
+A *competitor* is a value of the column `agent_label` (or `agent`, where there is none), a *data set* a
 value of `dataset`. One seed gives every competitor the same rows and action draws, so tests are paired.
 """
 

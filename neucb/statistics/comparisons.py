@@ -66,8 +66,8 @@ def compare_over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
 
     parts = []
     for dataset, group in scores.groupby("dataset", sort=False):
-        table = group.pivot(index="seed", columns="label", values="value")
-        labels = list(dict.fromkeys(group["label"]))
+        table = group.pivot(index="seed", columns="agent_label", values="value")
+        labels = list(dict.fromkeys(group["agent_label"]))
         rows = []
         for first, second in combinations(labels, 2):
             test = paired_t(table[first].to_numpy(), table[second].to_numpy())

@@ -38,14 +38,17 @@ def intervals(scores: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         level: confidence level in (0, 1).
 
     Returns:
-        Columns dataset, label, seeds (their number), mean, sd, low, high; sd, low, high are NaN for one seed.
+        Columns dataset, agent_label, seeds (their number), mean, sd, low, high; the last three are NaN
+        for one seed.
     """
     import pandas as pd
 
     rows = []
-    for (dataset, label), group in scores.dropna(subset="value").groupby(["dataset", "label"], sort=False):
+    for (dataset, label), group in scores.dropna(subset="value").groupby(
+        ["dataset", "agent_label"], sort=False
+    ):
         values = group["value"].to_numpy(dtype=np.float64)
         mean, half = values.mean(), float(t_half_width(values, level))
         sd = values.std(ddof=1) if len(values) > 1 else np.nan
         rows.append((dataset, label, len(values), mean, sd, mean - half, mean + half))
-    return pd.DataFrame(rows, columns=["dataset", "label", "seeds", "mean", "sd", "low", "high"])
+    return pd.DataFrame(rows, columns=["dataset", "agent_label", "seeds", "mean", "sd", "low", "high"])

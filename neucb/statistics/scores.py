@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neucb.core.errors import InputError
+from neucb.core.columns import with_current_names
+from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KEYS = ["dataset", "label", "seed"]
+KEYS = ["dataset", "agent_label", "seed"]
 SKYLINES = frozenset({"supervised", "best-fixed"})  # agents with more than bandit feedback
 
 
@@ -22,17 +23,16 @@ def last_rounds(frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: a column is missing, a run occurs twice, or runs on one data set differ in length.
     """
-    label = "label" if "label" in frame else "agent"
-    missing = {"dataset", label, "seed", "round"} - set(frame.columns)
+    named = with_current_names(frame).reset_index(drop=True)  # concatenated logs may repeat index values
+    label = "agent_label" if "agent_label" in named else "agent"
+    missing = {"dataset", label, "seed", "round"} - set(named.columns)
     if missing:
         raise InputError(f"not the log of a run: there is no column '{min(missing)}'")
-    named = frame.reset_index(drop=True)  # concatenated logs may repeat index values
-    if label != "label":
-        named = named.assign(label=named["agent"])
+    named = named.assign(agent_label=named[label])
     repeated = named[named.duplicated([*KEYS, "round"])]
     if len(repeated):
         row = repeated.iloc[0]
-        raise InputError(f"{row['label']} on {row['dataset']} with seed {row['seed']} occurs twice")
+        raise InputError(f"{row['agent_label']} on {row['dataset']} with seed {row['seed']} occurs twice")
     last = named.loc[named.groupby(KEYS, sort=False)["round"].idxmax()].reset_index(drop=True)
     lengths = last.groupby("dataset", sort=False)["round"].agg(["min", "max"])
     for dataset, (short, long) in lengths.iterrows():
@@ -47,14 +47,14 @@ def final_scores(frame: pd.DataFrame, column: str = "regret") -> pd.DataFrame:
     """Return `value`, the cumulative metric `column` at the end of every run.
 
     Returns:
-        Columns dataset, label, seed, value.
+        Columns dataset, agent_label, seed, value.
 
     Raises:
         InputError: as `last_rounds`, or an unknown column.
     """
-    if column not in frame:
-        raise InputError(f"the log has no column '{column}'")
     last = last_rounds(frame)
+    if column not in last:
+        raise unknown_name("column of the log", column, last.columns)
     return last[KEYS].assign(value=last[column].astype(float))
 
 
@@ -70,4 +70,6 @@ def progressive_loss(frame: pd.DataFrame) -> pd.DataFrame:
 
 def mean_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return mean scores over seeds, a row per data set, a column per competitor; NaN where not played."""
-    return scores.pivot_table(index="dataset", columns="label", values="value", aggfunc="mean", sort=False)
+    return scores.pivot_table(
+        index="dataset", columns="agent_label", values="value", aggfunc="mean", sort=False
+    )

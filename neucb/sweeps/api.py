@@ -28,7 +28,7 @@ def sweep(
     out: str | Path = "results",
     *,
     jobs: int | None = None,
-    cache: str | Path | None = None,
+    openml_cache: str | Path | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     strict: bool = False,
 ) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def sweep(
         spec: a TOML file, or the name of a spec that comes with neucb.
         out: the results go to the folder in it that has the experiment's name.
         jobs: batches at a time; as many as there are cores by default.
-        cache: folder of the OpenML cache; the client's own by default.
+        openml_cache: folder of the OpenML cache; the client's own by default.
         tables: DataFrames by the names that the spec has for them among its data sets; the target is
             the last column, or the spec's `target`.
         strict: refuse a data set of which rows or columns are left out, as `strict` in the spec does.
@@ -56,7 +56,7 @@ def sweep(
         experiment,
         folder,
         lambda tasks: local(tasks, jobs or cores()),
-        cache=None if cache is None else Path(cache),
+        openml_cache=None if openml_cache is None else Path(openml_cache),
         tables=given,
         strict=strict,
     )
@@ -77,7 +77,7 @@ def play_experiment(
     folder: Path,
     workers: Workers,
     *,
-    cache: Path | None = None,
+    openml_cache: Path | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     notify: Callable[[str], None] = warnings.warn,
     report_only: bool = False,
@@ -87,5 +87,6 @@ def play_experiment(
     """Play an experiment with its data; arguments and errors as for `neucb.sweeps.sweep.sweep`."""
     source = experiment.options.get("source", "auto")
     with shared_folder() as shared:
-        data = Data(source, cache, tables or {}, notify, shared, strict or experiment.strict)
+        openml_cache = openml_cache or (Path(experiment.openml_cache) if experiment.openml_cache else None)
+        data = Data(source, openml_cache, tables or {}, notify, shared, strict or experiment.strict)
         return _sweep(experiment, folder, workers, data, report_only=report_only, progress=progress)

@@ -1,70 +1,147 @@
-"""Identity: the hash that names a result is made of everything that decides its numbers."""
+"""Identity of a result: a hash of all code and of all values that decide its numbers."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from neucb.core.json_values import digest
 from neucb.core.provenance import library_version
 
-PACKAGES = ("agents", "core", "engines", "environments", "kernels")
-MODULES = (
-    "runs/log_table.py",
-    "runs/preparation.py",
-    "runs/request.py",
-    "runs/resolved_agent.py",
-    "runs/run.py",
-    "sweeps/plan.py",
-    "sweeps/play/batch.py",
-    "sweeps/play/data.py",
+if TYPE_CHECKING:
+    from neucb.agents.recipes.recipe import Recipe
+
+PACKAGE = Path(__file__).parents[1]
+PLAYING = ("neucb.runs.preparation", "neucb.engines.compiled.engine", "neucb.engines.lockstep.loop")
+BATCHES = tuple(
+    f"neucb.{module}"
+    for module in (
+        *("sweeps.plan", "sweeps.play.batch", "sweeps.play.data", "sweeps.play.estimate"),
+        *("sweeps.play.warnings", "runs.log_table", "core.json_values"),
+    )
 )
-FITTING = (
-    "core/constants.py",
-    "core/metrics.py",
-    "core/random.py",
-    "core/spec.py",
-    "core/threads.py",
-    "engines/log.py",
-    "runs/preparation.py",
-    "runs/request.py",
-    "runs/run.py",
-    "sweeps/hindsight.py",
-    "sweeps/play/batch.py",
-    "sweeps/play/data.py",
-    "theory/fitting.py",
-    "theory/hindsight.py",
-)
+FITTING = ("neucb.theory.best_in_class", "neucb.environments.make")
+# The rows of all recipes: a hash has the row of its own recipe in their place.
+ROWS = tuple(f"neucb.agents.recipes.{module}" for module in ("registry", "network", "linear"))
+WORDS = ("summary", "source", "help", "aliases")  # fields of a row that decide no number
 LIBRARIES = ("numpy", "numba", "torch")
 
 
 @cache
-def code_version() -> str:
-    """Return the hash of all code that computes numbers, and of the libraries it computes with.
+def code_version(recipe: Recipe | None = None) -> str:
+    """Return the hash of the code that plays an agent, and of the libraries that it computes with.
 
-    Agents, engines, environments, the loop and what hands a batch to it count; the command line, plots
-    and tables do not, nor do comments and docstrings.
+    The code is the import closure of playing and of the recipe's parts, imports within functions counted,
+    and the recipe's own row. The rows of other recipes, the command line, plots and tables do not count, nor
+    do comments and docstrings.
+
+    Args:
+        recipe: recipe of the agent; None for code of the user's own, which may use any part.
     """
-    root = Path(__file__).parents[1]
-    files = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
-    texts = [path.read_text(encoding="utf-8") for path in (*files, *(root / name for name in MODULES))]
-    return digest([code_hash(texts), {name: library_version(name) for name in LIBRARIES}])
+    libraries = {name: library_version(name) for name in LIBRARIES}
+    return digest([_code_of(files_of(recipe)), _row(recipe), libraries])
+
+
+def files_of(recipe: Recipe | None) -> set[Path]:
+    """Return the files that `code_version` covers."""
+    parts = modules("neucb.agents") if recipe is None else part_modules(recipe)
+    return closure((*PLAYING, *parts), ROWS) | {_file(module) for module in BATCHES}
 
 
 @cache
 def fit_version() -> str:
-    """Return the hash of all code that computes a fit in hindsight, and of the libraries it computes with.
+    """Return the hash of the code that fits a model class, and of the libraries that it computes with.
 
-    Of agents and engines there are the constants alone: nothing is played, and the class is named by the
-    batch.
+    Agents and engines do not count: nothing is played, and the batch names the class.
     """
-    root = Path(__file__).parents[1]
-    files = [*sorted((root / "environments").rglob("*.py")), *(root / name for name in FITTING)]
-    texts = [path.read_text(encoding="utf-8") for path in files]
-    return digest([code_hash(texts), {name: library_version(name) for name in ("numpy", "torch")}])
+    files = closure(FITTING, ROWS, skipped=("neucb.agents", "neucb.engines"))
+    files |= {_file(module) for module in BATCHES}
+    return digest([_code_of(files), {name: library_version(name) for name in ("numpy", "torch")}])
+
+
+def part_modules(recipe: Recipe) -> set[str]:
+    """Return the modules that define the parts of a recipe and of its experts."""
+    parts = (recipe.kind, recipe.oracle, recipe.loss, recipe.rule, recipe.wrapper)
+    makers = (getattr(part, "make", part) for part in parts if part is not None)
+    found = {str(maker.__module__) for maker in makers}
+    return found.union(*(part_modules(expert) for expert in recipe.experts))
+
+
+def _row(value: Any) -> Any:
+    """Return a recipe's row as JSON-like values: parts by name, parameters by all but their words."""
+    if isinstance(value, type):
+        return value.__qualname__
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    if is_dataclass(value):
+        return {one.name: _row(getattr(value, one.name)) for one in fields(value) if one.name not in WORDS}
+    return [_row(one) for one in value] if isinstance(value, tuple) else value
+
+
+def closure(starts: Iterable[str], without: Collection[str], skipped: tuple[str, ...] = ()) -> set[Path]:
+    """Return the files of modules of neucb, of their packages, of the modules they import, and so on.
+
+    Args:
+        starts: modules.
+        without: modules that are left out.
+        skipped: packages that are left out.
+    """
+    found: set[str] = set()
+    waiting = [*starts]
+    while waiting:
+        module = waiting.pop()
+        if module not in found and module not in without and not module.startswith(skipped or "?"):
+            found.add(module)
+            waiting += _imported(module)
+            package = module.rpartition(".")[0]
+            waiting += [package] if package.count(".") else []
+    return {_file(module) for module in found}
+
+
+@cache
+def _imported(module: str) -> tuple[str, ...]:
+    """Return the modules of neucb that a module imports; imports for type checkers are left out."""
+    return tuple(dict.fromkeys(_imports(ast.parse(_file(module).read_text(encoding="utf-8")))))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "neucb":
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in modules() else str(node.module) for name in names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules())
+
+
+@cache
+def modules(package: str = "neucb") -> frozenset[str]:
+    """Return the names of all modules of a package."""
+    start = PACKAGE.joinpath(*package.split(".")[1:])
+    paths = (path.relative_to(PACKAGE).with_suffix("").parts for path in start.rglob("*.py"))
+    paths = (path[:-1] if path[-1] == "__init__" else path for path in paths)
+    return frozenset(".".join(("neucb", *path)) for path in paths)
+
+
+def _file(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _code_of(files: Iterable[Path]) -> list[str]:
+    return [_code_of_file(path) for path in sorted(files)]
+
+
+@cache
+def _code_of_file(path: Path) -> str:
+    return code_hash([path.read_text(encoding="utf-8")])
 
 
 def code_hash(texts: Iterable[str]) -> str:

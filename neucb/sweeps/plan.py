@@ -17,7 +17,7 @@ from neucb.sweeps.identity import code_version, fit_version
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
 RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
-Purpose = Literal["tuning", "reporting", "hindsight"]
+Split = Literal["tuning", "reporting", "hindsight"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Batch:
 
     Attributes:
         agent, label: recipe, and its name in the results.
-        purpose: "tuning" or "reporting"; "hindsight" where the agent's class is fitted and nothing is
+        split: "tuning" or "reporting"; "hindsight" where the agent's class is fitted and nothing is
             played, see hindsight.py.
         world: data set and conditions.
         seeds: [R] seed of each run.
@@ -52,7 +52,7 @@ class Batch:
 
     agent: str
     label: str
-    purpose: Purpose
+    split: Split
     world: World
     seeds: tuple[int, ...]
     settings: Mapping[str, Value]
@@ -65,7 +65,7 @@ class Batch:
     @property
     def columns(self) -> dict[str, Any]:
         """The columns of the results that are the same in all rows."""
-        named = {"agent": self.agent, "label": self.label, "purpose": self.purpose}
+        named = {"agent": self.agent, "agent_label": self.label, "split": self.split}
         return named | dict(zip(WORLD, self.world.key, strict=True))
 
     def cell(self, run: int) -> dict[str, Value]:
@@ -88,9 +88,10 @@ class Batch:
         content = {**asdict(self), "data": data}
         if isinstance(found, Plugin):
             return {**content, "code": code_version(), "plugin": found.origin}
-        if self.purpose == "hindsight":
-            return {**content, "code": fit_version(), "class": [found.oracle, found.loss]}
-        return {**content, "code": code_version()}
+        if self.split == "hindsight":
+            oracle = None if found.oracle is None else found.oracle.name
+            return {**content, "code": fit_version(), "class": [oracle, found.loss.name]}
+        return {**content, "code": code_version(found)}
 
     def name(self, data: Mapping[str, Any]) -> str:
         """Return the name of the batch's files."""
@@ -100,13 +101,13 @@ class Batch:
     def label_part(self) -> str:
         """The readable part of the name."""
         dataset = self.world.dataset.name.rsplit("/", 1)[-1]
-        words = f"{self.label}_{dataset}_{self.purpose}"
+        words = f"{self.label}_{dataset}_{self.split}"
         return shortened("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words))
 
 
 def worlds(experiment: Experiment) -> list[World]:
     """Return the worlds of an experiment."""
-    axes = (experiment.datasets, experiment.preprocessing, experiment.orders, experiment.label_noise)
+    axes = (experiment.datasets, experiment.preprocessing, experiment.order, experiment.label_noise)
     return [World(*one) for one in itertools.product(*axes)]
 
 
@@ -145,14 +146,14 @@ def _pack(
     experiment: Experiment,
     agent: AgentGrid,
     world: World,
-    purpose: Purpose,
+    split: Split,
     cells: Sequence[Mapping[str, Value]],
 ) -> Iterator[Batch]:
     """Put cells that differ only in numbers into the same batches, seed by seed.
 
     Further seeds, or cells with other words, leave the full batches as they are.
     """
-    seeds = experiment.tuning_seeds if purpose == "tuning" else experiment.reporting_seeds
+    seeds = experiment.tuning_seeds if split == "tuning" else experiment.reporting_seeds
     alike: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}
     for cell in cells:
         alike.setdefault(tuple(value for value in cell.values() if not _varies(value)), []).append(cell)
@@ -163,7 +164,7 @@ def _pack(
             yield Batch(
                 agent.name,
                 agent.label,
-                purpose,
+                split,
                 world,
                 tuple(seed for seed, _ in part),
                 _together([cell for _, cell in part]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neucb.core.columns import with_current_keys
 from neucb.runs.log_table import WORLD, cell_id
 from neucb.sweeps.plan import World, worlds
 from neucb.sweeps.spec.sweep_spec import OVER_ALL
@@ -33,19 +34,19 @@ def select(experiment: Experiment, tuning: pd.DataFrame) -> Chosen:
         experiment: the experiment.
         tuning: rows of the tuning runs, as `neucb.load_results` gives them.
     """
-    keys = ["label", *WORLD, "setting", "seed"]
+    keys = ["agent_label", *WORLD, "config_id", "seed"]
     last = tuning.loc[tuning.groupby(keys, sort=False)["round"].idxmax()]
     chosen: Chosen = {}
     for agent in experiment.agents:
         if experiment.tuned(agent):
-            own = last[last["label"] == agent.label]
+            own = last[last["agent_label"] == agent.label]
             chosen |= _select(agent, own, worlds(experiment), len(experiment.tuning_seeds), experiment.select)
     return chosen
 
 
 def _select(agent: AgentGrid, rows: pd.DataFrame, places: Sequence[World], seeds: int, rule: str) -> Chosen:
     cells = agent.cells()
-    grouped = rows.groupby([*WORLD, "setting"])["regret"].agg(["mean", "size"])
+    grouped = rows.groupby([*WORLD, "config_id"])["regret"].agg(["mean", "size"])
     whole = grouped.loc[grouped["size"] == seeds, "mean"].to_dict()
     regret = np.array(
         [[whole.get((*world.key, cell_id(cell)), np.inf) for cell in cells] for world in places]
@@ -66,7 +67,7 @@ def _select(agent: AgentGrid, rows: pd.DataFrame, places: Sequence[World], seeds
 def to_json(chosen: Chosen, rule: str) -> dict[str, Any]:
     """Return the selection as JSON values."""
     rows = [
-        {"label": label, **dict(zip(WORLD, key, strict=True)), "settings": settings}
+        {"agent_label": label, **dict(zip(WORLD, key, strict=True)), "settings": settings}
         for (label, key), settings in chosen.items()
     ]
     return {"rule": rule, "selected": rows}
@@ -78,7 +79,9 @@ def from_json(content: Mapping[str, Any], agents: Sequence[AgentGrid]) -> Chosen
 
     recipes = {agent.label: find_agent(agent.name) for agent in agents}
     return {
-        (row["label"], tuple(row[name] for name in WORLD)): recipes[row["label"]].settings(row["settings"])
-        for row in json.loads(json.dumps(content))["selected"]
-        if row["label"] in recipes
+        (label, tuple(row[name] for name in WORLD)): recipes[label].settings(
+            with_current_keys(row["settings"])
+        )
+        for row in map(with_current_keys, json.loads(json.dumps(content))["selected"])
+        if (label := row["agent_label"]) in recipes
     }

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.files import check_writable
 from neucb.core.json_values import plain
-from neucb.sweeps.hindsight import class_batches
+from neucb.sweeps.best_in_class import class_batches
 from neucb.sweeps.identity import code_version
 from neucb.sweeps.plan import reporting_batches, runs, tuning_batches, worlds
 from neucb.sweeps.play.batches import Batches
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.play.warnings import Warned
 from neucb.sweeps.select import Chosen, from_json, select, to_json
-from neucb.sweeps.store.batch_store import PLAN, SELECTION, BatchStore
+from neucb.sweeps.store.batch_store import ASIDE, PLAN, SELECTION, BatchStore
 from neucb.sweeps.store.load_sweep import FITS, class_schema, is_plan
 from neucb.sweeps.store.locks import Claims
 
@@ -93,6 +93,7 @@ class _Sweep:
         tuning = [] if report_only else tuning_batches(self.experiment)
         self.report.runs = runs(tuning) + self._reported()
         self.runs.plan(tuning)
+        self._say_what_is_old()
         self._write_plan()
         self.runs.play()
         chosen = self._stored_choice() if report_only else self._choose(tuning)
@@ -110,6 +111,15 @@ class _Sweep:
             self.fits.clear()
         self.report.seconds = time.perf_counter() - started
         return self.report
+
+    def _say_what_is_old(self) -> None:
+        """Say that batches of other code are not taken for results; once, since the plan names the code."""
+        plan = self.store.read_json(PLAN)
+        if plan is not None and plan.get("code") != code_version():
+            self.data.notify(
+                f"{self.store.folder} was played by other code: batches that it changes are played anew, and "
+                f"theirs are set aside in {ASIDE}"
+            )
 
     def _plan_fits(self, reporting: Sequence[Batch]) -> None:
         """Plan the fits in hindsight, one for all runs of the same class, world and seed."""

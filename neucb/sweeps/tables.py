@@ -25,17 +25,17 @@ SPECIAL = str.maketrans(
 def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per world, agent and setting of the reporting runs.
 
-    Columns: dataset, preprocessing, order, label_noise, label, setting, seeds, rounds, regret (mean
+    Columns: dataset, preprocessing, order, label_noise, agent_label, config_id, seeds, rounds, regret (mean
     over seeds at the last round), low and high (95 % Student t interval; missing for one seed),
-    best_fixed_arm. Where an agent has one setting in a world, the settings are not told apart.
+    best_fixed_arm_regret. Where an agent has one setting in a world, the settings are not told apart.
 
     Args:
         frame: as `neucb.load_results` returns it.
     """
     import pandas as pd
 
-    reported = frame[frame["purpose"] == "reporting"]
-    keys = [*WORLD, "label", "setting"]
+    reported = frame[frame["split"] == "reporting"]
+    keys = [*WORLD, "agent_label", "config_id"]
     rows: list[dict[str, Any]] = []
     for key, runs in reported.groupby(keys, sort=False):
         last = runs.loc[runs.groupby("seed", sort=False)["round"].idxmax()]
@@ -47,10 +47,10 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
             "regret": float(regret.mean()),
             "low": low,
             "high": high,
-            "best_fixed_arm": float(last["best_fixed_arm"].mean()),
+            "best_fixed_arm_regret": float(last["best_fixed_arm_regret"].mean()),
         }
         rows.append(dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True)) | figures)
-    columns = [*keys, "seeds", "rounds", "regret", "low", "high", "best_fixed_arm"]
+    columns = [*keys, "seeds", "rounds", "regret", "low", "high", "best_fixed_arm_regret"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values([*WORLD, "regret"], kind="stable").reset_index(drop=True)
 
@@ -58,14 +58,14 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
 def times_table(times: pd.DataFrame) -> pd.DataFrame:
     """Return the time that a run takes: one row per agent, the fastest first.
 
-    Columns: label, engine, batches, threads that play a batch, then seconds of the processor per 10,000
+    Columns: agent_label, engine, batches, threads that play a batch, then seconds of the processor per 10,000
     rounds of one run: the median, the least and the greatest of the batches, each the mean of its runs.
 
     Args:
         times: as `neucb.sweeps.store.load_times.load_times` returns it.
     """
     each = times.assign(each=times["cpu_seconds"] / times["rounds"] * PER_ROUNDS)
-    table = each.groupby(["label", "engine"], sort=False).agg(
+    table = each.groupby(["agent_label", "engine"], sort=False).agg(
         batches=("each", "size"),
         threads=("threads", "max"),
         median=("each", "median"),
@@ -85,16 +85,16 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         "preprocessing": table["preprocessing"],
         "order": table["order"],
         "noise": table["label_noise"],
-        "agent": table["label"],
-        "setting": table["setting"],
+        "agent": table["agent_label"],
+        "setting": table["config_id"],
         "seeds": table["seeds"],
         "rounds": table["rounds"],
         "regret": table["regret"].map("{:,.1f}".format),
         "± 95 %": half.map(lambda value: "" if value != value else f"{value:,.1f}"),
-        "best fixed arm": table["best_fixed_arm"].map("{:,.1f}".format),
+        "best fixed arm": table["best_fixed_arm_regret"].map("{:,.1f}".format),
     }
     several = {"preprocessing", "order", "noise", "seeds"}
-    one_each = not table.duplicated([*WORLD, "label"]).any()
+    one_each = not table.duplicated([*WORLD, "agent_label"]).any()
     left_out = {name for name in several if columns[name].nunique() <= 1}
     left_out |= {"setting"} if one_each else set()
     return pd.DataFrame({name: value for name, value in columns.items() if name not in left_out})
@@ -104,7 +104,7 @@ def shown_times(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of times as text: three significant digits, constant columns left out."""
     digits = {name: table[name].map("{:#.3g}".format) for name in ("median", "least", "greatest")}
     left_out = [name for name in ("engine", "threads") if table[name].nunique() <= 1]
-    return table.assign(**digits).drop(columns=left_out).rename(columns={"label": "agent"})
+    return table.assign(**digits).drop(columns=left_out).rename(columns={"agent_label": "agent"})
 
 
 def to_tabular(words: pd.DataFrame) -> str:
@@ -134,8 +134,8 @@ def to_latex(table: pd.DataFrame) -> str:
     """
     short = short_names(table["dataset"])
     worlds = table[[*WORLD]].drop_duplicates().itertuples(index=False)
-    agents = list(dict.fromkeys(table["label"]))
-    starred = set(table.loc[table.duplicated([*WORLD, "label"]), "label"])
+    agents = list(dict.fromkeys(table["agent_label"]))
+    starred = set(table.loc[table.duplicated([*WORLD, "agent_label"]), "agent_label"])
     varying = [name for name in WORLD if name == "dataset" or table[name].nunique() > 1]
     names = [_escape(agent) + ("$^*$" if agent in starred else "") for agent in agents]
     head = [_escape(name.replace("_", " ")) for name in varying]
@@ -148,7 +148,7 @@ def to_latex(table: pd.DataFrame) -> str:
     for world in worlds:
         key = dict(zip(WORLD, world, strict=True)) | {"dataset": short[str(world.dataset)]}
         mine = table[(table[[*WORLD]] == list(world)).all(axis=1)]
-        best = mine.dropna(subset="regret").groupby("label")["regret"].idxmin()
+        best = mine.dropna(subset="regret").groupby("agent_label")["regret"].idxmin()
         least = mine["regret"].min()
         cells = [_cell(mine.loc[best[agent]], least) if agent in best else "--" for agent in agents]
         lines.append(" & ".join([*(_escape(str(key[name])) for name in varying), *cells]) + r" \\")

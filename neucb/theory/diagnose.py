@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.constants import DELTA
+from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
-from neucb.engines.log import RunLog, log_spaced
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded
 from neucb.theory.diagnosis import DOUBLINGS, WIDTH, Diagnosis, ForRidge, Question
@@ -38,7 +38,7 @@ COMPARED = 1000  # maximum rows of the network's kernel
 class PreparedRun(Protocol):
     """A run that can be played."""
 
-    log: RunLog
+    log: Any  # the RunLog of the engines, which are not below this package
 
     def play(self) -> None:
         """Play all rounds."""

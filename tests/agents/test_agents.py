@@ -20,7 +20,9 @@ from tests.support.recipes import one_quick_of_each
 def test_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neucb.testing.agents.ROUNDING", 0.0)  # ours are the same to the bit
     recipe = RECIPES[name]
-    replay = {"replay": 2} if recipe.settings({}).get("replay", 1) != 1 else {}  # 16 take long
+    replay = (
+        {"updates_per_round": 2} if recipe.settings({}).get("updates_per_round", 1) != 1 else {}
+    )  # 16 take long
     check_agent(name, learns=recipe.learns, settings=replay)
 
 

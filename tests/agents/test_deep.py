@@ -20,6 +20,7 @@ from neucb.core.errors import DivergedError, InputError
 from neucb.core.spec import Spec
 from neucb.runs.api import prepare
 from neucb.testing import check_agent
+from tests.support.runs import with_agent
 from tests.support.tables import cyclic as toy
 
 NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
@@ -42,7 +43,7 @@ def test_deep_recipes_learn_like_shallow_ones(name: str, depth: int) -> None:
 def test_every_neural_recipe_takes_a_depth(name: str, tmp_path: Path) -> None:
     """Two replicas with other step sizes: the second is as it is alone, and both come back from a file."""
     settings: dict[str, Any] = {"depth": 2, "width": 8, "lr": [0.3, 0.6]}
-    frame, agent = neucb.run(name, toy(60), seeds=2, settings=settings, return_agent=True)
+    frame, agent = with_agent(name, toy(60), seeds=2, settings=settings)
     assert frame["depth"].unique() == [2]
     alone = neucb.run(name, toy(60), seeds=[1], settings={**settings, "lr": 0.6}, engine="torch")
     assert frame[frame["seed"] == 1]["loss"].tolist() == alone["loss"].tolist()
@@ -59,7 +60,9 @@ def test_every_neural_recipe_takes_a_depth(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NEURAL)
 def test_deep_recipes_are_agents(name: str, depth: int) -> None:
     """That they learn with the steps of their defaults: see above."""
-    replay = {"replay": 2} if RECIPES[name].settings({})["replay"] != 1 else {}  # 16 take long
+    replay = (
+        {"updates_per_round": 2} if RECIPES[name].settings({})["updates_per_round"] != 1 else {}
+    )  # 16 take long
     settings = {"depth": depth, "width": 32, **replay}
     check_agent(name, settings=settings, learns=False)
 
@@ -92,7 +95,7 @@ def test_the_compiled_engine_refuses_depth() -> None:
 @pytest.mark.parametrize("order", ["shuffled", "weakest-class"])  # both loops
 def test_a_gradient_that_overflows_before_its_predictions_is_a_divergence(order: str) -> None:
     """Its square does in U, so that deviations are not finite, and no probability is."""
-    settings = {"depth": 3, "width": 9, "lr": 3.0, "ceiling": 0.8}
+    settings = {"depth": 3, "width": 9, "lr": 3.0, "clip_mean": 0.8}
     words = r"neural-ucb, round 8, seed 3: .* no longer finite, .*\(lr = 3, 1.7 in this round\)"
     with pytest.raises(DivergedError, match=words):
         neucb.run("neural-ucb", "digits", 400, 4, settings=settings, order=order)
@@ -103,4 +106,4 @@ def test_what_a_deep_network_cannot_be_is_refused() -> None:
         with pytest.raises(InputError, match="c_p is too large"):
             neucb.run("sq-perturbed", toy(), 5, 1, settings={"depth": 2, **settings})
     with pytest.raises(InputError, match="up to 3,000 parameters"):
-        neucb.run("neural-ucb", toy(), 5, 1, settings={"depth": 2, "matrix": "full"})
+        neucb.run("neural-ucb", toy(), 5, 1, settings={"depth": 2, "covariance": "full"})

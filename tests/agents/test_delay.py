@@ -35,8 +35,8 @@ class Diary:
     [
         ({}, [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0), (7, 7.0)]),
         ({"delay": 2}, [(3, 1.0), (4, 2.0), (5, 3.0), (6, 4.0), (7, 5.0)]),
-        ({"batch": 3}, [(3, 1.0), (3, 2.0), (3, 3.0), (6, 4.0), (6, 5.0), (6, 6.0)]),
-        ({"delay": 1, "batch": 2}, [(3, 1.0), (3, 2.0), (5, 3.0), (5, 4.0), (7, 5.0), (7, 6.0)]),
+        ({"feedback_batch": 3}, [(3, 1.0), (3, 2.0), (3, 3.0), (6, 4.0), (6, 5.0), (6, 6.0)]),
+        ({"delay": 1, "feedback_batch": 2}, [(3, 1.0), (3, 2.0), (5, 3.0), (5, 4.0), (7, 5.0), (7, 6.0)]),
     ],
 )
 def test_when_losses_arrive(options: dict[str, int], heard: list[tuple[int, float]]) -> None:
@@ -56,7 +56,7 @@ def test_no_delay_is_the_agent_itself_and_delay_costs() -> None:
     late = neucb.run("kl", toy(600), seeds=3, delay=200)
     assert late.attrs["delay"] == 200
     assert late.groupby("seed").tail(1)["regret"].mean() > plain.mean() + 60
-    same = neucb.run("kl", toy(600), seeds=3, delay=0, batch=1)
+    same = neucb.run("kl", toy(600), seeds=3, delay=0, feedback_batch=1)
     assert list(same.groupby("seed").tail(1)["regret"]) == list(plain)
 
 
@@ -64,7 +64,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(InputError, match="delay must be at least 0"):
         neucb.run("kl", toy(), delay=-1)
     with pytest.raises(InputError, match="batch at least 1"):
-        neucb.run("kl", toy(), batch=0)
+        neucb.run("kl", toy(), feedback_batch=0)
 
 
 class Queue(Diary):

@@ -89,7 +89,7 @@ def test_counts_have_the_stated_mean(bootstrap: Any) -> None:
 
 
 def test_a_network_that_counts_nothing_stays() -> None:
-    network = Neural(KL(), PlainWeights(), width=6, lr=0.5, replay=3)
+    network = Neural(KL(), PlainWeights(), width=6, lr=0.5, updates_per_round=3)
     network.reset(Spec((0, 1), ARMS, FEATURES, 30))
     probe = rounds(2, 1, seed=9)[0][0]
     before = network.predict(probe).mean
@@ -105,7 +105,7 @@ def test_the_last_layer_is_ridge_regression_on_the_features(per_arm: bool, depth
     """Features of the time a sample came in, and after a refresh those that the network has now."""
     penalty = (1.0, 0.2)
     network = Neural(Squared(), PlainWeights(), width=6, depth=depth, lr=0.3)
-    oracle = LastLayerRegression(network, regularization=penalty, refresh=25)
+    oracle = LastLayerRegression(network, regularization=penalty, refresh_every=25)
     oracle.reset(Spec((0, 1), ARMS, FEATURES, 60, dtype="float64", per_arm=per_arm))
     rng = np.random.default_rng(0)
     past: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -183,7 +183,7 @@ def test_exponential_weights_find_the_better_expert() -> None:
 
 def test_best_fixed_is_the_best_fixed_arm() -> None:
     last = neucb.run("best-fixed", toy(), 300, 3, label_noise=0.2).groupby("seed").tail(1)
-    np.testing.assert_allclose(last["regret"], last["best_fixed_arm"])
+    np.testing.assert_allclose(last["regret"], last["best_fixed_arm_regret"])
 
 
 def test_a_supervised_learner_sees_every_loss() -> None:

@@ -47,7 +47,7 @@ def test_the_oracle_learns_everything_and_only_at_the_ends() -> None:
 
 
 def test_passes_repeat_an_epoch() -> None:
-    twice, free = Epochs(Linear(Squared()), passes=2), Linear(Squared())
+    twice, free = Epochs(Linear(Squared()), epochs=2), Linear(Squared())
     for oracle in (twice, free):
         oracle.reset(Spec((0,), ARMS, FEATURES, 2))
     seen = rounds(1, 2)

@@ -55,7 +55,7 @@ def test_products_can_be_learnt_with_features_only(agent: str, features: str) ->
     table = parity()
 
     def final(choice: str) -> float:
-        settings = {"features": choice, "columns": 100}
+        settings = {"feature_map": choice, "n_components": 100}
         return float(
             neucb.run(agent, table, seeds=2, settings=settings).groupby("seed").tail(1)["regret"].mean()
         )
@@ -64,8 +64,8 @@ def test_products_can_be_learnt_with_features_only(agent: str, features: str) ->
 
 
 def test_too_many_columns_are_refused_and_wide_ones_marked() -> None:
-    with pytest.raises(InputError, match=r"5,049, more than 5,000; take features=fourier"):
+    with pytest.raises(InputError, match=r"5,049, more than 5,000; take feature_map=fourier"):
         Quadratic().reset(Spec((0,), 2, 99, 10))
     with pytest.warns(UserWarning, match="diagonal"):
-        make_agent(find_recipe("squarecb"), {"features": "quadratic"}).reset(Spec((0,), 2, 30, 10))
+        make_agent(find_recipe("squarecb"), {"feature_map": "quadratic"}).reset(Spec((0,), 2, 30, 10))
     assert Linear(Squared()).covariance == "auto"

@@ -39,7 +39,7 @@ class Branching(nn.Module):
 @pytest.mark.parametrize("replay", [1, 4])
 def test_equals_plain_torch(loss: Squared | KL, replay: int) -> None:
     """One replica trained by autograd and Adam on its own gives the same predictions."""
-    oracle = Module(network, loss, adam, replay=replay)
+    oracle = Module(network, loss, adam, updates_per_round=replay)
     oracle.reset(SPEC)
     rng = np.random.default_rng(0)
     with torch.random.fork_rng(devices=[]):
@@ -103,7 +103,7 @@ def test_a_sample_that_counts_is_so_many_times_its_gradient() -> None:
     for name, once in moves[0].items():
         torch.testing.assert_close(moves[1][name][0], 3 * once[0])
         assert not moves[1][name][1].any()
-    voters = Ensemble(Module(perceptron(width=16), KL(), adam, replay=4), members=5)
+    voters = Ensemble(Module(perceptron(width=16), KL(), adam, updates_per_round=4), members=5)
     last = neucb.run(voters, toy(300), 300, 2).groupby("seed").tail(1)
     assert last["regret"].mean() < 0.5 * 300 * 2 / 3
 
@@ -112,16 +112,18 @@ def test_a_sample_that_counts_is_so_many_times_its_gradient() -> None:
 def test_the_gpu_plays_as_the_cpu_does() -> None:
     frames = []
     for device in ("cpu", "cuda"):
-        agent = neucb.Reduction(Module(perceptron(width=16), KL(), adam, replay=4), InverseGap(Power(30.0)))
+        agent = neucb.Reduction(
+            Module(perceptron(width=16), KL(), adam, updates_per_round=4), InverseGap(Power(30.0))
+        )
         frames.append(neucb.run(agent, toy(300), 300, 3, device=device, dtype="float64"))
     torch.testing.assert_close(*(torch.tensor(one["loss"].to_numpy()) for one in frames))
 
 
 @pytest.mark.parametrize("dataset", [toy(600), "synthetic:logistic"])
 def test_learns(dataset: object) -> None:
-    agent = neucb.Reduction(Module(network, KL(), adam, replay=8), InverseGap(Power(30.0)))
-    last = neucb.run(agent, dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[call-overload]
-    uniform = neucb.run("uniform", dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[call-overload]
+    agent = neucb.Reduction(Module(network, KL(), adam, updates_per_round=8), InverseGap(Power(30.0)))
+    last = neucb.run(agent, dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
+    uniform = neucb.run("uniform", dataset, 600, 3).groupby("seed").tail(1)  # type: ignore[arg-type]
     assert last["regret"].mean() < 0.7 * uniform["regret"].mean()
 
 
@@ -131,4 +133,4 @@ def test_faults_are_named() -> None:
     with pytest.raises(InputError, match=r"must give \[B, 3\] outputs for B contexts, not \(1, 7\)"):
         wide.predict(torch.zeros(2, 4))
     with pytest.raises(InputError, match="replay"):
-        Module(network, KL(), adam, replay=0).reset(SPEC)
+        Module(network, KL(), adam, updates_per_round=0).reset(SPEC)

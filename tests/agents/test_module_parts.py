@@ -116,16 +116,18 @@ def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, dep
         torch.testing.assert_close(module.predict(context).mean, expected)
         for one in (neural, module):
             one.update(context, action, y)
-    for name in ("distance", "spread"):
+    for name in ("parameter_distance", "perturbation_rms"):
         torch.testing.assert_close(module.gauges()[name], neural.gauges()[name])
-    assert module.gauges()["spread"].min() > 1e-3
+    assert module.gauges()["perturbation_rms"].min() > 1e-3
 
 
 def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
     """Three steps a round, with step sizes that fall from round to round."""
-    neural = Neural(KL(), PlainWeights(), width=M, depth=2, lr=as_in_deep(2), lr_power=POWER, replay=3)
+    neural = Neural(
+        KL(), PlainWeights(), width=M, depth=2, lr=as_in_deep(2), lr_power=POWER, updates_per_round=3
+    )
     module = Module(
-        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, 3), replay=3, together=False
+        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, 3), updates_per_round=3, together=False
     )
     for one in (neural, module):
         one.reset(SPEC)
@@ -137,14 +139,14 @@ def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
 
 
 @pytest.mark.parametrize("matrix", ["diagonal", "full"])
-@pytest.mark.parametrize("gradient", ["code", "paper"])
+@pytest.mark.parametrize("gradient", ["none", "sqrt_width"])
 @pytest.mark.parametrize("looping", [False, True])
 def test_the_norm_of_a_module_is_the_recipes(matrix: Any, gradient: Any, looping: bool) -> None:
     neural = Neural(Squared(), PlainWeights(), width=M, lr=LR, lr_power=POWER)
     module = Module(lambda spec: Disjoint(spec, looping=looping), Squared(), descent)
-    old = GradientNorm(neural, regularization=(0.5, 2.0), gradient=gradient, matrix=matrix)
-    divisor = M if gradient == "paper" else 1.0
-    new = ModuleNorm(module, regularization=(0.5, 2.0), divisor=divisor, matrix=matrix)
+    old = GradientNorm(neural, regularization=(0.5, 2.0), gradient_scaling=gradient, covariance=matrix)
+    divisor = M if gradient == "sqrt_width" else 1.0
+    new = ModuleNorm(module, regularization=(0.5, 2.0), divisor=divisor, covariance=matrix)
     old.reset(SPEC)
     new.reset(SPEC)
     start_as(module, neural)
@@ -179,7 +181,7 @@ def test_gradients_of_a_deep_network_are_autograd_s(per_arm: bool) -> None:
 def test_a_perturbed_step_descends_the_mean_loss(loss: Loss, count: float) -> None:
     """On three samples of a deep network, against autograd; the Gaussian mean by quadrature."""
     part = ModulePerturbation(C_P, count, width=5)
-    module = Module(perceptron(depth=2, width=5), loss, descent, replay=3, perturbation=part)
+    module = Module(perceptron(depth=2, width=5), loss, descent, updates_per_round=3, perturbation=part)
     module.reset(SPEC)
     for context, action, y in rounds(3):
         module.update(context, action, y)

@@ -35,12 +35,12 @@ def weights_of(count: float | None, c_p: Any) -> Weights:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "one step": {},
-    "normalized": {"normalize": (0.5, 1.0)},
-    "replayed": {"replay": 4},
+    "normalized": {"input_scaling": (0.5, 1.0)},
+    "replayed": {"updates_per_round": 4},
     "per arm": {"per_arm": True},
-    "all": {"normalize": (0.0, 0.7), "replay": 3, "per_arm": True},
+    "all": {"input_scaling": (0.0, 0.7), "updates_per_round": 3, "per_arm": True},
     "deep": {"depth": 3},
-    "deep, all": {"depth": 2, "normalize": (0.7, 0.0), "replay": 3, "per_arm": True},
+    "deep, all": {"depth": 2, "input_scaling": (0.7, 0.0), "updates_per_round": 3, "per_arm": True},
 }
 CASES: list[Any] = [(count, "he", "one step") for count in (None, math.inf, 1, 3, 10)]
 CASES += [
@@ -176,7 +176,7 @@ MAKERS: dict[str, Callable[[], Oracle]] = {
     "plain": lambda: Neural(KL(), PlainWeights(), width=16),
     "expected": lambda: Neural(KL(), ExpectedPerturbation(0.5), width=16),
     "signs": lambda: Neural(KL(), SignPerturbation(0.2, 3), width=16),
-    "deep": lambda: Neural(KL(), PlainWeights(), width=16, depth=3, normalize=0.5),
+    "deep": lambda: Neural(KL(), PlainWeights(), width=16, depth=3, input_scaling=0.5),
     "deep, expected": lambda: Neural(KL(), ExpectedPerturbation(0.5), width=16, depth=2),
     "deep, signs": lambda: Neural(KL(), SignPerturbation(0.1, 3), width=16, depth=2),
 }

@@ -27,6 +27,7 @@ from neucb.agents.rules.inverse_gap import EpsilonGreedy
 from neucb.agents.wrappers.delay import Delayed
 from neucb.core.spec import Spec
 from tests.support.recipes import one_quick_of_each
+from tests.support.runs import traced
 from tests.support.tables import toy
 
 ARMS = 3  # of the toy world
@@ -180,7 +181,7 @@ def test_arms_are_played_as_often_as_their_propensities_say(name: str, engine: s
     distribution given an agent's own draw, 0 and 1 alone, would pass, which is why p lies between.
     """
     options: dict[str, Any] = {"engine": engine, "label_noise": 0.2}
-    frame, trace = neucb.run(name, toy(), 60, 50, trace="full", **options)
+    frame, trace = traced(name, toy(), 60, 50, trace="full", **options)
     pd.testing.assert_frame_equal(frame, neucb.run(name, toy(), 60, 50, **options), check_exact=True)
     p = trace[[f"p_{a}" for a in range(ARMS)]].to_numpy()
     played = trace["action"].to_numpy()[:, None] == np.arange(ARMS)
@@ -208,7 +209,7 @@ def test_kinds_are_what_agents_play_by() -> None:
 def test_epsilon_zero_is_greedy_seed_by_seed() -> None:
     for engine in ("compiled", "torch"):
         settings = {"epsilon": [0.0, 0.2]}
-        _, trace = neucb.run("epsilon-greedy", toy(), 50, 2, settings=settings, trace=True, engine=engine)
+        _, trace = traced("epsilon-greedy", toy(), 50, 2, settings=settings, engine=engine)
         kinds = trace.groupby("seed")["propensity_kind"].unique()
         assert [list(one) for one in kinds] == [["deterministic"], ["exact"]]
     assert EpsilonGreedy(0.0).propensity_kind == "deterministic"
@@ -242,10 +243,10 @@ class Own(Constant):
 
 @pytest.mark.parametrize("delay", [0, 5])
 def test_agents_of_the_users_own(delay: int) -> None:
-    _, trace = neucb.run(Constant(), toy(), 40, 2, trace=True, delay=delay)
+    _, trace = traced(Constant(), toy(), 40, 2, delay=delay)
     assert trace["propensity_kind"].tolist() == ["exact"] * 80
     assert set(trace["propensity"]) == {0.5, 0.25}
-    frame, trace = neucb.run(Own(), toy(), 40, 2, trace=True, delay=delay)
+    frame, trace = traced(Own(), toy(), 40, 2, delay=delay)
     assert trace["propensity_kind"].tolist() == ["exact"] * 40 + ["estimated"] * 40
     assert set(trace["propensity"]) == {0.5}
     assert set(frame["propensity"]) == {1.0}  # given the draw
@@ -255,11 +256,13 @@ def test_agents_of_the_users_own(delay: int) -> None:
 def test_late_losses_and_trained_agents_keep_their_kind(name: str) -> None:
     kinds = {
         kind
-        for options in ({"delay": 3, "batch": 2}, {"engine": "torch"})
-        for kind in neucb.run(name, toy(), 60, 2, trace=True, **options)[1]["propensity_kind"]
+        for options in ({"delay": 3, "feedback_batch": 2}, {"engine": "torch"})
+        for kind in traced(name, toy(), 60, 2, **options)[1]["propensity_kind"]
     }
-    _, agent, before = neucb.run(name, toy(), 60, 2, trace=True, return_agent=True)
-    _, after = neucb.run(agent, toy(), 60, 2, trace=True)
+    run = neucb.prepare(name, toy(), 60, 2, trace=True, keep_agent=True)
+    run.play()
+    agent, before = run.agent, run.trace()
+    _, after = traced(agent, toy(), 60, 2)
     assert kinds == {*before["propensity_kind"]} == {*after["propensity_kind"]}
     assert len(kinds) == 1
     if RECIPES[name].rule is Thompson:  # it goes on where it was, and does not start anew from 1/3

@@ -21,6 +21,7 @@ from neucb.agents.rules.schedules import Power
 from neucb.core.errors import InputError
 from tests.support.networks import adam, network
 from tests.support.recipes import one_quick_of_each
+from tests.support.runs import with_agent
 from tests.support.tables import toy
 
 X = torch.full((2, 4), 0.5)
@@ -52,7 +53,7 @@ class Own:
 def trained(agent: Any) -> neucb.Trained:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return neucb.run(agent, toy(), 60, 2, return_agent=True, engine="torch")[1]
+        return with_agent(agent, toy(), 60, 2, engine="torch")[1]
 
 
 @pytest.mark.parametrize("name", one_quick_of_each())
@@ -64,7 +65,9 @@ def test_every_recipe_goes_on_after_it_was_asked(name: str) -> None:
 
 
 def test_a_network_of_ones_own_in_our_oracle_goes_on_after_it_was_asked() -> None:
-    agent = trained(neucb.Reduction(Module(network, KL(), adam, replay=4), FastInverseGap(Power(30.0))))
+    agent = trained(
+        neucb.Reduction(Module(network, KL(), adam, updates_per_round=4), FastInverseGap(Power(30.0)))
+    )
     before = neucb.run(agent, toy(), 60)
     agent.distribution(X)
     assert neucb.run(agent, toy(), 60)["loss"].tolist() == before["loss"].tolist()
@@ -76,7 +79,7 @@ def test_an_agent_that_keeps_the_output_of_its_network_goes_on_and_says_so() -> 
     assert not agent.output.is_leaf
     weights = agent.network.weight.detach().clone()
     with pytest.warns(UserWarning, match="Own holds tensors that autograd has computed: the copy"):
-        on = neucb.run(agent, toy(), 60, return_agent=True)[1]
+        on = with_agent(agent, toy(), 60)[1]
     assert torch.equal(agent.network.weight, weights)
     assert not torch.equal(on.network.weight, weights)
     (step,) = {float(one["step"]) for one in on.optimiser.state.values()}

@@ -96,7 +96,7 @@ def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
     loss: Squared | KL, per_arm: bool, depth: int
 ) -> None:
     spec = Spec((5, 9), K, D, 40, dtype="float64", per_arm=per_arm)
-    oracle = network(loss, spec, schedule="neural-ts", depth=depth)
+    oracle = network(loss, spec, training="neural-ts", depth=depth)
     plain = [Plain(oracle, r, loss) for r in range(2)]
     past: list[tuple[Tensor, Tensor, Tensor]] = []
     for t, sample in enumerate(samples(6, per_arm), start=1):
@@ -113,7 +113,7 @@ def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) -> None:
     """Passes in the replica's own random order until the error is small; the second replica has noise."""
-    oracle = network(loss, schedule="neural-ucb")
+    oracle = network(loss, training="neural-ucb")
     plain = [Plain(oracle, r, loss) for r in range(2)]
     past: list[tuple[Tensor, Tensor, Tensor]] = []
     stops = []
@@ -154,7 +154,7 @@ def test_neural_ucb_trains_every_100th_round_after_2000() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_replay_in_batches(loss: Squared | KL) -> None:
     """One step on the newest sample, two on the mean of 4 past ones each."""
-    oracle = network(loss, replay=3, batch=4)
+    oracle = network(loss, updates_per_round=3, batch_size=4)
     plain = [Plain(oracle, r, loss) for r in range(2)]
     draws = [stream(seed, "replay").random((256, 8)) for seed in SPEC.seeds]
     past: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -180,7 +180,7 @@ def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
 
     def make() -> tuple[Neural, Any]:
         part = ExpectedPerturbation(c_p)
-        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, normalize=normalize)
+        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, input_scaling=normalize)
         oracle.reset(SPEC)
         for sample in samples(10):
             oracle.update(*sample)
@@ -248,15 +248,15 @@ NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 def test_every_neural_recipe_replays(name: str) -> None:
     """Other steps, other predictions; and both published schedules play."""
     settings: list[dict[str, Any]] = [
-        {"replay": 1},
-        {"replay": 3},
-        {"replay": 3, "batch": 4},
-        {"schedule": "neural-ts"},
-        {"schedule": "neural-ucb"},
+        {"updates_per_round": 1},
+        {"updates_per_round": 3},
+        {"updates_per_round": 3, "batch_size": 4},
+        {"training": "neural-ts"},
+        {"training": "neural-ucb"},
     ]
     losses = []
     for one in settings:
-        small = {"width": 8, "lr": 0.1, "normalize": 0.0}
+        small = {"width": 8, "lr": 0.1, "input_scaling": 0.0}
         job = prepare(name, toy(), 5, 2, settings={**small, **one}, engine="torch")
         job.play()
         losses.append(float(job.log.sums["regression_loss"].sum()))
@@ -264,9 +264,9 @@ def test_every_neural_recipe_replays(name: str) -> None:
 
 
 def test_batches_need_weights_that_take_them() -> None:
-    settings = {"perturbations": 3, "batch": 2, "replay": 2}
+    settings = {"perturbations": 3, "batch_size": 2, "updates_per_round": 2}
     with pytest.raises(InputError, match="without sign vectors"):
         neucb.run("kl-perturbed", toy(), 10, 1, settings=settings)
     with pytest.raises(InputError, match="it trains online"):
-        prepare("neural-ucb", toy(), 10, 1, settings={"schedule": "neural-ucb"}, engine="compiled")
-    assert prepare("neural-ts", toy(), 10, 1, settings={"schedule": "neural-ts"}).engine == "torch"
+        prepare("neural-ucb", toy(), 10, 1, settings={"training": "neural-ucb"}, engine="compiled")
+    assert prepare("neural-ts", toy(), 10, 1, settings={"training": "neural-ts"}).engine == "torch"

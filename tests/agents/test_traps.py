@@ -15,6 +15,7 @@ from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import take_state
 from neucb.core.spec import Spec
 from tests.support.paths import TESTS
+from tests.support.runs import traced
 from tests.support.tables import toy
 
 TRAPS = {
@@ -48,8 +49,8 @@ def test_every_trap_has_its_test(trap: str) -> None:
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
 def test_a_seed_varies_rows_dice_and_agent(engine: str) -> None:
-    _, trace = neucb.run("uniform", toy(), 100, 2, engine=engine, trace=True)
-    rows, arms = (trace.pivot(index="round", columns="seed", values=name) for name in ("context", "action"))
+    _, trace = traced("uniform", toy(), 100, 2, engine=engine)
+    rows, arms = (trace.pivot(index="round", columns="seed", values=name) for name in ("row", "action"))
     assert (rows[0] != rows[1]).mean() > 0.9  # other rows
     assert 0.5 < (arms[0] != arms[1]).mean() < 0.85  # other dice: two thirds of uniform arms differ
     frame = neucb.run("kl", toy(), 1, 2, engine=engine)

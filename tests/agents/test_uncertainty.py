@@ -32,7 +32,7 @@ def gradient(plain: Plain, x: Tensor, arm: int) -> Tensor:
 
 
 @pytest.mark.parametrize("matrix", ["diagonal", "full"])
-@pytest.mark.parametrize("scaling", ["code", "paper"])
+@pytest.mark.parametrize("scaling", ["none", "sqrt_width"])
 @pytest.mark.parametrize(("init", "depth"), [("he", 1), ("ntk", 1), ("he", 3), ("ntk", 2)])
 def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
     matrix: Any, scaling: Any, init: Any, depth: int
@@ -41,13 +41,13 @@ def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
     penalty, width = (1.0, 0.1), 6
     settings: Any = {"width": width, "depth": depth, "lr": 0.3, "init": init}
     network = Neural(Squared(), PlainWeights(), **settings)
-    oracle = GradientNorm(network, regularization=penalty, gradient=scaling, matrix=matrix)
+    oracle = GradientNorm(network, regularization=penalty, gradient_scaling=scaling, covariance=matrix)
     oracle.reset(Spec((5, 11), ARMS, FEATURES, 40, dtype="float64"))
     plain = [Plain(seed, ARMS, FEATURES, "squared", **settings) for seed in (5, 11)]
     U = [
         lam * torch.eye(len(one.theta), dtype=torch.float64) for lam, one in zip(penalty, plain, strict=True)
     ]
-    divisor = math.sqrt(width) if scaling == "paper" else 1.0
+    divisor = math.sqrt(width) if scaling == "sqrt_width" else 1.0
     for x, action, target in rounds(2, 40):
         prediction = oracle.predict(x)
         assert prediction.std is not None
@@ -66,7 +66,7 @@ def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
 
 def test_a_ceiling_bounds_what_is_compared_and_not_what_is_learnt() -> None:
     """Two replicas, two ceilings; an arm predicted above it is played again for its larger deviation."""
-    oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=6, lr=0.3), ceiling=(1.0, math.inf))
+    oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=6, lr=0.3), clip_mean=(1.0, math.inf))
     oracle.reset(Spec((5, 5), 2, FEATURES, 40, dtype="float64"))
     x = torch.ones(2, FEATURES, dtype=torch.float64) / FEATURES**0.5
     for arm, target, count in ((0, 1.2, 9), (1, 1.1, 30)):  # arm 1 is the better one and the better known
@@ -86,7 +86,7 @@ def test_a_ceiling_bounds_what_is_compared_and_not_what_is_learnt() -> None:
 
 
 def test_a_ceiling_is_for_the_squared_loss() -> None:
-    oracle = GradientNorm(Neural(KL(), PlainWeights(), width=6), ceiling=1.0)
+    oracle = GradientNorm(Neural(KL(), PlainWeights(), width=6), clip_mean=1.0)
     with pytest.raises(InputError, match="squared loss"):
         oracle.reset(Spec((5,), ARMS, FEATURES, 40))
 
@@ -95,7 +95,7 @@ def test_a_ceiling_is_for_the_squared_loss() -> None:
 def test_gradient_norm_of_contexts_per_arm(matrix: Any) -> None:
     """One block serves all arms: g_a = (x_a delta', relu(h)) of the network that every arm shares."""
     network = Neural(Squared(), PlainWeights(), width=5, lr=0.2, intercept=0.5)
-    oracle = GradientNorm(network, matrix=matrix)
+    oracle = GradientNorm(network, covariance=matrix)
     oracle.reset(Spec((3,), ARMS, FEATURES, 20, dtype="float64", per_arm=True))
     rng = np.random.default_rng(0)
     U: Tensor | None = None
@@ -115,7 +115,7 @@ def test_gradient_norm_of_contexts_per_arm(matrix: Any) -> None:
 
 
 def test_a_network_too_large_for_the_full_matrix() -> None:
-    oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=100), matrix="full")
+    oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=100), covariance="full")
     with pytest.raises(InputError, match="up to 3,000 parameters, not 3,600"):
         oracle.reset(Spec((0,), 7, 4, 1))
 

@@ -46,13 +46,13 @@ def actions_of(name: str, settings: dict[str, Any], env: ClassificationVectorEnv
     ("name", "settings"),
     [
         ("kl", {}),
-        ("sq", {"normalize": 0.0, "lr_power": 0.0, "lr": 0.2}),
+        ("sq", {"input_scaling": 0.0, "lr_power": 0.0, "lr": 0.2}),
         ("kl-perturbed", {"c_p": 0.5}),
         ("sq-perturbed", {"c_p": 0.5}),
         ("kl-perturbed", {"perturbations": 3, "c_p": 0.05}),
         ("sq-perturbed", {"perturbations": 10, "c_p": 0.03}),
-        ("kl", {"replay": 4, "lr": 0.4}),
-        ("neural-ucb", {"nu": 0.3}),
+        ("kl", {"updates_per_round": 4, "lr": 0.4}),
+        ("neural-ucb", {"alpha": 0.3}),
     ],
 )
 def test_the_plain_loop_plays_the_same_arms(name: str, settings: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from neucb.core.errors import InputError, NeucbError
+from neucb.engines.log import GAUGES
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.text import LONGEST, one_line
 from neucb.report import render_report
@@ -57,7 +58,7 @@ def _without_warnings_of_glyphs() -> Iterator[None]:
 
 def log_of(names: list[str], datasets: list[str]) -> Any:
     frame = made_up_log(names, datasets, noise=0.1)
-    return frame.assign(spread=0.01 * frame["regret"])
+    return frame.assign(perturbation_rms=0.01 * frame["regret"])
 
 
 def texts(figure: Figure) -> list[str]:
@@ -205,9 +206,9 @@ def test_a_plot_for_which_there_is_no_room_costs_no_results(
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json"}
 
 
-FLAT = ("regret", "loss", "best_fixed_arm", "L_star", "propensity", "spread", "distance", "regression_loss")
+FLAT = ("regret", "loss", "best_fixed_arm_regret", "L_star", "propensity", *GAUGES, "regression_loss")
 LOGS = {
-    "unknown regret": lambda frame: frame.assign(regret=np.nan, best_fixed_arm=np.nan, L_star=np.nan),
+    "unknown regret": lambda frame: frame.assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan),
     "nothing known": lambda frame: frame.assign(**dict.fromkeys(FLAT, np.nan)),
     "nothing lost": lambda frame: frame.assign(**dict.fromkeys(FLAT, 0.0)),
     "one round": lambda frame: frame[frame["round"] == 1],
@@ -245,7 +246,7 @@ def drawn(frame: Any, kind: str, x: str | None) -> tuple[Figure | None, NeucbErr
 def test_sets_left_out_of_a_figure_are_named() -> None:
     frame = log_of(["kl-perturbed", "linucb"], ["first", "$sec$ond"])
     second = frame["dataset"] == "$sec$ond"
-    frame.loc[second, ["regret", "L_star", "regression_loss", "spread"]] = np.nan
+    frame.loc[second, ["regret", "L_star", "regression_loss", "perturbation_rms"]] = np.nan
     for kind in ("regret", "regression", "lstar", "spread"):
         assert any(text.startswith("Lines are") and "$sec$ond" in text for text in texts(draw(frame, kind)))
         assert not any("Left out" in text for text in texts(draw(frame[~second], kind)))
@@ -259,6 +260,6 @@ def test_a_very_large_figure_is_written_with_fewer_pixels(tmp_path: Path) -> Non
 
 def test_a_report_holds_names_literally() -> None:
     frame = log_of([r"$a$ \frac{", "kl"], ["$b$ $", "_c"])
-    page = render_report(Results(frame.assign(label=frame["agent"]), ()), "$t$", [])
+    page = render_report(Results(frame.assign(agent_label=frame["agent"]), ()), "$t$", [])
     assert "cannot be drawn" not in page
     assert r"$a$ \frac{" in page

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
-from neucb.engines.log import log_spaced
+from neucb.core.metrics import log_spaced
 from neucb.theory.growth import growth, growth_of, winner
 from neucb.theory.laws import Law, LawFit, fit
 

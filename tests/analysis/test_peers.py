@@ -74,11 +74,11 @@ def test_an_agent_has_the_regret_of_a_sweep(tmp_path: Path) -> None:
     log = sweep(spec, tmp_path, jobs=1)
     players = [of_agent("squarecb"), of_peer(fake("fake", []))]
     frame, _ = run_tournament(players, ["iris", "wine"], load, (0, 1), 120, tmp_path / "a.csv")
-    ours = final_scores(frame[frame["label"] == "squarecb"])
-    theirs = final_scores(log[log["label"] == "squarecb"])
+    ours = final_scores(frame[frame["agent_label"] == "squarecb"])
+    theirs = final_scores(log[log["agent_label"] == "squarecb"])
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
-    fixed = log[log["round"] == 120].groupby(["dataset", "seed"])["best_fixed_arm"].first()
-    assert (frame.groupby(["dataset", "seed"])["best_fixed_arm"].first() == fixed).all()
+    fixed = log[log["round"] == 120].groupby(["dataset", "seed"])["best_fixed_arm_regret"].first()
+    assert (frame.groupby(["dataset", "seed"])["best_fixed_arm_regret"].first() == fixed).all()
     standing = ranks(frame, load_results(tmp_path / "two"))
     assert set(standing.index) == {"squarecb", "fake", "linucb"}
     assert standing.index[-1] == "fake"
@@ -155,7 +155,7 @@ def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:
     players = [of_peer(fake("good", [])), Player("bad", HERE, "1", "", fail)]
     frame, failed = run_tournament(players, ["iris"], load, (0, 1), 50, out)
     assert failed == [f"bad on iris, seed {seed}: RuntimeError: no luck" for seed in (0, 1)]
-    assert frame["label"].tolist() == ["good", "good"]
+    assert frame["agent_label"].tolist() == ["good", "good"]
     with pytest.raises(KeyboardInterrupt):
         run_tournament(players, ["iris"], load, (1, 2, 3), 50, out)
     assert read(out)["seed"].tolist() == [0, 1, 2]
@@ -167,7 +167,14 @@ def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:
 def test_duels_count_sets_tests_and_times() -> None:
     def rows(label: str, dataset: str, regrets: list[float], seconds: float) -> list[dict[str, object]]:
         return [
-            {"label": label, "dataset": dataset, "seed": s, "round": 100, "regret": r, "cpu_seconds": seconds}
+            {
+                "agent_label": label,
+                "dataset": dataset,
+                "seed": s,
+                "round": 100,
+                "regret": r,
+                "cpu_seconds": seconds,
+            }
             for s, r in enumerate(regrets)
         ]
 
@@ -245,7 +252,7 @@ def test_the_command_says_who_is_missing_and_who_is_ahead(
     assert said.err.startswith("neucb: no_such_library is not installed")
     assert "against squarecb" in said.out
     assert "0 : 1" in said.out
-    assert read(Path(out))["label"].tolist() == ["good", "squarecb"]
+    assert read(Path(out))["agent_label"].tolist() == ["good", "squarecb"]
     assert run_main(monkeypatch, *words, "--peer", "good,good") == 2
     assert "good is named twice" in capsys.readouterr().err
 

@@ -87,7 +87,7 @@ def test_bounds_are_fitted_by_least_squares_and_dashed() -> None:
 
 
 def test_without_regret_the_loss_is_drawn() -> None:
-    frame = made_up_log().assign(regret=np.nan, best_fixed_arm=np.nan, L_star=np.nan)
+    frame = made_up_log().assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
     figure = draw(frame, bounds=True)
     np.testing.assert_allclose(drawn(figure, 0, "linucb")[1], 3.15 * np.sqrt(ROUNDS))
     assert figure.axes[0].get_ylabel() == "cumulative loss"
@@ -135,7 +135,7 @@ def test_guarantees_of_real_runs_are_drawn_with_the_bounds() -> None:
     for name, own in (("usual", {}), ("theory", {"gamma_schedule": "theory", "regression_regret": 60.0})):
         job = prepare("squarecb", "iris", 60, 2, settings=own, label_noise=0.2)
         job.play()
-        frames.append(job.frame().assign(label=name, arms=3))
+        frames.append(job.frame().assign(agent_label=name, arms=3))
     both = pd.concat(frames)
     figure = draw(both, bounds=True)
     np.testing.assert_allclose(drawn(figure, 0, "theorem, theory")[1], squarecb_bound(3, 60, 60.0, 0.05))
@@ -145,7 +145,7 @@ def test_guarantees_of_real_runs_are_drawn_with_the_bounds() -> None:
     (row,) = (one for one in bounds_table(both.assign(dataset="d")).rows if one[1].text == "theory")
     assert row[4].text == "theorem of SquareCB"
     assert row[5].key == pytest.approx(squarecb_bound(3, 60, 60.0, 0.05), rel=1e-5)
-    last = both[(both["round"] == 60) & (both["label"] == "theory")]
+    last = both[(both["round"] == 60) & (both["agent_label"] == "theory")]
     assert row[2].key == pytest.approx(last["regret"].mean(), rel=1e-5)
     assert row[3].key == pytest.approx(last["squared_regression_regret"].mean(), rel=1e-5)
 
@@ -217,7 +217,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
 def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
     """Also where most curves end at the same point."""
     frame = made_up_log(TWELVE, ["first", "second", "third", "fourth"], noise=0.1)
-    frame["spread"] = 0.01 * frame["regret"]
+    frame["perturbation_rms"] = 0.01 * frame["regret"]
     near = frame["agent"] < "agent-08"
     frame.loc[near, "regret"] = np.sqrt(frame.loc[near, "round"]) * (1 + 1e-3 * frame.loc[near, "seed"])
     with rc_context(SETTINGS):
@@ -275,7 +275,7 @@ def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path)
     [
         ("rank", None, "unknown kind of plot 'rank': did you mean 'ranks'?"),
         ("regret", "lin", "unknown scale 'lin'"),
-        ("ranks", "log", "--x is for curves, not for --kind ranks"),
+        ("ranks", "log", "x=... is for curves, not for kind=ranks"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(kind: str, x: str | None, words: str) -> None:
@@ -285,7 +285,7 @@ def test_what_cannot_be_drawn_is_said(kind: str, x: str | None, words: str) -> N
 
 def test_bounds_are_for_regret() -> None:
     for kind in set(KINDS) - {"regret", "regression", "lstar"}:
-        with pytest.raises(InputError, match="--bounds are for --kind regret, regression, lstar"):
+        with pytest.raises(InputError, match="bounds=True is for kind=regret, regression, lstar"):
             draw(made_up_log(), kind, bounds=True)
 
 
@@ -300,12 +300,12 @@ def test_gauges_are_those_logged() -> None:
     assert "linucb" not in {str(line.get_label()) for line in spread.axes[0].get_lines()}
     np.testing.assert_allclose(drawn(figure_of("distance"), 0, "linucb")[1], 0.315 * np.sqrt(ROUNDS))
     none = made_up_log()
-    none.loc[none["agent"] == "sq-perturbed", "spread"] = 0.0
+    none.loc[none["agent"] == "sq-perturbed", "perturbation_rms"] = 0.0
     assert "sq-perturbed" not in {str(line.get_label()) for line in draw(none, "spread").axes[0].get_lines()}
-    with pytest.raises(InputError, match="'spread' is 0 in all these runs"):
-        draw(none.assign(spread=0.0), "spread")
-    with pytest.raises(InputError, match="no run here has logged 'spread'"):
-        draw(made_up_log().drop(columns="spread"), "spread")
+    with pytest.raises(InputError, match="'perturbation_rms' is 0 in all these runs"):
+        draw(none.assign(perturbation_rms=0.0), "spread")
+    with pytest.raises(InputError, match="no run here has logged 'perturbation_rms'"):
+        draw(made_up_log().drop(columns="perturbation_rms"), "spread")
 
 
 def test_too_little_data_is_said() -> None:

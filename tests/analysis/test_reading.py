@@ -55,20 +55,28 @@ def test_settings_and_conditions_that_differ_are_named(runs: Path) -> None:
 
 
 def test_conditions_are_not_taken_for_settings(tmp_path: Path) -> None:
-    """Networks have a setting `batch`, and `--batch` is a condition."""
+    """Networks have a setting `batch_size`, and `--feedback-batch` is a condition."""
     for batch in (1, 5):
-        job = prepare("sq", "iris", 40, 2, settings={"replay": 4, "batch": 8}, batch=batch, order="sorted")
+        job = prepare(
+            "sq",
+            "iris",
+            40,
+            2,
+            settings={"updates_per_round": 4, "batch_size": 8},
+            feedback_batch=batch,
+            order="sorted",
+        )
         job.play()
         save(job, tmp_path)
     frame = read_results([tmp_path], pytest.fail).frame
-    assert set(frame["dataset"]) == {"iris, order sorted", "iris, order sorted, batch 5"}
-    assert set(frame["label"]) == {"sq"}
+    assert set(frame["dataset"]) == {"iris, order sorted", "iris, order sorted, feedback batch 5"}
+    assert set(frame["agent_label"]) == {"sq"}
 
 
 def test_one_log_is_named_by_its_agent(runs: Path) -> None:
     log = next(runs.glob("squarecb*.parquet"))
     frame = read_results([log], pytest.fail).frame
-    assert set(frame["label"]) == {"squarecb"}
+    assert set(frame["agent_label"]) == {"squarecb"}
     assert set(frame["dataset"]) == {"iris"}
 
 
@@ -147,13 +155,13 @@ def play_sweep(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_a_sweep_reports_its_reporting_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = play_sweep(SWEEP, tmp_path, monkeypatch)
     results = read_results([folder], pytest.fail)
-    assert set(results.frame["label"]) == {"linear", "uniform"}
+    assert set(results.frame["agent_label"]) == {"linear", "uniform"}
     assert set(results.frame["seed"]) == {0, 1}
     assert set(results.frame["arms"]) == {3}
     assert len(final_scores(results.frame)) == 4
     next(folder.glob("uniform_*reporting*.parquet")).write_bytes(b"")
     said: list[str] = []
-    assert set(read_results([folder], said.append).frame["label"]) == {"linear"}
+    assert set(read_results([folder], said.append).frame["agent_label"]) == {"linear"}
     assert len(said) == 1
     assert "is not complete: 1 of 3 batches" in said[0]
 
@@ -162,9 +170,10 @@ def test_a_sweep_names_what_all_its_runs_were_played_under(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late loss is no guarantee's: that must be known of sweeps too."""
-    late = SWEEP.replace("rounds = 60", "rounds = 60\ndelay = 5\nbatch = 2\ndrift = [30]\nlabel_noise = 0.1")
+    more = "delay = 5\nfeedback_batch = 2\ndrift = [30]\nlabel_noise = 0.1"
+    late = SWEEP.replace("rounds = 60", f"rounds = 60\n{more}")
     frame = read_results([play_sweep(late, tmp_path, monkeypatch)], pytest.fail).frame
-    assert set(frame["dataset"]) == {"iris, label noise 0.1, drift 30, delay 5, batch 2"}
+    assert set(frame["dataset"]) == {"iris, label noise 0.1, drift 30, delay 5, feedback batch 2"}
     with pytest.raises(InputError, match="bounds need agents"):
         bounds_table(frame)
 
@@ -174,7 +183,7 @@ def test_a_grid_that_was_not_tuned_keeps_its_settings_apart(
 ) -> None:
     folder = play_sweep(SWEEP.replace('tuning_seeds = "100:102"\n', ""), tmp_path, monkeypatch)
     frame = read_results([folder], pytest.fail).frame
-    assert set(frame["label"]) == {"linear gamma=30", "linear gamma=100", "uniform"}
+    assert set(frame["agent_label"]) == {"linear gamma=30", "linear gamma=100", "uniform"}
     assert len(final_scores(frame)) == 6
 
 

@@ -143,8 +143,8 @@ def test_summary_holds_the_statistics(page: str, results: Results) -> None:
     header, *rows = Page(page).tables[0]
     assert header[:5] == ["data set", "agent", "regret", "±", "loss"]
     table = {(row[0], row[1]): row for row in rows}
-    last = results.frame.groupby(["dataset", "label", "seed"]).tail(1)
-    regret = last[(last["dataset"] == "iris") & (last["label"] == "squarecb")]["regret"].to_numpy()
+    last = results.frame.groupby(["dataset", "agent_label", "seed"]).tail(1)
+    regret = last[(last["dataset"] == "iris") & (last["agent_label"] == "squarecb")]["regret"].to_numpy()
     assert table["iris", "squarecb"][2] == f"{regret.mean():,.1f}"
     assert table["iris", "supervised"][5] == "0.000"
     assert set(table) == {
@@ -203,7 +203,7 @@ def test_ablation_is_paired_with_the_plain_agent() -> None:
 def test_text_from_outside_stays_text(results: Results) -> None:
     frame = made_up_log([EVIL, "kl"], [EVIL, "plain"])
     manifest = {"configuration": {"environment": {"dataset": EVIL, "provenance": {EVIL: EVIL}}}}
-    page = render_report(Results(frame.assign(label=frame["agent"]), (manifest,)), EVIL, [EVIL])
+    page = render_report(Results(frame.assign(agent_label=frame["agent"]), (manifest,)), EVIL, [EVIL])
     parsed = Page(page)
     assert len(parsed.scripts) == 1
     assert "<script>alert" not in page
@@ -212,8 +212,8 @@ def test_text_from_outside_stays_text(results: Results) -> None:
 
 
 def test_environments_that_tell_no_regret_have_a_report() -> None:
-    frame = made_up_log(["a", "b"]).assign(regret=np.nan, best_fixed_arm=np.nan, L_star=np.nan)
-    parsed = Page(render_report(Results(frame.assign(label=frame["agent"]), ()), "no regret", []))
+    frame = made_up_log(["a", "b"]).assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
+    parsed = Page(render_report(Results(frame.assign(agent_label=frame["agent"]), ()), "no regret", []))
     assert "Summary" in parsed.headings
 
 

@@ -16,11 +16,11 @@ from neucb.core.errors import InputError
 
 def scores(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     rows = [(d, a, s, v) for (d, a), each in values.items() for s, v in enumerate(each)]
-    return pd.DataFrame(rows, columns=["dataset", "label", "seed", "value"])
+    return pd.DataFrame(rows, columns=["dataset", "agent_label", "seed", "value"])
 
 
 def log(rows: list[tuple[str, str, int, int, float, float]]) -> pd.DataFrame:
-    columns = ["agent", "dataset", "seed", "round", "regret", "best_fixed_arm"]
+    columns = ["agent", "dataset", "seed", "round", "regret", "best_fixed_arm_regret"]
     return pd.DataFrame(rows, columns=columns).assign(loss=lambda f: f["regret"] + 1.0)
 
 
@@ -40,7 +40,7 @@ def test_logs_that_were_joined_may_share_their_index() -> None:
     first = log([("a", "d", 0, 5, 1.0, 9.0), ("a", "d", 0, 10, 2.0, 9.0)])
     other = log([("b", "d", 0, 5, 3.0, 9.0), ("b", "d", 0, 10, 4.0, 9.0)])
     found = st.final_scores(pd.concat([first, other]))
-    assert found[["label", "value"]].to_numpy().tolist() == [["a", 2.0], ["b", 4.0]]
+    assert found[["agent_label", "value"]].to_numpy().tolist() == [["a", 2.0], ["b", 4.0]]
 
 
 def test_interval_covers_as_often_as_it_says() -> None:
@@ -94,7 +94,7 @@ def test_holm_by_hand() -> None:
 
 def test_seeds_are_paired_by_number() -> None:
     table = scores({("d", "a"): [1.0, 2.0, 3.0, 9.0], ("d", "b"): [0.5, 1.0, 1.0, 9.0]})
-    table = table[~((table["label"] == "b") & (table["seed"] == 3))].sample(frac=1, random_state=0)
+    table = table[~((table["agent_label"] == "b") & (table["seed"] == 3))].sample(frac=1, random_state=0)
     (row,) = st.compare_over_seeds(table).to_dict("records")
     assert row["seeds"] == 3
     sign = 1 if row["first"] == "a" else -1
@@ -213,7 +213,7 @@ def test_bad_logs_are_refused() -> None:
         st.final_scores(log([row, ("b", "d", 0, 20, 4.0, 5.0)]))
     with pytest.raises(InputError, match="no column 'seed'"):
         st.final_scores(log([row]).drop(columns="seed"))
-    with pytest.raises(InputError, match="no column 'depth'"):
+    with pytest.raises(InputError, match="unknown column of the log 'depth'"):
         st.final_scores(log([row]), "depth")
 
 
@@ -235,6 +235,6 @@ def test_normalized_regret_by_hand() -> None:
 def test_the_best_fixed_arm_has_normalized_regret_one() -> None:
     frame = pd.concat([neucb.run(name, "iris", 60, 3) for name in ("best-fixed", "squarecb")])
     table = st.normalized_regret(frame)
-    np.testing.assert_allclose(table.loc[table["label"] == "best-fixed", "value"], 1.0)
-    squarecb = table.loc[table["label"] == "squarecb", "value"]
+    np.testing.assert_allclose(table.loc[table["agent_label"] == "best-fixed", "value"], 1.0)
+    squarecb = table.loc[table["agent_label"] == "squarecb", "value"]
     assert ((squarecb > 0.0) & (squarecb < 1.0)).all()

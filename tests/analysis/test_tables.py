@@ -37,7 +37,7 @@ name = "supervised"
 TUNED = DEFAULTS[: DEFAULTS.index('[[agents]]\nname = "superv')]
 for old, new in (
     ("reporting", "tuning_seeds = [9]\nreporting"),
-    ("rounds", 'select = "per data set"\nrounds'),
+    ("rounds", 'select = "per_dataset"\nrounds'),
     ('"kl"', '"kl"\ngrid = { lr = [0.1, 0.4] }'),
     ('"squarecb"', '"squarecb"\ngrid = { gamma = [3, 30] }'),
 ):
@@ -59,8 +59,8 @@ def test_defaults_and_tuned_settings_side_by_side(sweeps: tuple[Path, Path], tmp
     frames = [neucb.load_results(one) for one in sweeps]
     for row in table.to_dict("records"):
         regret: Any = [
-            one[(one["label"] == row["agent"]) & (one["dataset"] == row["dataset"])]
-            .query("purpose == 'reporting' and round == 140")
+            one[(one["agent_label"] == row["agent"]) & (one["dataset"] == row["dataset"])]
+            .query("split == 'reporting' and round == 140")
             .sort_values("seed")["regret"]
             .to_numpy()
             for one in frames
@@ -69,7 +69,7 @@ def test_defaults_and_tuned_settings_side_by_side(sweeps: tuple[Path, Path], tmp
         assert row["tuned"] == pytest.approx(regret[1].mean(), abs=1e-4)
         assert row["p"] == pytest.approx(ttest_rel(regret[1], regret[0]).pvalue, abs=1e-4)
     chosen = json.loads((sweeps[1] / "_selection.json").read_text())["selected"]
-    words = {(one["label"], one["dataset"]): one["settings"] for one in chosen}
+    words = {(one["agent_label"], one["dataset"]): one["settings"] for one in chosen}
     for row in table.to_dict("records"):
         name = "lr" if row["agent"] == "kl" else "gamma"
         assert f"{name} = {words[row['agent'], row['dataset']][name]:g}" in str(row["settings"])
@@ -84,7 +84,7 @@ def test_defaults_and_tuned_settings_side_by_side(sweeps: tuple[Path, Path], tmp
     ratio = geometric_mean(own["tuned"].to_numpy() / own["default"].to_numpy())
     assert agents["ratio"]["kl"] == pytest.approx(ratio, abs=1e-3)
     assert agents["rank_tuned"].sum() == agents["rank_default"].sum() == 3.0
-    assert set(pd.read_csv(tmp_path / "out" / "times.csv")["label"]) == {"kl", "squarecb"}
+    assert set(pd.read_csv(tmp_path / "out" / "times.csv")["agent_label"]) == {"kl", "squarecb"}
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"rows.json", *(f"{name}.csv" for name in NAMES)}
 
@@ -103,11 +103,11 @@ def test_the_same_settings_are_no_different(sweeps: tuple[Path, Path]) -> None:
 
 
 def test_of_several_orders_there_are_tables_of_each(tmp_path: Path) -> None:
-    spec = TUNED.replace("rounds = ", 'orders = ["shuffled", "weakest-class"]\nrounds = ')
+    spec = TUNED.replace("rounds = ", 'order = ["shuffled", "weakest-class"]\nrounds = ')
     play(spec, tmp_path / "sweep")
     main(str(tmp_path / "sweep"), str(tmp_path / "out"))
     ranks = {
-        order: pd.read_csv(tmp_path / "out" / f"ranks{order}.csv").set_index("label")["rank"]
+        order: pd.read_csv(tmp_path / "out" / f"ranks{order}.csv").set_index("agent_label")["rank"]
         for order in ("", "-shuffled", "-weakest-class")
     }
     for label in ("kl", "squarecb"):
@@ -115,7 +115,7 @@ def test_of_several_orders_there_are_tables_of_each(tmp_path: Path) -> None:
     regret = pd.read_csv(tmp_path / "out" / "regret.csv")
     for order in ORDERS:
         assert (tmp_path / "out" / f"winloss-{order}.csv").exists()
-        own = regret[regret["order"] == order].pivot(index="dataset", columns="label", values="regret")
+        own = regret[regret["order"] == order].pivot(index="dataset", columns="agent_label", values="regret")
         assert ranks[f"-{order}"]["kl"] == pytest.approx(own.rank(axis=1)["kl"].mean())
     chosen = pd.read_csv(tmp_path / "out" / "selection.csv")
     assert set(chosen["dataset"]) == {f"{name}, {order}" for name in ("iris", "wine") for order in ORDERS}
@@ -126,10 +126,10 @@ def test_worlds_of_several_encodings(tmp_path: Path) -> None:
     play(DEFAULTS.replace("rounds", f"preprocessing = {json.dumps(encodings)}\nrounds"), tmp_path / "sweep")
     main(str(tmp_path / "sweep"), str(tmp_path / "out"))
     regret = pd.read_csv(tmp_path / "out" / "regret.csv")
-    regret = regret[regret["label"].isin(["kl", "squarecb"])]
+    regret = regret[regret["agent_label"].isin(["kl", "squarecb"])]
     for encoding in encodings:
         worlds = regret[regret["preprocessing"] == encoding]
-        worlds = worlds.pivot(index="dataset", columns="label", values="regret")
+        worlds = worlds.pivot(index="dataset", columns="agent_label", values="regret")
         ranks = pd.read_csv(tmp_path / "out" / f"ranks-{encoding}.csv", index_col=0)["rank"]
         assert ranks["kl"] == pytest.approx(worlds.rank(axis=1)["kl"].mean())
         assert (tmp_path / "out" / f"winloss-{encoding}.csv").exists()
@@ -141,7 +141,7 @@ def test_worlds_of_several_encodings(tmp_path: Path) -> None:
     assert set(beside["encoding"]) == {"centered"}
     assert set(beside["datasets"]) == {2}
     for agent in ("kl", "squarecb"):
-        own = last.loc[last["label"] == agent, "regret"].sort_index()
+        own = last.loc[last["agent_label"] == agent, "regret"].sort_index()
         means = [own[encoding].groupby("dataset", observed=True).mean() for encoding in encodings]
         assert beside["ratio"][agent] == pytest.approx(geometric_mean(means[1] / means[0]), abs=1e-3)
         tests = [ttest_rel(own["centered", name], own["standard", name]) for name in ("iris", "wine")]

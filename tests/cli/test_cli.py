@@ -55,14 +55,14 @@ def test_json_is_one_object_with_the_promised_keys(
         "regret",
         "mean_regret",
         "ci95",
-        "best_fixed_arm",
+        "best_fixed_arm_regret",
         "L_star",
         "seconds",
         "rounds_per_second",
         "engine",
     } <= set(figures)
     assert figures["agent"] == "sq"
-    assert len(figures["regret"]) == len(figures["best_fixed_arm"]["per_seed"]) == 2
+    assert len(figures["regret"]) == len(figures["best_fixed_arm_regret"]["per_seed"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_set_takes_several_settings(
         (("run", "--set", "gamma"), "key=value"),
         (("run", "--set", "gamma=1", "gamma=2"), "twice"),
         (("run", "--label-noise", "0.95", "--dataset", "iris"), "label noise"),
-        (("run", "--preprocess", "raw", "--dataset", "iris"), "unknown preprocessing 'raw'"),
+        (("run", "--preprocessing", "raw", "--dataset", "iris"), "unknown preprocessing 'raw'"),
         (("run", "--source", "web"), "unknown source 'web'"),
         (("run", "--source", "openml", "--dataset", "iris"), "scikit-learn's table"),
         (("run", "--source", "bundled", "--dataset", "letter"), "not bundled"),
@@ -173,7 +173,7 @@ def test_agents_and_datasets_are_listed(
     assert all(row["formula"] and row["source"] for row in rows)
     assert neucb(monkeypatch, "agents", "neural-ucb") == 0
     printed = " ".join(capsys.readouterr().out.split())
-    for words in ("arXiv 1911.04462", "plays argmin (mean_a - nu std_a)", "nu 0.1 a number at least 0"):
+    for words in ("arXiv 1911.04462", "plays argmin (mean_a - alpha std_a)", "alpha 0.1 a number at least 0"):
         assert words in printed
     assert neucb(monkeypatch, "agents", "neural-ubc") == 2
     assert "did you mean 'neural-ucb'" in capsys.readouterr().err

@@ -205,5 +205,5 @@ def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run(
         assert f"neucb: failed: Hard on {dataset}, 3 runs: the worker process died: it crashed" in err
     assert err.splitlines()[-1] == "neucb: error: 6 of 18 runs failed; the others are stored"
     frame = neucb.load_results("out/own")
-    assert set(frame["label"]) == {"uniform", "Even"}
-    assert frame.groupby(["label", "dataset"])["seed"].nunique().eq(3).all()
+    assert set(frame["agent_label"]) == {"uniform", "Even"}
+    assert frame.groupby(["agent_label", "dataset"])["seed"].nunique().eq(3).all()

@@ -231,7 +231,7 @@ def test_a_folder_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: 
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
-    with pytest.raises(NeucbError, match="Permission denied; name another folder with --out"):
+    with pytest.raises(NeucbError, match="Permission denied; name another folder with out="):
         check_writable(folder)
     with pytest.raises(NeucbError, match="Permission denied; name another folder with -o"):
         check_file(folder / "x.pdf", "-o")

@@ -14,6 +14,7 @@ import pytest
 import neucb
 from neucb.cli.app import main
 from neucb.core.errors import DataError, InputError
+from tests.support.runs import traced
 
 ROWS = 60
 COUNTS = "column 'id' just counts the rows and is left out"
@@ -197,7 +198,7 @@ def test_a_vector_environment_of_a_file_warns(table: Path) -> None:
     ):
         ClassificationVectorEnv("t.csv", 2)
     assert len(caught) == 2
-    with pytest.raises(DataError, match="--strict"):
+    with pytest.raises(DataError, match="strict=True"):
         ClassificationVectorEnv("t.csv", 2, strict=True)
     with pytest.warns(UserWarning, match="no label") as caught:
         ClassificationVectorEnv("t.csv", 2, columns={"id": "number", "y": "label"})
@@ -206,8 +207,8 @@ def test_a_vector_environment_of_a_file_warns(table: Path) -> None:
 
 def test_a_trace_counts_the_rows_of_the_file(table: Path) -> None:
     with pytest.warns(UserWarning, match="left out"):
-        _, trace = neucb.run("uniform", "t.csv", seeds=2, trace=True)
+        _, trace = traced("uniform", "t.csv", seeds=2)
     labels = pd.read_csv("t.csv")["y"].str.strip()
-    assert (labels.to_numpy()[trace["context"]] == trace["label_class"].astype(str)).all()
-    assert 5 not in set(trace["context"])
-    assert trace["context"].max() == ROWS - 1
+    assert (labels.to_numpy()[trace["row"]] == trace["label_class"].astype(str)).all()
+    assert 5 not in set(trace["row"])
+    assert trace["row"].max() == ROWS - 1

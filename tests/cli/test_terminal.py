@@ -129,7 +129,14 @@ def test_the_tables_of_peers_and_bench_keep_their_digits(
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     rows: list[dict[str, Any]] = [
-        {"label": label, "library": library, "dataset": dataset, "seed": seed, "round": 1_000, "version": "1"}
+        {
+            "agent_label": label,
+            "library": library,
+            "dataset": dataset,
+            "seed": seed,
+            "round": 1_000,
+            "version": "1",
+        }
         | {"regret": regret + seed, "cpu_seconds": seconds, "settings": ""}
         for label, library, regret, seconds in (
             ("kl", "neucb", 100.0, 0.123),
@@ -154,7 +161,7 @@ def test_the_tables_of_peers_and_bench_keep_their_digits(
     tables.print_table(
         [
             {"agent": "kl", "dataset": "a", "rounds": 10_000, "mean_regret": 1_234_567.8, "ci95": None}
-            | {"best_fixed_arm": {"mean": 7_654_321.0}, "uniform": 9_999_999.9}
+            | {"best_fixed_arm_regret": {"mean": 7_654_321.0}, "uniform": 9_999_999.9}
         ]
     )
     assert {"1,234,567.8", "7,654,321.0", "9,999,999.9"} <= words_of([capsys.readouterr().out])

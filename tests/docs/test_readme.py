@@ -77,7 +77,7 @@ def test_commands_run_as_written(
     if words[0] == "run":
         assert list(tmp_path.glob("*.parquet"))
     if words[0] == "sweep":
-        assert set(load_results("results/mine")["label"]) == {"kl-perturbed", "ridge"}
+        assert set(load_results("results/mine")["agent_label"]) == {"kl-perturbed", "ridge"}
     if "--export" in words:
         assert Path("table.tex").read_text().startswith("\\begin{tabular}")
         assert len(Path("rows.csv").read_text().splitlines()) == len(load_results("results/mine")) + 1

@@ -18,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-import neucb
 from neucb.agents.base import Reduction
 from neucb.agents.losses import KL
 from neucb.agents.module.oracle import Module, perceptron
@@ -29,6 +28,7 @@ from neucb.core.errors import DivergedError
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from tests.support.recipes import one_quick_of_each
+from tests.support.runs import with_agent
 from tests.support.settings import several
 from tests.support.tables import one_hot, toy
 
@@ -37,7 +37,7 @@ BLOCK = 12  # instead of 48: the stand-in is slow
 ROUNDS = 63
 KEPT = (25, ROUNDS)  # blocks with and without a logged round, and one cut short
 SKYLINES = ("best-fixed", "supervised")  # play in steps
-SMALL = {"width": 16, "replay": 3, "members": 3}
+SMALL = {"width": 16, "updates_per_round": 3, "members": 3}
 aten = torch.ops.aten
 
 _setup_privateuseone_for_python_backend(NAME)
@@ -169,7 +169,13 @@ def test_every_recipe_is_the_same_on_the_device(name: str, device: str) -> None:
     assert_same(name, device, settings=settings, label_noise=0.1, drift=(30,))
 
 
-FOLDS = {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3], "gamma_power": [0.5, 0.3, 0.0], "width": 16}
+FOLDS = {
+    "c_p": 2.4,
+    "lr": 0.35,
+    "input_scaling": [0.0, 0.5, 0.3],
+    "gamma_power": [0.5, 0.3, 0.0],
+    "width": 16,
+}
 
 
 @pytest.mark.slow
@@ -181,7 +187,7 @@ FOLDS = {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3], "gamma_power": [0
         ("kl", {"depth": 2, "width": 8}),
         ("kl", {"radius": [0.5, 2.0, float("inf")], "width": 8}),
         ("kl-perturbed", {"perturbations": 3, "c_p": 0.05, "width": 8}),
-        ("neural-ucb", {"matrix": "full", "width": 4}),
+        ("neural-ucb", {"covariance": "full", "width": 4}),
     ],
 )
 def test_blocks_of_all_lengths_are_the_same(name: str, settings: dict[str, Any], device: str) -> None:
@@ -189,10 +195,10 @@ def test_blocks_of_all_lengths_are_the_same(name: str, settings: dict[str, Any],
 
 
 def test_rows_of_numbers_are_the_same_too(device: str) -> None:
-    assert_same("sq-perturbed", device, settings={"width": 16, "normalize": 0.5}, data=toy())
+    assert_same("sq-perturbed", device, settings={"width": 16, "input_scaling": 0.5}, data=toy())
 
 
-@pytest.mark.parametrize("late", [{"delay": 3}, {"batch": 4}])
+@pytest.mark.parametrize("late", [{"delay": 3}, {"feedback_batch": 4}])
 def test_late_losses_are_the_same_too(late: dict[str, int], device: str) -> None:
     assert_same("kl", device, settings={"width": 8}, rounds=48, kept=(48,), **late)
 
@@ -201,10 +207,8 @@ def test_a_trained_agent_is_the_same_and_goes_on(device: str) -> None:
     kept = {}
     for where in ("cpu", device):
         arguments: dict[str, Any] = {"engine": "torch", "device": where, "dtype": "float64"}
-        _, trained = neucb.run(
-            "kl-perturbed", one_hot(), 60, "3,8", settings={"width": 8}, return_agent=True, **arguments
-        )
-        _, trained = neucb.run(trained, one_hot(), 70, return_agent=True, device=where, dtype="float64")
+        _, trained = with_agent("kl-perturbed", one_hot(), 60, "3,8", settings={"width": 8}, **arguments)
+        _, trained = with_agent(trained, one_hot(), 70, device=where, dtype="float64")
         kept[where] = take_state(trained.agent)
     (ours, tensors), (theirs, others) = kept.values()
     assert json.dumps(ours) == json.dumps(theirs).replace(device, "cpu")
@@ -214,7 +218,7 @@ def test_a_trained_agent_is_the_same_and_goes_on(device: str) -> None:
 
 
 def test_a_network_that_diverges_is_found_in_the_same_round(device: str) -> None:
-    settings = {"width": 8, "lr": 1.6, "lr_power": 0.0, "normalize": 0.0}  # in round 189
+    settings = {"width": 8, "lr": 1.6, "lr_power": 0.0, "input_scaling": 0.0}  # in round 189
     found = []
     for where in ("cpu", device):
         with pytest.raises(DivergedError) as error:
@@ -239,5 +243,5 @@ def test_an_optimiser_of_torch_is_the_same(device: str) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", [one for one in RECIPES if one not in SKYLINES])
 def test_a_gpu_plays_the_same_actions(name: str) -> None:
-    settings = {"replay": 3} if "replay" in name else {}
+    settings = {"updates_per_round": 3} if "replay" in name else {}
     assert_same(name, "cuda", settings=settings, label_noise=0.1, rounds=600, kept=(100, 600))

@@ -181,7 +181,7 @@ def test_a_schedule_with_another_formula_is_not_played_by_the_code_of_its_base()
         Steps(2.0).kernel(3, 10)
 
 
-@pytest.mark.parametrize("name", ["features", "gamma_schedule"])
+@pytest.mark.parametrize("name", ["feature_map", "gamma_schedule"])
 def test_a_choice_without_a_branch_raises(name: str) -> None:
     chosen = RECIPES["squarecb"].settings({}) | {name: "none-such"}
     with pytest.raises(InputError, match=f"unknown {name} 'none-such'"):
@@ -211,7 +211,7 @@ def test_an_order_that_reacts_and_has_no_kernel_is_played_by_torch(monkeypatch: 
     trace = job.log.trace.frame(300)
     for seed in (3, 8):
         own = trace[trace["seed"] == seed]
-        rows = own["context"].to_numpy()
+        rows = own["row"].to_numpy()
         again = own["loss"].to_numpy()[:-1] == 1.0
         np.testing.assert_array_equal(rows[1:][again], rows[:-1][again])
         right = int((own["loss"] == 0.0)[:-1].sum())
@@ -238,5 +238,5 @@ def test_an_order_that_does_not_react_is_played_by_both_engines(monkeypatch: pyt
         job.play()
         assert job.log.trace is not None
         traces.append(job.log.trace.frame(200))
-    assert traces[0]["context"].tolist() == [*range(1499, 1299, -1)] * 2
+    assert traces[0]["row"].tolist() == [*range(1499, 1299, -1)] * 2
     assert traces[0]["action"].tolist() == traces[1]["action"].tolist()

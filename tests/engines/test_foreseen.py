@@ -81,13 +81,13 @@ def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("kl-perturbed", {"c_p": 2.4, "lr": 0.35, "normalize": [0.0, 0.5, 0.3]}),  # folds in most rounds
-        ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": 0.0, "normalize": 0.0}),
-        ("kl", {"normalize": [0.0, 0.5, 0.3], "init": "paper"}),
+        ("kl-perturbed", {"c_p": 2.4, "lr": 0.35, "input_scaling": [0.0, 0.5, 0.3]}),  # folds in most rounds
+        ("sq-perturbed", {"c_p": 2.4, "lr": 0.35, "lr_power": 0.0, "input_scaling": 0.0}),
+        ("kl", {"input_scaling": [0.0, 0.5, 0.3], "init": "paper"}),
         ("kl", {"radius": [0.5, 2.0, float("inf")]}),
-        ("kl", {"depth": 3, "normalize": [0.0, 0.5, 0.3]}),
+        ("kl", {"depth": 3, "input_scaling": [0.0, 0.5, 0.3]}),
         ("kl-perturbed", {"depth": 2}),
-        ("sq", {"replay": 3}),
+        ("sq", {"updates_per_round": 3}),
         ("kl-perturbed", {"perturbations": 4, "c_p": 0.05}),
     ],
 )
@@ -340,9 +340,9 @@ def test_arms_are_drawn_by_the_cumulative_sums() -> None:
     ("name", "settings"),
     [
         ("kl", {}),
-        ("sq", {"normalize": 0.0}),
+        ("sq", {"input_scaling": 0.0}),
         ("kl-perturbed", {"c_p": 0.5}),
-        ("kl", {"replay": 3}),
+        ("kl", {"updates_per_round": 3}),
         ("kl", {"depth": 2}),
     ],
 )
@@ -358,7 +358,7 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
     run = job(name, settings={"width": 16, **settings})
     with contextlib.suppress(KeyboardInterrupt):
         run.play(stop)
-    agent = cast("Any", run.agent)
+    agent = cast("Any", run.playing)
     contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
     with torch.no_grad():
         for arm in (0, 1, 0):
@@ -369,7 +369,7 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
     agent.oracle.forward(contexts.requires_grad_()).output.sum().backward()
     assert contexts.grad is not None
     assert bool((contexts.grad != 0.0).any())
-    run.trained().save(tmp_path / "agent.safetensors")
+    run.agent.save(tmp_path / "agent.safetensors")
     for cached in (per_replica(agent.oracle.lr, 3), _rows(3, contexts.device)):
         assert not cached.is_inference()
 

@@ -27,19 +27,22 @@ def test_the_log_keeps_mean_propensities_and_current_gauges() -> None:
     figures = {name: np.zeros((2, 1)) for name in names}
     for t in range(3):
         assert log.due_until(t + 1) == [t + 1]
-        gauges = {"distance": np.array([[t], [2.0 * t]]), "spread": np.array([[0.1 * t], [0.0]])}
+        gauges = {
+            "parameter_distance": np.array([[t], [2.0 * t]]),
+            "perturbation_rms": np.array([[0.1 * t], [0.0]]),
+        }
         propensity = np.array([[0.5], [0.2 * (t + 1)]])
         log.add(figures, np.full((2, 1, 2), np.nan), None, propensity, gauges)
     last = log.frame({}).groupby("seed").tail(1)
     assert last["propensity"].tolist() == pytest.approx([0.5, 0.4])
-    assert last["distance"].tolist() == [2.0, 4.0]
-    assert last["spread"].tolist() == pytest.approx([0.2, 0.0])
+    assert last["parameter_distance"].tolist() == [2.0, 4.0]
+    assert last["perturbation_rms"].tolist() == pytest.approx([0.2, 0.0])
 
 
 def test_what_an_agent_does_not_tell_is_nan() -> None:
     frame = run("uniform", "iris", 20, 2, engine="torch")
     assert frame["propensity"].to_numpy() == pytest.approx(1 / 3)
-    assert frame[["distance", "spread"]].isna().all().all()
+    assert frame[["parameter_distance", "perturbation_rms"]].isna().all().all()
 
 
 @pytest.mark.parametrize("agent", RECIPES)
@@ -53,8 +56,8 @@ def test_both_engines_log_the_same(agent: str) -> None:
     )
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-6)
     network = recipe.oracle == NEURAL and recipe.kind != ENSEMBLE
-    assert (defined["distance"] > 0.0).any() == defined["spread"].notna().all() == network
-    assert (defined["spread"] > 0.0).any() == recipe.perturbed
+    assert (defined["parameter_distance"] > 0.0).any() == defined["perturbation_rms"].notna().all() == network
+    assert (defined["perturbation_rms"] > 0.0).any() == recipe.perturbed
 
 
 @pytest.mark.parametrize("count", [1, 4, None])
@@ -67,26 +70,26 @@ def test_the_spread_is_that_of_the_offsets(count: int | None) -> None:
     for _ in range(20):
         oracle.update(torch.randn(2, 3), torch.tensor([0, 1]), torch.rand(2))
     told = oracle.gauges()
-    assert (told["distance"] > 0.01).all()
+    assert (told["parameter_distance"] > 0.01).all()
     c = torch.tensor([0.2, 0.5] if count is None else [0.02, 0.05], dtype=torch.float64) / 2  # 16^(1/4) = 2
     if count is None:
-        torch.testing.assert_close(told["spread"], c * told["distance"])
+        torch.testing.assert_close(told["perturbation_rms"], c * told["parameter_distance"])
     else:
         assert isinstance(weights, SignPerturbation)
         mean = weights.predict(torch.zeros(2, 1, dtype=torch.float64))[:, 0]  # the mean of the offsets
-        assert (told["spread"] >= mean.abs() - 1e-12).all()
+        assert (told["perturbation_rms"] >= mean.abs() - 1e-12).all()
         if count == 1:
-            torch.testing.assert_close(told["spread"], mean.abs())
+            torch.testing.assert_close(told["perturbation_rms"], mean.abs())
 
 
 def test_a_plain_network_has_no_spread() -> None:
     oracle = Neural(KL(), PlainWeights(), width=8)
     oracle.reset(Spec((3,), 2, 3, 10))
-    assert oracle.gauges()["spread"].tolist() == [0.0]
-    assert oracle.gauges()["distance"].tolist() == [0.0]
+    assert oracle.gauges()["perturbation_rms"].tolist() == [0.0]
+    assert oracle.gauges()["parameter_distance"].tolist() == [0.0]
 
 
 def test_a_delayed_agent_tells_them_too() -> None:
     frame: pd.DataFrame = run("kl-perturbed", "iris", 30, 1, delay=5)
-    assert (frame["distance"].iloc[:4] == 0.0).all()  # nothing has been learnt yet
-    assert frame["distance"].iloc[-1] > 0.0
+    assert (frame["parameter_distance"].iloc[:4] == 0.0).all()  # nothing has been learnt yet
+    assert frame["parameter_distance"].iloc[-1] > 0.0

@@ -18,21 +18,22 @@ from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.runs.summary import summary
 from tests.support.command import neucb as command
+from tests.support.runs import traced, with_agent
 from tests.support.tables import cyclic as toy
 
 SEEDS = (4, 9, 2)
-SIZES = {"replay": (1, 3, 1), "width": (8, 12, 8), "lr": (0.3, 0.5, 0.9)}
+SIZES = {"updates_per_round": (1, 3, 1), "width": (8, 12, 8), "lr": (0.3, 0.5, 0.9)}
 LISTS: list[tuple[str, dict[str, Any]]] = [
     ("kl-perturbed", SIZES),
     ("kl-perturbed", {"perturbations": (float("inf"), 4, 5), "width": 8}),
     ("neural-bootstrap", {"members": (2, 3, 2), "width": 8}),
-    ("neural-linear", {"refresh": (50, 60, 50), "width": (8, 8, 12), "nu": (0.1, 0.2, 0.3)}),
+    ("neural-linear", {"refresh_every": (50, 60, 50), "width": (8, 8, 12), "nu": (0.1, 0.2, 0.3)}),
     ("neural-falcon", {"width": (8, 12, 8), "lr": (0.1, 0.1, 0.2)}),
-    ("squarecb", {"columns": (10, 10, 20), "features": "fourier"}),
+    ("squarecb", {"n_components": (10, 10, 20), "feature_map": "fourier"}),
 ]
 TORCH: list[tuple[str, dict[str, Any]]] = [
     ("kl", {"depth": (1, 2, 1), "width": 8}),
-    ("sq", {"batch": (1, 2, 1), "replay": 2, "width": 8, "lr": 0.1}),
+    ("sq", {"batch_size": (1, 2, 1), "updates_per_round": 2, "width": 8, "lr": 0.1}),
 ]
 
 
@@ -44,11 +45,11 @@ def world(num_envs: int) -> ClassificationVectorEnv:
 def assert_equals_separate_runs(settings: dict[str, Any], *arguments: Any, **options: Any) -> None:
     """Compare the frames and the traces, bit by bit; the seeds must have stayed in their order."""
     agent, dataset, rounds = arguments
-    together = neucb.run(agent, dataset, rounds, SEEDS, settings=settings, trace="full", **options)
+    together = traced(agent, dataset, rounds, SEEDS, settings=settings, trace="full", **options)
     assert list(dict.fromkeys(together[0]["seed"])) == [*SEEDS]
     for r, seed in enumerate(SEEDS):
         own = {key: value[r] if isinstance(value, tuple) else value for key, value in settings.items()}
-        alone = neucb.run(agent, dataset, rounds, [seed], settings=own, trace="full", **options)
+        alone = traced(agent, dataset, rounds, [seed], settings=own, trace="full", **options)
         for both, one in zip(together, alone, strict=True):
             mine = both[both["seed"] == seed].reset_index(drop=True)
             pd.testing.assert_frame_equal(mine, one, check_exact=True, check_dtype=False)
@@ -71,7 +72,7 @@ def test_lists_of_whole_numbers_equal_separate_runs(
 def test_whatever_the_data_are_and_with_late_losses(dataset: str) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.random(90), "z": rng.random(90), "y": rng.integers(0, 3, 90)})
-    options: dict[str, Any] = {"delay": 3, "batch": 2}
+    options: dict[str, Any] = {"delay": 3, "feedback_batch": 2}
     if dataset == "frame":
         options["target"] = "y"
     assert_equals_separate_runs(SIZES, "kl", frame if dataset == "frame" else dataset, 60, **options)
@@ -88,7 +89,7 @@ def test_one_engine_plays_all_seeds() -> None:
     job = played({"depth": (1, 2, 1), "width": 8})
     assert job.engine == "torch"
     assert summary(job)["not_compiled"] == "it knows one hidden layer"
-    assert played({"width": (8, 12, 8), "batch": (1, 1, 1)}).engine == "compiled"
+    assert played({"width": (8, 12, 8), "batch_size": (1, 1, 1)}).engine == "compiled"
     with pytest.raises(InputError, match="it knows one hidden layer; use the torch engine"):
         played({"depth": (1, 2, 1)}, engine="compiled")
 
@@ -121,16 +122,16 @@ def test_the_one_that_diverges_is_named_with_its_own_step_size() -> None:
 
 
 def test_equal_numbers_are_one_agent() -> None:
-    frame, agent = neucb.run("kl", toy(60), seeds=2, settings={"width": [8, 8]}, return_agent=True)
+    frame, agent = with_agent("kl", toy(60), seeds=2, settings={"width": [8, 8]})
     assert set(frame["width"]) == {8}
     assert agent.settings["width"] == 8
 
 
 def test_where_there_can_be_one_agent_only_a_line_says_so() -> None:
-    settings = {"width": [8, 12], "replay": [1, 2]}
-    differ = "width and replay differ between the seeds"
+    settings = {"width": [8, 12], "updates_per_round": [1, 2]}
+    differ = "width and updates_per_round differ between the seeds"
     with pytest.raises(InputError, match=f"{differ}, so that there is no one agent to keep; give one value"):
-        neucb.run("kl", toy(60), seeds=2, settings=settings, return_agent=True)
+        with_agent("kl", toy(60), seeds=2, settings=settings)
     with pytest.raises(InputError, match=f"{differ}, and an environment object plays all seeds together"):
         neucb.run("kl", world(2), settings=settings)
     with pytest.raises(InputError, match="width must be a whole number at least 1, one for all replicas of"):
@@ -142,11 +143,25 @@ def test_where_there_can_be_one_agent_only_a_line_says_so() -> None:
 def test_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", "kl", "--dataset", "digits", "--rounds", "50", "--seeds", "2", "--hindsight")
-    assert command(monkeypatch, *words, "--set", "width=8,12", "replay=2,1", "--out", str(tmp_path)) == 0
+    words = (
+        "run",
+        "--agent",
+        "kl",
+        "--dataset",
+        "digits",
+        "--rounds",
+        "50",
+        "--seeds",
+        "2",
+        "--best-in-class",
+    )
+    assert (
+        command(monkeypatch, *words, "--set", "width=8,12", "updates_per_round=2,1", "--out", str(tmp_path))
+        == 0
+    )
     (path,) = (one for one in tmp_path.glob("*.parquet") if "trace" not in one.name)
     last = pd.read_parquet(path).groupby("seed").tail(1)
     assert last["width"].tolist() == [8, 12]
-    assert last["replay"].tolist() == [2, 1]
+    assert last["updates_per_round"].tolist() == [2, 1]
     assert last["L_star_class"].notna().all()
     assert "2 seeds" in capsys.readouterr().out

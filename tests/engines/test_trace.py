@@ -13,27 +13,29 @@ import pytest
 import neucb
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import InputError
+from neucb.engines.trace import CLASS_NAMES
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.runs.api import prepare
 from neucb.runs.summary import why_not_compiled
 from tests.support.command import neucb as command
 from tests.support.recipes import one_quick_of_each
+from tests.support.runs import traced
 from tests.support.tables import toy
 
-COLUMNS = ["seed", "round", "context", "action", "action_class", "propensity", "propensity_kind", "loss"]
-COLUMNS += ["label", "label_class"]
+COLUMNS = ["seed", "round", "row", "action", "action_class", "propensity", "propensity_kind", "loss"]
+COLUMNS += ["class_label", "label_class"]
 
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
 @pytest.mark.parametrize("agent", ["kl", "uniform", "linucb", "neural-falcon"])
 def test_the_trace_agrees_with_the_log(agent: str, engine: str) -> None:
     arguments = {"label_noise": 0.2, "drift": (100,), "engine": engine}
-    frame, trace = neucb.run(agent, toy(), 300, "3,8", trace=True, **arguments)  # type: ignore[call-overload]
+    frame, trace = traced(agent, toy(), 300, "3,8", **arguments)
     assert trace.columns.tolist() == COLUMNS
     assert trace.attrs == {"classes": ["a", "b", "c"]}
-    for name in ("action", "label"):
-        assert trace[f"{name}_class"].tolist() == ["abc"[a] for a in trace[name]]
-        assert trace[f"{name}_class"].cat.categories.tolist() == ["a", "b", "c"]
+    for name, words in CLASS_NAMES.items():
+        assert trace[words].tolist() == ["abc"[a] for a in trace[name]]
+        assert trace[words].cat.categories.tolist() == ["a", "b", "c"]
     assert len(trace) == 600
     for seed in (3, 8):
         one = trace[trace["seed"] == seed]
@@ -44,8 +46,8 @@ def test_the_trace_agrees_with_the_log(agent: str, engine: str) -> None:
         script = ClassificationVectorEnv(toy(), 1, horizon=300, label_noise=0.2, drift=(100,)).script(
             int(seed)
         )
-        assert one["context"].tolist() == script.rows.tolist()
-        assert one["label"].tolist() == script.label.tolist()
+        assert one["row"].tolist() == script.rows.tolist()
+        assert one["class_label"].tolist() == script.label.tolist()
         assert one["loss"].tolist() == (one["action"].to_numpy() != script.seen).astype(float).tolist()
 
 
@@ -58,7 +60,7 @@ def test_both_engines_trace_the_same(agent: str, order: str) -> None:
         assert why_not_compiled(chosen)
         return
     compiled, defined = (
-        neucb.run(agent, toy(), 300, 2, engine=engine, dtype="float64", order=order, trace="full")[1]
+        traced(agent, toy(), 300, 2, engine=engine, dtype="float64", order=order, trace="full")[1]
         for engine in ("compiled", "torch")
     )
     assert [f"p_{a}" for a in range(3)] == [name for name in compiled.columns if str(name).startswith("p_")]
@@ -69,7 +71,7 @@ def test_both_engines_trace_the_same(agent: str, order: str) -> None:
 def test_predicted_losses_are_those_of_the_log() -> None:
     """The squared regression loss, summed from the trace: predictions before the update, and clipped."""
     for engine in ("compiled", "torch"):
-        frame, trace = neucb.run("squarecb", toy(), 200, 2, engine=engine, trace="full")
+        frame, trace = traced("squarecb", toy(), 200, 2, engine=engine, trace="full")
         arms = trace[[f"predicted_loss_{a}" for a in range(3)]].to_numpy()
         mine = np.clip(arms[np.arange(len(trace)), trace["action"]], 0.0, 1.0)
         summed = ((mine - trace["loss"]) ** 2).groupby(trace["seed"]).sum()
@@ -84,17 +86,17 @@ def test_arms_that_are_not_there_have_no_chance_and_rows_are_those_played(agent:
     frame = pd.DataFrame({"query": np.repeat(np.arange(60), rng.integers(2, 5, 60))})
     frame["x"], frame["z"] = rng.random((2, len(frame)))
     frame["reward"] = rng.random(len(frame))
-    _, trace = neucb.run(agent, frame, 60, 2, trace="full", target="reward", group="query")
+    _, trace = traced(agent, frame, 60, 2, trace="full", target="reward", group="query")
     span = frame["reward"].max() - frame["reward"].min()
     losses = (frame["reward"].max() - frame["reward"]) / span
-    np.testing.assert_allclose(trace["loss"], losses[trace["row"]])
+    np.testing.assert_allclose(trace["loss"], losses[trace["action_row"]])
     p = trace[[f"p_{a}" for a in range(4)]].to_numpy()
-    sizes = frame["query"].value_counts()[frame["query"][trace["row"]]]
+    sizes = frame["query"].value_counts()[frame["query"][trace["action_row"]]]
     assert (p[np.arange(4) >= sizes.to_numpy()[:, None]] == 0.0).all()
     np.testing.assert_allclose(p.sum(1), 1.0, atol=1e-9)
     kind = "deterministic" if agent == "linucb" else "estimated"
     assert set(trace["propensity_kind"]) == {kind}
-    assert "context" not in trace
+    assert "row" not in trace
     assert not trace.attrs
 
 
@@ -110,7 +112,7 @@ def test_a_run_that_is_interrupted_has_its_rounds() -> None:
             job.play(stop)
         assert job.log.trace is not None
         assert 600 <= job.log.round < 1500
-        whole = neucb.run("lints", toy(), 1500, 2, **options)[1]
+        whole = traced("lints", toy(), 1500, 2, **options)[1]
         kept = whole[whole["round"] <= job.log.round].reset_index(drop=True)
         pd.testing.assert_frame_equal(job.log.trace.frame(job.log.round), kept, check_exact=True)
 
@@ -118,7 +120,7 @@ def test_a_run_that_is_interrupted_has_its_rounds() -> None:
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
 def test_a_long_run_is_traced_whole(engine: str) -> None:
     """More rounds than the compiled engine keeps at a time; each arm's p is that of the round alone."""
-    frame, trace = neucb.run("lints", toy(), 1400, 2, engine=engine, trace="full")
+    frame, trace = traced("lints", toy(), 1400, 2, engine=engine, trace="full")
     assert frame.equals(neucb.run("lints", toy(), 1400, 2, engine=engine))
     p = trace[["p_0", "p_1", "p_2"]].to_numpy()
     assert np.isfinite(p).all()
@@ -130,7 +132,7 @@ def test_a_long_run_is_traced_whole(engine: str) -> None:
 
 def test_a_trace_is_wanted_full_or_not_at_all() -> None:
     with pytest.raises(InputError, match="trace must be True, False or 'full', not 'half'"):
-        neucb.run("uniform", toy(), 10, 1, trace="half")  # type: ignore[call-overload]
+        traced("uniform", toy(), 10, 1, trace="half")
 
 
 def test_files_keep_the_names_of_the_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +159,7 @@ def test_files_keep_the_names_of_the_arms(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_worlds_without_a_table_have_no_contexts_and_labels() -> None:
-    _, trace = neucb.run("uniform", "synthetic:linear", 50, 2, trace=True)
+    _, trace = traced("uniform", "synthetic:linear", 50, 2)
     assert trace.columns.tolist() == ["seed", "round", "action", "propensity", "propensity_kind", "loss"]
 
 
@@ -176,9 +178,9 @@ def test_inverse_propensities_are_unbiased(agent: str) -> None:
     Its true mean loss is known from the labels; the mean of the 40 estimates is within 4 of their
     standard errors, and these are small. Without the propensities it would be far away.
     """
-    _, trace = neucb.run(agent, toy(), 600, 40, trace=True, settings=SETTINGS[agent])
-    target = trace["context"] % 3
-    truth = (target != trace["label"]).groupby(trace["seed"]).mean()
+    _, trace = traced(agent, toy(), 600, 40, settings=SETTINGS[agent])
+    target = trace["row"] % 3
+    truth = (target != trace["class_label"]).groupby(trace["seed"]).mean()
     weighed = (trace["action"] == target) / trace["propensity"] * trace["loss"]
     error = weighed.groupby(trace["seed"]).mean() - truth
     standard = error.std(ddof=1) / np.sqrt(len(error))

@@ -187,7 +187,7 @@ def test_a_kind_of_plot_is_drawn(
     monkeypatch.setitem(KINDS, "mine", "kind_of_a_test")
     frames = [neucb.run(agent, name, 30, 2) for agent in ("uniform", "linucb") for name in ("iris", "wine")]
     frame = pd.concat(frames)
-    with pytest.raises(InputError, match="no run here has logged 'mine'; draw another --kind"):
+    with pytest.raises(InputError, match="no run here has logged 'mine'; draw another kind="):
         draw(frame, "mine")
     frame["mine"] = 1
     assert draw(frame, "mine").texts[0].get_text() == "sqrt False"

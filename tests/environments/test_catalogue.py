@@ -74,14 +74,16 @@ def test_a_target_is_for_files() -> None:
 
 def test_openml_names(server: FakeOpenML, cache: Path) -> None:
     """The fake server lists versions 2 and 3 of toy as numbers 7 and 8."""
-    assert load_table("openml:toy@3", cache=cache, notify=lambda line: None).provenance["openml_id"] == 8
-    assert load_table("openml:toy", cache=cache, notify=lambda line: None).provenance["openml_id"] == 7
+    assert (
+        load_table("openml:toy@3", openml_cache=cache, notify=lambda line: None).provenance["openml_id"] == 8
+    )
+    assert load_table("openml:toy", openml_cache=cache, notify=lambda line: None).provenance["openml_id"] == 7
     with pytest.raises(DataError, match="no active set"):
-        load_table("openml:nothing", cache=cache, notify=lambda line: None)
+        load_table("openml:nothing", openml_cache=cache, notify=lambda line: None)
     with pytest.raises(DataError, match="no active set"):
-        load_table("openml:toy@9", cache=cache, notify=lambda line: None)
+        load_table("openml:toy@9", openml_cache=cache, notify=lambda line: None)
     with pytest.raises(InputError, match="behind the @"):
-        load_table("openml:toy@x", cache=cache)
+        load_table("openml:toy@x", openml_cache=cache)
 
 
 def test_openml_names_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,11 +95,11 @@ def test_openml_names_without_a_network(tmp_path: Path, monkeypatch: pytest.Monk
     there.mkdir(parents=True)
     folder.rename(there / "7")
     lines: list[str] = []
-    assert load_table("openml:toy", cache=tmp_path, notify=lines.append).rows == 4
+    assert load_table("openml:toy", openml_cache=tmp_path, notify=lines.append).rows == 4
     assert "version 1 from the cache" in lines[0]
-    assert load_table("openml:toy@1", cache=tmp_path, notify=lines.append).rows == 4
+    assert load_table("openml:toy@1", openml_cache=tmp_path, notify=lines.append).rows == 4
     with pytest.raises(DataError, match="by its number"):
-        load_table("openml:toy@2", cache=tmp_path)
+        load_table("openml:toy@2", openml_cache=tmp_path)
 
 
 def test_files_may_have_commas_and_brackets_in_their_names(tmp_path: Path) -> None:

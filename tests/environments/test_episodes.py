@@ -19,6 +19,7 @@ from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.testing import check_environment
 from tests.support.episodes import MEANS, ROUNDS, SEEDS, Bandit, assert_plays_as_simulated, simulate, vector
+from tests.support.runs import traced
 
 MODES = tuple(AutoresetMode)
 
@@ -30,7 +31,7 @@ def test_episodes_of_any_length_are_played_round_by_round(
     mode: AutoresetMode, lengths: tuple[int, ...], truncated: bool
 ) -> None:
     env = vector(lengths, mode, truncated=truncated)
-    frame, trace = neucb.run("uniform", env, ROUNDS, SEEDS, trace=True)
+    frame, trace = traced("uniform", env, ROUNDS, SEEDS)
     assert_plays_as_simulated(trace, lengths)
     last = frame[frame["round"] == ROUNDS]
     assert last["loss"].tolist() == [
@@ -44,7 +45,7 @@ def test_episodes_in_other_processes(mode: AutoresetMode) -> None:
     env = vector((1, 3, 2), mode, AsyncVectorEnv)
     try:
         for _ in range(2):  # the second run starts afresh
-            _, trace = neucb.run("uniform", env, ROUNDS, SEEDS, trace=True)
+            _, trace = traced("uniform", env, ROUNDS, SEEDS)
             assert_plays_as_simulated(trace, (1, 3, 2))
     finally:
         env.close()
@@ -83,7 +84,7 @@ def test_agents_learn_on_bandits_of_one_step(agent: str) -> None:
 def test_arms_are_sent_as_the_action_space_counts_them_and_logged_from_zero() -> None:
     for start in (5, -2):
         env = vector((2, 2, 2), AutoresetMode.SAME_STEP, start=start)
-        _, trace = neucb.run("uniform", env, ROUNDS, SEEDS, trace=True)
+        _, trace = traced("uniform", env, ROUNDS, SEEDS)
         assert_plays_as_simulated(trace, (2, 2, 2))
         assert sorted(trace["action"].unique()) == [0, 1, 2]
 
@@ -161,7 +162,7 @@ def test_the_step_that_only_resets_is_no_round() -> None:
 @pytest.mark.parametrize(("lengths", "mode"), [((4, 4), "NextStep"), ((4, 2), AutoresetMode.DISABLED)])
 def test_masks_are_those_of_the_next_episode(lengths: tuple[int, int], mode: Any) -> None:
     """Arm 0 is not available in the first round of an episode, nor in the fourth."""
-    _, trace = neucb.run(Noting(), Own(lengths, mode, masks=True), 8, 2, trace=True)
+    _, trace = traced(Noting(), Own(lengths, mode, masks=True), 8, 2)
     for seed, length in enumerate(lengths):
         own = trace[trace["seed"] == seed]
         assert own["action"].tolist() == [int(t % length % 3 == 0) for t in range(8)]
@@ -349,10 +350,10 @@ def test_replicas_that_are_copies_are_found() -> None:
 def test_a_wrapped_environment_of_ours_keeps_its_rounds_and_its_name() -> None:
     plain = neucb.run("squarecb", ClassificationVectorEnv("iris", 2), engine="torch", dtype="float64")
     wrapped = wrappers.RecordEpisodeStatistics(ClassificationVectorEnv("iris", 2))
-    frame, trace = neucb.run("squarecb", wrapped, dtype="float64", trace=True)
+    frame, trace = traced("squarecb", wrapped, dtype="float64")
     pd.testing.assert_frame_equal(frame, plain, rtol=1e-9)
     assert frame.attrs["dataset"] == "iris"
-    assert sorted(trace[trace["seed"] == 0]["context"]) == list(range(150))
+    assert sorted(trace[trace["seed"] == 0]["row"]) == list(range(150))
     with pytest.raises(InputError, match="150 rounds, not 151"):
         neucb.run("uniform", wrapped, 151)
 
@@ -360,16 +361,16 @@ def test_a_wrapped_environment_of_ours_keeps_its_rounds_and_its_name() -> None:
 def test_our_single_forms_in_gymnasiums_vector_start_anew() -> None:
     """150 rows of iris, 400 rounds: two whole episodes and 100 rounds, each row once in an episode."""
     env = gymnasium.make_vec("neucb/Classification-v0", 2, "sync", dataset="iris")
-    frame, trace = neucb.run("uniform", env, 400, trace=True)
+    frame, trace = traced("uniform", env, 400)
     assert set(frame["dataset"]) == {"neucb/Classification-v0"}
-    labels = trace[trace["seed"] == 1]["label"]
+    labels = trace[trace["seed"] == 1]["class_label"]
     assert [labels[:150].value_counts().tolist(), labels[150:300].value_counts().tolist()] == [[50] * 3] * 2
     assert not frame["regret"].isna().any()
 
 
 def test_a_single_environment_is_refused_with_what_to_write() -> None:
     with pytest.raises(InputError, match=r"a Bandit is one replica.*SyncVectorEnv\(\[make\] \* 5\)"):
-        neucb.run("uniform", Bandit())  # type: ignore[call-overload]
+        neucb.run("uniform", Bandit())  # type: ignore[arg-type]
 
 
 class Masked(Bandit):
@@ -394,7 +395,7 @@ class Masked(Bandit):
 def test_sub_environments_that_give_masks_and_lists_and_some_that_give_nothing(mode: AutoresetMode) -> None:
     """Of the first two, one tells no losses and the other lists; the third has all arms in every round."""
     made = [lambda: Masked(3), lambda: Masked(2, tells=True), lambda: Bandit(4, tells=True)]
-    frame, trace = neucb.run("uniform", SyncVectorEnv(made, autoreset_mode=mode), ROUNDS, SEEDS, trace=True)
+    frame, trace = traced("uniform", SyncVectorEnv(made, autoreset_mode=mode), ROUNDS, SEEDS)
     last = frame[frame["round"] == ROUNDS].reset_index(drop=True)
     assert np.isnan(last["regret"][0])
     assert np.isnan(last["L_star"][0])

@@ -121,7 +121,7 @@ def test_a_comma_with_two_meanings_is_left_out_until_it_is_said(tmp_path: Path) 
     (note,) = table.notes
     assert "column 'a'" in note
     assert "row 1 holds '1,100'" in note
-    assert "--decimal" in note
+    assert "decimal=" in note
     read = table_of(path, decimal=".").columns[0].values
     np.testing.assert_array_equal(read, [int(one.replace(",", "")) for one in THOUSANDS])
     read = table_of(path, decimal=",").columns[0].values
@@ -310,7 +310,7 @@ def test_a_first_line_of_data(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(DataError, match="looks like data") as failed:
         table_of(path)
-    assert "--no-header" in str(failed.value)
+    assert "header=False" in str(failed.value)
     table = table_of(path, header=False)
     assert (table.rows, table.classes) == (150, tuple(names))
     np.testing.assert_array_equal(table.columns[2].values, iris.data[:, 2])
@@ -615,8 +615,8 @@ def test_a_whole_number_as_target_with_many_values(tmp_path: Path) -> None:
     table = table_of(tmp_path / "t.csv")
     (note,) = table.notes
     assert f"'price' is a whole number with {table.arms} values in 5,000 rows" in note
-    assert "--arms" in note
-    assert "--target" in note
+    assert "arms=" in note
+    assert "target=" in note
 
 
 def test_ranking_files_are_read_by_the_same_rules(tmp_path: Path) -> None:
@@ -668,6 +668,6 @@ def test_a_note_is_a_warning_an_attribute_and_with_strict_an_error(tmp_path: Pat
         frame = neucb.run("uniform", counting, rounds=5, seeds=2)
     assert len(caught) == 1
     assert len(frame.attrs["notes"]) == 1
-    with pytest.raises(DataError, match="an error since --strict"):
+    with pytest.raises(DataError, match="an error since strict=True"):
         neucb.run("uniform", counting, rounds=5, strict=True)
     assert path.is_file()

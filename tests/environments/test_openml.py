@@ -395,14 +395,14 @@ def test_a_set_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_openml_only_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
     with pytest.raises(DataError, match="connect to the network"):
-        load_table("covertype", source="openml", cache=cache)
+        load_table("covertype", source="openml", openml_cache=cache)
 
 
 def test_a_damaged_covertype_is_not_replaced_by_the_sample(tmp_path: Path) -> None:
     folder = fill(tmp_path, 1596, pa.table({"x": [1.0], "class": nominal([0], ["1"])}))
     (folder / "dataset_1596.pq").write_bytes(b"nonsense")
     with pytest.raises(DataError, match="damaged"):
-        load_table("covertype", cache=tmp_path)
+        load_table("covertype", openml_cache=tmp_path)
 
 
 def test_the_cache_is_found_where_the_client_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_several_at_once_are_harmless(cache: Path, monkeypatch: pytest.MonkeyPat
         with ThreadPoolExecutor(4) as pool:
             for job in [pool.submit(download, config, 7, "toy") for _ in range(4)]:
                 job.result()
-        assert load_table("openml:7", cache=cache).rows == 4
+        assert load_table("openml:7", openml_cache=cache).rows == 4
         assert [path.name for path in folder.parent.iterdir()] == ["7"]
 
 
@@ -221,10 +221,10 @@ def test_without_a_network_the_answer_comes_soon(
         monkeypatch.setattr(socket, "create_connection", blocked)
     lines: list[str] = []
     started = time.monotonic()
-    table = load_table("covertype", cache=cache, notify=lines.append)
+    table = load_table("covertype", openml_cache=cache, notify=lines.append)
     assert time.monotonic() - started < 3
     with pytest.raises(DataError, match="connect to the network") as caught:
-        load_table("mushroom", cache=cache, notify=lines.append)
+        load_table("mushroom", openml_cache=cache, notify=lines.append)
     assert time.monotonic() - started < 6
     assert "\n" not in str(caught.value)
     assert (table.source, table.rows) == ("bundled", 20_000)
@@ -234,10 +234,10 @@ def test_without_a_network_the_answer_comes_soon(
 
 def test_a_server_in_trouble_does_not_stop_covertype(server: FakeOpenML, cache: Path) -> None:
     lines: list[str] = []
-    assert load_table("covertype", cache=cache, notify=lines.append).source == "bundled"
+    assert load_table("covertype", openml_cache=cache, notify=lines.append).source == "bundled"
     assert "Unknown dataset: playing the bundled sample of 20,000 rows" in lines[-1]
     with pytest.raises(DataError, match="Unknown dataset"):
-        load_table("covertype", source="openml", cache=cache, notify=quiet)
+        load_table("covertype", source="openml", openml_cache=cache, notify=quiet)
 
 
 def test_a_proxy_is_asked_instead_of_the_server(

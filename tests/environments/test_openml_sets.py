@@ -35,7 +35,7 @@ def test_a_set_has_its_known_figures(known: dict[str, str]) -> None:
     number = int(known["number"])
     folder = openml_config(CACHE).folder(number)
     before = tree(folder)
-    table = load_table(f"openml:{number}", cache=CACHE, source="openml")
+    table = load_table(f"openml:{number}", openml_cache=CACHE, source="openml")
     assert tree(folder) == before
     nominal = sum(column.levels is not None for column in table.columns)
     assert table.provenance["openml_name"] == known["name"]
@@ -57,7 +57,7 @@ def test_a_set_has_its_known_figures(known: dict[str, str]) -> None:
 
 def test_identifiers_are_no_features() -> None:
     for name, identifier in (("magic", "ID"), ("zoo", "animal")):
-        assert identifier not in [column.name for column in load_table(name, cache=CACHE).columns]
+        assert identifier not in [column.name for column in load_table(name, openml_cache=CACHE).columns]
 
 
 def test_every_set_of_the_bakeoff_is_one_of_these() -> None:
@@ -72,7 +72,7 @@ from neucb.environments.sources.catalogue import load_table
 from neucb.environments.preprocessing import encode
 
 started = time.process_time()  # not the clock on the wall, which tells of the machine's other work too
-table = load_table("covertype", cache=Path(sys.argv[1]))
+table = load_table("covertype", openml_cache=Path(sys.argv[1]))
 print(time.process_time() - started)
 encode(table)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -91,5 +91,5 @@ def test_covertype_is_there_in_two_seconds_and_one_gigabyte() -> None:
 @pytest.mark.parametrize(("name", "most"), [("covertype", 3900), ("mushroom", 60)])
 def test_the_default_agent_learns(name: str, most: float) -> None:
     """On all rows of the set, not the bundled sample; seeds 0 to 4."""
-    frame = neucb.run("kl-perturbed", name, seeds=5, source="openml", cache=CACHE)
+    frame = neucb.run("kl-perturbed", name, seeds=5, source="openml", openml_cache=CACHE)
     assert frame.groupby("seed").tail(1)["regret"].mean() < most

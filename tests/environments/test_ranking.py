@@ -179,4 +179,4 @@ def test_bad_arguments() -> None:
     with pytest.raises(InputError, match="a row per arm"):
         neucb.run("uniform", "iris", arms=4)
     with pytest.raises(InputError, match=r"option 'lable_noise'.*label_noise"):
-        neucb.run("uniform", "iris", lable_noise=0.1)  # type: ignore[call-overload]
+        neucb.run("uniform", "iris", lable_noise=0.1)  # type: ignore[call-arg]

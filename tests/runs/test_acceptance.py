@@ -22,7 +22,7 @@ def regret() -> dict[str, NDArray[np.float64]]:
     for agent in ("kl-perturbed", "sq", "uniform"):
         last = neucb.run(agent, rows, 10_000, SEEDS).groupby("seed", sort=True).tail(1)
         final[agent] = last["regret"].to_numpy()
-        final["best fixed arm"] = last["best_fixed_arm"].to_numpy()
+        final["best fixed arm"] = last["best_fixed_arm_regret"].to_numpy()
     return final
 
 

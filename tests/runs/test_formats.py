@@ -147,7 +147,13 @@ def test_an_error_is_one_line_whatever_is_in_it() -> None:
 def table_of(labels: list[str], datasets: list[str]) -> pd.DataFrame:
     rows = [
         {"dataset": dataset, "preprocessing": "standard", "order": "shuffled", "label_noise": 0.0}
-        | {"label": label, "setting": "s", "regret": float(i), "low": float(i), "high": float(i) + 2.0}
+        | {
+            "agent_label": label,
+            "config_id": "s",
+            "regret": float(i),
+            "low": float(i),
+            "high": float(i) + 2.0,
+        }
         for dataset in datasets
         for i, label in enumerate(labels)
     ]
@@ -192,7 +198,7 @@ def test_exports_and_reports_have_names_as_they_are(
     for suffix in ("tex", "csv"):
         target = tmp_path / f"table.{suffix}"
         assert neucb(monkeypatch, "results", str(swept), "--export", str(target)) == 0
-    assert label in set(pd.read_csv(tmp_path / "table.csv")["label"])
+    assert label in set(pd.read_csv(tmp_path / "table.csv")["agent_label"])
     latex = (tmp_path / "table.tex").read_text(encoding="utf-8")
     assert r"{[}red]x{[}/red] :smile: \$a\$ \textbackslash{}b\textasciicircum{}\textasciitilde{} c/d" in latex
     assert r"kl-{}-x\_1" in latex

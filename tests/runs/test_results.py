@@ -34,7 +34,9 @@ def test_the_log_reads_back_as_it_was(job: Run, tmp_path: Path) -> None:
 def assert_holds(log: Path, frame: pd.DataFrame) -> None:
     """Assert that a log has all columns of a frame; it has further ones that a sweep's has too."""
     stored = pd.read_parquet(log)
-    assert {"label", "purpose", "preprocessing", "order", "label_noise", "setting", "engine"} <= set(stored)
+    assert {"agent_label", "split", "preprocessing", "order", "label_noise", "config_id", "engine"} <= set(
+        stored
+    )
     pd.testing.assert_frame_equal(stored[[*frame]], frame, check_exact=True, check_dtype=False)
 
 
@@ -81,7 +83,7 @@ def test_a_full_disk_leaves_no_half_file(job: Run, tmp_path: Path, monkeypatch: 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(NeucbError, match=r"No space left on device; name another folder with --out"):
+    with pytest.raises(NeucbError, match=r"No space left on device; name another folder with out=..."):
         save(job, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 

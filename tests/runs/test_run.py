@@ -15,11 +15,12 @@ from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import DivergedError, InputError
 from neucb.core.json_values import plain
+from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
 from neucb.core.threads import one_thread
 from neucb.engines.lockstep.block_loop import draw
 from neucb.engines.lockstep.loop import play
-from neucb.engines.log import GAUGES, Labels, RunLog, log_spaced
+from neucb.engines.log import GAUGES, Labels, RunLog
 from neucb.engines.stalled import long_runs
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
@@ -46,7 +47,9 @@ def test_the_frame() -> None:
         "L_star",
         "L_star_realised",
     ]
-    assert {"regression_loss", "regression_log_loss", "best_fixed_arm", "lr", "gamma"} <= set(frame.columns)
+    assert {"regression_loss", "regression_log_loss", "best_fixed_arm_regret", "lr", "gamma"} <= set(
+        frame.columns
+    )
     assert set(frame["seed"]) == {3, 7}
     assert frame.groupby("seed")["round"].max().tolist() == [300, 300]
     assert frame.groupby("seed")["gamma"].first().tolist() == [10.0, 50.0]
@@ -55,7 +58,9 @@ def test_the_frame() -> None:
         for column in ("loss", "regret", "regression_loss", "regression_log_loss"):
             assert one[column].is_monotonic_increasing
     assert frame.attrs["source"] == "memory"
-    assert not frame.drop(columns="distance").isna().any().any()  # which the compiled engine does not keep
+    assert (
+        not frame.drop(columns="parameter_distance").isna().any().any()
+    )  # which the compiled engine does not keep
 
 
 @pytest.mark.parametrize("name", ["kl-perturbed", "fastcb"])
@@ -147,7 +152,7 @@ def test_the_log_adds_up() -> None:
     )
     assert last["squared_error"].tolist() == pytest.approx([3 * 0.09, 3 * 1.96])
     assert last["triangular_error"].tolist() == pytest.approx([3 * 0.09 / 1.3, 3 * 1.96 / 2.6])
-    assert last["best_fixed_arm"].tolist() == pytest.approx([0.0, 0.0])
+    assert last["best_fixed_arm_regret"].tolist() == pytest.approx([0.0, 0.0])
 
 
 def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
@@ -227,7 +232,7 @@ def test_summary_and_interval() -> None:
     figures = summary(job)
     assert figures["mean_regret"] == pytest.approx(np.mean(figures["regret"]))
     assert figures["ci95"][0] < figures["mean_regret"] < figures["ci95"][1]
-    assert len(figures["best_fixed_arm"]["per_seed"]) == 3
+    assert len(figures["best_fixed_arm_regret"]["per_seed"]) == 3
     assert figures["uniform"] == pytest.approx(200 * 2 / 3)
     assert confidence_interval(np.array([1.0])) is None
     low, high = confidence_interval(np.array([1.0, 2.0, 3.0])) or [0.0, 0.0]
@@ -241,7 +246,7 @@ def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
     job.env.reset(seed=[0, 1])  # type: ignore[arg-type]
     labels = [job.env.step(np.zeros(2, dtype=np.int64))[4]["label"] for _ in range(100)]
     best = [100 - np.bincount(column).max() for column in np.stack(labels).T]
-    assert summary(job)["best_fixed_arm"]["per_seed"] == best
+    assert summary(job)["best_fixed_arm_regret"]["per_seed"] == best
 
 
 @pytest.mark.parametrize(
@@ -262,7 +267,7 @@ def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int
 @pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
 def test_a_dead_network_is_stopped_by_both_engines(agent: str, order: str) -> None:
     """One hidden unit an arm and large steps: all units are off for good, and nothing is NaN."""
-    settings = {"lr": 1.0, "normalize": 0.0, "lr_power": 0.0, "width": 1}
+    settings = {"lr": 1.0, "input_scaling": 0.0, "lr_power": 0.0, "width": 1}
     said, rounds = [], []
     for engine in ("torch", "compiled"):
         options = {"settings": settings, "engine": engine, "dtype": "float64", "order": order}

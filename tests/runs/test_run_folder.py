@@ -67,7 +67,7 @@ def test_runs_of_other_conditions_are_not_mixed(tmp_path: Path) -> None:
         play(tmp_path, "kl", settings={"lr": [0.1, 0.2, 0.3]}),
     ]
     rows = table(tmp_path)
-    apart = rows[rows["label"] == "uniform"].shape[0], rows[rows["label"] != "uniform"].shape[0]
+    apart = rows[rows["agent_label"] == "uniform"].shape[0], rows[rows["agent_label"] != "uniform"].shape[0]
     assert apart == (8, 2 + 3)
     for job in jobs[:-1]:
         last = job.frame().groupby("seed").tail(1)
@@ -87,12 +87,12 @@ def test_data_that_changed_under_their_name_and_agents_that_went_on_are_told_apa
         Path("data.csv").write_text("a,y\n" + rows)
         play(tmp_path / "data", dataset="data.csv")
     assert len(table(tmp_path / "data")) == 2
-    first = prepare("squarecb", "iris", 60, 3, return_agent=True)
+    first = prepare("squarecb", "iris", 60, 3, keep_agent=True)
     first.play()
     save(first, tmp_path / "on")
-    play(tmp_path / "on", first.trained(), seeds=None)
+    play(tmp_path / "on", first.agent, seeds=None)
     rows_on = table(tmp_path / "on")
-    assert set(rows_on["label"]) == {"squarecb", "squarecb, after 60 rounds"}
+    assert set(rows_on["agent_label"]) == {"squarecb", "squarecb, after 60 rounds"}
     assert set(neucb.load_results(tmp_path / "on")["agent"]) == {"squarecb"}
 
 
@@ -226,7 +226,7 @@ def test_times_of_runs(
         play(tmp_path, "kl", settings={"lr": lr})
     play(tmp_path, engine="torch")
     times = load_times(tmp_path)
-    assert set(times["label"]) == {"kl lr=0.5", "kl lr=1", "uniform"}
+    assert set(times["agent_label"]) == {"kl lr=0.5", "kl lr=1", "uniform"}
     assert set(times["engine"]) == {"compiled", "torch"}
     assert (times["rounds"] == 3 * 60).all()
     assert (times["cpu_seconds"] > 0).all()
@@ -234,7 +234,7 @@ def test_times_of_runs(
     assert "kl lr=0.5" in capsys.readouterr().out
 
 
-OLD = ("label", "purpose", "preprocessing", "order", "label_noise", "setting", "engine")
+OLD = ("agent_label", "split", "preprocessing", "order", "label_noise", "config_id", "engine")
 NEW = ("engine", "rounds", "rounds_played", "columns", "trace", "rows", "sha256", "failures", "playing")
 
 

@@ -26,6 +26,7 @@ from neucb.runs.api import prepare
 from tests.support.command import neucb as command
 from tests.support.networks import adam, network
 from tests.support.recipes import one_quick_of_each
+from tests.support.runs import with_agent
 from tests.support.tables import toy
 
 HALF = 40
@@ -70,7 +71,7 @@ def test_every_recipe_comes_back_and_goes_on_as_if_nothing_had_happened(name: st
 
 def test_a_network_of_ones_own_comes_back_with_its_optimiser(tmp_path: Path) -> None:
     def make() -> neucb.Reduction:
-        return neucb.Reduction(Module(network, KL(), adam, replay=4), FastInverseGap(Power(30.0)))
+        return neucb.Reduction(Module(network, KL(), adam, updates_per_round=4), FastInverseGap(Power(30.0)))
 
     agent = make()
     agent.reset(Spec((4, 9), 3, 4, 2 * HALF))
@@ -85,7 +86,7 @@ def test_a_network_of_ones_own_comes_back_with_its_optimiser(tmp_path: Path) -> 
 
 
 def test_run_returns_the_agent_and_goes_on_with_it(tmp_path: Path) -> None:
-    first, trained = neucb.run("kl", toy(), 500, "3,7", return_agent=True, engine="torch")
+    first, trained = with_agent("kl", toy(), 500, "3,7", engine="torch")
     assert trained.rounds == 500
     assert trained.oracle._round == 500
     trained.save(tmp_path / "agent.safetensors")
@@ -96,13 +97,13 @@ def test_run_returns_the_agent_and_goes_on_with_it(tmp_path: Path) -> None:
     assert set(again["gamma"]) == {RECIPES["kl"].settings({})["gamma"]}
     early, late = (frame[frame["round"] == 501 // 10]["loss"].mean() for frame in (again, first))
     assert early < 0.5 * late  # in the first 50 rounds it plays what it learnt
-    _, longer = neucb.run(trained, toy(), 100, return_agent=True)
+    _, longer = with_agent(trained, toy(), 100)
     assert longer.rounds == 600
 
 
 def test_what_earlier_versions_kept_of_a_block_that_is_over_does_no_harm(tmp_path: Path) -> None:
     """Files of theirs hold a place in it, and its step sizes."""
-    _, trained = neucb.run("kl", toy(), 200, "3,7", return_agent=True, engine="torch")
+    _, trained = with_agent("kl", toy(), 200, "3,7", engine="torch")
     old = copy.deepcopy(trained)
     vars(old.agent.oracle).update(_place=42, _rates_ahead=torch.full((42, 2), 0.5))  # type: ignore[attr-defined]
     old.save(tmp_path / "old.safetensors")
@@ -117,13 +118,13 @@ def test_what_earlier_versions_kept_of_a_block_that_is_over_does_no_harm(tmp_pat
 
 def test_replay_goes_on_beyond_its_first_horizon() -> None:
     """The memory of past samples grows."""
-    _, trained = neucb.run("kl", toy(), 50, 2, settings={"replay": 3}, return_agent=True)
-    _, longer = neucb.run(trained, toy(), 300, return_agent=True)
+    _, trained = with_agent("kl", toy(), 50, 2, settings={"updates_per_round": 3})
+    _, longer = with_agent(trained, toy(), 300)
     assert longer.oracle._memory._size == 350
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    frame, trained = neucb.run("squarecb", toy(), 50, 2, return_agent=True)
+    frame, trained = with_agent("squarecb", toy(), 50, 2)
     assert frame.attrs["engine"] == "torch"  # by itself: without the agent, this run is compiled
     assert prepare("squarecb", toy(), 50, 2).engine == "compiled"
     with pytest.raises(InputError, match="trained with replicas = 2; it cannot play 3"):
@@ -133,7 +134,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="settings are for named agents"):
         neucb.run(trained, toy(), 50, settings={"gamma": 3})
     with pytest.raises(InputError, match="keeps no trained agent"):
-        prepare("kl", toy(), 50, return_agent=True, engine="compiled")
+        prepare("kl", toy(), 50, keep_agent=True, engine="compiled")
     with pytest.raises(DataError, match="there is no file"):
         neucb.load_agent(tmp_path / "none.safetensors")
     (tmp_path / "words.safetensors").write_text("words")

@@ -28,10 +28,10 @@ def made_up_log(
                     "loss": regret + best,
                     "regret": regret,
                     "L_star": best,
-                    "best_fixed_arm": 0.25 * ROUNDS,
+                    "best_fixed_arm_regret": 0.25 * ROUNDS,
                     "propensity": np.full(len(ROUNDS), 0.3 + 0.1 * i + seed / 100),
-                    "spread": 0.01 * regret if agent.endswith("perturbed") else np.nan,
-                    "distance": 0.1 * regret,
+                    "perturbation_rms": 0.01 * regret if agent.endswith("perturbed") else np.nan,
+                    "parameter_distance": 0.1 * regret,
                     "regression_loss": regret / 2 if agent != "uniform" else np.nan,
                 }
                 names = {"agent": agent, "dataset": dataset, "seed": seed, "round": ROUNDS, "arms": 3}

@@ -23,8 +23,8 @@ SHAPES = (("shuffled", False), ("shuffled", True), ("weakest-class", False))  # 
 def compile_for(recipes: list[str]) -> None:
     """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
     for name, (order, replay), dtype in itertools.product(recipes, SHAPES, ("float32", "float64")):
-        if not replay or "replay" in RECIPES[name].settings({}):
-            settings = {"replay": 2} if replay else {}
+        if not replay or "updates_per_round" in RECIPES[name].settings({}):
+            settings = {"updates_per_round": 2} if replay else {}
             run = prepare(name, toy(), 2, 1, engine="compiled", order=order, settings=settings, dtype=dtype)
             run.load()
 

@@ -45,4 +45,4 @@ LABEL = nominal([0, 2, 0, 2], ["a", "unused", "b"])
 
 
 def load(cache: Path, number: int, **options: Any) -> Table:
-    return load_table(f"openml:{number}", cache=cache, source="openml", **options)
+    return load_table(f"openml:{number}", openml_cache=cache, source="openml", **options)

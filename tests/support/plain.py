@@ -35,8 +35,8 @@ class Plain:
     c_p: float = 0.0
     count: float | None = None
     radius: float = math.inf
-    normalize: float = 0.0
-    replay: int = 1
+    input_scaling: float = 0.0
+    updates_per_round: int = 1
     per_arm: bool = False
 
     def __post_init__(self) -> None:
@@ -112,9 +112,9 @@ class Plain:
         square = self.input(x).square()
         self.squares += square.mean(0) if self.per_arm else square
         self.step(x, arm, target)
-        if self.replay > 1:
+        if self.updates_per_round > 1:
             if (self.round - 1) % 256 == 0:
-                self.ahead = self.draws.random((256, self.replay - 1))
+                self.ahead = self.draws.random((256, self.updates_per_round - 1))
             for u in self.ahead[(self.round - 1) % 256]:
                 self.step(*self.past[int(u * self.round)])
 
@@ -132,7 +132,7 @@ class Plain:
             (pull,) = torch.autograd.grad(through_offset, self.theta)
         d = len(self.squares)
         inside = self.blocks * self.width * d  # the parameters of the first layer
-        scale = (d * (self.squares + 1e-3) / self.round) ** -self.normalize
+        scale = (d * (self.squares + 1e-3) / self.round) ** -self.input_scaling
         inner = gradient[:inside].view(-1, d) * scale
         further, last = gradient[inside : -self.width], gradient[-self.width :]
         gradient = torch.cat([inner.reshape(-1), further / 4, last])

@@ -37,10 +37,10 @@ def test_a_sweep_has_exactly_its_rows(played: Path) -> None:
     frame = neucb.load_results(played)
     last = ended(frame)
     assert len(last) == RUNS
-    assert not last.duplicated(["label", "dataset", "label_noise", "purpose", "setting", "seed"]).any()
-    assert set(last.loc[last["purpose"] == "tuning", "seed"]) == {100, 101}
-    assert set(last.loc[last["purpose"] == "reporting", "seed"]) == {0, 1}
-    assert set(frame["label"]) == {"kl", "epsilon", "uniform"}
+    assert not last.duplicated(["agent_label", "dataset", "label_noise", "split", "config_id", "seed"]).any()
+    assert set(last.loc[last["split"] == "tuning", "seed"]) == {100, 101}
+    assert set(last.loc[last["split"] == "reporting", "seed"]) == {0, 1}
+    assert set(frame["agent_label"]) == {"kl", "epsilon", "uniform"}
     assert frame.attrs["failures"] == frame.attrs["missing"] == []
     assert {"lr", "epsilon", "width"} <= set(frame)
     assert "members" not in frame
@@ -48,7 +48,9 @@ def test_a_sweep_has_exactly_its_rows(played: Path) -> None:
 
 def test_rows_are_those_of_neucb_run(played: Path) -> None:
     frame = neucb.load_results(played)
-    tuned = frame[(frame["label"] == "kl") & (frame["purpose"] == "tuning") & (frame["dataset"] == "wine")]
+    tuned = frame[
+        (frame["agent_label"] == "kl") & (frame["split"] == "tuning") & (frame["dataset"] == "wine")
+    ]
     cells: Any = tuned.groupby(["lr", "gamma", "label_noise", "seed"])
     for (lr, gamma, noise, seed), rows in cells:
         settings = {"width": 8, "lr": lr, "gamma": gamma}
@@ -60,22 +62,22 @@ def test_rows_are_those_of_neucb_run(played: Path) -> None:
 def test_settings_are_chosen_on_tuning_seeds_only(played: Path) -> None:
     """By hand: the mean over the four worlds of regret over that of the best cell there."""
     last = ended(neucb.load_results(played))
-    tuning = last[(last["label"] == "kl") & (last["purpose"] == "tuning")]
+    tuning = last[(last["agent_label"] == "kl") & (last["split"] == "tuning")]
     mean = tuning.pivot_table(index=["lr", "gamma"], columns=["dataset", "label_noise"], values="regret")
     best: Any = (mean / mean.min()).mean(axis=1).idxmin()
-    reported = last[(last["label"] == "kl") & (last["purpose"] == "reporting")]
+    reported = last[(last["agent_label"] == "kl") & (last["split"] == "reporting")]
     assert {tuple(one) for one in reported[["lr", "gamma"]].to_numpy()} == {best}
 
 
 def test_per_data_set(tmp_path: Path) -> None:
-    spec = QUICK.replace("rounds = 120", 'rounds = 120\nselect = "per data set"')
+    spec = QUICK.replace("rounds = 120", 'rounds = 120\nselect = "per_dataset"')
     play(spec, tmp_path)
     last = ended(neucb.load_results(tmp_path))
-    own = last[last["label"] == "kl"]
+    own = last[last["agent_label"] == "kl"]
     worlds = ["dataset", "label_noise"]
-    tuning = own[own["purpose"] == "tuning"].groupby([*worlds, "setting"])["regret"].mean()
+    tuning = own[own["split"] == "tuning"].groupby([*worlds, "config_id"])["regret"].mean()
     best = tuning.groupby(worlds).min()
-    reported: Any = own[own["purpose"] == "reporting"].groupby(worlds)["setting"].unique()
+    reported: Any = own[own["split"] == "reporting"].groupby(worlds)["config_id"].unique()
     for world, settings in reported.items():
         (setting,) = settings
         assert tuning[(*world, setting)] == best[world]
@@ -99,7 +101,7 @@ def test_reporting_without_tuning(played: Path, tmp_path: Path) -> None:
     report = play(SPEC, tmp_path, report_only=True)
     assert report.played == report.runs == 4 * 6
     whole = neucb.load_results(played)
-    expected = whole[whole["purpose"] == "reporting"].reset_index(drop=True)
+    expected = whole[whole["split"] == "reporting"].reset_index(drop=True)
     pd.testing.assert_frame_equal(neucb.load_results(tmp_path)[expected.columns], expected, check_exact=True)
     with pytest.raises(neucb.core.errors.InputError, match="holds no choice of settings"):
         play(SPEC, tmp_path / "new", report_only=True)
@@ -108,7 +110,7 @@ def test_reporting_without_tuning(played: Path, tmp_path: Path) -> None:
 def test_without_tuning_seeds_every_cell_is_reported(tmp_path: Path) -> None:
     report = play(QUICK.replace('tuning_seeds = "100:102"', ""), tmp_path)
     assert report.runs == 4 * 4 * 2
-    assert set(neucb.load_results(tmp_path)["purpose"]) == {"reporting"}
+    assert set(neucb.load_results(tmp_path)["split"]) == {"reporting"}
 
 
 def test_the_folder_opens_as_it_is(played: Path) -> None:
@@ -142,7 +144,7 @@ def test_times_are_those_of_playing(
     assert content["playing"]["seconds"] <= content["seconds"]
     made = pd.DataFrame(
         [("a", "torch", 1, 2_000, 4.0), ("a", "torch", 1, 5_000, 1.0), ("b", "compiled", 1, 40_000, 2.0)],
-        columns=["label", "engine", "threads", "rounds", "cpu_seconds"],
+        columns=["agent_label", "engine", "threads", "rounds", "cpu_seconds"],
     )
     table = times_table(made)
     assert table.to_numpy().tolist() == [

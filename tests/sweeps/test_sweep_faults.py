@@ -97,7 +97,7 @@ def test_a_failing_run_is_recorded_and_stops_no_other(tmp_path: Path) -> None:
     play(spec.replace("1000.0", "0.2"), tmp_path / "two")
     good = neucb.load_results(tmp_path / "two")
     columns = ["dataset", "label_noise", "seed", "round", "gamma", "regret"]
-    left, right = (one[(one["lr"] == 0.1) & (one["purpose"] == "tuning")][columns] for one in (frame, good))
+    left, right = (one[(one["lr"] == 0.1) & (one["split"] == "tuning")][columns] for one in (frame, good))
     pd.testing.assert_frame_equal(left.reset_index(drop=True), right.reset_index(drop=True), check_exact=True)
 
 
@@ -205,7 +205,7 @@ def test_a_full_disk(tmp_path: Path, whole: pd.DataFrame) -> None:
     """What was written before stays and counts; with room again the same command goes on."""
     with tmpfs(tmp_path / "disk", "size=96k") as disk:
         folder = disk / "results"
-        with pytest.raises(NeucbError, match=r"No space left on device; name another folder with --out"):
+        with pytest.raises(NeucbError, match=r"No space left on device; name another folder with out=..."):
             play(QUICK, folder)
         manifests = [path for path in folder.glob("_kl*.json") if path.stat().st_size]
         assert manifests
@@ -243,6 +243,6 @@ def test_a_read_only_folder_is_found_out_first(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "disk", "size=4m") as disk:
         play(QUICK, disk / "small")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        with pytest.raises(NeucbError, match=r"Read-only file system; name another folder with --out"):
+        with pytest.raises(NeucbError, match=r"Read-only file system; name another folder with out=..."):
             play(QUICK, disk / "small")
         assert len(ended(neucb.load_results(disk / "small"))) == QUICK_RUNS  # reading needs no writing

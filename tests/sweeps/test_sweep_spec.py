@@ -18,7 +18,7 @@ name = "good"
 rounds = 500
 tuning_seeds = "100:102"
 reporting_seeds = [3, 5]
-orders = ["shuffled", "sorted"]
+order = ["shuffled", "sorted"]
 datasets = [
     "iris",  # small
     "win?",
@@ -85,12 +85,12 @@ def test_batches_are_cut_to_size() -> None:
         ("synthetic:cosine", "synthetic:cosin", 10, "did you mean 'synthetic:cosine'?"),
         ("arms = 4", "arm = 4", 10, "unknown key 'arm': did you mean 'arms'?"),
         ('"sorted"', '"sort"', 6, "unknown order 'sort': did you mean 'sorted'?"),
-        ('"sorted"', '"shuffled"', 6, "occurs twice in orders"),
+        ('"sorted"', '"shuffled"', 6, "occurs twice in order"),
         ("rounds = 500", "rounds = 0", 3, "rounds must be a whole number, at least 1"),
         ("rounds = 500", "round = 500", 3, "unknown key 'round': did you mean 'rounds'?"),
         ("rounds = 500", "label_noise = [0.1, 1.5]", 3, "label_noise must be numbers in [0, 1)"),
         ("rounds = 500", 'engine = "fast"', 3, "unknown engine 'fast'"),
-        ("rounds = 500", 'select = "per dataset"', 3, "did you mean 'per data set'?"),
+        ("rounds = 500", 'select = "per data set"', 3, "it is 'per_dataset' now"),
         ("rounds = 500", "recycle = 1", 3, "recycle must be true or false"),
         ("rounds = 500", "drift = [0]", 3, "drift must be a list of rounds, at least 1"),
         ('"100:102"', '"100:x"', 4, "no valid seeds"),

@@ -81,7 +81,7 @@ def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
     frame = neucb.load_results(tmp_path / "long")
     assert frame.attrs["missing"] == []
     last = frame[frame["round"] == 1500]
-    assert len(last) == runs == len(last.drop_duplicates(["dataset", "label_noise", "lr", "purpose", "seed"]))
+    assert len(last) == runs == len(last.drop_duplicates(["dataset", "label_noise", "lr", "split", "seed"]))
     assert not (tmp_path / "long" / FOLDER).exists()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import duckdb
 import numpy as np
@@ -41,6 +43,18 @@ reporting_seeds = 2
 [[agents]]
 name = "squarecb"
 """
+SPEC_OF_ONE = """
+[experiment]
+name = "one"
+rounds = 40
+datasets = ["iris"]
+label_noise = 0.1
+reporting_seeds = 2
+engine = "{engine}"
+
+[[agents]]
+name = "{agent}"
+"""
 
 
 def change(**values: object) -> Callable[[Experiment], Experiment]:
@@ -51,7 +65,7 @@ def change(**values: object) -> Callable[[Experiment], Experiment]:
     "changed",
     [
         change(rounds=41),
-        change(orders=("sorted",)),
+        change(order=("sorted",)),
         change(label_noise=(0.1,)),
         change(preprocessing=("paper",)),
         change(engine="torch"),
@@ -74,10 +88,17 @@ def test_a_changed_experiment_returns_no_old_row(
     pd.testing.assert_frame_equal(left, right, check_exact=True)
 
 
-def test_changed_code_returns_no_old_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_returns_no_old_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert play(SPEC, tmp_path).played == 2
-    monkeypatch.setattr("neucb.sweeps.plan.code_version", lambda: "another")
+    assert "set aside" not in capsys.readouterr().out
+    for module in ("plan", "sweep"):
+        monkeypatch.setattr(f"neucb.sweeps.{module}.code_version", lambda *_: "another")
     assert play(SPEC, tmp_path).played == 2
+    assert capsys.readouterr().out.count("was played by other code") == 1
+    assert play(SPEC, tmp_path).played == 0
+    assert "set aside" not in capsys.readouterr().out
 
 
 def test_which_code_matters() -> None:
@@ -88,77 +109,72 @@ def test_which_code_matters() -> None:
     assert all(neucb.core.provenance.library_version(name) for name in identity.LIBRARIES)
 
 
-# Imported where runs are played or classes fitted, without any say in their numbers.
-WITHOUT_SAY = {
-    "disk.py": "writes files",
-    "errors.py": "words",
-    "plugins.py": "finds the user's code, which the batch names by its checksums",
-    "provenance.py": "versions, which the hash holds",
-    "seeds.py": "reads seeds, which the batch names",
-    "sources.py": "checksums of the user's code",
-    "statistics/intervals.py": "of summaries",
-    "summary.py": "JSON, and figures of the command line",
-    "sweeps/cost.py": "the order in which batches are played, and in what parts",
-    "sweeps/identity.py": "the hash itself",
-    "sweeps/spec.py": "values, which the batch names",
-    "sweeps/warned.py": "warnings",
-    "trace.py": "of runs that are kept round by round, which sweeps do not",
-    "trained.py": "agents from files, which sweeps do not play",
-}
-PLAYED = {"engines", "agents", "candidate.py", "foreseen.py", "hindsight.py", "loop.py", "stuck.py"}
-CONSTANTS = "agents/constants.py"  # which fits take too, of agents nothing else
-FITTED = {"sweeps/hindsight.py", "theory/fitting.py", "theory/hindsight.py"}
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("agent", RECIPES)
+def test_the_hash_covers_every_file_that_playing_enters(agent: str, engine: str) -> None:
+    """The rows of recipes are the exception: they are no functions, and the hash has the agent's own."""
+    text = SPEC_OF_ONE.format(agent=agent, engine=engine)
+    (batch,) = reporting_batches(parse_spec(text), {})
+    encoded = Data(source="bundled").load(batch.world)
+    entered: set[Path] = set()
+
+    def enter(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            entered.add(Path(frame.f_code.co_filename))
+
+    threading.setprofile(enter)
+    sys.setprofile(enter)
+    try:
+        outcome = play_batch(batch, encoded)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert outcome.tables or "compiled engine" in outcome.failures[0].reason
+    known = identity.files_of(find_recipe(agent))
+    inside = {path for path in entered if path.is_relative_to(identity.PACKAGE)}
+    assert len(inside) > 10
+    assert inside <= known
 
 
-def imported(starts: set[str], skipped: set[str]) -> set[str]:
-    """Return modules of neucb, those they import, and so on; `skipped` modules and packages are left out."""
-    root = Path(neucb.__file__).parent
-    found: set[str] = set()
-    waiting = set(starts)
-    while waiting:
-        name = waiting.pop()
-        part = name.split("/")[0]
-        left_out = part in skipped and name != CONSTANTS
-        if left_out or name in skipped or name in found:
-            continue
-        found.add(name)
-        tree = ast.parse((root / name).read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                node.body = []
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "neucb":
-                module = str(node.module).replace(".", "/").removeprefix("neucb").lstrip("/")
-                names = (module, *(f"{module}/{alias.name}" for alias in node.names))
-                waiting |= {f"{one}.py" for one in names if (root / f"{one}.py").is_file()}
-    return found
+def test_a_recipe_more_renames_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the row of another recipe; the row of the batch's own recipe does."""
+    (batch,) = reporting_batches(parse_spec(SPEC), {})
+    before = batch.name({})
+    recipe = find_recipe(batch.agent)
+    other = dataclasses.replace(find_recipe("kl"), name="another", defaults=(("lr", 0.3),))
+    monkeypatch.setitem(RECIPES, "another", other)
+    assert batch.name({}) == before
+    monkeypatch.setitem(RECIPES, "kl", other)
+    assert batch.name({}) == before
+    monkeypatch.setitem(RECIPES, batch.agent, dataclasses.replace(recipe, summary="in other words"))
+    assert batch.name({}) == before
+    monkeypatch.setitem(
+        RECIPES, batch.agent, dataclasses.replace(recipe, defaults=(("regularization", 7.0),))
+    )
+    assert batch.name({}) != before
 
 
-def in_packages(names: set[str]) -> set[str]:
-    """Return names, one for all modules of agents, engines and environments."""
-    return {name.split("/")[0] if name.split("/")[0] in identity.PACKAGES else name for name in names}
+def test_the_files_of_rows_are_in_no_hash() -> None:
+    rows = {"registry.py", "network.py", "linear.py"}
+    for recipe in RECIPES.values():
+        files = {path.relative_to(identity.PACKAGE) for path in identity.files_of(recipe)}
+        assert not files & {Path("agents/recipes") / name for name in rows}
+        assert Path("engines/lockstep/block_loop.py") in files  # within a function
+        assert not any(path.parts[0] in ("cli", "plots", "report") for path in files)
 
 
-def test_the_hash_of_a_run_is_of_all_code_that_playing_imports() -> None:
-    """What is neither in the hash nor said to have no say must be put into one of them."""
-    found = in_packages(imported({"sweeps/play.py", "sweeps/data.py"}, FITTED))
-    named = {*identity.MODULES, *identity.PACKAGES}
-    assert found - named == set(WITHOUT_SAY)
-    assert named <= found
-
-
-def test_the_hash_of_a_fit_is_of_all_code_that_fitting_imports() -> None:
-    starts = {"sweeps/hindsight.py", "sweeps/play.py", "sweeps/data.py"}
-    found = in_packages(imported(starts, {*PLAYED, "sweeps/plan.py"}))
-    named = in_packages({*identity.FITTING}) | {"environments"}
-    assert found - named <= set(WITHOUT_SAY)
-    assert named <= found
+def test_the_hash_of_a_fit_has_no_agent() -> None:
+    files = identity.closure(identity.FITTING, identity.ROWS, skipped=("neucb.agents", "neucb.engines"))
+    names = {path.relative_to(identity.PACKAGE).as_posix() for path in files}
+    assert {"theory/fitting.py", "theory/best_in_class.py", "environments/classification.py"} <= names
+    assert not any(name.startswith(("agents/", "engines/")) for name in names)
 
 
 def test_a_fit_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that stands for another class one day does not return its old fits."""
     (batch,) = reporting_batches(parse_spec(SPEC), {})
-    fit = dataclasses.replace(batch, purpose="hindsight")
+    fit = dataclasses.replace(batch, split="hindsight")
     before = fit.name({})
     recipe = dataclasses.replace(find_recipe("squarecb"), loss=KL)
     monkeypatch.setitem(RECIPES, "squarecb", recipe)
@@ -204,7 +220,7 @@ def test_a_table_in_memory_is_read_completely_every_time(tmp_path: Path) -> None
         return neucb.sweep(tmp_path / "spec.toml", tmp_path / "out", jobs=1, tables={"mine": table})
 
     first = once(frame)
-    assert first.groupby("label")["round"].max().tolist() == [90, 90, 90]
+    assert first.groupby("agent_label")["round"].max().tolist() == [90, 90, 90]
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
     pd.testing.assert_frame_equal(once(frame.copy()), first, check_exact=True)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")} == times
@@ -234,7 +250,7 @@ def test_an_agent_of_the_users_own(tmp_path: Path) -> None:
     text = SPEC.replace('name = "squarecb"', f'name = "{tmp_path / "mine.py"}:Mine"')
     assert play(text, tmp_path / "out").failures == []
     assert play(text, tmp_path / "out").found == 2
-    assert set(neucb.load_results(tmp_path / "out")["label"]) == {"Mine"}
+    assert set(neucb.load_results(tmp_path / "out")["agent_label"]) == {"Mine"}
     (tmp_path / "mine.py").write_text(source.replace("1 / spec.arms)", "1 / spec.arms) * 1.0"))
     assert play(text, tmp_path / "out").played == 2
 
@@ -276,11 +292,12 @@ def test_tables_are_mapped_and_shared(tmp_path: Path) -> None:
 def test_duckdb_reads_the_folder(tmp_path: Path) -> None:
     play(SPEC + '[[agents]]\nname = "uniform"\n[[agents]]\nname = "kl"\n', tmp_path)
     frame = neucb.load_results(tmp_path)
-    query = f"select label, count(*), sum(loss) from '{tmp_path}/*.parquet' group by label order by label"
+    logs = f"'{tmp_path}/*.parquet' group by agent_label order by agent_label"
+    query = f"select agent_label, count(*), sum(loss) from {logs}"
     found = duckdb.sql(query)
     assert found is not None
     rows = found.fetchall()
-    expected = frame.groupby("label")["loss"].agg(["size", "sum"])
+    expected = frame.groupby("agent_label")["loss"].agg(["size", "sum"])
     assert rows == [(label, size, pytest.approx(total)) for label, (size, total) in expected.iterrows()]
 
 
@@ -310,7 +327,7 @@ def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pyte
         memory(dataclasses.replace(batch, settings=find_recipe(name).settings(settings)), encoded)
         for name, settings in (
             ("neural-ucb", {}),
-            ("neural-ucb", {"matrix": "full", "width": 10}),
+            ("neural-ucb", {"covariance": "full", "width": 10}),
             ("neural-bootstrap", {"members": 50}),
             ("neural-ucb", {"depth": 3}),
         )

@@ -17,7 +17,7 @@ from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.tracing import Tracer
-from neucb.engines.log import Labels, load_sums
+from neucb.engines.log import GAUGES, Labels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
 from neucb.environments.episodes import bad_context
 from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
@@ -155,14 +155,15 @@ class Compiled:
         feedback = self.env.feedback
         figures = feedback.outcome(label, seen, action)
         propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
-        distance = np.stack([one.inputs.record.distance[start:stop] for one in replicas])
-        spread = np.stack([one.inputs.record.spread[start:stop] for one in replicas])
+        gauges = {
+            name: np.stack([getattr(one.inputs.record, name)[start:stop] for one in replicas])
+            for name in GAUGES
+        }
         if self._tracer is not None:
             rows = np.stack([one.inputs.script.rows[start:stop] for one in replicas])
-            told = {"context": rows, "action": action, "loss": figures["loss"], "label": label}
+            told = {"row": rows, "action": action, "loss": figures["loss"], "class_label": label}
             self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
-        gauges = {"distance": distance, "spread": spread}
         self.log.add(figures, Labels(label, feedback.expected), known, propensity, gauges)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:

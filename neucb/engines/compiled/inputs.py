@@ -109,13 +109,13 @@ def make_inputs(
     feedback = env.feedback
     expected = np.ascontiguousarray(feedback.expected)
     world = types.World(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
-    predicted, propensity, distance, spread = np.full((4, spec.horizon), np.nan)
+    predicted, propensity, parameter_distance, perturbation_rms = np.full((4, spec.horizon), np.nan)
     record = types.Record(
         np.empty(spec.horizon, np.int64),
         predicted,
         propensity,
-        distance,
-        spread,
+        parameter_distance,
+        perturbation_rms,
         np.empty(spec.arms),
         np.zeros(1, np.int64),
         np.empty((kept, 4, spec.arms)),
@@ -197,7 +197,7 @@ def make_clock(recipe: Recipe, own: Settings) -> types.UpdateClock:
     if recipe.kind.all_arms:
         return types.UpdateClock(types.ALL_ARMS, 1)
     return types.UpdateClock(
-        types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("passes", 1))
+        types.EPOCHS if recipe.by_epochs else types.EVERY_ROUND, int(own.get("epochs", 1))
     )
 
 

@@ -59,9 +59,9 @@ def count_columns(own: Settings, spec: Spec) -> int:
     Raises:
         InputError: too many quadratic features.
     """
-    if own["features"] == "quadratic":
+    if own["feature_map"] == "quadratic":
         return quadratic_columns(spec.features)
-    return int(own["columns"]) if own["features"] == "fourier" else spec.features
+    return int(own["n_components"]) if own["feature_map"] == "fourier" else spec.features
 
 
 def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -72,10 +72,10 @@ def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], ND
 def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:
     """Return the feature map of one replica."""
     w, b = np.empty((0, 0)), np.empty(0)
-    if own["features"] == "fourier":
-        w, b = draw_fourier(seed, spec.features, int(own["columns"]))
+    if own["feature_map"] == "fourier":
+        w, b = draw_fourier(seed, spec.features, int(own["n_components"]))
         w = w / own["bandwidth"]
-    return types.Features(FEATURES[own["features"]], w, b, np.empty(len(b)))
+    return types.Features(FEATURES[own["feature_map"]], w, b, np.empty(len(b)))
 
 
 def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Models:

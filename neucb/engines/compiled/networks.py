@@ -50,7 +50,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     """Return a function that plays the rounds of an agent with one network."""
     network = make_network(recipe, own, spec, inputs.seed)
     config = make_config(recipe, own)
-    further = int(own["replay"]) - 1  # steps an update
+    further = int(own["updates_per_round"]) - 1  # steps an update
     one_step = config.clock.code == types.EVERY_ROUND and further == 0
     # Renewals of the last layer cut blocks anywhere.
     foreseen = inputs.adaptive is None and recipe.wrapper != LAST_LAYER
@@ -112,7 +112,7 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
         penalty = float(own["regularization"])
         renew(inputs.world, config, network, memory, inputs.record, workspace, last, penalty, t)
 
-    return with_renewals(play, int(own["refresh"]), again)
+    return with_renewals(play, int(own["refresh_every"]), again)
 
 
 def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
@@ -126,7 +126,7 @@ def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInpu
     config, workspace = make_config(recipe, own), make_workspace(made[0], spec.arms, shared=False)
     memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
     counts, past = make_counts(own, spec, inputs.seed), [stream(one, "replay") for one in seeds]
-    rule, further = make_rule(recipe, own, spec), int(own["replay"]) - 1
+    rule, further = make_rule(recipe, own, spec), int(own["updates_per_round"]) - 1
 
     def play(start: int, stop: int) -> int:
         draws = np.stack([rng.random((stop - start, further)) for rng in past])
@@ -176,7 +176,7 @@ def make_config(recipe: Recipe, own: Settings) -> types.NetworkConfig:
         float(own["radius"]),
         float(own["intercept"]),
         INITIALISATIONS[own["init"]](width)[2],
-        float(own["normalize"]),
+        float(own["input_scaling"]),
         float(c),
     )
 
@@ -266,7 +266,7 @@ def _shared(rows: int, dtype: np.dtype[Any]) -> types.Shared:
 def make_confidence(own: Settings, network: types.Network, config: types.NetworkConfig) -> types.Confidence:
     """Return 1 / U_0 of one replica."""
     penalty = float(own["regularization"])
-    square = config.factor**2 / (own["width"] if own["gradient"] == "paper" else 1)
+    square = config.factor**2 / (own["width"] if own["gradient_scaling"] == "sqrt_width" else 1)
     rows, columns = network.first.shape
     dtype = network.first.dtype
     return types.Confidence(
@@ -274,7 +274,7 @@ def make_confidence(own: Settings, network: types.Network, config: types.Network
         np.full(len(network.head), 1.0 / penalty, dtype),
         square,
         penalty,
-        float(own["ceiling"]),
+        float(own["clip_mean"]),
         np.empty(rows, dtype),
         np.empty(columns, dtype),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from neucb.core.columns import FORMER_COLUMNS
 from neucb.engines.checks import is_distribution
 from neucb.engines.log import GAUGES
 
@@ -63,7 +64,8 @@ class BlockRecord:
 
     def add_gauges(self, gauges: Mapping[str, Tensor]) -> None:
         """Keep the agent's gauges [R] after a round."""
-        for name, value in gauges.items():
+        for given, value in gauges.items():
+            name = FORMER_COLUMNS.get(given, given)
             if name in self.gauges:
                 self.gauges[name][self.rounds] = value.detach().to("cpu", torch.float64).numpy()
 

@@ -128,7 +128,7 @@ class TableRounds:
 
     def shown(self, action: Ints) -> dict[str, Ints]:
         """Return rows and labels [R, n]."""
-        return {"context": self._of(self._rows, action), "label": self._of(self._label, action)}
+        return {"row": self._of(self._rows, action), "class_label": self._of(self._label, action)}
 
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, d] of a round of the block."""
@@ -218,11 +218,11 @@ class SteppedRounds:
             action: arms played [R].
         """
         labels = self._episodes.labels()
-        found = {} if labels is None else {"label": labels}
+        found = {} if labels is None else {"class_label": labels}
         if rows is not None and rows.ndim == 1:
-            found["context"] = rows
+            found["row"] = rows
         elif rows is not None:
-            found["row"] = rows[np.arange(len(action)), action]
+            found["action_row"] = rows[np.arange(len(action)), action]
         return found
 
     def outcome(self, action: Ints) -> tuple[Figures, NDArray[np.float64]]:

@@ -30,8 +30,8 @@ OF_CLASS = (
 def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = True) -> Figure:
     """Draw mean cumulative regret against mean L*, round by round; where L* = 0 there is nothing to draw.
 
-    Where L* of the agent's own class is logged (`neucb run --hindsight`, or `hindsight` in a sweep) there is
-    a panel for it too, with the regret against that policy.
+    Where L* of the agent's own class is logged (`best_in_class` or, in a sweep, `best_in_class_seeds`) there
+    is a panel for it too, with the regret against that policy.
 
     Args:
         frame: logs.
@@ -50,9 +50,9 @@ def lstar_figure(frame: pd.DataFrame, x: XScale = "linear", *, bounds: bool = Tr
     if not panels:
         raise InputError(
             "L* is 0 in these runs, as their labels are clean, as is that of the class where it is known; "
-            "play with --label-noise 0.1, or with --hindsight"
+            "play with label_noise=0.1, or with best_in_class=True"
         )
-    looks = styles(with_labels(frame)["label"])
+    looks = styles(with_labels(frame)["agent_label"])
     notes = [OF_CLASS] if any(name.endswith(CLASS) for name, _ in panels) else []
     notes += absent(frame, [name.removesuffix(CLASS) for name, _ in panels], "L* is 0 there or not known")
     notes += [FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else []
@@ -73,7 +73,7 @@ def _panels(frame: pd.DataFrame, bounds: bool) -> list[tuple[str, list[Curve]]]:
 
 def _against(part: pd.DataFrame, curve: Curve, target: Curve) -> Curve:
     """Return the curve with the L*(t) of `target` for t."""
-    best = part[part["label"] == target.label].groupby("round")["L_star"].mean().reindex(curve.x)
+    best = part[part["agent_label"] == target.label].groupby("round")["L_star"].mean().reindex(curve.x)
     return replace(curve, x=best.to_numpy(dtype=np.float64))
 
 

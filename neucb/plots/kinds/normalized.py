@@ -46,10 +46,10 @@ def normalized_figure(frame: pd.DataFrame) -> Figure:
         InputError: no run has a normalised regret.
     """
     scores = normalized_regret(with_labels(frame))
-    table = intervals(scores[scores["label"].isin(learners(frame)["label"])])
+    table = intervals(scores[scores["agent_label"].isin(learners(frame)["agent_label"])])
     if table.empty:
         raise InputError("no run here has a normalised regret: it takes the expected losses of all arms")
-    means = table.groupby("label")["mean"].mean().sort_values()
+    means = table.groupby("agent_label")["mean"].mean().sort_values()
     datasets = list(dict.fromkeys(table["dataset"]))
     side = max(text_width(one_line(label), SMALL) for label in means.index) + 0.2
     top = TITLE + (LINE * len(datasets) if len(datasets) <= NAMED else 0.0)
@@ -106,7 +106,7 @@ def _caption(scores: pd.DataFrame, table: pd.DataFrame) -> str:
 
 def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], place: int, count: int) -> Line2D:
     """Draw the marks of one data set, data sets a little above each other; clip at the end of the axis."""
-    rows = table["label"].map(labels.index).to_numpy(dtype=np.float64)
+    rows = table["agent_label"].map(labels.index).to_numpy(dtype=np.float64)
     rows += 0.6 * ((place + 0.5) / count - 0.5)
     low, end = axes.get_xlim()
     value = table["mean"].to_numpy(dtype=np.float64)
@@ -124,5 +124,8 @@ def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], place: int, 
 
 
 KIND = PlotKind(
-    "normalised regret, data set by data set", ("regret", "best_fixed_arm"), normalized_figure, scale=None
+    "normalised regret, data set by data set",
+    ("regret", "best_fixed_arm_regret"),
+    normalized_figure,
+    scale=None,
 )

@@ -59,7 +59,7 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
         y = -0.12 - 0.6 * ROW * level
         ends = [average.iloc[first] - 0.04, average.iloc[last] + 0.04]
         axes.plot(ends, [y, y], color="black", linewidth=2.6, solid_capstyle="butt", clip_on=False)
-    _draw_names(axes, average, styles(with_labels(frame)["label"]), half, 0.12 + bars, made.width)
+    _draw_names(axes, average, styles(with_labels(frame)["agent_label"]), half, 0.12 + bars, made.width)
     return made.figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, get_args
 
+from neucb.core.columns import with_current_names
 from neucb.core.errors import InputError, unknown_name
 from neucb.plots.kind import PlotKind, XScale, not_logged
 
@@ -41,8 +42,8 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
     """Draw a figure.
 
     Args:
-        frame: logs as `neucb.run` returns them, one after the other; `label` distinguishes competitors,
-            or `agent` where there is no such column.
+        frame: logs as `neucb.run` returns them, one after the other; `agent_label` distinguishes
+            competitors, or `agent` where there is no such column.
         kind: a key of `KINDS`.
         x: scale of the horizontal axis: linear, log or sqrt; by default log against rounds and linear
             against L*.
@@ -56,9 +57,10 @@ def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bou
         raise unknown_name("scale", x, get_args(XScale))
     if bounds and not found.bounded:
         bounded = ", ".join(name for name in KINDS if find_kind(name).bounded)
-        raise InputError(f"--bounds are for --kind {bounded}, not for {kind}")
+        raise InputError(f"bounds=True is for kind={bounded}, not for {kind}")
     if x is not None and found.scale is None:
-        raise InputError(f"--x is for curves, not for --kind {kind}")
+        raise InputError(f"x=... is for curves, not for kind={kind}")
+    frame = with_current_names(frame)
     for column in found.columns:
         if column not in frame:
             raise not_logged(column)

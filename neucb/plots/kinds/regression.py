@@ -43,7 +43,7 @@ def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = 
     title, column, note = ("regression regret", "squared_regression_regret", AGAINST) if logged else USUAL
     panels = []
     for name, part, curves in curves_of(frame, column):
-        agent = dict(zip(part["label"], part["agent"], strict=True))
+        agent = dict(zip(part["agent_label"], part["agent"], strict=True))
         targets = [curve for curve in curves if agent[curve.label] in THEOREMS and bounds]
         shapes = [fit_shape("regression", curve.x, curve.y, 0).curve for curve in targets]
         lines = [
@@ -53,7 +53,7 @@ def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = 
         panels.append((name, [*curves, *lines]))
     notes = [note, FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else [note]
     notes += absent(frame, [name for name, _ in panels], f"their {title} is not known")
-    looks = styles(with_labels(frame)["label"])
+    looks = styles(with_labels(frame)["agent_label"])
     return draw_panels(panels, looks, title=f"cumulative {title}", x=x, note=" ".join(notes))
 
 

@@ -44,15 +44,17 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
     notes += [FITTED] if used & set(DASHES.values()) else []
     notes += [GUARANTEED] if str(SURE) in used else []
     notes += absent(frame, [name for name, _ in panels], f"their {figure} is not known")
-    looks = styles(with_labels(frame)["label"])
+    looks = styles(with_labels(frame)["agent_label"])
     return draw_panels(panels, looks, title=f"cumulative {figure}", x=x, note=" ".join(notes))
 
 
 def _fixed(part: pd.DataFrame) -> Curve | None:
-    mean = part.groupby("round")["best_fixed_arm"].mean()
+    mean = part.groupby("round")["best_fixed_arm_regret"].mean()
     if not np.isfinite(mean).all():
         return None
     return line("best fixed arm", mean.index.to_numpy(dtype=np.float64), mean.to_numpy(), ":")
 
 
-KIND = PlotKind("cumulative regret against rounds", ("regret", "best_fixed_arm"), regret_figure, bounded=True)
+KIND = PlotKind(
+    "cumulative regret against rounds", ("regret", "best_fixed_arm_regret"), regret_figure, bounded=True
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from neucb.plots.gauges import Gauge
 
 KIND = Gauge(
-    "spread",
+    "perturbation_rms",
     "spread of the perturbation",
     "Spread: root mean square of the perturbation's offsets after round t.",
 ).kind("spread of the perturbation against rounds")

@@ -35,7 +35,7 @@ def win_loss_table(frame: pd.DataFrame) -> pd.DataFrame:
         InputError: a single competitor or seed, so that there is nothing to test.
     """
     scores = final_scores(learners(frame))
-    if scores["label"].nunique() < 2:
+    if scores["agent_label"].nunique() < 2:
         raise InputError("wins and losses need at least two agents")
     comparisons = compare_over_seeds(scores)
     if not comparisons["p"].notna().any():

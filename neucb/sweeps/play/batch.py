@@ -21,7 +21,7 @@ from neucb.sweeps.plan import Batch
 from neucb.sweeps.play.estimate import memory
 from neucb.sweeps.play.warnings import kept_warnings
 from neucb.sweeps.store.load_sweep import class_schema
-from neucb.theory.hindsight import sizes_of, world_loss
+from neucb.theory.best_in_class import sizes_of, world_loss
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +101,7 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
     run = None
     try:
         run = prepare_batch(batch, data)
-        table, cpu_seconds = (_fitted if batch.purpose == "hindsight" else _played)(batch, run, check)
+        table, cpu_seconds = (_fitted if batch.split == "hindsight" else _played)(batch, run, check)
     except Exception as error:
         if runs == 1:
             outcome.failures.append(failure(batch, 0, _reason(error, run)))
@@ -165,7 +165,7 @@ def failure(batch: Batch, run: int, reason: str) -> Failure:
 def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
     """Return the runs of a batch, ready to be played."""
     world = batch.world
-    late = {key: batch.options[key] for key in ("delay", "batch") if key in batch.options}
+    late = {key: batch.options[key] for key in ("delay", "feedback_batch") if key in batch.options}
     options = {key: value for key, value in batch.options.items() if key not in (*late, "source")}
     given = world.dataset.options
     if isinstance(data, str):

@@ -83,7 +83,8 @@ class Batches:
 
     def clear(self) -> None:
         """Set aside batches that are not planned, and remove the half files of killed processes."""
-        self.store.set_aside(sorted(set(self.store.names()) - set(self.names)))
+        others = sorted(set(self.store.names()) - set(self.names))
+        self.store.set_aside(others)
         self.store.clear()
 
     def _play(self, tasks: Sequence[Task]) -> None:

@@ -34,7 +34,7 @@ class Data:
     """The data sets of one sweep.
 
     Attributes:
-        source, cache: see `neucb.run`.
+        source, openml_cache: see `neucb.run`.
         tables: DataFrames in memory by the name of the data set that they are.
         notify: gets a line when something else is played than was asked for.
         shared: folder for encoded tables that all processes map into memory instead of copying them;
@@ -43,7 +43,7 @@ class Data:
     """
 
     source: str = "auto"
-    cache: Path | None = None
+    openml_cache: Path | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notify: Callable[[str], None] = print
     shared: Path | None = None
@@ -62,7 +62,9 @@ class Data:
             return {"source": "code", "code": own.origin}
         if own is not None:
             return of_table(own)
-        return fingerprint(dataset.name, source=self._source(dataset), cache=self.cache, notify=self.notify)
+        return fingerprint(
+            dataset.name, source=self._source(dataset), openml_cache=self.openml_cache, notify=self.notify
+        )
 
     def load(self, world: World) -> Encoded | str:
         """Return the encoded table of a world, or the name of a data set without a table.
@@ -119,7 +121,7 @@ class Data:
         return load_table(
             dataset.name,
             source=self._source(dataset),
-            cache=self.cache,
+            openml_cache=self.openml_cache,
             reading=Reading.of(dataset.options),
             notify=self.notify,
         )

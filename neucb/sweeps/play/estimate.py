@@ -23,7 +23,7 @@ def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
     rounds = wanted if recycle else min(wanted, rows)
     width = _number(batch, "width", features)
     step = arms * width * (features + (_number(batch, "depth", 1) - 1) * width)
-    step *= _number(batch, "replay", 1) * _number(batch, "members", 1)
+    step *= _number(batch, "updates_per_round", 1) * _number(batch, "members", 1)
     return rounds * (len(batch.seeds) * step + (0.0 if engine == "compiled" else STEP))
 
 
@@ -37,13 +37,13 @@ def memory(batch: Batch, data: Encoded | str) -> float:
         signs = _number(batch, "perturbations", math.inf)
         copies = 4 + (signs if math.isfinite(signs) else 0)
         kept = size * parameters * copies
-        if batch.settings.get("matrix") == "full":
+        if batch.settings.get("covariance") == "full":
             kept += 8 * parameters**2
     else:
         features = {
             "quadratic": features * (features + 3) / 2,
-            "fourier": _number(batch, "columns", features),
-        }.get(str(batch.settings.get("features")), features)
+            "fourier": _number(batch, "n_components", features),
+        }.get(str(batch.settings.get("feature_map")), features)
         full = batch.settings.get("covariance") != "diagonal" and features <= FULL_UP_TO
         kept = 8 * arms * (features**2 if full else features) * 2
     return kept * _number(batch, "members", 1)

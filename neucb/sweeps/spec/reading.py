@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from neucb.agents.parameter import by_name
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.files import check_text
 from neucb.core.seeds import parse_seeds
@@ -20,13 +21,13 @@ from neucb.sweeps.spec.datasets import DatasetReader, beside
 from neucb.sweeps.spec.spec_errors import Places
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Experiment, Selection
 
-OPTIONS = ("recycle", "drift", "delay", "batch", "source")
+OPTIONS = ("recycle", "drift", "delay", "feedback_batch", "source")
 EXPERIMENT = (
-    *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "orders", "label_noise"),
-    *("preprocessing", "select", "engine", "device", "dtype", "strict", *OPTIONS),
+    *("name", "datasets", "rounds", "tuning_seeds", "reporting_seeds", "order", "label_noise"),
+    *("preprocessing", "select", "engine", "device", "dtype", "strict", "openml_cache", *OPTIONS),
 )
 PLAIN = ("rounds", "select", "engine", "device", "dtype", "strict")
-AGENT = ("name", "label", "settings", "grid", "hindsight")
+AGENT = ("name", "label", "settings", "grid", "best_in_class_seeds")
 
 
 def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
@@ -111,7 +112,7 @@ class _Reader(Places):
         self.one_of(given, "source", ("auto", "openml", "bundled"))
         self.whole(given, "rounds", 1)
         self.whole(given, "delay", 0)
-        self.whole(given, "batch", 1)
+        self.whole(given, "feedback_batch", 1)
         for key in ("recycle", "strict"):
             if type(given.get(key, False)) is not bool:
                 raise self.fail(f"{key} must be true or false", "experiment", key)
@@ -124,15 +125,18 @@ class _Reader(Places):
             datasets=DatasetReader(self, self.folder, self.tables).read(given["datasets"]),
             reporting_seeds=reporting,
             tuning_seeds=tuning,
-            orders=self.axis(given, "orders", "shuffled", tuple(ORDERS)),
+            order=self.axis(given, "order", "shuffled", tuple(ORDERS)),
             preprocessing=self.axis(given, "preprocessing", "standard", get_args(Preprocessing)),
             label_noise=self.noise(given),
+            openml_cache=self.folder_of(given, "openml_cache"),
             options={key: given[key] for key in OPTIONS if key in given},
             **plain,
         )
         for number, agent in enumerate(experiment.agents):
-            if agent.hindsight:
-                self.checked(partial(experiment.check_class_of, agent), "agents", number, "hindsight")
+            if agent.best_in_class_seeds:
+                self.checked(
+                    partial(experiment.check_class_of, agent), "agents", number, "best_in_class_seeds"
+                )
         return experiment
 
     def title(self, name: object) -> str:
@@ -160,6 +164,13 @@ class _Reader(Places):
             raise self.fail(
                 f"{key} must be a whole number, at least {least}, not {value!r}", "experiment", key
             )
+
+    def folder_of(self, given: Mapping[str, Any], key: str) -> str | None:
+        """Return a folder, relative to that of the spec."""
+        value = given.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.fail(f"{key} must be a text, the name of a folder", "experiment", key)
+        return None if value is None else str(self.folder / Path(value).expanduser())
 
     def axis(
         self, given: Mapping[str, Any], key: str, default: str, allowed: tuple[str, ...]
@@ -227,20 +238,23 @@ class _Reader(Places):
         for key in ("settings", "grid"):
             if own and given.get(key):
                 raise self.fail(f"{name} takes no settings; write them into its code", *path, key)
-        parameters = {} if own else {parameter.name: parameter for parameter in recipe.parameters}
+        parameters = {} if own else by_name(recipe.parameters)
         settings = dict(self.known(given.get("settings", {}), tuple(parameters), *path, "settings"))
         grid = dict(self.known(given.get("grid", {}), tuple(parameters), *path, "grid"))
+        chosen: dict[str, Any] = {}
+        varied: dict[str, Any] = {}
         for key, value in settings.items():
-            (one,) = self.values(parameters[key], [value], *path, "settings", key)
-            settings[key] = one
+            (chosen[parameters[key].name],) = self.values(parameters[key], [value], *path, "settings", key)
         for key, value in grid.items():
-            if key in settings:
+            if parameters[key].name in chosen:
                 raise self.fail(f"{key} is among the settings and in the grid", *path, "grid", key)
-            grid[key] = self.values(parameters[key], value, *path, "grid", key)
-        hindsight = given.get("hindsight", 0)
-        if type(hindsight) is not int or hindsight < 0:
-            raise self.fail("hindsight must be a number of reporting seeds", *path, "hindsight")
-        return AgentGrid(name, label, settings, grid, hindsight)
+            varied[parameters[key].name] = self.values(parameters[key], value, *path, "grid", key)
+        seeds = given.get("best_in_class_seeds", 0)
+        if type(seeds) is not int or seeds < 0:
+            raise self.fail(
+                "best_in_class_seeds must be a number of reporting seeds", *path, "best_in_class_seeds"
+            )
+        return AgentGrid(name if own else recipe.name, label, chosen, varied, seeds)
 
     def values(self, parameter: Any, value: object, *path: str | int) -> tuple[Any, ...]:
         values = self.distinct(value, *path)

@@ -12,13 +12,13 @@ from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
 from neucb.environments.sources.registry import has_table
 from neucb.runs.plugins import Plugin, find_agent
-from neucb.theory.hindsight import check_class
+from neucb.theory.best_in_class import check_class
 
 if TYPE_CHECKING:
     from neucb.agents.parameter import Value
 
-OVER_ALL = "mean regret over all data sets"
-Selection = Literal["mean regret over all data sets", "per data set"]
+OVER_ALL = "overall"
+Selection = Literal["overall", "per_dataset"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class AgentGrid:
         label: name in the results, unique in an experiment.
         settings: hyper-parameters of all cells, checked.
         grid: hyper-parameter -> its values, checked; the cells are their product.
-        hindsight: number of reporting seeds, the first ones, on which the best policy of its class is fitted.
+        best_in_class_seeds: number of reporting seeds, the first ones, on which the best policy of its class
+            is fitted.
     """
 
     name: str
     label: str
     settings: Mapping[str, Value] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Value]] = field(default_factory=dict)
-    hindsight: int = 0
+    best_in_class_seeds: int = 0
 
     def cells(self) -> list[dict[str, Value]]:
         """Return all hyper-parameters of every cell, the last one of the grid varying fastest."""
@@ -73,10 +74,11 @@ class Experiment:
         tuning_seeds: seeds of the runs on which the settings are chosen, none of them a reporting seed;
             without any, every cell is played on the reporting seeds and nothing is chosen.
         rounds: horizon T at most; every data set has as many rounds as its rows allow.
-        orders, label_noise, preprocessing: conditions, crossed with each other.
+        order, label_noise, preprocessing: conditions, crossed with each other.
         select: scope of the choice of settings: least regret over all data sets, or on each one.
-        options: recycle, drift, delay, batch and source, see `neucb.run`.
+        options: recycle, drift, delay, feedback_batch and source, see `neucb.run`.
         engine, device, dtype: see `neucb.run`.
+        openml_cache: folder of the OpenML cache; the client's own by default.
         strict: refuse a data set of which rows or columns are left out.
     """
 
@@ -86,15 +88,16 @@ class Experiment:
     reporting_seeds: tuple[int, ...]
     tuning_seeds: tuple[int, ...] = ()
     rounds: int | None = None
-    orders: tuple[str, ...] = ("shuffled",)
+    order: tuple[str, ...] = ("shuffled",)
     label_noise: tuple[float, ...] = (0.0,)
     preprocessing: tuple[str, ...] = ("standard",)
-    select: Selection = "mean regret over all data sets"
+    select: Selection = "overall"
     options: Mapping[str, Any] = field(default_factory=dict)
     engine: str = "auto"
     device: str = "cpu"
     dtype: str = "float32"
     strict: bool = False
+    openml_cache: str | None = None
 
     def tuned(self, agent: AgentGrid) -> bool:
         """Whether an agent's settings are chosen on the tuning seeds."""
@@ -106,17 +109,19 @@ class Experiment:
         Raises:
             InputError: it cannot.
         """
-        if agent.hindsight > len(self.reporting_seeds):
-            raise InputError(f"hindsight is on {len(self.reporting_seeds)} reporting seeds at most")
+        if agent.best_in_class_seeds > len(self.reporting_seeds):
+            raise InputError(
+                f"best_in_class_seeds is at most {len(self.reporting_seeds)}, the number of reporting seeds"
+            )
         recipe = find_agent(agent.name)
         if isinstance(recipe, Plugin):
             raise InputError(f"{agent.name} has no class that is known")
         for cell in agent.cells():
             check_class(recipe, cell)
-        if not any(issubclass(find_order(order), FixedOrder) for order in self.orders):
+        if not any(issubclass(find_order(order), FixedOrder) for order in self.order):
             raise InputError(
-                f"the rows of order {self.orders[0]} depend on the agent: no policy is best for all"
+                f"the rows of order {self.order[0]} depend on the agent: no policy is best for all"
             )
         for dataset in self.datasets:
             if not has_table(dataset.name) or {"group", "arms"} & set(dataset.options):
-                raise InputError(f"{dataset.name} is no classification data, which hindsight needs")
+                raise InputError(f"{dataset.name} is no classification data, which best_in_class_seeds needs")

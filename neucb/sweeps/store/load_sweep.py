@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import current_names, with_current_keys
 from neucb.core.errors import InputError
 from neucb.runs.log_table import without_missing_parameters
 from neucb.sweeps.store.batch_store import PLAN, BatchStore
-from neucb.theory.hindsight import COLUMNS
+from neucb.theory.best_in_class import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from neucb.runs.store import Failure
 
 FITS = "_hindsight"  # folder of the fits; readers of Parquet folders pass over it
-RUN = ("label", "dataset", "preprocessing", "order", "label_noise", "setting", "seed")
+RUN = ("agent_label", "dataset", "preprocessing", "order", "label_noise", "config_id", "seed")
 MEND = "remove it and run the sweep again, which plays what is missing"
 UNPLAYED = ("agent", "dataset", "seed", "reason")
 
@@ -60,7 +61,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     if len(rows) != expected:
         raise InputError(f"{folder} holds {len(rows):,} rows, its manifests say {expected:,}; {MEND}")
     fits = BatchStore(folder / FITS, class_schema)
-    frame, absent, unfitted = _with_classes(rows, fits, plan.get("hindsight", ()))
+    frame, absent, unfitted = _with_classes(rows, fits, [*map(with_current_keys, plan.get("hindsight", ()))])
     if absent:
         lacking.append(f"{absent} fits in hindsight are missing")
     if lacking:
@@ -147,7 +148,7 @@ def is_plan(plan: Mapping[str, Any]) -> bool:
     if "complete" not in plan or not all(isinstance(one, list) for one in (batches, unplayed, fits)):
         return False
     return all(isinstance(one, str) for one in batches) and all(
-        isinstance(one, dict) and {*keys} <= {*one}
+        isinstance(one, dict) and {*keys} <= {*current_names(one)}
         for rows, keys in ((unplayed, UNPLAYED), (fits, (*RUN, "fit")))
         for one in rows
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import with_current_keys
 from neucb.core.errors import InputError
 from neucb.runs.formats import MEND
 from neucb.sweeps.store.naming import with_labels
@@ -16,14 +17,14 @@ from neucb.sweeps.store.run_logs import environment_of, find_logs, read_manifest
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMES = ["label", "agent", "dataset", "purpose", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
+TIMES = ["agent_label", "agent", "dataset", "split", "engine", "rounds", "seconds", "cpu_seconds", "threads"]
 
 
 def load_times(path: str | Path) -> pd.DataFrame:
     """Return the time that playing took, one row per batch of a sweep or per run, where something was played.
 
-    Columns: label, agent, dataset, purpose, engine, rounds (of all runs together), seconds (wall clock)
-    and cpu_seconds (of the processor), loading and compiling excluded, and threads.
+    Columns: agent_label, agent, dataset, split, engine, rounds (of all runs together), seconds (wall
+    clock) and cpu_seconds (of the processor), loading and compiling excluded, and threads.
 
     Args:
         path: the folder of an experiment or of runs, or the log of a run.
@@ -59,13 +60,13 @@ def load_times(path: str | Path) -> pd.DataFrame:
 
 def _times_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a manifest, which may have been damaged; the hyper-parameters of a run too."""
-    configuration, playing = manifest["configuration"], manifest["playing"]
+    configuration, playing = with_current_keys(manifest["configuration"]), manifest["playing"]
     if "world" in configuration:
-        row = {key: str(configuration[key]) for key in ("label", "agent", "purpose")}
+        row = {key: str(configuration[key]) for key in ("agent_label", "agent", "split")}
         row["dataset"] = str(configuration["world"]["dataset"]["name"])
     else:
         agent, settings = str(configuration["agent"]), dict(configuration["settings"])
-        row = settings | {"label": agent, "agent": agent, "purpose": "reporting"}
+        row = settings | {"agent_label": agent, "agent": agent, "split": "reporting"}
         row["dataset"] = str(environment_of(manifest)["dataset"])
     return {
         **row,

@@ -18,7 +18,7 @@ CONDITIONS: dict[str, Any] = {
     "order": "shuffled",
     "drift": [],
     "delay": 0,
-    "batch": 1,
+    "feedback_batch": 1,
 }
 SAME = ("dataset", "preprocessing")
 DATA = ("source", "rows", "arms", "features", "queries", "cost", "provenance", "code")
@@ -52,23 +52,24 @@ def with_labels(frame: pd.DataFrame, *, everywhere: bool) -> pd.DataFrame:
     """Add to the labels those settings that differ between runs of one label.
 
     Args:
-        frame: rows with label, agent and hyper-parameters; dataset, world and setting where not `everywhere`.
+        frame: rows with agent_label, agent and hyper-parameters; dataset, world and config_id where not
+            `everywhere`.
         everywhere: compare all runs of a label, and not only those on the same data set in the same world.
     """
     import pandas as pd
 
     parts = []
-    for _, rows in frame.groupby("label", sort=False):
-        several = everywhere or rows.groupby(["dataset", "world"])["setting"].nunique().max() > 1
-        parts.append(_with_settings(rows) if several else rows["label"])
-    return frame.assign(label=pd.concat(parts))
+    for _, rows in frame.groupby("agent_label", sort=False):
+        several = everywhere or rows.groupby(["dataset", "world"])["config_id"].nunique().max() > 1
+        parts.append(_with_settings(rows) if several else rows["agent_label"])
+    return frame.assign(agent_label=pd.concat(parts))
 
 
 def _with_settings(rows: pd.DataFrame) -> pd.Series[Any]:
     """Return the labels of one agent's rows with the settings that differ between them."""
     from neucb.agents.recipes.registry import RECIPES
 
-    label = rows["label"]
+    label = rows["agent_label"]
     recipe = RECIPES.get(str(rows["agent"].iloc[0]))
     for name in [parameter.name for parameter in recipe.parameters] if recipe else []:
         if name in rows and rows[name].astype(str).nunique() > 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import current_names
 from neucb.core.errors import InputError
 from neucb.runs.log_table import WORLD, without_missing_parameters
 from neucb.sweeps.store.batch_store import PLAN
@@ -18,8 +19,8 @@ from neucb.sweeps.store.run_logs import arms_of, environment_of, find_logs, read
 if TYPE_CHECKING:
     import pandas as pd
 
-FIRST = ("agent", "label", "dataset", "purpose", *WORLD[1:], "setting", "engine", "seed", "round")
-LATE = ("drift", "delay", "batch")  # conditions without a column of their own
+FIRST = ("agent", "agent_label", "dataset", "split", *WORLD[1:], "config_id", "engine", "seed", "round")
+LATE = ("drift", "delay", "feedback_batch")  # conditions without a column of their own
 NAMING = ["late", "data", "world", "horizon", "arms"]
 
 
@@ -28,7 +29,7 @@ class Results:
     """Results of several folders.
 
     Attributes:
-        frame: the rows of all logs, with `label` (the agent, and its settings where one agent was
+        frame: the rows of all logs, with `agent_label` (the agent, and its settings where one agent was
             played with several) and `dataset` (with the conditions that are not the usual ones).
         manifests: of the runs or batches.
     """
@@ -40,12 +41,13 @@ class Results:
 def load_results(path: str | Path) -> pd.DataFrame:
     """Return all rows of a sweep, or of the runs in a folder, one per run and log-spaced round.
 
-    The columns are those of `neucb.run`, and: label, the agent's name in the sweep; purpose,
-    "tuning" or "reporting"; preprocessing, order, label_noise; setting, a hash of all
-    hyper-parameters; engine; and, where a sweep's spec or a run asks for hindsight, those of
-    `ClassLoss.columns`, in the rows of the seeds that it asks for. Hyper-parameters that no agent has are
-    left out, those that an agent lacks are missing in its rows. `frame.attrs["failures"]` lists the runs of a
-    sweep that failed, `frame.attrs["missing"]` the batches that are planned and not there or damaged.
+    The columns are those of `neucb.run`, and: agent_label, the agent's name in the sweep; split, "tuning" or
+    "reporting"; preprocessing, order, label_noise; config_id, a hash of all hyper-parameters; engine;
+    and, where a sweep's spec or a run asks for hindsight, those of `ClassLoss.columns`, in the rows of the
+    seeds that it asks for. Hyper-parameters that no agent has are left out, those that an agent lacks are
+    missing in its rows. Columns of logs of former versions get their current names.
+    `frame.attrs["failures"]` lists the runs of a sweep that failed, `frame.attrs["missing"]` the batches that
+    are planned and not there or damaged.
 
     Runs are reporting runs. Their label is the agent, with the settings that differ between its runs; their
     data set has behind its name the rounds, the drift and other conditions that differ between runs.
@@ -69,7 +71,7 @@ def load_results(path: str | Path) -> pd.DataFrame:
     try:
         frame, _ = _read_runs([folder], lines.append)
         frame = with_names(with_labels(frame, everywhere=True), "late", "data")
-        frame = _without_doubles(frame, [*WORLD, "label", "setting", "seed", "round"], lines.append)
+        frame = _without_doubles(frame, [*WORLD, "agent_label", "config_id", "seed", "round"], lines.append)
     finally:
         for line in lines:
             warnings.warn(line, stacklevel=2)
@@ -102,7 +104,7 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
         frames.append(with_labels(frame, everywhere=True))
         manifests += read
     frame = with_names(pd.concat(frames, ignore_index=True), "world", "data")
-    frame = _without_doubles(frame, ["dataset", "label", "seed", "round"], notify)
+    frame = _without_doubles(frame, ["dataset", "agent_label", "seed", "round"], notify)
     return Results(frame, tuple(manifests))
 
 
@@ -118,7 +120,7 @@ def _read_sweep(folder: Path, notify: Callable[[str], object]) -> tuple[pd.DataF
         frame = load_sweep(folder)
     for warning in caught:
         notify(str(warning.message))
-    frame = frame[frame["purpose"] == "reporting"].reset_index(drop=True)
+    frame = frame[frame["split"] == "reporting"].reset_index(drop=True)
     if frame.empty:
         raise InputError(f"{folder} has no reporting runs yet; run the sweep again to play them")
     manifests = [read_manifest(log) for log in find_logs(folder)]
@@ -143,7 +145,7 @@ def _read_runs(
     for path in paths:
         for log in find_logs(path):
             manifest = read_manifest(log)
-            if "purpose" in (manifest.get("configuration") or {}) and log != path:
+            if "split" in current_names(manifest.get("configuration") or {}) and log != path:
                 raise InputError(
                     f"{log} is of a sweep without its {PLAN}; run the sweep again, which writes it"
                 )
@@ -169,6 +171,6 @@ def _without_doubles(
 ) -> pd.DataFrame:
     """Return rows without those that an earlier log has."""
     twice = frame.duplicated(key)
-    for dataset, label in frame.loc[twice, ["dataset", "label"]].drop_duplicates().to_numpy():
+    for dataset, label in frame.loc[twice, ["dataset", "agent_label"]].drop_duplicates().to_numpy():
         notify(f"{label} was played twice on {dataset} with some seeds; the first by file name counts")
     return frame[~twice].reset_index(drop=True)

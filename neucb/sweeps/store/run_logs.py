@@ -42,7 +42,7 @@ def read_run(log: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
         raise InputError(
             f"{log} is not the log of a run: rounds are counted from 1, and there is at least one"
         )
-    if "purpose" in frame:
+    if "split" in frame:
         return frame
     configuration = manifest.get("configuration") or {}
     given = configuration.get("settings") or {}
@@ -51,7 +51,7 @@ def read_run(log: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
         for replica, seed in enumerate(dict.fromkeys(frame["seed"]))
     }
     columns = run_columns(frame["agent"], environment_of(manifest), configuration)
-    columns |= {"setting": frame["seed"].map(settings), "engine": configuration.get("engine")}
+    columns |= {"config_id": frame["seed"].map(settings), "engine": configuration.get("engine")}
     return frame.assign(**columns)
 
 

@@ -127,14 +127,14 @@ def gauge(
     if not origin.due[t]:
         return
     if has_start(config):
-        record.distance[t] = sqrt(memory[SQUARE])
+        record.parameter_distance[t] = sqrt(memory[SQUARE])
     else:
         square = moved_square(workspace.shared, network, origin, workspace, b) + signs_square(network.signs)
-        record.distance[t] = sqrt(max(square, 0.0))
+        record.parameter_distance[t] = sqrt(max(square, 0.0))
     if config.kind == EXPECTED:
-        record.spread[t] = config.c * sqrt(memory[SQUARE])
+        record.perturbation_rms[t] = config.c * sqrt(memory[SQUARE])
     else:
-        record.spread[t] = spread_of(network.signs, config.c)
+        record.perturbation_rms[t] = spread_of(network.signs, config.c)
 
 
 @exact

@@ -16,7 +16,7 @@ from neucb.environments.orders.registry import find_order
 from neucb.runs.log_table import cell_id
 from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.store.load_sweep import RUN
-from neucb.theory.hindsight import sizes_of
+from neucb.theory.best_in_class import sizes_of
 
 if TYPE_CHECKING:
     from neucb.agents.recipes.recipe import Recipe
@@ -31,7 +31,9 @@ def class_batches(
 
     Runs whose rows depend on the arms played are left out.
     """
-    seeds = {agent.label: experiment.reporting_seeds[: agent.hindsight] for agent in experiment.agents}
+    seeds = {
+        agent.label: experiment.reporting_seeds[: agent.best_in_class_seeds] for agent in experiment.agents
+    }
     for batch in reporting:
         for run, seed in enumerate(batch.seeds):
             if seed in seeds[batch.label] and issubclass(find_order(batch.world.order), FixedOrder):
@@ -47,7 +49,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
         batch,
         agent=_plainest(recipe),
         label=f"class of {_plainest(recipe)}",
-        purpose="hindsight",
+        split="hindsight",
         seeds=(batch.seeds[run],),
         settings=sizes_of(batch.settings, run) if recipe.oracle == NEURAL else {},
         engine="torch",

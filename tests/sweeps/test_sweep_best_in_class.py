@@ -13,7 +13,7 @@ import pytest
 import neucb
 from neucb.core.errors import InputError
 from neucb.plots import draw
-from neucb.report.bounds import hindsight_table
+from neucb.report.bounds import best_in_class_table
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.sweeps.play.data import Data
@@ -23,8 +23,8 @@ from neucb.sweeps.spec.reading import parse_spec
 from neucb.sweeps.store.load_sweep import FITS as FOLDER
 from neucb.sweeps.store.read_results import read_results
 from neucb.sweeps.sweep import sweep
+from neucb.theory.best_in_class import COLUMNS, SWEPT, class_loss
 from neucb.theory.bounds import kl_star_shape
-from neucb.theory.hindsight import COLUMNS, SWEPT, class_loss
 from tests.support.command import neucb as command
 
 SPEC = """
@@ -35,22 +35,22 @@ tuning_seeds = "100:101"
 reporting_seeds = 3
 datasets = ["iris"]
 label_noise = [0.0, 0.1]
-orders = ["shuffled", "weakest-class"]
+order = ["shuffled", "weakest-class"]
 
 [[agents]]
 name = "kl"
 settings = { width = 8 }
 grid = { lr = [0.5, 1.0] }
-hindsight = 2
+best_in_class_seeds = 2
 
 [[agents]]
 name = "kl-perturbed"
 settings = { width = 8 }
-hindsight = 3
+best_in_class_seeds = 3
 
 [[agents]]
 name = "linucb"
-hindsight = 1
+best_in_class_seeds = 1
 
 [[agents]]
 name = "uniform"
@@ -75,9 +75,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_fit_is_that_of_a_single_run(played: Path) -> None:
-    """Rows, noise and class are those of `neucb run --hindsight`, which fits from a trace."""
+    """Rows, noise and class are those of `neucb run --best-in-class`, which fits from a trace."""
     frame = neucb.load_results(played)
-    own = frame[(frame["label"] == "kl-perturbed") & (frame["label_noise"] == 0.1)]
+    own = frame[(frame["agent_label"] == "kl-perturbed") & (frame["label_noise"] == 0.1)]
     own = own[own["order"] == "shuffled"]
     job = prepare("kl-perturbed", "iris", 120, 3, settings={"width": 8}, label_noise=0.1, trace=True)
     job.play()
@@ -93,10 +93,10 @@ def test_the_fit_is_that_of_a_single_run(played: Path) -> None:
 
 def test_agents_of_a_class_share_its_fits_on_the_seeds_they_ask_for(played: Path) -> None:
     frame = neucb.load_results(played)
-    last = frame[(frame["purpose"] == "reporting") & (frame["round"] == 120)]
+    last = frame[(frame["split"] == "reporting") & (frame["round"] == 120)]
     assert last.loc[last["order"] != "shuffled", "L_star_class"].isna().all()
     table = last[last["order"] == "shuffled"].pivot(
-        index=["label_noise", "seed"], columns="label", values="L_star_class"
+        index=["label_noise", "seed"], columns="agent_label", values="L_star_class"
     )
     assert table["kl-perturbed"].notna().all()
     first = table.index.get_level_values("seed") < 2
@@ -105,7 +105,7 @@ def test_agents_of_a_class_share_its_fits_on_the_seeds_they_ask_for(played: Path
     assert table["linucb"].notna().tolist() == [True, False, False] * 2
     assert (table["linucb"] != table["kl"]).all()
     assert table["uniform"].isna().all()
-    assert frame.loc[frame["purpose"] == "tuning", list(COLUMNS)].isna().all(axis=None)
+    assert frame.loc[frame["split"] == "tuning", list(COLUMNS)].isna().all(axis=None)
 
 
 @pytest.mark.slow
@@ -154,7 +154,7 @@ def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
 def test_a_spec_that_asks_no_more_loses_nothing(played: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(played, folder)
-    without = "\n".join(line for line in SPEC.splitlines() if not line.startswith("hindsight"))
+    without = "\n".join(line for line in SPEC.splitlines() if not line.startswith("best_in_class_seeds"))
     report, fits = play(folder, without)
     assert (report.played, fits.runs) == (0, 0)
     assert "L_star_class" not in neucb.load_results(folder)
@@ -167,10 +167,10 @@ def test_a_spec_that_asks_no_more_loses_nothing(played: Path, tmp_path: Path) ->
 
 def test_report_and_plot_show_regret_against_the_class(played: Path) -> None:
     frame = read_results([played], pytest.fail).frame
-    rows = {(row[0].text, row[1].text): row for row in hindsight_table(frame).rows}
+    rows = {(row[0].text, row[1].text): row for row in best_in_class_table(frame).rows}
     assert len(rows) == 2 * 3
     row = rows["iris, label noise 0.1", "kl"]
-    own = frame[(frame["dataset"] == "iris, label noise 0.1") & (frame["label"] == "kl")]
+    own = frame[(frame["dataset"] == "iris, label noise 0.1") & (frame["agent_label"] == "kl")]
     last = own[(own["round"] == 120) & (own["seed"] < 2)]
     best = last["L_star_class"].to_numpy()
     shape = np.mean([kl_star_shape(np.array([120]), np.array([one]), 3)[0] for one in best])
@@ -194,13 +194,21 @@ def test_report_and_plot_show_regret_against_the_class(played: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("hindsight = 3", "hindsight = 4", "line 20: hindsight is on 3 reporting seeds at most"),
-        ("hindsight = 3", "hindsight = true", "line 20: hindsight must be a number of reporting seeds"),
-        ('name = "uniform"', 'name = "uniform"\nhindsight = 1', "line 28: uniform has no class of its own"),
+        ("best_in_class_seeds = 3", "best_in_class_seeds = 4", "line 20: best_in_class_seeds is at most 3"),
+        (
+            "best_in_class_seeds = 3",
+            "best_in_class_seeds = true",
+            "line 20: best_in_class_seeds must be a number of reporting seeds",
+        ),
+        (
+            'name = "uniform"',
+            'name = "uniform"\nbest_in_class_seeds = 1',
+            "line 28: uniform has no class of its own",
+        ),
         (
             'name = "linucb"',
-            'name = "linucb"\nsettings = { features = "fourier" }',
-            "not of features=fourier",
+            'name = "linucb"\nsettings = { feature_map = "fourier" }',
+            "not of feature_map=fourier",
         ),
         ('"shuffled", ', "", "rows of order weakest-class depend on the agent"),
         ('["iris"]', '["iris", "synthetic:cosine"]', "synthetic:cosine is no classification data"),

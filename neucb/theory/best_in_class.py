@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from neucb.agents.losses import KL, Squared
 from neucb.agents.recipes.oracles import LINEAR, NEURAL
 from neucb.core.errors import InputError
-from neucb.core.metrics import regression_losses
-from neucb.engines.log import RunLog, log_spaced
+from neucb.core.metrics import log_spaced, regression_losses
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders.order import FixedOrder
 from neucb.theory.fitting import ClassFit, FittingData, Model, Training, train
@@ -111,7 +110,7 @@ class ClassLoss:
 class PlayedRun(Protocol):
     """A run of a named agent, played with a trace."""
 
-    log: RunLog
+    log: Any  # the RunLog of the engines, which are not below this package
     extra: dict[str, Array]
 
     @property
@@ -189,7 +188,7 @@ def class_regression_regret(run: PlayedRun, training: Training = USUAL) -> tuple
     return rounds, np.stack(regret)
 
 
-def check_hindsight(run: PlayedRun) -> None:
+def check_best_in_class(run: PlayedRun) -> None:
     """Check before a run that its agent's class can be fitted in hindsight.
 
     Raises:
@@ -201,7 +200,7 @@ def check_hindsight(run: PlayedRun) -> None:
     check_class(recipe, run.settings)
 
 
-def add_hindsight(run: PlayedRun, training: Training = USUAL) -> None:
+def add_best_in_class(run: PlayedRun, training: Training = USUAL) -> None:
     """Add hindsight columns to the frame of a played run.
 
     Columns: see `ClassLoss.columns`, and class_regression_regret, see the function of that name. Arguments
@@ -221,7 +220,7 @@ def check_class(recipe: Recipe, settings: Mapping[str, Any]) -> None:
         raise InputError(f"a class in hindsight is fitted by squared or KL loss, not by '{recipe.loss.name}'")
     if recipe.oracle not in (NEURAL, LINEAR):
         raise InputError(f"{recipe.name} has no class of its own: its oracle is neither neural nor linear")
-    for name, only in (("depth", 1), ("features", "linear")):
+    for name, only in (("depth", 1), ("feature_map", "linear")):
         value = settings.get(name, only)
         if value != only:
             raise InputError(f"a class in hindsight is that of {name}={only}, not of {name}={value}")
@@ -235,14 +234,15 @@ def sizes_of(settings: Mapping[str, Any], replica: int) -> dict[str, Any]:
 
 def _kept_rounds(run: PlayedRun) -> NDArray[np.int64]:
     frame = run.log.frame({})
-    return frame["round"].to_numpy()[: len(frame) // run.log.spec.replicas]
+    rounds: NDArray[np.int64] = frame["round"].to_numpy()
+    return rounds[: len(frame) // run.log.spec.replicas]
 
 
 def _replicas(
     run: PlayedRun,
 ) -> Iterator[tuple[Recipe, dict[str, Any], Array, Array, NDArray[np.int64], Array]]:
     """Yield recipe, network sizes, contexts, expected losses, arms and losses of every replica."""
-    check_hindsight(run)
+    check_best_in_class(run)
     recipe, trace, env = run.recipe, run.log.trace, run.env
     assert recipe is not None
     assert trace is not None
@@ -251,6 +251,6 @@ def _replicas(
     for r, seed in enumerate(run.log.spec.seeds):
         rows = frame[frame["seed"] == seed]
         sizes = sizes_of(run.settings, r)
-        expected = env.feedback.expected[rows["label"].to_numpy()]
-        x = env.encoded.contexts[rows["context"].to_numpy()]
+        expected = env.feedback.expected[rows["class_label"].to_numpy()]
+        x = env.encoded.contexts[rows["row"].to_numpy()]
         yield recipe, sizes, x, expected, rows["action"].to_numpy(), rows["loss"].to_numpy()

@@ -15,13 +15,13 @@ from neucb.agents.recipes.registry import find_recipe
 from neucb.core.errors import InputError
 from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.plots import draw
-from neucb.report.bounds import hindsight_table
+from neucb.report.bounds import best_in_class_table
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 from neucb.sweeps.store.read_results import read_results
-from neucb.theory import hindsight
+from neucb.theory import best_in_class
+from neucb.theory.best_in_class import check_best_in_class, class_loss, class_regression_regret, fit_class
 from neucb.theory.fitting import Training
-from neucb.theory.hindsight import check_hindsight, class_loss, class_regression_regret, fit_class
 
 QUICK = Training(epochs=40, restarts=2, batch=64)
 
@@ -126,7 +126,7 @@ def test_what_is_known_in_hindsight_is_saved_drawn_and_told(
         "kl",
         "--dataset",
         "iris",
-        "--hindsight",
+        "--best-in-class",
         "--seeds",
         "2",
         "--out",
@@ -150,13 +150,13 @@ def test_what_is_known_in_hindsight_is_saved_drawn_and_told(
     np.testing.assert_allclose(np.asarray(curve.get_xdata(), dtype=float), means["L_star_class"])
     against = means["regret"] - means["L_star_class"]
     np.testing.assert_allclose(np.asarray(curve.get_ydata(), dtype=float), against)
-    (row,) = hindsight_table(frame).rows
+    (row,) = best_in_class_table(frame).rows
     assert row[7].key == pytest.approx(against.iloc[-1], rel=1e-5)
     assert row[10].key == pytest.approx(
         frame.groupby("seed").tail(1)["class_regression_regret"].mean(), rel=1e-5
     )
     monkeypatch.setattr(
-        sys, "argv", ["neucb", "run", "--agent", "uniform", "--dataset", "iris", "--hindsight"]
+        sys, "argv", ["neucb", "run", "--agent", "uniform", "--dataset", "iris", "--best-in-class"]
     )
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -178,12 +178,12 @@ def test_what_cannot_be_fitted_is_refused(agent: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("agent", "name", "value"), [("kl", "depth", 2), ("squarecb", "features", "quadratic")]
+    ("agent", "name", "value"), [("kl", "depth", 2), ("squarecb", "feature_map", "quadratic")]
 )
 def test_other_classes_are_refused_before_anything_is_played(agent: str, name: str, value: object) -> None:
     job = prepare(agent, "iris", 20, 1, settings={name: value}, trace=True)
     with pytest.raises(InputError, match=f"not of {name}={value}"):
-        check_hindsight(job)
+        check_best_in_class(job)
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def test_a_fit_that_ends_early_does_not_lose_the_run(
     def fail(_: Run) -> None:
         raise error
 
-    monkeypatch.setattr(hindsight, "add_hindsight", fail)
+    monkeypatch.setattr(best_in_class, "add_best_in_class", fail)
     command = ["neucb", "run", "--agent", "kl", "--dataset", "iris", "--rounds", "30", "--seeds", "1"]
-    monkeypatch.setattr(sys, "argv", [*command, "--hindsight", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", [*command, "--best-in-class", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == code

@@ -1,0 +1,47 @@
+"""Former names of columns and of hyper-parameters, by which files of earlier versions are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMER_COLUMNS = {
+    "label": "agent_label",
+    "purpose": "split",
+    "setting": "config_id",
+    "best_fixed_arm": "best_fixed_arm_regret",
+    "distance": "parameter_distance",
+    "spread": "perturbation_rms",
+}
+FORMER_SETTINGS = {
+    "replay": "updates_per_round",
+    "batch": "batch_size",
+    "schedule": "training",
+    "passes": "epochs",
+    "normalize": "input_scaling",
+    "features": "feature_map",
+    "columns": "n_components",
+    "gradient": "gradient_scaling",
+    "matrix": "covariance",
+    "ceiling": "clip_mean",
+    "refresh": "refresh_every",
+}
+
+
+def current_names(names: Iterable[str]) -> list[str]:
+    """Return names with former names of columns replaced, unless the current name is there as well."""
+    given, former = [*names], FORMER_COLUMNS | FORMER_SETTINGS
+    return [name if former.get(name) in given else former.get(name, name) for name in given]
+
+
+def with_current_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a log with former names of columns replaced, see `current_names`."""
+    return frame.set_axis(current_names(frame.columns), axis=1)
+
+
+def with_current_keys(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping from names of columns with former ones replaced, see `current_names`."""
+    return dict(zip(current_names(row), row.values(), strict=True))

@@ -1,0 +1,127 @@
+"""Files that were written with the former names of columns are read with the current ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import neucb
+from neucb.benchmarks.tournament import METRICS, WHICH
+from neucb.benchmarks.tournament import read as read_tournament
+from neucb.core.columns import FORMER_COLUMNS, FORMER_SETTINGS, current_names
+from neucb.core.files import sha256
+from neucb.plots import draw
+from neucb.runs.api import prepare
+from neucb.runs.save import find_saved, save
+from neucb.statistics import final_scores
+from neucb.sweeps.store.load_times import load_times
+from neucb.sweeps.store.read_results import read_results
+from tests.support.command import neucb as command
+from tests.support.sweeps import QUICK, play
+
+FORMER = {current: former for former, current in FORMER_COLUMNS.items()}
+SETTINGS = {current: former for former, current in FORMER_SETTINGS.items() if former != "matrix"}
+ALL = FORMER | SETTINGS
+SPEC = QUICK.replace('name = "kl"', 'name = "kl-perturbed"\nlabel = "mine"\nbest_in_class_seeds = 1')
+
+
+def aged(content: Any) -> Any:
+    """Return JSON values with the former keys."""
+    if isinstance(content, dict):
+        return {ALL.get(key, key): aged(value) for key, value in content.items()}
+    return [*map(aged, content)] if isinstance(content, list) else content
+
+
+def age(folder: Path) -> None:
+    """Rewrite logs, manifests, plan and selection with the former names."""
+    for path in folder.rglob("*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        pq.write_table(table.rename_columns([ALL.get(name, name) for name in table.column_names]), path)
+    for path in folder.rglob("*.json"):
+        content = aged(json.loads(path.read_text()))
+        if "sha256" in content:
+            content["sha256"] = sha256(path.with_name(f"{path.stem.removeprefix('_')}.parquet"))
+        path.write_text(json.dumps(content))
+
+
+def test_a_sweep_of_a_former_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play(SPEC, tmp_path)
+    today, times = neucb.load_results(tmp_path), load_times(tmp_path)
+    named = read_results([tmp_path], pytest.fail).frame
+    command(monkeypatch, "results", str(tmp_path))
+    shown = capsys.readouterr().out
+    age(tmp_path)
+    log = pd.read_parquet(next(tmp_path.glob("*.parquet")))
+    assert {*FORMER_COLUMNS} <= {*log}
+    assert not {*ALL} & {*log}
+    assert {*FORMER, "updates_per_round"} <= {*today}
+    assert today["L_star_class"].notna().any()
+    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
+    pd.testing.assert_frame_equal(load_times(tmp_path), times)
+    pd.testing.assert_frame_equal(read_results([tmp_path], pytest.fail).frame, named)
+    assert command(monkeypatch, "results", str(tmp_path)) == 0
+    assert capsys.readouterr().out == shown
+    for line in (("plot", "-o", "plot.png"), ("plot", "--kind", "distance", "-o", "plot.png"), ("report",)):
+        monkeypatch.chdir(tmp_path)
+        assert command(monkeypatch, *line, str(tmp_path)) == 0
+
+
+def test_the_choice_of_a_former_version_is_reported(tmp_path: Path) -> None:
+    play(SPEC, tmp_path / "old")
+    age(tmp_path / "old")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old" / "_selection.json").rename(tmp_path / "new" / "_selection.json")
+    report = play(SPEC, tmp_path / "new", report_only=True)
+    assert report.played == report.runs == 4 * 2
+
+
+def test_a_run_of_a_former_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = prepare("kl-perturbed", "iris", 60, 2)
+    job.play()
+    save(job, tmp_path)
+    today = neucb.load_results(tmp_path)
+    saved = json.loads(next(tmp_path.glob("*.json")).read_text())["summary"]
+    age(tmp_path)
+    assert {*FORMER_COLUMNS} <= {*pd.read_parquet(next(tmp_path.glob("*.parquet")))}
+    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
+    monkeypatch.setattr("neucb.runs.save.MODIFIED", "no such commit")
+    found = find_saved(prepare("kl-perturbed", "iris", 60, 2), tmp_path)
+    assert found is not None
+    assert found.summary == saved
+    assert {*FORMER} <= {*found.frame()}
+
+
+def test_a_frame_with_former_columns_is_drawn_and_scored(tmp_path: Path) -> None:
+    """Competitors are told apart by their label, and not pooled by their agent."""
+    frames = [
+        neucb.run("kl-perturbed", "iris", 60, 2, settings={"lr": lr}).assign(agent_label=f"{lr}")
+        for lr in (0.5, 1)
+    ]
+    today = pd.concat(frames)
+    former = today.rename(columns=FORMER)
+    pd.testing.assert_frame_equal(final_scores(former), final_scores(today))
+    for frame in (today, former):
+        labels = [line.get_label() for line in draw(frame, "distance").axes[0].get_lines()]
+        assert [label for label in labels if not str(label).startswith("_")] == ["0.5", "1"]
+
+
+def test_a_current_name_is_not_given_twice() -> None:
+    assert current_names(["label", "spread", "seed"]) == ["agent_label", "perturbation_rms", "seed"]
+    assert current_names(["label", "agent_label"]) == ["label", "agent_label"]
+
+
+def test_a_tournament_of_a_former_version(tmp_path: Path) -> None:
+    columns = [*WHICH, *METRICS]
+    path = tmp_path / "peers.csv"
+    pd.DataFrame([range(len(columns))], columns=[FORMER.get(name, name) for name in columns]).to_csv(
+        path, index=False
+    )
+    assert list(read_tournament(path)) == columns
+    assert "label" in path.read_text()
