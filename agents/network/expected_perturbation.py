@@ -45,6 +45,7 @@ class ExpectedPerturbation(PlainWeights):
     """
 
     uses_autograd = False
+    distance_known = "always"
     _start_scratch: Scratch | None = None  # buffers of the products with theta_0
 
     def __init__(self, c_p: Number) -> None:

@@ -207,8 +207,18 @@ class Neural:
         return self._last[1]
 
     def gauges(self) -> dict[str, Tensor]:
-        """Return |theta - theta_0| [R] and the root mean square of the perturbation's offsets [R]."""
-        return {"parameter_distance": self.weights.distance(), "perturbation_rms": self.weights.spread()}
+        """Return |theta - theta_0| [R], where it is known, and the RMS of the perturbation's offsets [R].
+
+        The distance is known where training needs it, for the perturbation or the projection; to sum it
+        over all weights costs as much as a pass.
+        """
+        gauges = {"perturbation_rms": self.weights.spread()}
+        if self.weights.distance_known == "always":
+            gauges["parameter_distance"] = self.weights.distance()
+        elif self.weights.distance_known == "projected" and self._radius is not None:
+            distance = self.weights.distance()
+            gauges["parameter_distance"] = distance.where(self._radius.isfinite(), math.nan)
+        return gauges
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor, count: Tensor | None = None) -> None:
         """Make the gradient steps of a round; `count` [R] >= 0 is the multiplicity of its sample."""

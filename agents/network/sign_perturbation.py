@@ -42,6 +42,7 @@ class SignPerturbation(PlainWeights):
 
     uses_autograd = False
     takes_batches = False
+    distance_known = "never"
     sees_ahead = False  # the products with all sign vectors would be S times as large
 
     def __init__(self, c_p: Number, count: int) -> None:

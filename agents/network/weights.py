@@ -28,6 +28,7 @@ class Weights(Protocol):
     """Storage and updates of the parameters theta; see *_perturbation.py for the perturbed kinds."""
 
     takes_batches: bool
+    distance_known: str  # "always", "projected" (where theta is projected) or "never"
 
     def reset(self, initial: Initial, rate: Tensor, loss: Loss) -> None:
         """Set theta to theta_0; `rate` [R] holds the largest step sizes of the run."""
@@ -133,6 +134,7 @@ class PlainWeights:
 
     uses_autograd = False
     takes_batches = True
+    distance_known: str = "projected"  # summed over all weights, for the projection only
     sees_ahead = True
     _ahead: DeferredLayer | None = None  # the first layer during a block of `look_ahead`
     _scratch: Scratch | None = None  # buffers of its products

@@ -95,7 +95,7 @@ def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, se
     """Play the agent and return its samples."""
     name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
     perturbation = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
-    settings = {**STEPS, "gamma": 100.0, **perturbation}
+    settings = {**STEPS, "gamma": 100.0, "radius": 1e9, **perturbation}  # a radius: the distance is logged
     run = prepare(
         name, encoded, rounds, [seed], settings=settings, engine="torch", dtype="float64", trace=True
     )

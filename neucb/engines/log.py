@@ -57,7 +57,8 @@ class RunLog:
     Not sums:
         propensity: mean over these rounds of the probability with which the runner drew the played arm;
             where the agent draws itself, as Thompson sampling does, given its draw, hence 1: see `Trace`.
-        parameter_distance: |theta - theta_0| of a network after this very round.
+        parameter_distance: |theta - theta_0| of a network after this very round; NaN for networks without
+            perturbation and projection (radius), which do not need it.
         perturbation_rms: root mean square over s of the perturbation's offsets f~_s - f after this round,
             c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
     NaN stands for figures that are unavailable: no expected losses, no predictions, no network.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neucb.kernels.jit import exact, fast
-from neucb.kernels.types import Array, Network, NetworkConfig, Origin, Shared, Workspace
+from neucb.kernels.types import Array, Network, NetworkConfig, Shared, Workspace
 from neucb.kernels.vectors import (
     add_outer,
     add_outer_seen,
@@ -11,8 +11,6 @@ from neucb.kernels.vectors import (
     add_scaled,
     combine,
     copy_to,
-    difference_product,
-    difference_square,
     dot,
     multiply,
     scale_by,
@@ -123,31 +121,6 @@ def fold(shared: Shared | None, network: Network, workspace: Workspace, scale: f
             scale_by(workspace.delta[before], scale)
         for after in range(b + 1, n):
             scale_by(workspace.moved[after], scale)
-
-
-@exact
-def moved_square(
-    shared: Shared | None, network: Network, origin: Origin, workspace: Workspace, b: int
-) -> float:
-    """Return the squared distance of the weights from the origin after round b of a block."""
-    total = difference_square(network.head, origin.head)
-    for j in range(len(origin.first)):
-        total += difference_square(network.first[j], origin.first[j])
-    if shared is None:
-        return total
-    m = len(workspace.head)
-    for step in range(b + 1):  # that the first layer does not have yet
-        arm, delta = shared.arm[step], workspace.delta[step]
-        left, right = arm * m, (arm + 1) * m
-        for j in range(len(origin.first)):
-            x = shared.scaled[step, j]
-            if x != 0.0:
-                moved = network.first[j, left:right]
-                total += 2.0 * x * difference_product(moved, origin.first[j, left:right], delta)
-        for other in range(b + 1):
-            if shared.arm[other] == arm:
-                total += dot(shared.scaled[step], shared.scaled[other]) * dot(delta, workspace.delta[other])
-    return total
 
 
 @exact

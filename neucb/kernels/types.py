@@ -85,8 +85,9 @@ class Record(NamedTuple):
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
         propensity: [T] probabilities with which these arms were drawn.
-        parameter_distance: [T] |theta - theta_0| after rounds that are logged; NaN after others and
-            without a network.
+        due: [T] bool, the rounds that are logged.
+        parameter_distance: [T] |theta - theta_0| after rounds that are logged, of networks that keep
+            theta_0; NaN elsewhere.
         perturbation_rms: [T] root mean square of the perturbation's offsets, likewise.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
@@ -98,6 +99,7 @@ class Record(NamedTuple):
     action: Array
     predicted: Array
     propensity: Array
+    due: Array
     parameter_distance: Array
     perturbation_rms: Array
     p: Array
@@ -186,20 +188,6 @@ class Network(NamedTuple):
     start_head: Array
     squares: Array
     signs: Any
-
-
-class Origin(NamedTuple):
-    """The weights that distances are measured from, and the rounds after which they are.
-
-    Attributes:
-        due: [T] bool, the rounds that are logged.
-        first: [inputs, K m] first layer of theta_0, where `Network` holds theta or phi; else empty.
-        head: [m] second layer of the same.
-    """
-
-    due: Array
-    first: Array
-    head: Array
 
 
 class Shared(NamedTuple):

@@ -358,24 +358,6 @@ def dot(x: Array, y: Array) -> float:
 
 
 @fast
-def difference_square(x: Array, y: Array) -> float:
-    """Return |x - y|^2."""
-    total = x.dtype.type(0)
-    for i in range(len(x)):
-        total += (x[i] - y[i]) ** 2
-    return total
-
-
-@fast
-def difference_product(x: Array, y: Array, z: Array) -> float:
-    """Return (x - y)' z."""
-    total = x.dtype.type(0)
-    for i in range(len(x)):
-        total += (x[i] - y[i]) * z[i]
-    return total
-
-
-@fast
 def count_squares(x: Array, squares: Array, scale: float, floor: float, size: Array) -> None:
     """Add the squares of a row to `squares`; set size to the inverse roots of scale (squares + floor)."""
     real = size.dtype.type

@@ -116,8 +116,9 @@ def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, dep
         torch.testing.assert_close(module.predict(context).mean, expected)
         for one in (neural, module):
             one.update(context, action, y)
-    for name in ("parameter_distance", "perturbation_rms"):
-        torch.testing.assert_close(module.gauges()[name], neural.gauges()[name])
+    gauges = module.gauges()
+    torch.testing.assert_close(gauges["parameter_distance"], neural.weights.distance())
+    torch.testing.assert_close(gauges["perturbation_rms"], neural.gauges()["perturbation_rms"])
     assert module.gauges()["perturbation_rms"].min() > 1e-3
 
 

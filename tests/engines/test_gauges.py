@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,7 +50,7 @@ def test_what_an_agent_does_not_tell_is_nan() -> None:
 
 @pytest.mark.parametrize("agent", RECIPES)
 def test_both_engines_log_the_same(agent: str) -> None:
-    """NaN in the same places too: only networks have a distance, only perturbed ones a spread above 0."""
+    """NaN in the same places too: only perturbed networks have a distance, and a spread above 0."""
     recipe = RECIPES[agent]
     if prepare(agent, "iris", 10, 1).engine == "torch":
         return  # it says why, see test_engines.py
@@ -56,8 +59,25 @@ def test_both_engines_log_the_same(agent: str) -> None:
     )
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-6)
     network = recipe.oracle == NEURAL and recipe.kind != ENSEMBLE
-    assert (defined["parameter_distance"] > 0.0).any() == defined["perturbation_rms"].notna().all() == network
-    assert (defined["perturbation_rms"] > 0.0).any() == recipe.perturbed
+    assert defined["perturbation_rms"].notna().all() == network
+    for column in ("parameter_distance", "perturbation_rms"):
+        assert (defined[column] > 0.0).any() == recipe.perturbed
+    assert defined["parameter_distance"].notna().all() == recipe.perturbed
+
+
+@pytest.mark.parametrize("settings", [{"radius": (5.0, math.inf)}, {"perturbations": 3}, {"radius": 0.1}])
+@pytest.mark.parametrize("agent", ["kl", "sq-perturbed"])
+def test_both_engines_know_the_same_distances(agent: str, settings: dict[str, Any]) -> None:
+    if "perturbations" in settings and agent == "kl":
+        return
+    compiled, defined = (
+        run(agent, "iris", 100, 2, engine=engine, dtype="float64", settings=settings)
+        for engine in ("compiled", "torch")
+    )
+    pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-6)
+    known = defined.groupby("seed")["parameter_distance"].apply(lambda column: column.notna().all())
+    if agent == "kl":
+        assert known.tolist() == [True, settings["radius"] == 0.1]
 
 
 @pytest.mark.parametrize("count", [1, 4, None])
@@ -70,7 +90,8 @@ def test_the_spread_is_that_of_the_offsets(count: int | None) -> None:
     for _ in range(20):
         oracle.update(torch.randn(2, 3), torch.tensor([0, 1]), torch.rand(2))
     told = oracle.gauges()
-    assert (told["parameter_distance"] > 0.01).all()
+    assert (oracle.weights.distance() > 0.01).all()
+    assert ("parameter_distance" in told) == (count is None)
     c = torch.tensor([0.2, 0.5] if count is None else [0.02, 0.05], dtype=torch.float64) / 2  # 16^(1/4) = 2
     if count is None:
         torch.testing.assert_close(told["perturbation_rms"], c * told["parameter_distance"])
@@ -86,7 +107,7 @@ def test_a_plain_network_has_no_spread() -> None:
     oracle = Neural(KL(), PlainWeights(), width=8)
     oracle.reset(Spec((3,), 2, 3, 10))
     assert oracle.gauges()["perturbation_rms"].tolist() == [0.0]
-    assert oracle.gauges()["parameter_distance"].tolist() == [0.0]
+    assert "parameter_distance" not in oracle.gauges()
 
 
 def test_a_delayed_agent_tells_them_too() -> None:

@@ -40,7 +40,6 @@ class ReplicaInputs:
         world: contexts, losses and random numbers of its rounds, for the kernels.
         adaptive: state of an order that depends on the arms played, else None.
         record: arms, predictions and propensities, filled by the kernels.
-        due: [T] bool, the rounds that are logged.
     """
 
     env: ClassificationVectorEnv
@@ -49,7 +48,6 @@ class ReplicaInputs:
     world: types.World
     adaptive: types.AdaptiveOrder | None
     record: types.Record
-    due: NDArray[np.bool_]
 
     def predictions(
         self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0
@@ -110,10 +108,13 @@ def make_inputs(
     expected = np.ascontiguousarray(feedback.expected)
     world = types.World(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
     predicted, propensity, parameter_distance, perturbation_rms = np.full((4, spec.horizon), np.nan)
+    logged = np.zeros(spec.horizon, np.bool_)
+    logged[np.array(due, np.int64) - 1] = True
     record = types.Record(
         np.empty(spec.horizon, np.int64),
         predicted,
         propensity,
+        logged,
         parameter_distance,
         perturbation_rms,
         np.empty(spec.arms),
@@ -121,10 +122,8 @@ def make_inputs(
         np.empty((kept, 4, spec.arms)),
         np.empty((kept if factors else 0, spec.arms, factors)),
     )
-    logged = np.zeros(spec.horizon, np.bool_)
-    logged[np.array(due, np.int64) - 1] = True
     adaptive = make_adaptive_order(script, env.encoded.labels)
-    return ReplicaInputs(env, seed, script, world, adaptive, record, logged)
+    return ReplicaInputs(env, seed, script, world, adaptive, record)
 
 
 def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:

@@ -58,12 +58,6 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     shared = at_once and _pays(inputs.world.contexts, network)
     if not shared and network.signs is None and recipe.wrapper != LAST_LAYER:
         network = filled_up(network, spec.arms)
-    at_start = len(network.start) > 0
-    origin = types.Origin(
-        inputs.due,
-        network.start[:0] if at_start else network.first,
-        network.start_head if at_start else network.head,
-    )
     network = network._replace(
         first=aligned(network.first),
         head=aligned(network.head),
@@ -91,7 +85,6 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
             rule,
             config,
             network,
-            origin,
             confidence,
             last,
             memory,

@@ -11,7 +11,6 @@ from neucb.engines.compiled.kernels.signs import (
     add_signs,
     mean_link,
     move_signs,
-    signs_square,
     spread_of,
 )
 from neucb.kernels.blocks import (
@@ -19,7 +18,6 @@ from neucb.kernels.blocks import (
     along_step,
     fold,
     keep_row,
-    moved_square,
     pass_alone,
     place,
     share_pass,
@@ -38,7 +36,6 @@ from neucb.kernels.types import (
     Array,
     Network,
     NetworkConfig,
-    Origin,
     Record,
     Workspace,
     World,
@@ -113,24 +110,12 @@ def has_start(config: NetworkConfig) -> bool:
 
 
 @exact
-def gauge(
-    config: NetworkConfig,
-    network: Network,
-    origin: Origin,
-    memory: Array,
-    record: Record,
-    workspace: Workspace,
-    b: int,
-    t: int,
-) -> None:
-    """Record |theta - theta_0| and the perturbation's spread after round t, the b-th of a block."""
-    if not origin.due[t]:
+def gauge(config: NetworkConfig, network: Network, memory: Array, record: Record, t: int) -> None:
+    """Record |theta - theta_0| where theta_0 is kept, and the perturbation's spread, after round t."""
+    if not record.due[t]:
         return
     if has_start(config):
         record.parameter_distance[t] = sqrt(memory[SQUARE])
-    else:
-        square = moved_square(workspace.shared, network, origin, workspace, b) + signs_square(network.signs)
-        record.parameter_distance[t] = sqrt(max(square, 0.0))
     if config.kind == EXPECTED:
         record.perturbation_rms[t] = config.c * sqrt(memory[SQUARE])
     else:

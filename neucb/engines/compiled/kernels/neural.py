@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         LastLayer,
         Network,
         NetworkConfig,
-        Origin,
         Predictions,
         Record,
         Rule,
@@ -43,7 +42,6 @@ def neural(
     rule: Rule,
     config: NetworkConfig,
     network: Network,
-    origin: Origin,
     confidence: Confidence | None,
     last: LastLayer | None,
     memory: Array,
@@ -101,6 +99,6 @@ def neural(
                     regress(last, workspace, b, arm, target)
                 if k >= ahead:
                     learn(config, network, memory, workspace, b, n, rates[row], arm, target)
-            gauge(config, network, origin, memory, record, workspace, b, t)
+            gauge(config, network, memory, record, t)
         flush(workspace.shared, network, workspace, n)
     return stop

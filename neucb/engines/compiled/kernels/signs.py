@@ -76,17 +76,6 @@ def spread_of(signs: Signs | None, c: float) -> float:
 
 
 @exact
-def signs_square(signs: Signs | None) -> float:
-    """Return how much |theta - theta_0|^2 is more than |phi - theta_0|^2 for theta = phi + E' v."""
-    if signs is None:
-        return 0.0
-    more = 0.0
-    for s in range(len(signs.v)):
-        more += signs.v[s] * (2.0 * signs.u[s] - dot(signs.gram[s], signs.v))
-    return more
-
-
-@exact
 def add_head(signs: Signs | None, head: Array) -> None:
     """Add the second layer's part of E' v to the head."""
     if signs is None:
