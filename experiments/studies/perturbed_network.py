@@ -95,17 +95,17 @@ def played(encoded: Encoded, kl: bool, count: float, c_p: float, rounds: int, se
     """Play the agent and return its samples."""
     name = ("kl" if kl else "sq") + ("-perturbed" if count else "")
     perturbation = {"c_p": c_p, "perturbations": count if math.isinf(count) else int(count)} if count else {}
-    settings = {**STEPS, "gamma": 100.0, "radius": 1e9, **perturbation}  # a radius: the distance is logged
+    settings = {**STEPS, "gamma": 100.0, **perturbation}
     run = prepare(
         name, encoded, rounds, [seed], settings=settings, engine="torch", dtype="float64", trace=True
     )
     run.play()
-    frame, trace = run.frame(), run.trace()
+    trace, network = run.trace(), cast("Any", run.playing).oracle
     rows = trace["row"].to_numpy()
     x = np.hstack([encoded.contexts[rows], np.full((rounds, 1), INTERCEPT)]).astype(np.float64)
     y = torch.tensor(trace["loss"].to_numpy(copy=True))
     arm = torch.tensor(trace["action"].to_numpy(copy=True))
-    return PlayedSamples(torch.from_numpy(x), arm, y, float(frame["parameter_distance"].iloc[-1]))
+    return PlayedSamples(torch.from_numpy(x), arm, y, float(network.weights.distance()))
 
 
 def path(net: Perturbed, samples: PlayedSamples, at: Sequence[int]) -> dict[int, Tensor]:
