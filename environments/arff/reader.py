@@ -89,7 +89,7 @@ def parse_arff(data: bytes) -> Relation:
         text = decode_text(data, notes)
     except DataError as error:
         raise ArffSyntaxError(f"the file {error}") from error
-    reader = _Reader()
+    reader = _ArffReader()
     try:
         for line in text.removesuffix("\n").split("\n"):
             reader.line += 1
@@ -141,7 +141,7 @@ def _datetimes(seconds: NDArray[np.float64]) -> NDArray[np.datetime64]:
 
 
 @dataclass
-class _Reader:
+class _ArffReader:
     """Takes the lines of a file one by one; `line` is the number of the one at hand, from 1."""
 
     line: int = 0

@@ -27,8 +27,8 @@ Figures = Mapping[str, NDArray[np.float64]]
 Kept = tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]  # rounds [n], and figures [R, n] at these
 
 
-class Labels(NamedTuple):
-    """Labels that say the expected losses of all arms.
+class RoundLabels(NamedTuple):
+    """RoundLabels that say the expected losses of all arms.
 
     Attributes:
         label: clean labels [R, n] of n rounds.
@@ -95,7 +95,7 @@ class RunLog:
     def add(
         self,
         figures: Figures,
-        arms: Labels | NDArray[np.float64],
+        arms: RoundLabels | NDArray[np.float64],
         predicted: NDArray[np.float64] | None,
         propensity: NDArray[np.float64],
         gauges: Mapping[str, NDArray[np.float64]],
@@ -138,9 +138,11 @@ class RunLog:
             self._kept.append((rounds[:kept], {name: values[:, :kept] for name, values in rows.items()}))
         self._last = rounds[-1:], {name: values[:, -1:] for name, values in rows.items()}
 
-    def _arm_losses(self, arms: Labels | NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _arm_losses(
+        self, arms: RoundLabels | NDArray[np.float64], ends: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """Return cumulative expected losses [C, R, K] of all arms after the first ends [C] of n rounds."""
-        if not isinstance(arms, Labels):
+        if not isinstance(arms, RoundLabels):
             R, n, K = arms.shape
             flat = arms.transpose(0, 2, 1).reshape(R * K, n)
             return _sums(self.arm_losses.ravel(), flat, ends).T.reshape(-1, R, K)

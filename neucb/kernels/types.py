@@ -28,7 +28,7 @@ GROUP = 10  # signs of one parameter that share a word
 TILE = 1024  # columns of a product that are worked on together
 
 
-class World(NamedTuple):
+class RoundData(NamedTuple):
     """What one replica meets.
 
     Attributes:
@@ -50,7 +50,7 @@ class World(NamedTuple):
     dice: Array
 
 
-class Rule(NamedTuple):
+class RuleConfig(NamedTuple):
     """The exploration rule of one replica.
 
     Attributes:
@@ -78,7 +78,7 @@ class UpdateClock(NamedTuple):
     passes: int
 
 
-class Record(NamedTuple):
+class RoundRecord(NamedTuple):
     """What came of the rounds.
 
     Attributes:

@@ -20,7 +20,7 @@ from neucb.core.spec import Spec
 from neucb.core.threads import one_thread
 from neucb.engines.lockstep.block_loop import draw
 from neucb.engines.lockstep.loop import play
-from neucb.engines.log import GAUGES, Labels, RunLog
+from neucb.engines.log import GAUGES, RoundLabels, RunLog
 from neucb.engines.stalled import long_runs
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
@@ -174,7 +174,7 @@ def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
             part = (rows, slice(start, stop))
             log.add(
                 {name: values[part] for name, values in figures.items()},
-                Labels(label[part], expected),
+                RoundLabels(label[part], expected),
                 predicted[part],
                 propensity[part],
                 {name: values[part] for name, values in gauges.items()},
@@ -202,7 +202,7 @@ def test_figures_that_are_one_array_are_summed_like_copies() -> None:
     for second in (figures, {name: values.copy() for name, values in figures.items()}):
         log = RunLog(Spec(tuple(range(R)), K, 3, 2 * T))
         for one in (noisy.outcome(label, seen, action), second):
-            log.add(one, Labels(label, clean.expected), predicted, propensity, gauges)
+            log.add(one, RoundLabels(label, clean.expected), predicted, propensity, gauges)
         frames.append(log.frame({}))
     pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
 

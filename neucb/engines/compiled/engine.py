@@ -17,7 +17,7 @@ from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.tracing import Tracer
-from neucb.engines.log import GAUGES, Labels, load_sums
+from neucb.engines.log import GAUGES, RoundLabels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
 from neucb.environments.episodes import bad_context
 from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
@@ -164,7 +164,7 @@ class Compiled:
             told = {"row": rows, "action": action, "loss": figures["loss"], "class_label": label}
             self._tracer.write(replicas, over, start, stop, **told)
         known = predicted if replicas[0].predicts else None
-        self.log.add(figures, Labels(label, feedback.expected), known, propensity, gauges)
+        self.log.add(figures, RoundLabels(label, feedback.expected), known, propensity, gauges)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
         """Return the error that the torch loop would raise: of the first round, the first replica."""

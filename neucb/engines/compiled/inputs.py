@@ -45,12 +45,12 @@ class ReplicaInputs:
     env: ClassificationVectorEnv
     seed: int
     script: Script
-    world: types.World
+    world: types.RoundData
     adaptive: types.AdaptiveOrder | None
-    record: types.Record
+    record: types.RoundRecord
 
     def predictions(
-        self, rules: Sequence[types.Rule], start: int, stop: int, normals: int = 0
+        self, rules: Sequence[types.RuleConfig], start: int, stop: int, normals: int = 0
     ) -> types.Predictions:
         """Return memory for predictions, and strengths and noise of rounds start..stop-1.
 
@@ -71,7 +71,7 @@ class ReplicaInputs:
         return types.Predictions(mean, output, std, strength, noise)
 
 
-def _strengths(rule: types.Rule, start: int, stop: int) -> NDArray[np.float64]:
+def _strengths(rule: types.RuleConfig, start: int, stop: int) -> NDArray[np.float64]:
     """Return gamma, epsilon or nu of rounds start..stop-1 where they depend on the round alone.
 
     Here and not in the kernels, which would raise to a power in every round, even one not needed.
@@ -106,11 +106,11 @@ def make_inputs(
     contexts = np.ascontiguousarray(env.encoded.contexts)
     feedback = env.feedback
     expected = np.ascontiguousarray(feedback.expected)
-    world = types.World(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
+    world = types.RoundData(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
     predicted, propensity, parameter_distance, perturbation_rms = np.full((4, spec.horizon), np.nan)
     logged = np.zeros(spec.horizon, np.bool_)
     logged[np.array(due, np.int64) - 1] = True
-    record = types.Record(
+    record = types.RoundRecord(
         np.empty(spec.horizon, np.int64),
         predicted,
         propensity,
@@ -126,7 +126,7 @@ def make_inputs(
     return ReplicaInputs(env, seed, script, world, adaptive, record)
 
 
-def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
+def kept_of(rule: types.RuleConfig, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:
     """Return the arguments `kept` and `factors` of `make_inputs`.
 
     Args:
@@ -140,7 +140,7 @@ def kept_of(rule: types.Rule, own: Settings, horizon: int, *, full: bool | None)
     return min(KEPT, horizon), int(own["width"]) if rule.kind == types.JOINT else 0
 
 
-def draws(rule: types.Rule) -> bool:
+def draws(rule: types.RuleConfig) -> bool:
     """Return whether a rule plays the arm of its own draw."""
     return rule.kind in (types.THOMPSON, types.JOINT)
 
@@ -164,7 +164,7 @@ def knows(rule: type[Rule]) -> bool:
     return rule.kernel_kind is not None and (rule.kernel_kind != types.BY_GAP or rule.weight in WEIGHTS)
 
 
-def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
+def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.RuleConfig:
     """Return the recipe's exploration rule; the greedy one where the kind of agent has the policy.
 
     Raises:
@@ -177,7 +177,7 @@ def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.Rule:
     kind = types.JOINT if recipe.joint else part.kernel_kind
     weight = -1 if part.weight is None else WEIGHTS.index(part.weight)
     schedule = part.of(own).schedule.kernel(spec.arms, spec.horizon)
-    return types.Rule(kind, weight, part.floor, part.proportional, *schedule)
+    return types.RuleConfig(kind, weight, part.floor, part.proportional, *schedule)
 
 
 def loss_code(recipe: Recipe) -> int:

@@ -29,7 +29,7 @@ from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
 from neucb.engines.compiled.networks import check_network, play_ensemble, play_network
 from neucb.environments.classification import ClassificationVectorEnv
-from neucb.kernels.types import THOMPSON, P, Rule
+from neucb.kernels.types import THOMPSON, P, RuleConfig
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Replica:
     """
 
     inputs: ReplicaInputs
-    rule: Rule
+    rule: RuleConfig
     play: Play
     predicts: bool
 

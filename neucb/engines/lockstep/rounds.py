@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neucb.agents.protocols import Foresees, LearnsAll, has
 from neucb.engines.lockstep.arm_losses import arm_losses, expected_losses
-from neucb.engines.log import Labels
+from neucb.engines.log import RoundLabels
 from neucb.engines.trace import UNKNOWN
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.episodes import bad_context
@@ -57,7 +57,7 @@ class Rounds(Protocol):
     def learn(self, agent: Agent, action: Tensor) -> None:
         """Play the arms [R, 1] in the round last looked at, and let the agent learn from their losses."""
 
-    def outcome(self, action: Ints) -> tuple[Figures, Labels | NDArray[np.float64]]:
+    def outcome(self, action: Ints) -> tuple[Figures, RoundLabels | NDArray[np.float64]]:
         """Return figures [R, n] and arm losses of the block's first n rounds, see `RunLog.add`."""
 
     def shown(self, action: Ints) -> dict[str, Ints]:
@@ -121,10 +121,10 @@ class TableRounds:
         context, losses = self._now
         agent.update(context, action.squeeze(1), losses.gather(1, action).squeeze(1))
 
-    def outcome(self, action: Ints) -> tuple[Figures, Labels]:
+    def outcome(self, action: Ints) -> tuple[Figures, RoundLabels]:
         """Return figures and labels [R, n] of the block's first n rounds."""
         label, seen = self._of(self._label, action), self._of(self._seen, action)
-        return self._feedback.outcome(label, seen, action), Labels(label, self._feedback.expected)
+        return self._feedback.outcome(label, seen, action), RoundLabels(label, self._feedback.expected)
 
     def shown(self, action: Ints) -> dict[str, Ints]:
         """Return rows and labels [R, n]."""

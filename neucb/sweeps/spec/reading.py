@@ -70,10 +70,10 @@ def parse_spec(
         raise InputError(f"{name}: {error}") from None
     except RecursionError:
         raise InputError(f"{name}: its values are nested too deeply") from None
-    return _Reader(text, name, folder, tables).experiment(content)
+    return _SpecReader(text, name, folder, tables).experiment(content)
 
 
-class _Reader(Places):
+class _SpecReader(Places):
     """Reads one spec.
 
     Args:

@@ -11,7 +11,15 @@ from neucb.kernels.jit import exact, kernel
 from neucb.kernels.types import Network
 
 if TYPE_CHECKING:
-    from neucb.kernels.types import AdaptiveOrder, Array, NetworkConfig, Predictions, Record, Workspace, World
+    from neucb.kernels.types import (
+        AdaptiveOrder,
+        Array,
+        NetworkConfig,
+        Predictions,
+        RoundData,
+        RoundRecord,
+        Workspace,
+    )
 
 
 @exact
@@ -29,13 +37,13 @@ def member(networks: Network, i: int) -> Network:
 
 @kernel
 def bootstrap(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
     config: NetworkConfig,
     networks: Network,
     memory: Array,
     counts: Array,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     workspace: Workspace,
     draws: Array,

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
         Network,
         NetworkConfig,
         Predictions,
-        Record,
-        Rule,
+        RoundData,
+        RoundRecord,
+        RuleConfig,
         Workspace,
-        World,
     )
 
 
@@ -56,9 +56,9 @@ def reweigh(experts: Experts, t: int, arm: int, loss: float, chance: float) -> N
 
 @kernel
 def exp4(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
-    rules: tuple[Rule, ...],
+    rules: tuple[RuleConfig, ...],
     configs: tuple[NetworkConfig, ...],
     networks: tuple[Network, ...],
     workspaces: tuple[Workspace, ...],
@@ -66,7 +66,7 @@ def exp4(
     features: Features,
     memory: Array,
     experts: Experts,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     index: Array,
     value: Array,

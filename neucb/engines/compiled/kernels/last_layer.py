@@ -19,9 +19,9 @@ from neucb.kernels.types import (
     Network,
     NetworkConfig,
     Predictions,
-    Record,
+    RoundData,
+    RoundRecord,
     Workspace,
-    World,
 )
 from neucb.kernels.vectors import add_scaled, copy_to, dot
 
@@ -42,7 +42,7 @@ def judge(
     b: int,
     predictions: Predictions,
     row: int,
-    record: Record,
+    record: RoundRecord,
     t: int,
 ) -> None:
     """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
@@ -111,11 +111,11 @@ def invert(root: Array, column: Array) -> None:
 
 @kernel
 def renew(
-    world: World,
+    world: RoundData,
     config: NetworkConfig,
     network: Network,
     memory: Array,
-    record: Record,
+    record: RoundRecord,
     workspace: Workspace,
     last: LastLayer,
     penalty: float,

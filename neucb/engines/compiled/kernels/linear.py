@@ -14,7 +14,16 @@ from neucb.kernels.types import EPOCHS, FOURIER, LOWER_CONFIDENCE, QUADRATIC, SQ
 from neucb.kernels.vectors import add_scaled, combine, nonzero
 
 if TYPE_CHECKING:
-    from neucb.kernels.types import AdaptiveOrder, Array, Features, Models, Predictions, Record, Rule, World
+    from neucb.kernels.types import (
+        AdaptiveOrder,
+        Array,
+        Features,
+        Models,
+        Predictions,
+        RoundData,
+        RoundRecord,
+        RuleConfig,
+    )
 
 
 @exact
@@ -100,13 +109,13 @@ def newton(
 
 @kernel
 def linear(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
-    rule: Rule,
+    rule: RuleConfig,
     models: Models,
     features: Features,
     memory: Array,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     index: Array,
     value: Array,
@@ -156,7 +165,12 @@ def linear(
 
 @kernel
 def fixed(
-    world: World, adaptive: AdaptiveOrder | None, memory: Array, record: Record, start: int, stop: int
+    world: RoundData,
+    adaptive: AdaptiveOrder | None,
+    memory: Array,
+    record: RoundRecord,
+    start: int,
+    stop: int,
 ) -> int:
     """Play rounds start..stop-1 with the distribution `record.p`."""
     for t in range(start, stop):

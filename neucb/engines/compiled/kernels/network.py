@@ -36,9 +36,9 @@ from neucb.kernels.types import (
     Array,
     Network,
     NetworkConfig,
-    Record,
+    RoundData,
+    RoundRecord,
     Workspace,
-    World,
 )
 from neucb.kernels.vectors import (
     add_to,
@@ -86,7 +86,7 @@ def list_inputs(config: NetworkConfig, network: Network, workspace: Workspace, b
 
 @exact
 def fetch(
-    world: World, config: NetworkConfig, network: Network, workspace: Workspace, left: int, n: int
+    world: RoundData, config: NetworkConfig, network: Network, workspace: Workspace, left: int, n: int
 ) -> None:
     """List the inputs of the n rounds from `left` on, and make their pass if they share one.
 
@@ -110,8 +110,8 @@ def has_start(config: NetworkConfig) -> bool:
 
 
 @exact
-def gauge(config: NetworkConfig, network: Network, memory: Array, record: Record, t: int) -> None:
-    """Record |theta - theta_0| where theta_0 is kept, and the perturbation's spread, after round t."""
+def gauge(config: NetworkConfig, network: Network, memory: Array, record: RoundRecord, t: int) -> None:
+    """RoundRecord |theta - theta_0| where theta_0 is kept, and the perturbation's spread, after round t."""
     if not record.due[t]:
         return
     if has_start(config):

@@ -28,24 +28,24 @@ if TYPE_CHECKING:
         Network,
         NetworkConfig,
         Predictions,
-        Record,
-        Rule,
+        RoundData,
+        RoundRecord,
+        RuleConfig,
         Workspace,
-        World,
     )
 
 
 @kernel
 def neural(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
-    rule: Rule,
+    rule: RuleConfig,
     config: NetworkConfig,
     network: Network,
     confidence: Confidence | None,
     last: LastLayer | None,
     memory: Array,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     workspace: Workspace,
     rates: Array,

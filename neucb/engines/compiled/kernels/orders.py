@@ -7,7 +7,7 @@ from typing import Any
 from numba.extending import overload
 
 from neucb.kernels.jit import INLINED, exact
-from neucb.kernels.types import AdaptiveOrder, World
+from neucb.kernels.types import AdaptiveOrder, RoundData
 
 OPTIONS: Any = INLINED  # numba types them as a literal
 
@@ -33,7 +33,7 @@ def _observe(state: Any, label: Any, loss: Any) -> Any:
 
 
 @exact
-def show(adaptive: AdaptiveOrder | None, world: World, t: int) -> None:
+def show(adaptive: AdaptiveOrder | None, world: RoundData, t: int) -> None:
     """Write the row and labels of round t, where the order is adaptive."""
     if adaptive is None:
         return
@@ -45,7 +45,7 @@ def show(adaptive: AdaptiveOrder | None, world: World, t: int) -> None:
 
 
 @exact
-def note(adaptive: AdaptiveOrder | None, world: World, t: int, arm: int) -> None:
+def note(adaptive: AdaptiveOrder | None, world: RoundData, t: int, arm: int) -> None:
     """Pass the class of the table, before drift, and the expected loss of round t to the order."""
     if adaptive is None:
         return

@@ -14,10 +14,10 @@ from neucb.kernels.types import (
     Array,
     Network,
     NetworkConfig,
-    Record,
+    RoundData,
+    RoundRecord,
     UpdateClock,
     Workspace,
-    World,
 )
 from neucb.kernels.vectors import copy_to
 
@@ -48,7 +48,7 @@ def updates_made(draws: Array | None, clock: UpdateClock, t: int, arms: int) -> 
 
 @exact
 def fetch_past(
-    draws: Array | None, world: World, clock: UpdateClock, workspace: Workspace, update: int, row: int
+    draws: Array | None, world: RoundData, clock: UpdateClock, workspace: Workspace, update: int, row: int
 ) -> None:
     """Copy the rows of an update's past samples together: reads from all over the table then wait together.
 
@@ -64,10 +64,10 @@ def fetch_past(
 @exact
 def recall(
     draws: Array | None,
-    world: World,
+    world: RoundData,
     config: NetworkConfig,
     network: Network,
-    record: Record,
+    record: RoundRecord,
     workspace: Workspace,
     b: int,
     update: int,

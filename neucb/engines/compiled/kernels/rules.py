@@ -32,9 +32,9 @@ from neucb.kernels.types import (
     Array,
     P,
     Predictions,
-    Record,
-    Rule,
-    World,
+    RoundData,
+    RoundRecord,
+    RuleConfig,
 )
 
 WEIGHTS = tuple(dict.fromkeys(one.rule.weight for one in RECIPES.values() if one.rule and one.rule.weight))
@@ -87,7 +87,7 @@ weight_of = weight_by_code(WEIGHTS)
 
 
 @exact
-def strength(rule: Rule, ready: Array, row: int, t: int, own_loss: float, arms: int) -> float:
+def strength(rule: RuleConfig, ready: Array, row: int, t: int, own_loss: float, arms: int) -> float:
     """Return gamma, epsilon or nu of round t, from `row` of what `ready` has of it."""
     if rule.schedule == DOUBLING:
         return growing_by_epochs(epoch_start(t + 1), arms, rule.scale, root)
@@ -109,7 +109,7 @@ def lowest(score: Array) -> int:
 
 
 @exact
-def certain(rule: Rule, predictions: Predictions, row: int, nu: float, p: Array) -> bool:
+def certain(rule: RuleConfig, predictions: Predictions, row: int, nu: float, p: Array) -> bool:
     """Give probability 1 to one arm, by its bound or its draw; `row` is that of the noise."""
     K = len(p)
     for a in range(K):
@@ -126,7 +126,7 @@ def certain(rule: Rule, predictions: Predictions, row: int, nu: float, p: Array)
 
 
 @exact
-def weigh(rule: Rule, mean: Array, strength: float, p: Array) -> bool:
+def weigh(rule: RuleConfig, mean: Array, strength: float, p: Array) -> bool:
     """Fill p [K] by the gaps of predicted losses; return whether it is a distribution."""
     K = len(mean)
     least = mean[0]
@@ -169,7 +169,7 @@ def draw(p: Array, dice: float) -> int:
 
 @exact
 def settle(
-    world: World, adaptive: AdaptiveOrder | None, memory: Array, record: Record, mean: Array, t: int
+    world: RoundData, adaptive: AdaptiveOrder | None, memory: Array, record: RoundRecord, mean: Array, t: int
 ) -> int:
     """Draw the arm of round t from `record.p` and record it."""
     arm = draw(record.p, world.dice[t])
@@ -188,11 +188,11 @@ def settle(
 
 @exact
 def choose(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
-    rule: Rule,
+    rule: RuleConfig,
     memory: Array,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     t: int,
     row: int,

@@ -6,18 +6,18 @@ import numpy as np
 
 from neucb.engines.compiled.kernels.rules import lowest, settle
 from neucb.kernels.jit import exact
-from neucb.kernels.types import NOT_FINITE, AdaptiveOrder, Array, Predictions, Record, World
+from neucb.kernels.types import NOT_FINITE, AdaptiveOrder, Array, Predictions, RoundData, RoundRecord
 
 
 @exact
-def open_poll(predictions: Predictions, record: Record) -> None:
+def open_poll(predictions: Predictions, record: RoundRecord) -> None:
     """Forget the votes of the round before."""
     predictions.mean[:] = 0.0
     record.p[:] = 0.0
 
 
 @exact
-def vote(predictions: Predictions, record: Record) -> None:
+def vote(predictions: Predictions, record: RoundRecord) -> None:
     """Count the vote of a member whose predicted losses are in `predictions.output`."""
     record.p[lowest(predictions.output)] += 1.0
     for a in range(len(predictions.mean)):
@@ -26,10 +26,10 @@ def vote(predictions: Predictions, record: Record) -> None:
 
 @exact
 def elect(
-    world: World,
+    world: RoundData,
     adaptive: AdaptiveOrder | None,
     memory: Array,
-    record: Record,
+    record: RoundRecord,
     predictions: Predictions,
     members: int,
     t: int,
