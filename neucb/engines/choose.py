@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neucb.agents.recipes.kinds import ENSEMBLE
+from neucb.agents.recipes.wrappers import GRADIENT_NORM
 from neucb.core.errors import InputError, unknown_name
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
@@ -71,7 +72,7 @@ def refusal(
         return "it trains online, a sample at a time"
     if set(_each(settings.get("depth", 1))) != {1}:
         return "it knows one hidden layer"
-    if settings.get("covariance") == "full":
+    if recipe.wrapper == GRADIENT_NORM and settings["covariance"] == "full":
         return "it keeps the diagonal of a gradient's matrix only"
     if _some_finite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):
         return "it keeps no radius with finitely many perturbations"

@@ -172,6 +172,7 @@ def test_a_figure_that_fails_costs_no_results(
     assert neucb(monkeypatch, "run", *options, "--out", str(tmp_path)) == 0
     capsys.readouterr()
     monkeypatch.setattr("neucb.plots.kinds.regret.draw_panels", failing(error))
+    monkeypatch.setattr("neucb.runs.save.MODIFIED", "")  # as in a changed checkout: play again
     assert neucb(monkeypatch, "run", *options, "--out", str(tmp_path)) == 0
     captured = capsys.readouterr()
     assert [one["dataset"] for one in json.loads(captured.out)] == ["iris", "wine"]

@@ -56,7 +56,7 @@ from neucb.runs.api import prepare
 run = prepare("uniform", "iris", 150, "3,8", order="patient", trace=True, engine=sys.argv[1])
 run.play()
 trace = run.log.trace.frame(150)
-print(trace["context"].tolist(), trace["loss"].tolist(), sep="\n")
+print(trace["row"].tolist(), trace["loss"].tolist(), sep="\n")
 """
 KIND = """
 from neucb.plots.kind import PlotKind
