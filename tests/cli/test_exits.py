@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 import neucb
 from neucb.core.errors import NeucbError
@@ -163,6 +164,7 @@ def sweep(
 ) -> Callable[[list[str], int], tuple[str, str]]:
     """Play a sweep of these agents, of which some fail; return what is printed and said."""
     monkeypatch.setenv("COLUMNS", "200")
+    get_reusable_executor().shutdown()  # workers of earlier tests are in another folder
 
     def play(names: list[str], jobs: int) -> tuple[str, str]:
         agents = "".join(f'[[agents]]\nname = "mine.py:{name}"\n' for name in names)
