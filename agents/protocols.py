@@ -46,7 +46,7 @@ class HasGauges(Protocol):
     """An agent or oracle that reports gauges of its state, such as norms, to the log."""
 
     def gauges(self) -> Mapping[str, Tensor]:
-        """Return gauges [R] by name: "parameter_distance" and "perturbation_rms", both optional, see `RunLog`.
+        """Return gauges [R] by name: "parameter_distance", "perturbation_rms", both optional, see `RunLog`.
 
         Called after `update`, in logged rounds.
         """
@@ -111,7 +111,7 @@ class Foresees(Protocol):
     def foresee(self, losses: Tensor) -> None:
         """Take the cumulative expected losses [R, K] of all arms over the run.
 
-        Called once, after `reset` and before the first round; the runner plays the environment once to get them.
+        Called once, after `reset` and before the first round; the runner plays the environment once for this.
         """
 
 
