@@ -1,4 +1,4 @@
-"""Agent: what the runner talks to; and Reduction, the agent made of an oracle and a rule."""
+"""Agent: the interface of learners; and Reduction, the agent made of an oracle and a rule."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Agent(Protocol):
-    """R replicas of a contextual-bandit learner, walking together.
+    """R replicas of a contextual-bandit learner, played in lockstep.
 
-    Row r of every tensor belongs to replica r, which must not notice the others. The runner calls
-    `reset` once, then `distribution` and `update` once a round. It samples the arm itself.
+    Row r of every tensor belongs to replica r, whose numbers must not depend on the other rows. The runner
+    calls `reset` once, then `distribution` and `update` once a round. It samples the arm itself.
 
     Contexts are [R, d], or [R, K, d] where `spec.per_arm`. An agent for environments in which only
     some arms are available takes them as a second argument, `distribution(context, available)`,
@@ -31,7 +31,7 @@ class Agent(Protocol):
     """
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
 
     def distribution(self, context: Tensor) -> Tensor:
         """Return the probability of each arm [R, K] for contexts [R, d]; change no state."""
@@ -41,10 +41,10 @@ class Agent(Protocol):
 
 
 def ask(agent: Agent, context: Tensor, available: Tensor | None) -> Tensor:
-    """Return an agent's distribution, told which arms are available [R, K] where not all are.
+    """Return an agent's distribution over the available arms [R, K]; None stands for all arms.
 
     Raises:
-        InputError: the agent does not take them.
+        InputError: the agent's `distribution` has no argument for the available arms.
     """
     if available is None:
         return agent.distribution(context)
@@ -65,7 +65,7 @@ class Oracle(Protocol):
     """An online regression oracle: predicts the loss of every arm, learns from the played one."""
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K] for contexts [R, d]; change no state."""
@@ -75,10 +75,10 @@ class Oracle(Protocol):
 
 
 class CountingOracle(Protocol):
-    """An oracle that takes how often each sample counts."""
+    """An oracle whose updates weight each sample by a count."""
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
 
     def predict(self, context: Tensor) -> Prediction:
         """Return predicted losses [R, K]; change no state."""
@@ -90,7 +90,8 @@ class CountingOracle(Protocol):
 class ExplorationRule(Protocol):
     """A frozen value that turns predictions into a policy.
 
-    One that plays an arm for certain, or draws, says so: see `neucb.agents.propensity`.
+    A rule that plays one arm with probability 1, or that draws random numbers, declares this by the
+    attributes in `neucb.agents.propensity`.
     """
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
@@ -98,11 +99,11 @@ class ExplorationRule(Protocol):
 
 
 class CountsPending:
-    """Base of agents that number their rounds themselves, for draws of their own or for messages.
+    """Base of agents that count their rounds themselves, to key random draws or for error messages.
 
     Attributes:
-        pending: rounds played whose losses have not arrived; `Delayed` counts them here, and in no agent
-            that is not derived from this class.
+        pending: number of rounds played whose losses have not arrived. `Delayed` sets it, for agents derived
+            from this class only.
     """
 
     pending: int = 0
@@ -114,8 +115,8 @@ class Reduction(CountsPending):
     Foster and Rakhlin, "Beyond UCB", ICML 2020 (arXiv 2002.04926), Algorithm 1.
 
     Attributes:
-        prediction: the last prediction, for the runner's log.
-        pending: see `CountsPending`; every round has draws of its own.
+        prediction: last prediction, for the runner's log.
+        pending: see `CountsPending`; draws are keyed by the round's number.
     """
 
     uses_autograd = autograd_of("oracle", "rule")
@@ -126,7 +127,7 @@ class Reduction(CountsPending):
         self.prediction: Prediction | None = None
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
         import torch
 
         from neucb.agents.noise import Noise
@@ -138,12 +139,12 @@ class Reduction(CountsPending):
         self._round = Round(1, zero, spec.horizon, Noise(spec))
 
     def load(self, spec: Spec) -> None:
-        """Load what the oracle needs compiled, before anything is timed."""
+        """Load or compile the oracle's kernels, before timing begins."""
         if has(self.oracle, Loads):
             self.oracle.load(spec)
 
     def look_ahead(self, contexts: Tensor) -> None:
-        """Pass the contexts [B, R, d] of the next B rounds on to the oracle, if it looks ahead."""
+        """Pass the contexts [B, R, d] of the next B rounds to the oracle, if it is `LooksAhead`."""
         if has(self.oracle, LooksAhead):
             self.oracle.look_ahead(contexts)
 
@@ -156,12 +157,12 @@ class Reduction(CountsPending):
 
     @property
     def draws(self) -> bool:
-        """Whether the rule draws, see `neucb.agents.propensity`."""
+        """Whether the rule draws random numbers, see `neucb.agents.propensity`."""
         return has(self.rule, DrawingRule)
 
     @property
     def propensity_kind(self) -> Kinds:
-        """Propensity kind of the rule, if it does not draw."""
+        """Propensity kind of a rule that does not draw random numbers."""
         return kind_of(self.rule)
 
     def propensities(self, given: Tensor) -> Propensities:
@@ -171,11 +172,11 @@ class Reduction(CountsPending):
 
     @property
     def now(self) -> Round:
-        """What the rule may know of the round that is about to be played."""
+        """The round about to be played: the information that a rule may use."""
         return replace(self._round, pending=self.pending) if self.pending else self._round
 
     def extend(self, rounds: int) -> None:
-        """Learn that `rounds` more rounds follow those that were played."""
+        """Set the horizon to the number of rounds played plus `rounds` further ones."""
         self._round = replace(self._round, horizon=self._round.number - 1 + rounds)
 
     def gauges(self) -> Mapping[str, Tensor]:
@@ -183,6 +184,6 @@ class Reduction(CountsPending):
         return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Pass what was seen on to the oracle."""
+        """Update the oracle, and the round number and observed loss that the rule uses."""
         self.oracle.update(context, action, loss)
         self._round = self._round.after(loss)

@@ -1,4 +1,4 @@
-"""Skylines: agents that know more than a bandit may, to measure the others against."""
+"""Skylines: reference agents with access to losses that a bandit does not observe."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 class BestFixed:
-    """Plays the arm that is best in hindsight, always.
+    """The best fixed arm in hindsight, played in every round.
 
-    The runner plays the environment once before the run to learn every arm's expected loss, and
-    tells it by `foresee`. Where only some arms are available it plays the best of these. In an
-    environment that reacts to the agent the arms' losses are those of that first play.
+    The runner plays the environment once before the run, sums every arm's expected loss, and passes
+    the sums to `foresee`. Where only some arms are available, the best of these is played. In an
+    environment that reacts to the agent, the arms' losses are those of that first play.
     """
 
     uses_autograd = False
     propensity_kind: Kinds = "deterministic"
 
     def reset(self, spec: Spec) -> None:
-        """Know of no losses yet."""
+        """Set the losses of all arms to 0 until `foresee`."""
         shape = (spec.replicas, spec.arms)
         self._losses = torch.zeros(shape, dtype=torch.float64, device=spec.device)
 
@@ -49,17 +49,17 @@ class BestFixed:
         return lowest(self._losses.masked_fill(~available, torch.inf))
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Learn nothing more."""
+        """Do nothing: the losses are fixed by `foresee`."""
 
 
 class Supervised:
     """Greedy play of an oracle that sees the losses of all arms: online supervised learning.
 
-    The runner tells it every arm's expected loss after each round, by `learn_all`. The oracle makes
-    one update per arm, K a round. Nothing that explores should beat it with the same oracle.
+    The runner passes every arm's expected loss to `learn_all` after each round. The oracle makes one
+    update per arm, K per round. No exploring agent with the same oracle should have less regret.
 
     Args:
-        oracle: the oracle.
+        oracle: regression oracle.
     """
 
     uses_autograd = autograd_of("oracle")
@@ -79,7 +79,7 @@ class Supervised:
         return gauges_of(self.oracle)
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
         self._greedy.reset(replace(spec, horizon=spec.arms * spec.horizon))
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
@@ -87,7 +87,7 @@ class Supervised:
         return self._greedy.distribution(context, available)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Learn from the played arm only, where no more is known."""
+        """Learn from the played arm only, where the other arms' losses are unavailable."""
         self._greedy.update(context, action, loss)
 
     def learn_all(self, context: Tensor, losses: Tensor, available: Tensor | None) -> None:

@@ -5,7 +5,7 @@ then the distribution is conditional on these draws, and the propensity is its m
 
 Optional attributes of an agent or a rule:
     propensity_kind: "exact", the default: the distribution is the propensity; "deterministic": in addition
-        one arm is played for certain. One value, or a tuple with one per replica.
+        one arm has probability 1. One value, or a tuple with one per replica.
     draws: (agents) whether the agent draws random numbers. If so, `propensities(given)` returns the
         propensities of the round whose distribution is `given` [R, K]; it is called before `update` and
         changes no state.
@@ -64,18 +64,18 @@ def draws(agent: object) -> bool:
 
 
 def kind_of(part: object) -> Kinds:
-    """Return the propensity kind of an agent or rule that does not draw."""
+    """Return the propensity kind of an agent or rule that draws no random numbers."""
     kind: Kinds = getattr(part, "propensity_kind", "exact")
     return kind
 
 
 def each_kind(kind: Kinds, replicas: int) -> tuple[Kind, ...]:
-    """Return one kind per replica."""
+    """Return a tuple with one propensity kind per replica."""
     return kind if isinstance(kind, tuple) else (kind,) * replicas
 
 
 def kind_codes(kind: Kinds, replicas: int) -> NDArray[np.int8]:
-    """Return the indices in `KINDS` [R] of the replicas' kinds."""
+    """Return the index in `KINDS` of each replica's propensity kind, [R]."""
     return np.array([KINDS.index(name) for name in each_kind(kind, replicas)], dtype=np.int8)
 
 
@@ -83,8 +83,8 @@ def least_chances(mean: Floats, sd: Floats, available: NDArray[np.bool_] | None 
     """Return the probability [n, K] that an arm's draw is the least, for independent normal draws.
 
     p_a = int phi(z) prod_(b != a) P(draw_b > mean_a + sd_a z) dz, by Gauss-Legendre quadrature with 20 nodes
-    on intervals cut at every arm's mean and scale, so that |sum_a p_a - 1| < 1e-9. Arms of deviation 0 are
-    tied like predictions. For larger deviations ties are ignored, which changes p by at most
+    on intervals cut at every arm's mean and scale, so that |sum_a p_a - 1| < 1e-9. Arms of standard deviation
+    0 are tied like predictions. For larger deviations ties are ignored, which changes p by at most
     1e-12 |mean| / sd.
 
     Args:

@@ -1,7 +1,7 @@
-"""Optional members of agents, and of their parts, that the runner makes use of where they are there.
+"""Optional protocols of agents and of their parts, which the runner uses where they are implemented.
 
-`Agent` in base.py says which methods every agent needs. Each protocol here is one further thing that an
-agent can do; `has(agent, protocol)` asks for it, and an object that wraps an agent passes it on.
+`Agent` in base.py has the methods that every agent needs. Each protocol here is one further capability;
+`has(agent, protocol)` tests for it, and an object that wraps an agent forwards it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ P = TypeVar("P")
 
 
 class SaysAutograd(Protocol):
-    """An agent, oracle, rule, loss or kind of weights that says whether it uses autograd.
+    """An agent, oracle, rule, loss or kind of weights that declares whether it uses autograd.
 
     Attributes:
-        uses_autograd: whether gradients are to be recorded while it plays, so that it may call `backward()`.
-            Read once, before the first round. Default, also of a subclass of one that says so: True, they
-            are recorded. An agent made of parts says True if one of them does.
+        uses_autograd: whether PyTorch records gradients during play, so that `backward()` may be called. Read
+            once, before the first round. Default: True; a subclass does not inherit the declaration of its
+            base. True for an agent made of parts if it is True for one of them.
     """
 
     uses_autograd: bool
@@ -35,7 +35,7 @@ class Predicts(Protocol):
     """An agent that predicts losses, which the log compares with the realised ones.
 
     Attributes:
-        prediction: last prediction, or None; its `mean` [R, K] is read after each `distribution`, its
+        prediction: last prediction, or None; its `mean` [R, K] is read after each `distribution`, and its
             `std`, `output` and `factor` where probabilities are NaN. See `Prediction`.
     """
 
@@ -43,39 +43,39 @@ class Predicts(Protocol):
 
 
 class HasGauges(Protocol):
-    """An agent or oracle with figures of its state for the log."""
+    """An agent or oracle that reports gauges of its state, such as norms, to the log."""
 
     def gauges(self) -> Mapping[str, Tensor]:
-        """Return "parameter_distance" and "perturbation_rms" [R], one, both or neither, see `RunLog`.
+        """Return gauges [R] by name: "parameter_distance", "perturbation_rms", both optional, see `RunLog`.
 
-        Called after `update`, in rounds that are logged.
+        Called after `update`, in logged rounds.
         """
 
 
 class Loads(Protocol):
-    """An agent or oracle that has something to import or compile."""
+    """An agent or oracle with modules to import or kernels to compile."""
 
     def load(self, spec: Spec) -> None:
-        """Import and compile; called once, before `reset` and before the clock starts."""
+        """Import and compile; called once, before `reset` and before timing begins."""
 
 
 class LooksAhead(Protocol):
-    """An agent or oracle that gains from knowing the next contexts."""
+    """An agent or oracle that computes faster with the contexts of the next rounds in advance."""
 
     def look_ahead(self, contexts: Tensor) -> None:
         """Take the contexts [B, R, d] of the next B rounds.
 
         Called before each block of rounds whose contexts do not depend on the arms played; `distribution`
-        and `update` of these rounds follow in this order. With B = 0, where a run ends early: no more of
-        them follow. It must not change any number.
+        and `update` of these rounds follow in this order. B = 0 cancels the remaining rounds of a block
+        where a run ends early. The call must not change any result.
         """
 
 
 class Draws(Protocol):
-    """An agent whose distribution depends on numbers that it draws itself, see `neucb.agents.propensity`.
+    """An agent whose distribution depends on its own random draws, see `neucb.agents.propensity`.
 
     Attributes:
-        draws: whether it does; read once, before the first round. Default: False.
+        draws: whether the distribution depends on them; read once, before the first round. Default: False.
     """
 
     draws: bool
@@ -88,17 +88,17 @@ class Draws(Protocol):
 
 
 class DrawingRule(Protocol):
-    """An exploration rule that draws; an agent with such a rule is one that `Draws`."""
+    """An exploration rule that draws random numbers; an agent with such a rule is `Draws`."""
 
     def propensities(self, prediction: Any, now: Any) -> Propensities:
-        """Return the probabilities [R, K] of the arms before the draw; arguments as for the rule itself."""
+        """Return the probabilities [R, K] of the arms before the draw; arguments as for the rule's call."""
 
 
 class HasPropensityKind(Protocol):
-    """An agent or rule that does not draw and says how its propensities are known.
+    """An agent or rule that draws no random numbers and declares the kind of its propensities.
 
     Attributes:
-        propensity_kind: "exact", the default, or "deterministic" where it plays one arm for certain. One,
+        propensity_kind: "exact", the default, or "deterministic" where one arm has probability 1. One value,
             or a tuple with one per replica. Read when rounds are traced.
     """
 
@@ -106,17 +106,17 @@ class HasPropensityKind(Protocol):
 
 
 class Foresees(Protocol):
-    """An agent that knows the sums of all arms' losses beforehand, as no bandit may: a skyline."""
+    """A skyline that has the sums of all arms' losses before the run, which no bandit observes."""
 
     def foresee(self, losses: Tensor) -> None:
         """Take the cumulative expected losses [R, K] of all arms over the run.
 
-        Called once, after `reset` and before the first round. The runner plays the environment once before.
+        Called once, after `reset` and before the first round; the runner plays the environment once for this.
         """
 
 
 class LearnsAll(Protocol):
-    """An agent that learns from the losses of all arms, as no bandit may: a skyline."""
+    """A skyline that learns from the losses of all arms, which no bandit observes."""
 
     def learn_all(self, context: Tensor, losses: Tensor, available: Tensor | None) -> None:
         """Learn from contexts [R, d] and the expected losses [R, K] of all arms, or of those available.
@@ -132,10 +132,10 @@ def has(agent: object, protocol: Callable[..., P]) -> TypeGuard[P]:
 
 
 def uses_autograd(part: object) -> bool:
-    """Return whether an agent or part of one uses autograd, see `SaysAutograd`; True if it does not say.
+    """Return whether an agent or part of one uses autograd, see `SaysAutograd`; True if it is not declared.
 
-    Its own class or the object itself says so. What a class inherits does not count: its methods may be
-    other ones.
+    The declaration is an attribute of the object or of its own class. An inherited one does not count,
+    because the subclass may override methods.
     """
     own = vars(type(part)).keys() | getattr(part, "__dict__", {}).keys()
     return "uses_autograd" not in own or bool(part.uses_autograd)  # type: ignore[attr-defined]  # it is there

@@ -1,4 +1,4 @@
-"""Uniform: the random baseline."""
+"""Uniform: the random baseline agent."""
 
 from __future__ import annotations
 

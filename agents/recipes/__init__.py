@@ -1,1 +1,1 @@
-"""Recipes: named agents, their hyper-parameters, and how they are built."""
+"""Recipes: named agents, their hyper-parameters and their construction."""

@@ -1,4 +1,4 @@
-"""Build: from a recipe and its hyper-parameters to the agent."""
+"""Construction of agents from recipes and hyper-parameters."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def make_agent(recipe: Recipe, given: Mapping[str, Any] | None = None) -> Agent:
 
     Args:
         recipe: recipe of the agent.
-        given: hyper-parameters, numbers or one number per replica; defaults for the others.
+        given: hyper-parameters, each one number or one number per replica; defaults for the others.
 
     Raises:
-        InputError: an unknown name or a bad value; several values of a whole number; a part is missing.
+        InputError: an unknown name, a bad value, several values of a whole number, or a missing part.
     """
     settings = recipe.settings(given or {})
     for parameter in recipe.parameters:

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from neucb.agents.base import Agent
 
 MEMBERS = (
-    Parameter("members", 10, "N, copies of the oracle", low=1, whole=True),
+    Parameter("members", 10, "number N of copies of the oracle, each with one vote", low=1, whole=True),
     Parameter(
         "bootstrap",
         "poisson",
-        "how often a member counts a sample: Poisson(1), or 0 or 1",
+        "distribution of a sample's count in each member: Poisson(1), or 0 or 1 with probability 1/2",
         choices=("poisson", "bernoulli"),
     ),
 )
 RATES = (
     Parameter("eta", 3.0, "scale of the rate eta_t = eta sqrt(log N / (K t))", above_low=True),
-    Parameter("mixing", 0.003, "share of uniform play", high=1.0),
+    Parameter("mixing", 0.003, "probability of a uniformly drawn arm", high=1.0),
 )
 
 

@@ -20,7 +20,7 @@ UCB_GLM = "Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048)"
 LOGISTIC_TS = "Chapelle, Li, NeurIPS 2011"
 BAKE_OFF = "Bietti, Agarwal, Langford, JMLR 2021 (arXiv 1802.04064)"
 
-# Their defaults are chosen as those of the neural recipes.
+# Defaults chosen by the same procedure as those of the neural recipes, see network.py.
 LINEAR_RECIPES = (
     Recipe(
         "squarecb",

@@ -15,7 +15,7 @@ from neucb.agents.rules.inverse_gap import EpsilonGreedy, Falcon, FastInverseGap
 # constant step and gamma_0 = 10 of the paper are far from the best.
 NORMALIZE = ("input_scaling", 0.5)
 KL_NETWORK = (("lr", 1.6), ("lr_power", 0.3), NORMALIZE)
-KL_SLOWING = (("lr", 2.2), ("lr_power", 0.38), NORMALIZE)  # where it was better
+KL_SLOWING = (("lr", 2.2), ("lr_power", 0.38), NORMALIZE)  # faster decay of steps, where its regret was less
 SQUARED_NETWORK = (("lr", 1.2), ("lr_power", 0.2), NORMALIZE)
 REPLAY = (("lr_power", 0.25), NORMALIZE, ("updates_per_round", 16))
 KL_REPLAY_DEFAULTS = (("lr", 0.9), *REPLAY, ("gamma", 100.0))

@@ -15,47 +15,60 @@ if TYPE_CHECKING:
     from neucb.agents.network.weights import Weights
 
 NETWORK = (
-    Parameter("width", 100, "hidden units m", low=1, whole=True),
+    Parameter("width", 100, "number m of units in each hidden layer", low=1, whole=True),
     Parameter(
         "depth",
         1,
-        "hidden layers L; the arms share those after the first, which take a quarter of the steps",
+        "number L of hidden layers; the arms share all but the first, and these take steps of lr / 4",
         low=1,
         whole=True,
     ),
-    Parameter("lr", 0.1, "step size eta", above_low=True),
-    Parameter("lr_power", 0.0, "step schedule eta_t = lr / t^lr_power", high=1.0),
+    Parameter("lr", 0.1, "step size eta of gradient descent", above_low=True),
+    Parameter(
+        "lr_power",
+        0.0,
+        "exponent of the step size schedule eta_t = lr / t^lr_power; 0 for a constant step size",
+        high=1.0,
+    ),
     Parameter(
         "radius",
         math.inf,
-        "projection onto the ball of this radius round theta_0",
+        "radius of the ball around theta_0 onto which theta is projected; inf for no projection",
         above_low=True,
         infinite=True,
     ),
-    Parameter("intercept", 0.1, "constant input beside the context of norm 1; 0 for none"),
-    Parameter("init", "he", "initialisation of the network", choices=("he", "ntk", "paper")),
-    Parameter("input_scaling", 0.0, "exponent of normalised updates: larger steps for rare inputs; 0: none"),
+    Parameter(
+        "intercept", 0.1, "constant input appended to the context, which has norm 1; 0 for no intercept"
+    ),
+    Parameter(
+        "init", "he", "initialisation of the network's parameters theta_0", choices=("he", "ntk", "paper")
+    ),
+    Parameter(
+        "input_scaling",
+        0.0,
+        "exponent of normalised updates, which take larger steps for rare inputs; 0 for plain updates",
+    ),
     Parameter(
         "updates_per_round",
         1,
-        "steps a round: one on the newest sample, the others on past ones",
+        "number of gradient steps per round: one on the newest sample, the others on replayed samples",
         low=1,
         whole=True,
     ),
-    Parameter("batch_size", 1, "past samples of each of these other steps", low=1, whole=True),
+    Parameter("batch_size", 1, "minibatch size of each replayed gradient step", low=1, whole=True),
     Parameter(
         "training",
         "online",
-        "updates_per_round steps (online), or those of the code of NeuralUCB or of NeuralTS (cost T^2)",
+        "training schedule: updates_per_round steps, or that of the NeuralUCB or NeuralTS code (cost T^2)",
         choices=("online", "neural-ucb", "neural-ts"),
     ),
 )
 PERTURBATION = (
-    Parameter("c_p", 0.03, "perturbation constant"),
+    Parameter("c_p", 0.03, "perturbation constant c_p; 0 for an unperturbed network"),
     Parameter(
         "perturbations",
         math.inf,
-        "S, number of sign vectors; inf: closed form",
+        "number S of random sign vectors; inf for the expectation in closed form",
         low=1,
         whole=True,
         infinite=True,
@@ -66,7 +79,7 @@ RIDGE = (
     Parameter(
         "covariance",
         "auto",
-        "what is kept of it; auto: full up to 300 features, else its diagonal",
+        "storage of the feature covariance; auto: full up to 300 features, else diagonal",
         choices=("auto", "full", "diagonal"),
     ),
 )
@@ -74,11 +87,16 @@ FEATURES = (
     Parameter(
         "feature_map",
         "linear",
-        "of the model: the context, products of its pairs, random Fourier features",
+        "features of the model: the context, products of pairs of its entries, or random Fourier features",
         choices=("linear", "quadratic", "fourier"),
     ),
-    Parameter("n_components", 300, "number of Fourier features", low=1, whole=True),
-    Parameter("bandwidth", 0.5, "of the Gaussian kernel that Fourier features approximate", above_low=True),
+    Parameter("n_components", 300, "number of random Fourier features", low=1, whole=True),
+    Parameter(
+        "bandwidth",
+        0.5,
+        "bandwidth of the Gaussian kernel that the random Fourier features approximate",
+        above_low=True,
+    ),
 )
 
 DEPTH = (

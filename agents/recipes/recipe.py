@@ -1,4 +1,4 @@
-"""Recipe: a named agent as pure data, the parts it is made of; `make_agent` of build.py makes the agent."""
+"""Recipe: a named agent as data, a row of parts from which `make_agent` of build.py constructs the agent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class OraclePart:
-    """An oracle, the part that predicts losses.
+    """A regression oracle, the part of a recipe that predicts losses.
 
     Attributes:
         name: identifier in messages.
         parameters: hyper-parameters, for `--set`.
-        formulas: lines on the predictions of a recipe with this oracle.
+        formulas: function from a recipe to the lines that define its predictions.
         make: constructor, from a recipe and all its hyper-parameters.
-        perturbation: further hyper-parameters where predictions are perturbed; empty where they cannot be.
+        perturbation: further hyper-parameters of perturbed predictions; empty where the oracle has none.
     """
 
     name: str
@@ -37,14 +37,14 @@ class OraclePart:
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A wrapper of an oracle.
+    """A wrapper of an oracle, which changes its predictions or its updates.
 
     Attributes:
         name, parameters: as for `OraclePart`.
-        formula: line on how it changes predictions or learning.
+        formula: line that defines the changed predictions or updates.
         make: constructor, from the oracle and all hyper-parameters.
-        by_epochs: whether the oracle learns at the ends of doubling epochs only.
-        gives_std: whether it adds standard deviations to predictions.
+        by_epochs: whether the oracle is updated at the ends of doubling epochs only.
+        gives_std: whether predictions get standard deviations.
         joint: whether the predictions of a round's arms are correlated.
     """
 
@@ -59,14 +59,14 @@ class Wrapper:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of agent, into which the parts are put.
+    """A kind of agent, which combines the parts of a recipe.
 
     Attributes:
         name, parameters: as for `OraclePart`.
-        formula: policy in one line; None where the rule has it.
+        formula: policy in one line; None where the rule defines the policy.
         make: constructor, from a recipe and all its hyper-parameters.
-        learns: whether it learns from losses.
-        all_arms: whether it learns the losses of all arms in every round.
+        learns: whether the agent learns from losses.
+        all_arms: whether the agent learns from the losses of all arms in every round.
     """
 
     name: str
@@ -79,21 +79,21 @@ class Kind:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named agent.
+    """A named agent: its parts and defaults.
 
     Attributes:
-        name: for `--agent`.
-        summary: one line.
+        name: identifier for `--agent`.
+        summary: description in one line.
         source: publication.
         kind: kind of agent.
-        oracle: oracle, None for agents without one.
-        loss: loss that the oracle regresses with.
-        rule: exploration rule; None where the kind has the policy.
+        oracle: regression oracle, None for agents without one.
+        loss: loss function of the oracle's regression.
+        rule: exploration rule; None where the kind defines the policy.
         perturbed: whether the neural oracle's prediction is perturbed.
-        wrapper: wrapper of the oracle.
-        experts: recipes that a mixture mixes.
-        defaults: defaults of this recipe, where they differ from the parameter's own.
-        aliases: further names of it.
+        wrapper: wrapper of the oracle, or None.
+        experts: recipes of the experts of a mixture.
+        defaults: (hyper-parameter, default) pairs where this recipe's default is not the parameter's own.
+        aliases: further names of the recipe.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Recipe:
 
     @property
     def learns(self) -> bool:
-        """Whether it learns from losses."""
+        """Whether the agent learns from losses."""
         return self.kind.learns
 
     @property
@@ -131,7 +131,7 @@ class Recipe:
 
     @property
     def by_epochs(self) -> bool:
-        """Whether it learns at the ends of doubling epochs only."""
+        """Whether the oracle is updated at the ends of doubling epochs only."""
         return self.wrapper is not None and self.wrapper.by_epochs
 
     @property
@@ -148,7 +148,7 @@ class Recipe:
         return "; ".join([*parts, *([policy] if policy else [])])
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Value]:
-        """Return all hyper-parameters: those given, checked, and defaults.
+        """Return all hyper-parameters: the given ones, checked, and defaults for the others.
 
         Raises:
             InputError: an unknown name or a bad value.

@@ -1,7 +1,7 @@
-"""Recipes: the named agents, a row each.
+"""Registry of recipes: the named agents, one row each.
 
-To add one, add a row to `network.py` or `linear.py`; the command line, `neucb agents` and the tests find it
-there. A row names its parts, of which none imports torch before it is made, so that listing recipes is quick.
+To add an agent, add a row to `network.py` or `linear.py`; the command line, `neucb agents` and the tests find
+it there. A row names its parts, none of which imports torch before construction, so that listing is fast.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ OTHER_RECIPES = (
         EXP4,
         experts=EXPERTS,
     ),
-    Recipe("uniform", "every arm with probability 1/K, learns nothing", "the yardstick", UNIFORM),
-    Recipe("best-fixed", "skyline: the arm that is best in hindsight", "the yardstick", BEST_FIXED),
+    Recipe("uniform", "uniform distribution over the arms, no learning", "the yardstick", UNIFORM),
+    Recipe("best-fixed", "skyline: the best fixed arm in hindsight", "the yardstick", BEST_FIXED),
     Recipe(
         "supervised",
-        "skyline: greedy network that is told every arm's loss",
+        "skyline: greedy network that learns from every arm's loss",
         "the yardstick",
         SUPERVISED,
         oracle=NEURAL,
@@ -40,7 +40,7 @@ RECIPES = {recipe.name: recipe for recipe in (*_REGRESSIONS.values(), *OTHER_REC
 
 
 def named(name: str) -> Recipe | None:
-    """Return the recipe of this name or alias, None where there is none."""
+    """Return the recipe of this name or alias, None for an unknown name."""
     aliases = (recipe for recipe in RECIPES.values() if name in recipe.aliases)
     return RECIPES.get(name) or next(aliases, None)
 
@@ -49,7 +49,7 @@ def find_recipe(name: str) -> Recipe:
     """Return the recipe of this name or alias.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        InputError: the name is unknown; the message suggests the nearest one.
     """
     recipe = named(name)
     if recipe is None:

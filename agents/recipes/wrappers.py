@@ -12,31 +12,51 @@ from neucb.agents.wrappers.epochs import Epochs
 if TYPE_CHECKING:
     from neucb.agents.base import Oracle
 
-PASSES = (Parameter("epochs", 1, "passes over an epoch's rounds at its end", low=1, whole=True),)
+PASSES = (
+    Parameter(
+        "epochs", 1, "number of passes over the rounds of a doubling epoch at its end", low=1, whole=True
+    ),
+)
 GRADIENT = (
-    Parameter("regularization", 1.0, "lambda of U_0 = lambda I", above_low=True),
+    Parameter(
+        "regularization",
+        1.0,
+        "regularisation lambda of the gradient covariance U, which starts as lambda I",
+        above_low=True,
+    ),
     Parameter(
         "gradient_scaling",
         "none",
-        "g as in the published code (none), or g / sqrt(m) as in the papers (sqrt_width)",
+        "scaling of the gradient g: g as in the published code (none), or g / sqrt(m) as in the papers",
         choices=("none", "sqrt_width"),
     ),
     Parameter(
         "covariance",
         "diagonal",
-        "U is its diagonal, or full (at most 3,000 parameters)",
+        "storage of the gradient covariance U: diagonal, or full (at most 3,000 parameters)",
         choices=("diagonal", "full"),
     ),
     Parameter(
         "clip_mean",
         math.inf,
-        "predictions above it count as it where arms are compared; 1, the greatest loss, or inf for none",
+        "upper bound of predicted losses where arms are compared; 1, the greatest loss, or inf for none",
         infinite=True,
     ),
 )
 REGRESSION = (
-    Parameter("regularization", 1.0, "lambda of A_0 = lambda I", above_low=True),
-    Parameter("refresh_every", 500, "rounds between two refreshes of the features", low=1, whole=True),
+    Parameter(
+        "regularization",
+        1.0,
+        "regularisation lambda of the feature covariance A, which starts as lambda I",
+        above_low=True,
+    ),
+    Parameter(
+        "refresh_every",
+        500,
+        "number of rounds between two refreshes of the last-layer features",
+        low=1,
+        whole=True,
+    ),
 )
 
 
@@ -58,13 +78,13 @@ def _make_last_layer(oracle: Any, settings: Settings) -> Oracle:
     )
 
 
-BY_EPOCHS = "it learns at rounds 2, 4, 8, ... what it has seen since"
+BY_EPOCHS = "the oracle is updated after rounds 2, 4, 8, ... on all rounds since its last update"
 EPOCHS = Wrapper("epochs", BY_EPOCHS, _make_epochs, by_epochs=True)
 EPOCH_PASSES = Wrapper("epochs-passes", BY_EPOCHS, _make_epochs, PASSES, by_epochs=True)
 GRADIENT_NORM = Wrapper(
     "gradient-norm",
     "std_a^2 = lambda g_a' U^-1 g_a, g_a = grad f_a, U = lambda I + sum of g g' over the "
-    "arms played; a mean above the ceiling counts as the ceiling",
+    "arms played; means are clipped to at most clip_mean",
     _make_gradient_norm,
     GRADIENT,
     gives_std=True,

@@ -1,8 +1,8 @@
-"""Rules for oracles that know how uncertain they are: optimism and Thompson sampling.
+"""Rules for oracles with standard deviations: lower confidence bounds and Thompson sampling.
 
-Losses are minimised, so that optimism is the LOWER confidence bound. Both play one arm with
-probability 1: for Thompson sampling it is the arm of this round's own draw, and the probability of an
-arm before the draw, its propensity, comes from an integral or from further draws.
+Losses are minimised, so that optimism is the LOWER confidence bound. Both rules play one arm with
+probability 1: in Thompson sampling the arm of least draw in this round. The probability of an arm before
+the draw, its propensity, comes from an integral or from further draws.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _parts(prediction: Prediction) -> tuple[Tensor, Tensor]:
     """Return centres and standard deviations [R, K], float64.
 
     Raises:
-        InputError: the oracle knows none.
+        InputError: the oracle gives no standard deviations.
     """
     if prediction.std is None:
         raise InputError("this rule needs an oracle that knows its uncertainty (Prediction.std)")
@@ -39,7 +39,7 @@ def _parts(prediction: Prediction) -> tuple[Tensor, Tensor]:
 
 
 def _certain(score: Tensor, prediction: Prediction) -> Tensor:
-    """Give probability 1 to the available arm of the least score; NaN where a score is NaN."""
+    """Return probability 1 for the available arm of least score; NaN for replicas with a NaN score."""
     bad = score.isnan().any(1, keepdim=True)
     if prediction.available is not None:
         score = score.masked_fill(~prediction.available, math.inf)
@@ -50,8 +50,8 @@ def _certain(score: Tensor, prediction: Prediction) -> Tensor:
 class LowerConfidence(Rule):
     """p_a = 1 for the arm of least yhat_a - alpha std_a.
 
-    With ridge regressions it is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
-    1003.0146), Algorithm 1. Where the oracle has a link, output and std before it are compared, as in
+    With ridge regressions the rule is LinUCB: Li, Chu, Langford, Schapire, WWW 2010 (arXiv
+    1003.0146), Algorithm 1. Where the oracle has a link, output and std before the link are compared, as in
     UCB-GLM: Li, Lu, Zhou, ICML 2017 (arXiv 1703.00048), Algorithm 1.
 
     Attributes:
@@ -63,7 +63,12 @@ class LowerConfidence(Rule):
     uses_autograd = False
     name = "lower-confidence"
     parameters = (
-        Parameter("alpha", 0.1, "factor of the standard deviation; larger explores more", aliases=("nu",)),
+        Parameter(
+            "alpha",
+            0.1,
+            "factor of the standard deviation in the lower bound; larger explores more",
+            aliases=("nu",),
+        ),
     )
     formula = "plays argmin (mean_a - alpha std_a), means before the link"
     needs_std = True
@@ -97,9 +102,11 @@ class Thompson(Rule):
 
     uses_autograd = False
     name = "thompson"
-    parameters = (Parameter("nu", 0.1, "factor of the standard deviation; larger explores more"),)
+    parameters = (
+        Parameter("nu", 0.1, "factor of the standard deviation of the draws; larger explores more"),
+    )
     needs_std = True
-    formula = "plays argmin of a draw from N(mean_a, nu^2 std_a^2), means before the link"
+    formula = "plays argmin of draws from N(mean_a, nu^2 std_a^2), means before the link"
     kernel_kind = types.THOMPSON
 
     @property

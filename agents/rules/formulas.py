@@ -1,7 +1,7 @@
-"""Formulas of exploration rules, one text for both engines: torch calls them on tensors, numba compiles them.
+"""Formulas of exploration rules, shared by both engines: torch calls them on tensors, numba compiles them.
 
-This file imports neither. A formula is made of operators; functions whose form depends on the kind of number
-(exp, sqrt, power) are arguments. The sources of the formulas stand at the classes that use them.
+This file imports neither torch nor numba. A formula is made of operators; functions whose form depends on
+the kind of number (exp, sqrt, power) are arguments. The classes that use the formulas name their sources.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 
 class Weight(Protocol):
-    """The weight of an arm by the gap of its predicted loss to the least one."""
+    """The weight of an arm as a function of the gap between its predicted loss and the least one."""
 
     def __call__(self, gap: Any, least: Any, strength: Any, arms: Any, exp: Any, /) -> Any:
-        """Return the weight; `strength` is gamma or epsilon of the round, `exp` the exponential function."""
+        """Return the weight; `strength` is the round's gamma or epsilon, `exp` the exponential function."""
 
 
 def inverse_gap(gap: Any, least: Any, gamma: Any, arms: Any, exp: Any) -> Any:

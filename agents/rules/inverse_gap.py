@@ -1,8 +1,8 @@
-"""Exploration rules: from predicted losses to a probability for every arm.
+"""Exploration rules that weight arms by the gap of their predicted loss to the least one.
 
-All compute in float64 and elementwise over [R, K]. The best arm b is the argmin of the predicted
-losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Arms that are not
-available have probability 0, and K counts those that are.
+All rules compute in float64 and elementwise over [R, K]. The best arm b is the argmin of the predicted
+losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Unavailable
+arms have probability 0, and K is the number of available arms.
 
 To add a rule of this kind, write a class derived from `GammaRule` or `GapRule` and name it in the row of a
 recipe: the kernels compile its `weight`, the very function that the torch engine calls.
@@ -43,22 +43,25 @@ THEORY = (
     *GAMMA,
     replace(
         SCHEDULE,
-        help="gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss), FALCON's gamma sqrt(K tau), tau "
-        "the end of the last doubling epoch (epochs), the theorem's constant of Reg and L* (theory)",
+        help="schedule of gamma_t, rho = gamma_power: gamma t^rho (time), gamma (1 + own loss)^rho (loss), "
+        "FALCON's gamma sqrt(K tau), tau the end of the last doubling epoch (epochs), or the constant of "
+        "the rule's theorem, from regression_regret and best_loss (theory)",
         choices=("time", "loss", "epochs", "theory"),
     ),
     Parameter(
         "regression_regret",
         10.0,
-        "Reg of the theory schedule: regression loss beyond the best network's, over the run",
+        "regression regret Reg of gamma_schedule theory: loss beyond the best network's, over the run",
         above_low=True,
     ),
-    Parameter("best_loss", 0.0, "L* of FastCB's theory schedule: the best policy's loss over the run"),
+    Parameter(
+        "best_loss", 0.0, "loss L* of the best policy over the run, for FastCB's gamma_schedule theory"
+    ),
 )
 
 
 def _rest_to_best(probability: Tensor, gap: Tensor) -> Tensor:
-    """Give what the other arms leave of 1 to the best arm, the first whose gap is 0, on top; in place."""
+    """Add 1 - sum(p) to the probability of the best arm, the first whose gap is 0, in place."""
     rest = 1.0 - probability.sum(1, keepdim=True)
     return probability.scatter_add_(1, gap.argmin(1, keepdim=True), rest)
 
@@ -67,10 +70,10 @@ class GapRule(Rule):
     """Base of rules that weigh every arm by the gap of its predicted loss to the least one.
 
     Attributes:
-        weight: weight of an arm, see `neucb.agents.rules.formulas`, for both engines.
-        floor: least value of a predicted loss, to which lower ones are raised first.
+        weight: function of the weight of an arm, see `neucb.agents.rules.formulas`, for both engines.
+        floor: lower bound to which predicted losses are clipped first.
         proportional: whether probabilities are proportional to the weights; otherwise they are the weights,
-            and the best arm has the rest.
+            and the best arm has the remainder of 1.
     """
 
     weight: ClassVar[Any]
@@ -96,7 +99,7 @@ class GapRule(Rule):
 
 @dataclass(frozen=True)
 class GammaRule(GapRule):
-    """Base of rules whose strength is gamma.
+    """Base of gap rules whose exploration strength is gamma.
 
     Attributes:
         gamma: schedule of gamma.
@@ -120,7 +123,7 @@ class GammaRule(GapRule):
 class InverseGap(GammaRule):
     """Inverse gap weighting, the rule of SquareCB.
 
-    p_a = 1 / (K + gamma (yhat_a - yhat_b)) for a != b; b has the rest.
+    p_a = 1 / (K + gamma (yhat_a - yhat_b)) for a != b; b has the remainder of 1.
     Abe and Long, ICML 1999; Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Algorithm 1.
     """
 
@@ -137,11 +140,17 @@ class InverseGap(GammaRule):
 
 
 class Falcon(InverseGap):
-    """Inverse gap weighting with gamma by doubling epochs, see `neucb.agents.wrappers.epochs`."""
+    """Inverse gap weighting, gamma constant within an epoch, see `neucb.agents.wrappers.epochs`."""
 
     uses_autograd = False
     name = "falcon"
-    parameters = (Parameter("gamma", 10.0, "c of gamma_m = c sqrt(K tau), tau the last epoch's end"),)
+    parameters = (
+        Parameter(
+            "gamma",
+            10.0,
+            "scale c of gamma_m = c sqrt(K tau), tau the last round before epoch m; larger is greedier",
+        ),
+    )
     formula = (
         "p_a = 1 / (K + gamma_m (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest, "
         "gamma_m constant within epoch m"
@@ -156,8 +165,8 @@ class Falcon(InverseGap):
 class FastInverseGap(GammaRule):
     """Reweighted inverse gap weighting, the rule of FastCB.
 
-    p_a = yhat_b / (K yhat_b + gamma (yhat_a - yhat_b)) for a != b; b has the rest. Predicted losses
-    are raised to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
+    p_a = yhat_b / (K yhat_b + gamma (yhat_a - yhat_b)) for a != b; b has the remainder. Predicted losses
+    are clipped to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
     """
 
     uses_autograd = False
@@ -175,7 +184,7 @@ class FastInverseGap(GammaRule):
 
 @dataclass(frozen=True)
 class EpsilonGreedy(GapRule):
-    """p_b = 1 - epsilon_t + epsilon_t / K; every other arm epsilon_t / K.
+    """Epsilon-greedy: p_b = 1 - epsilon_t + epsilon_t / K, every other arm epsilon_t / K.
 
     epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
     """
@@ -186,8 +195,13 @@ class EpsilonGreedy(GapRule):
 
     name = "epsilon-greedy"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("epsilon", 0.05, "chance of a uniform arm", high=1.0),
-        Parameter("epsilon_power", 0.0, "decay epsilon_t = epsilon / t^epsilon_power", high=1.0),
+        Parameter("epsilon", 0.05, "probability epsilon of a uniformly drawn arm", high=1.0),
+        Parameter(
+            "epsilon_power",
+            0.0,
+            "exponent of the decay epsilon_t = epsilon / t^epsilon_power; 0 for a constant epsilon",
+            high=1.0,
+        ),
     )
     formula = "p_b = 1 - epsilon_t + epsilon_t / K for b = argmin yhat, epsilon_t / K for the others"
     weight = staticmethod(formulas.even_share)
@@ -204,14 +218,14 @@ class EpsilonGreedy(GapRule):
 
     @property
     def propensity_kind(self) -> Kinds:
-        """See `neucb.agents.propensity`: with epsilon 0 one arm is played for certain."""
+        """Propensity kind, see `neucb.agents.propensity`: "deterministic" where epsilon is 0."""
         if isinstance(self.epsilon, Sequence):
             return tuple("exact" if one else "deterministic" for one in self.epsilon)
         return "exact" if self.epsilon else "deterministic"
 
 
 class Greedy(EpsilonGreedy):
-    """p_b = 1 for the best arm."""
+    """Greedy play: p_b = 1 for the best arm b."""
 
     uses_autograd = False
     name = "greedy"

@@ -21,12 +21,12 @@ class Rule:
         name: identifier in messages.
         parameters: hyper-parameters, for `--set`.
         formula: policy in one line.
-        needs_std: whether the oracle must give standard deviations.
+        needs_std: whether the rule needs the oracle's standard deviations.
         kernel_kind: code of the rule's kind in kernels, see `neucb.kernels.types`; None where only the torch
             engine plays the rule.
         weight: function of the weight of an arm, see `neucb.agents.rules.formulas`; for the kind BY_GAP.
-        floor: least value of a predicted loss, to which lower ones are raised; for the same.
-        proportional: whether probabilities are proportional to the weights; for the same.
+        floor: lower bound to which predicted losses are clipped; for the kind BY_GAP.
+        proportional: whether probabilities are proportional to the weights; for the kind BY_GAP.
     """
 
     name: ClassVar[str]
@@ -39,13 +39,13 @@ class Rule:
     proportional: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Leave a rule without its base's compiled form where it has another policy."""
+        """Remove the base's compiled form from a subclass with another policy."""
         if "__call__" in vars(cls) and "kernel_kind" not in vars(cls):
             cls.kernel_kind = None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the rule of these hyper-parameters; they may be more than its own."""
+        """Return the rule of these hyper-parameters; further ones are ignored."""
         return cls(**{one.name: settings[one.name] for one in cls.parameters})
 
     @property

@@ -1,4 +1,4 @@
-"""Schedules of a rule's strength: gamma of inverse gap weighting, larger is greedier, or epsilon."""
+"""Schedules of a rule's exploration strength: gamma, where larger is greedier, or epsilon."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Kernel = tuple[int, float, float]
 
 
 class Schedule:
-    """A frozen value that gives gamma, or epsilon, for a round.
+    """A frozen function from a round to gamma or epsilon.
 
     Attributes:
-        code: code of its formula in kernels, see `neucb.kernels.types`; None where kernels have none.
+        code: code of the formula in kernels, see `neucb.kernels.types`; None without a compiled form.
         scale, exponent: arguments of that formula; one number or one per replica.
     """
 
@@ -38,7 +38,7 @@ class Schedule:
     exponent: Number = 0.0
 
     def __init_subclass__(cls) -> None:
-        """Leave a schedule without its base's compiled form where it computes otherwise."""
+        """Remove the base's compiled form from a subclass with another formula."""
         if "__call__" in vars(cls) and not {"code", "kernel"} & vars(cls).keys():
             cls.code, cls.kernel = None, Schedule.kernel  # type: ignore[method-assign]
 
@@ -50,7 +50,7 @@ class Schedule:
         """Return the schedule of one replica, K arms and T rounds in the form of the kernels.
 
         Raises:
-            InputError: only the torch engine plays it.
+            InputError: the schedule has no compiled form; only the torch engine plays it.
         """
         if self.code is None:
             raise InputError(f"the schedule {type(self).__name__} has no compiled form; use the torch engine")
@@ -97,7 +97,7 @@ class Decay(Schedule):
 
 @dataclass(frozen=True)
 class ObservedLoss(Schedule):
-    """gamma_t = scale * (1 + observed cumulative loss)^exponent: greedier as long as little is lost.
+    """gamma_t = scale * (1 + observed cumulative loss)^exponent, from the learner's own losses.
 
     The data-driven form of the theory's gamma ~ sqrt(K L*): the learner's own loss stands in for L*.
     """
@@ -140,7 +140,7 @@ class FastTheory(Schedule):
     """gamma = max(sqrt(K L* / (3 Reg)), 10 K), constant over the run.
 
     Foster and Krishnamurthy, "Efficient First-Order Contextual Bandits", NeurIPS 2021
-    (arXiv 2107.02237), as we read it. L* is the best policy's loss over T rounds.
+    (arXiv 2107.02237), in our reading. L* is the best policy's loss over T rounds.
     """
 
     best_loss: Number
@@ -176,13 +176,13 @@ class Doubling(Schedule):
 
 
 GAMMA = (
-    Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter; larger is greedier"),
-    Parameter("gamma_power", 0.5, "exponent rho of the schedule; 0 for a constant gamma", high=2.0),
+    Parameter("gamma", 10.0, "scale gamma_0 of the exploration parameter gamma_t; larger is greedier"),
+    Parameter("gamma_power", 0.5, "exponent rho of gamma_schedule; 0 for a constant gamma", high=2.0),
 )
 SCHEDULE = Parameter(
     "gamma_schedule",
     "time",
-    "gamma_t = gamma t^rho (time), gamma (1 + own loss)^rho (loss)",
+    "schedule of gamma_t, with rho = gamma_power: gamma t^rho (time), or gamma (1 + own loss)^rho (loss)",
     choices=("time", "loss"),
 )
 
@@ -192,10 +192,10 @@ def gamma_of(settings: Mapping[str, Any], theory: Schedule | None = None) -> Sch
 
     Args:
         settings: all hyper-parameters of the rule.
-        theory: the schedule of the rule's theorem, None where it has none.
+        theory: schedule from the rule's regret theorem, None where there is no such theorem.
 
     Raises:
-        InputError: the rule has no such schedule.
+        InputError: the name of the schedule is unknown for the rule.
     """
     scale, exponent, name = settings["gamma"], settings["gamma_power"], settings["gamma_schedule"]
     known: dict[str, Schedule] = {"time": Power(scale, exponent), "loss": ObservedLoss(scale, exponent)}

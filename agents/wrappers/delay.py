@@ -1,4 +1,4 @@
-"""Delayed feedback: an agent that hears of its losses late, one by one or in batches."""
+"""Delayed feedback: losses reach the agent a number of rounds later, one by one or in batches."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class Delayed:
-    """Any agent, told of a round's loss `delay` rounds late, or of `batch` rounds at a time.
+    """Any agent with delayed or batched feedback.
 
     With delay n, the loss of round t reaches the agent after round t + n; with feedback_batch n, the losses
-    of rounds 1..n reach it together after round n, and so on. What is still outstanding when the run
-    ends never arrives. Joulani, Gyorgy, Szepesvari, "Online Learning under Delayed Feedback", ICML
+    of rounds 1..n reach it together after round n, and so on. Losses still outstanding at the end of the
+    run never arrive. Joulani, Gyorgy, Szepesvari, "Online Learning under Delayed Feedback", ICML
     2013.
 
     Args:
-        agent: the agent.
-        delay: rounds n >= 0.
-        feedback_batch: rounds n >= 1; counted after the delay.
+        agent: wrapped agent.
+        delay: feedback delay, n >= 0 rounds.
+        feedback_batch: number n >= 1 of rounds whose losses arrive together; counted after the delay.
 
     Raises:
-        InputError: a value out of its range, or an agent that learns from all losses anyway.
+        InputError: a value is out of its range, or the agent is a skyline, which learns from all losses.
     """
 
     uses_autograd = autograd_of("agent")
@@ -53,10 +53,10 @@ class Delayed:
         return getattr(self.agent, "prediction", None)
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything, outstanding losses included."""
+        """Discard all state, outstanding losses included."""
         self._waiting: deque[tuple[Tensor, Tensor, Tensor]] = deque()
         self.agent.reset(spec)
-        # What a trained agent's last run left outstanding was played all the same.
+        # Rounds whose losses a trained agent's last run left outstanding count as played.
         self._lost = self.agent.pending if isinstance(self.agent, CountsPending) else 0
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
@@ -67,7 +67,7 @@ class Delayed:
 
     @property
     def draws(self) -> bool:
-        """Whether the agent draws, see `neucb.agents.propensity`."""
+        """Whether the agent draws random numbers, see `neucb.agents.propensity`."""
         return draws(self.agent)
 
     @property
@@ -84,8 +84,8 @@ class Delayed:
         return gauges_of(self.agent)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Keep what was seen until it is due."""
-        self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
+        """Buffer the round; pass the losses that are due to the agent."""
+        self._waiting.append((context.clone(), action, loss))  # the environment may reuse its buffer
         if len(self._waiting) < self.delay + self.feedback_batch:
             return
         for _ in range(self.feedback_batch):

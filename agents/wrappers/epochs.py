@@ -1,4 +1,4 @@
-"""Epochs: an oracle that learns at the ends of doubling epochs only, as FALCON has it."""
+"""Epochs: updates of an oracle at the ends of doubling epochs only, as in FALCON."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class Epochs:
-    """Keeps an oracle's predictions fixed within an epoch; at its end the oracle learns its rounds.
+    """An oracle whose predictions are fixed within an epoch and which learns its rounds at the end.
 
     Simchi-Levi and Xu, "Bypassing the Monster: A Faster and Simpler Optimal Algorithm for Contextual
     Bandits under Realizability", Mathematics of Operations Research 2022 (arXiv 2003.12699),
     Algorithm 1. There an offline regression on the last epoch's rounds makes the predictions; here
-    the online oracle goes on from what it knew before. Memory: the contexts of one epoch.
+    the online oracle continues from its state before the epoch. Memory: the contexts of one epoch.
 
     Args:
-        oracle: the oracle.
-        epochs: >= 1, how often it goes through an epoch's rounds. More than one suits networks; a
-            linear oracle would count every round several times.
+        oracle: wrapped oracle.
+        epochs: number >= 1 of passes over an epoch's rounds. More than one suits networks; a linear oracle
+            would count every round several times.
     """
 
     uses_autograd = autograd_of("oracle")
@@ -39,7 +39,7 @@ class Epochs:
         self.epochs = epochs
 
     def reset(self, spec: Spec) -> None:
-        """Forget everything and prepare R = spec.replicas replicas."""
+        """Discard all state and prepare R = spec.replicas replicas."""
         self._round = 0
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
         self.oracle.reset(replace(spec, horizon=self.epochs * spec.horizon))
@@ -53,8 +53,8 @@ class Epochs:
         return gauges_of(self.oracle)
 
     def update(self, context: Tensor, action: Tensor, loss: Tensor) -> None:
-        """Keep the round; in an epoch's last round let the oracle learn."""
-        self._waiting.append((context.clone(), action, loss))  # the environment may use its memory again
+        """Buffer the round; in an epoch's last round update the oracle on all buffered rounds."""
+        self._waiting.append((context.clone(), action, loss))  # the environment may reuse its buffer
         self._round += 1
         if epoch_start(self._round + 1) != self._round:
             return

@@ -1,1 +1,1 @@
-"""Engines: what plays the rounds of a run. torch defines, compiled kernels play recipes faster."""
+"""Engines, which play the rounds of a run: torch is the reference, compiled kernels play recipes faster."""

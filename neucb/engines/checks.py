@@ -1,4 +1,4 @@
-"""Checks of an agent's answers, and the errors for those that fail."""
+"""Checks of an agent's distributions and predictions, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
     """Return an agent's distribution as a float64 tensor [R, K]; its values are not checked.
 
     Raises:
-        InputError: it is no array of numbers, or has another shape.
+        InputError: the distribution is not an array of numbers, or has another shape.
     """
     import torch
 
@@ -31,7 +31,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
             raise InputError(
                 f"the agent's distribution must be numbers [R, K], a tensor or an array; it is a {kind}"
             ) from None
-    probability: torch.Tensor = given.detach().to(spec.device, torch.float64)  # whose errors are the device's
+    probability: torch.Tensor = given.detach().to(spec.device, torch.float64)  # errors here are the device's
     if probability.shape != (spec.replicas, spec.arms):
         raise InputError(
             f"the agent's distribution has shape {tuple(probability.shape)}, not {(spec.replicas, spec.arms)}"
@@ -40,7 +40,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
 
 
 def is_distribution(probability: torch.Tensor) -> torch.Tensor:
-    """Return whether probabilities [..., K] are distributions [...]; NaN are not."""
+    """Return whether probabilities [..., K] are distributions [...]; False where one is NaN."""
     return (probability.amin(-1) >= -1e-9) & ((probability.sum(-1) - 1.0).abs() <= 1e-6)
 
 
@@ -60,13 +60,13 @@ def no_distribution(
     """Return the error for probabilities [K] that are not a distribution.
 
     Args:
-        t: round, from 0.
-        replica: number of the replica.
+        t: number of the round, from 0.
+        replica: index of the replica.
         seed: seed of the replica.
         p: probabilities.
-        overflow: whether NaN come of overflow, as in agents of neucb's own parts: squares of gradients
+        overflow: whether NaN result from overflow, as in agents of neucb's own parts: squares of gradients
             overflow before predictions do.
-        over: arms over which it should be a distribution, for the message.
+        over: text for the message that names the arms over which p should be a distribution.
     """
     if overflow and np.isnan(p).all():
         return diverged(t, replica, seed)

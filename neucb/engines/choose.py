@@ -1,4 +1,4 @@
-"""Choice of the engine: compiled where it covers the run, torch everywhere else."""
+"""Choice of the engine: compiled where it supports the run, torch otherwise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def choose(
     """Return "compiled" or "torch". Arguments as for `refusal`.
 
     Raises:
-        InputError: an unknown engine, or the compiled one where it cannot play.
+        InputError: the engine is unknown, or is "compiled" and does not support the run.
     """
     if engine not in get_args(EngineName):
         raise unknown_name("engine", engine, get_args(EngineName))
@@ -43,14 +43,14 @@ def choose(
 def refusal(
     recipe: Recipe | None, settings: Mapping[str, Any], env: object, spec: Spec, *, late: bool
 ) -> str | None:
-    """Return the reason why the compiled engine cannot play a run, None where it can.
+    """Return the reason why the compiled engine does not support a run, None where it does.
 
     Args:
         recipe: recipe of the agent; None for an agent object.
-        settings: all hyper-parameters of the recipe; a tuple has one value per replica, and all count.
+        settings: all hyper-parameters of the recipe; a tuple has one value per replica, all of which count.
         env: environment.
         spec: shape of the run.
-        late: whether feedback is delayed or comes in batches.
+        late: whether feedback is delayed or batched.
     """
     if recipe is None:
         return "it plays recipes, not agent objects"

@@ -1,4 +1,4 @@
-"""Engine: what a run needs of whatever plays its rounds; and Lockstep, the torch one."""
+"""Engine: the interface of engines, which play the rounds of a run; and Lockstep, the torch engine."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Plays one run."""
+    """An engine with one run to play."""
 
     def load(self) -> None:
-        """Do what is not playing and is done once: import, compile. Called again, do nothing."""
+        """Import modules and compile kernels, before the rounds are timed; do nothing when called again."""
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; the log is complete up to the last round played if this call raises."""
+        """Play all rounds; if this call raises, the log is complete up to the last round played."""
 
 
 class Lockstep:
     """The torch engine: R replicas of any agent play R replicas of any environment together.
 
     Args:
-        agent: the agent.
-        env: the environment, num_envs = R.
-        log: of the run, empty.
-        reward_range: (low, high), between which the environment's rewards lie.
+        agent: agent of R replicas.
+        env: environment, num_envs = R.
+        log: log of the run, empty.
+        reward_range: bounds (low, high) of the environment's rewards.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Lockstep:
         self.reward_range = reward_range
 
     def load(self) -> None:
-        """Import torch; load what is compiled of the torch engine, or compile it and say so."""
+        """Import torch; load the torch engine's kernels, or compile them with a line of notice."""
         import torch  # noqa: F401
 
         from neucb.agents.propensity import draws, load_chances

@@ -1,7 +1,7 @@
-"""Groups: runs whose replicas differ in whole numbers, the width for example, so that no one agent plays all.
+"""Groups: runs whose replicas differ in integer hyper-parameters, such as the width.
 
-Replicas with the same whole numbers are a group, which one agent plays as if it were alone; the groups play
-one after the other.
+One agent has a single value of each integer hyper-parameter. Replicas with equal values are a group, which
+one agent plays independently of the others; the groups are played one after the other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """Replicas of the same whole numbers.
+    """Replicas with equal integer hyper-parameters.
 
     Attributes:
-        replicas: their places in the run, ascending.
-        settings: all their hyper-parameters; a tuple has one number per replica of the group.
+        replicas: indices of the replicas in the run, ascending.
+        settings: all hyper-parameters of the replicas; a tuple has one number per replica of the group.
     """
 
     replicas: tuple[int, ...]
@@ -32,13 +32,13 @@ class Group:
 
 
 def uneven(recipe: Recipe | None, settings: Mapping[str, Any]) -> list[str]:
-    """Return the names of the whole numbers that are given one by one for the replicas."""
+    """Return the names of the integer hyper-parameters with one value per replica."""
     known = recipe.parameters if recipe is not None else ()
     return [one.name for one in known if one.whole and isinstance(settings[one.name], tuple)]
 
 
 def groups_of(recipe: Recipe | None, settings: Mapping[str, Any], replicas: int) -> list[Group]:
-    """Return the groups of R replicas, in the order of their first ones; usually a single group."""
+    """Return the groups of R replicas, ordered by their first replica; usually a single group."""
     names = uneven(recipe, settings)
     members: dict[tuple[Any, ...], list[int]] = {}
     for r in range(replicas):
@@ -54,15 +54,15 @@ def groups_of(recipe: Recipe | None, settings: Mapping[str, Any], replicas: int)
 
 
 def check_several(names: Sequence[str], *, keep_agent: bool, own_environment: bool) -> None:
-    """Check that a run may have several groups.
+    """Check that a run supports several groups.
 
     Args:
-        names: of the whole numbers that differ, see `uneven`.
+        names: names of the integer hyper-parameters that differ between replicas, see `uneven`.
         keep_agent: whether the trained agent is to be kept.
-        own_environment: whether the user gave an environment, which has all R replicas.
+        own_environment: whether the environment is a user's object, which plays all R replicas together.
 
     Raises:
-        InputError: it may not.
+        InputError: the agent is to be kept, or the environment is a user's object.
     """
     differ = f"{' and '.join(names)} differ{'s' if len(names) == 1 else ''} between the seeds"
     if keep_agent:
@@ -73,12 +73,12 @@ def check_several(names: Sequence[str], *, keep_agent: bool, own_environment: bo
 
 @dataclass(frozen=True)
 class Part:
-    """What plays a group.
+    """A group with its engine and log.
 
     Attributes:
         replicas: see `Group`.
-        player: of the group, on an environment of as many replicas.
-        log: of the group.
+        player: engine of the group, with an environment of as many replicas.
+        log: log of the group.
     """
 
     replicas: tuple[int, ...]
@@ -87,12 +87,12 @@ class Part:
 
 
 class Groups:
-    """Plays a run group by group.
+    """An engine that plays a run group by group.
 
     Args:
-        parts: of all groups, not played.
-        log: of the whole run, empty; filled once all groups have played, so that it stays empty if one
-            of them fails.
+        parts: engines and logs of all groups, not played yet.
+        log: log of the whole run, empty; filled once all groups have been played, so that it stays empty if
+            one of them fails.
     """
 
     def __init__(self, parts: Sequence[Part], log: RunLog) -> None:
@@ -100,7 +100,7 @@ class Groups:
         self.log = log
 
     def load(self) -> None:
-        """Do for all groups what is not playing."""
+        """Import modules and compile kernels for all groups."""
         for part in self.parts:
             part.player.load()
 
@@ -108,13 +108,13 @@ class Groups:
         """Play all rounds.
 
         Args:
-            progress: called with the mean number of rounds that a replica has played.
+            progress: callback with the mean number of rounds played per replica.
 
         Raises:
-            DivergedError, InputError: as the engine of a group.
+            DivergedError, InputError: as for the engine of a group.
         """
         spec = self.log.spec
-        before = 0  # rounds of the groups that are done
+        before = 0  # rounds of the groups already played, over all their replicas
         for part in self.parts:
             size = len(part.replicas)
 

@@ -1,4 +1,4 @@
-"""RunLog: the cumulative figures of a run, kept at log-spaced rounds, as one tidy DataFrame."""
+"""RunLog: the cumulative metrics of a run at log-spaced rounds, as a tidy DataFrame."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FIGURES = (*SUMS, "best_fixed_arm_regret", "propensity", *GAUGES)
 
 Progress = Callable[[int], None]  # takes the number of rounds played
 Figures = Mapping[str, NDArray[np.float64]]
-Kept = tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]  # rounds [n], and figures [R, n] at these
+Kept = tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]  # rounds [n], and metrics [R, n] at these
 
 
 class RoundLabels(NamedTuple):
-    """RoundLabels that say the expected losses of all arms.
+    """Class labels, which determine the expected losses of all arms.
 
     Attributes:
         label: clean labels [R, n] of n rounds.
@@ -40,34 +40,35 @@ class RoundLabels(NamedTuple):
 
 
 class RunLog:
-    """Running sums over the rounds of R replicas.
+    """Log of R replicas: running sums over rounds, with snapshots at log-spaced rounds.
 
     Columns of the frame, all cumulative up to and including `round`:
         loss: realised loss.
         regret: expected loss of the arms played minus that of the best arms.
         L_star: expected loss of the best arms; L_star_realised: their realised loss.
         regression_loss: (yhat - y)^2 of the played arms, yhat clipped to [0, 1], unhalved.
-        regression_log_loss: KL(y || yhat) of the same, yhat clipped to [1e-6, 1 - 1e-6].
+        regression_log_loss: KL(y || yhat) of the played arms, yhat clipped to [1e-6, 1 - 1e-6].
         squared_regression_regret: (yhat - y)^2 - (h - y)^2 of the played arms, h their expected loss; yhat
-            as the rule saw it, not clipped, as SquareCB's theorem has it.
-        log_regression_regret: KL(y || yhat) - KL(y || h) of the same, both clipped as above.
-        squared_error: (yhat - h)^2; triangular_error: (yhat - h)^2 / (yhat + h), yhat at least 1e-6: what
-            the inequalities of SquareCB's and FastCB's rule speak of. Clean labels are an h of 0 and 1.
-        best_fixed_arm_regret: regret of the one arm that is best in hindsight over these rounds.
-    Not sums:
-        propensity: mean over these rounds of the probability with which the runner drew the played arm;
-            where the agent draws itself, as Thompson sampling does, given its draw, hence 1: see `Trace`.
-        parameter_distance: |theta - theta_0| of a network after this very round; NaN for networks without
+            as the rule uses it, not clipped, as in SquareCB's theorem.
+        log_regression_regret: KL(y || yhat) - KL(y || h) of the played arms, both clipped as above.
+        squared_error: (yhat - h)^2; triangular_error: (yhat - h)^2 / (yhat + h), yhat at least 1e-6: the
+            errors in the inequalities of SquareCB's and FastCB's rules. h is 0 or 1 for clean labels.
+        best_fixed_arm_regret: regret of the single best arm in hindsight over these rounds.
+    Columns that are not sums:
+        propensity: mean over these rounds of the probability with which the runner drew the played arm. For
+            an agent with its own random draws, such as Thompson sampling, it is conditional on the draw and
+            hence 1; see `Trace`.
+        parameter_distance: |theta - theta_0| of a network after this round; NaN for networks without
             perturbation and projection (radius), which do not need it.
         perturbation_rms: root mean square over s of the perturbation's offsets f~_s - f after this round,
-            c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for a network without one.
-    NaN stands for figures that are unavailable: no expected losses, no predictions, no network.
+            c_p m^(-1/4) |theta - theta_0| for infinitely many; 0 for an unperturbed network.
+    NaN where unavailable: without expected losses, predictions or a network.
 
     Attributes:
-        spec: the shape of the run.
-        trace: of every round, or None.
-        round: rounds counted so far.
-        sums: name -> [R] cumulative figures up to now.
+        spec: shape of the run.
+        trace: trace of every round, or None.
+        round: number of rounds counted so far.
+        sums: name -> [R] cumulative metrics so far.
         arm_losses: [R, K] cumulative expected loss of each arm.
     """
 
@@ -85,11 +86,11 @@ class RunLog:
         self._last: Kept | None = None
 
     def keep(self, rounds: Iterable[int]) -> None:
-        """Keep these rounds, in ascending order, and the last one played, instead of log-spaced ones."""
+        """Set the logged rounds, in ascending order, in place of log-spaced ones; `close` adds the last."""
         self._due = [*rounds]
 
     def due_until(self, stop: int) -> list[int]:
-        """Return which rounds up to `stop` are still to be kept."""
+        """Return the rounds up to `stop` that are still to be logged."""
         return self._due[bisect_right(self._due, self.round) : bisect_right(self._due, stop)]
 
     def add(
@@ -100,15 +101,15 @@ class RunLog:
         propensity: NDArray[np.float64],
         gauges: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        """Add a block of n rounds. No bit of the log depends on how a run is cut into blocks.
+        """Add a block of n rounds. The log is the same to the bit for any division of a run into blocks.
 
         Args:
-            figures: loss, expected_loss, best_loss and best_realised_loss [R, n]; NaN where unavailable. And
-                regret, where it is not the difference of the second and the third.
+            figures: loss, expected_loss, best_loss and best_realised_loss [R, n]; NaN where unavailable;
+                and regret, where it differs from expected_loss - best_loss.
             arms: labels of the rounds, or expected losses [R, n, K] of all arms.
             predicted: predicted losses [R, n] of the played arms, or None.
-            propensity: probabilities [R, n] with which they were drawn.
-            gauges: `GAUGES` [R, n] after every round; needed in rounds that are logged.
+            propensity: probabilities [R, n] with which the played arms were drawn.
+            gauges: `GAUGES` [R, n] after every round; needed in logged rounds.
         """
         loss, h, best = figures["loss"], figures["expected_loss"], figures["best_loss"]
         n = loss.shape[1]
@@ -123,7 +124,7 @@ class RunLog:
         }
         due = self.due_until(self.round + n)
         rounds = np.array(due if due and due[-1] == self.round + n else [*due, self.round + n])
-        ends = rounds - self.round  # [C] numbers of rounds after which the sums are wanted
+        ends = rounds - self.round  # [C] numbers of rounds after which the sums are logged
         rows = _all_sums(self.sums, added, ends)
         drawn = _sums(self._propensity, propensity, ends)
         arm_losses = self._arm_losses(arms, ends)
@@ -148,22 +149,22 @@ class RunLog:
             return _sums(self.arm_losses.ravel(), flat, ends).T.reshape(-1, R, K)
         labels = _counts(self._labels, arms.label, ends)  # [C, R, K]
         self._labels = labels[-1]
-        # From whole counts and without BLAS, so that neither how the rounds are cut nor R changes a bit.
+        # Integer counts without BLAS: the result is the same to the bit for any blocks and any R.
         losses = np.zeros_like(labels)
         for y, expected in enumerate(arms.expected):
             losses += labels[:, :, y, None] * expected
         return losses
 
     def close(self) -> None:
-        """Keep the last round that was played, also where a run ends early."""
+        """Log the last round played, also where a run ends early."""
         if self._last is not None and (not self._kept or self._kept[-1][0][-1] != self.round):
             self._kept.append(self._last)
 
     def gather(self, parts: Sequence[tuple[Sequence[int], RunLog]]) -> None:
-        """Take over what other logs have counted, all of the same rounds, as that of this run's replicas.
+        """Copy the counts of other logs, all of the same rounds, into the rows of this run's replicas.
 
         Args:
-            parts: the numbers of some replicas, and the log of a run of these; together they are all R.
+            parts: (indices of replicas, log of these replicas); the indices together cover all R.
         """
         first = parts[0][1]
         place = np.argsort(np.concatenate([replicas for replicas, _ in parts]))
@@ -178,14 +179,14 @@ class RunLog:
                 self.trace.take(replicas, log.trace)
 
     def _figure(self, name: str) -> NDArray[np.float64]:
-        """Return a figure [R, n] at the kept rounds."""
+        """Return a metric [R, n] at the logged rounds."""
         return np.concatenate([rows[name] for _, rows in self._kept], axis=1)
 
     def frame(self, labels: Mapping[str, Any]) -> pd.DataFrame:
-        """Return the kept rounds, one row per replica and round, replicas one after the other.
+        """Return the logged rounds, one row per replica and round, replicas one after the other.
 
         Args:
-            labels: further columns: one value for all, or a tuple of one per replica.
+            labels: further columns, each one value for all replicas or a tuple with one per replica.
         """
         import pandas as pd
 
@@ -205,7 +206,7 @@ class RunLog:
 
 
 def load_sums() -> None:
-    """Compile the running sums, or load them from numba's cache, before anything is timed."""
+    """Compile the running sums, or load them from numba's cache, before timing begins."""
     no_ends = np.zeros(0, np.int64)
     _sums(np.zeros(0), np.zeros((0, 0)), no_ends)
     _counts(np.zeros((0, 0)), np.zeros((0, 0), np.int64), no_ends)
@@ -214,7 +215,7 @@ def load_sums() -> None:
 def _sums(
     total: NDArray[np.float64], added: NDArray[np.float64], ends: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return `total` [R] and the first ends [C] of `added` [R, n] summed, one after the other: [R, C]."""
+    """Return `total` [R] plus sums of the first `ends` [C] columns of `added` [R, n], in order: [R, C]."""
     from neucb.kernels.sums import sums_at  # imports numba
 
     sums = np.empty((len(total), len(ends)))
@@ -227,7 +228,7 @@ def _all_sums(
     added: Mapping[str, NDArray[np.float64]],
     ends: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Return `_sums` of all figures, one array on top of one total being summed once, zeros not at all."""
+    """Return `_sums` of all metrics; equal pairs of arrays are summed once, zeros not at all."""
     known: dict[tuple[int, bytes], Any] = {}
     rows = {}
     for name, total in totals.items():
@@ -242,7 +243,7 @@ def _all_sums(
 def _counts(
     total: NDArray[np.float64], label: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return `total` [R, K] and the numbers of labels in the first ends [C] of [R, n]: [C, R, K]."""
+    """Return `total` [R, K] plus the label counts in the first `ends` [C] columns of [R, n]: [C, R, K]."""
     from neucb.kernels.sums import counts_at
 
     counts = np.empty((len(ends), *total.shape))

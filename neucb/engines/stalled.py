@@ -1,10 +1,10 @@
-"""Stuck: agents that predict the same to the bit whatever they see, and will not learn any more.
+"""Detection of stalled agents, whose predictions are constant to the bit and which no longer learn.
 
-A network can die without a number that is not finite: all its hidden units are off for every context,
-or its output is so large that the predicted loss is 0 or 1 exactly. It would then play one arm for
-ever. What tells it from an agent that has nothing left to learn: the predicted losses of the arms
-played have been equal to the last bit for 200 rounds, though contexts differed and losses were others
-than predicted, so that an agent that learns would have moved. Agents that learn late are not watched.
+A network can die while all numbers stay finite: all its hidden units are off for every context, or its
+output is so large that the predicted loss is exactly 0 or 1. It would then play one arm for ever. The
+criterion that separates it from a converged agent: the predicted losses of the played arms have been equal
+to the last bit for 200 rounds, although contexts differed and losses differed from the predictions, so that
+a learning agent would have moved. Agents with delayed updates are not checked.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from neucb.agents.wrappers.epochs import Epochs
 from neucb.core.errors import DivergedError
 
 ROUNDS = 200
-MISS = 1e-3  # by which a loss is another than the predicted one
+MISS = 1e-3  # least difference between a loss and its prediction that counts
 
 Floats = NDArray[np.float64]
 
 
 def stuck(t: int, replica: int, seed: int, value: float) -> DivergedError:
-    """Return the error for a replica that is stuck; t counts from 0."""
+    """Return the error for a stalled replica; t counts from 0."""
     return DivergedError(
         f"round {t + 1}, seed {seed}: the predicted loss has been {value:.6g} for {ROUNDS} rounds, whatever "
         "the context and the losses: the network is dead; lower its step size (lr) or take a wider one",
@@ -33,29 +33,29 @@ def stuck(t: int, replica: int, seed: int, value: float) -> DivergedError:
 
 
 def learns_at_once(agent: object) -> bool:
-    """Return whether an agent learns after every round: one that waits is right not to move."""
+    """Return whether an agent learns after every round; others have constant predictions between updates."""
     return not isinstance(agent, Delayed) and not isinstance(getattr(agent, "oracle", None), Epochs)
 
 
 class StallDetector:
-    """Detects stalled replicas round by round; `long_runs` and `first_stuck` find the same afterwards.
+    """Round-by-round detector of stalled replicas; `long_runs` and `first_stuck` find the same afterwards.
 
     Args:
-        replicas: R.
+        replicas: number R of replicas.
     """
 
     def __init__(self, replicas: int) -> None:
-        self._value = np.full(replicas, np.nan)  # predicted in all rounds of the run of equal ones
+        self._value = np.full(replicas, np.nan)  # prediction in all rounds of the run of equal ones
         self._length = np.zeros(replicas, dtype=np.int64)
         self._differed = np.zeros(replicas, dtype=np.bool_)  # from the run's first context
         self._missed = np.zeros(replicas, dtype=np.bool_)
         self._first: NDArray[np.float32] | None = None
 
     def first_stalled(self, predicted: Floats, loss: Floats, context: NDArray[np.float32]) -> int | None:
-        """Take a round: predicted and realised losses [R] of the arms played, contexts [R, ...].
+        """Add a round: predicted and realised losses [R] of the arms played, contexts [R, ...].
 
         Returns:
-            The first replica that is stuck, or None.
+            Index of the first stalled replica, or None.
         """
         same = predicted == self._value
         self._value = predicted
@@ -75,7 +75,7 @@ class StallDetector:
 def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
     """Return the runs (first, end) of at least 200 equal values in `predicted` [t] that end after `start`."""
     if not (predicted[1 :: ROUNDS - 1] == predicted[: -1 : ROUNDS - 1]).any():
-        return []  # the usual case: every such run holds one of these pairs
+        return []  # fast check, usually the last: every such run contains one of these pairs
     breaks = np.flatnonzero(predicted[1:] != predicted[:-1]) + 1
     firsts, ends = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(predicted)]])
     long = (ends - firsts >= ROUNDS) & (ends > start)
@@ -83,15 +83,15 @@ def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
 
 
 def first_stuck(value: float, loss: Floats, contexts: NDArray[np.float32], since: int) -> int | None:
-    """Return the first round of a run of equal predictions, from `since` on, in which a replica is stuck.
+    """Return the first round of a run of equal predictions, from `since` on, in which a replica is stalled.
 
-    It is the one in which `StallDetector` finds it.
+    It is the round in which `StallDetector` finds the replica.
 
     Args:
-        value: predicted in all rounds of the run.
-        loss: [n] realised losses in them.
-        contexts: [n, d] in them.
-        since: 0 for the run's first round.
+        value: predicted loss in all rounds of the run.
+        loss: [n] realised losses of the run.
+        contexts: [n, d] contexts of the run.
+        since: index of a round within the run, 0 for its first.
     """
     differed = np.logical_or.accumulate((contexts != contexts[0]).any(axis=1))
     found = differed & np.logical_or.accumulate(np.abs(loss - value) > MISS)

@@ -1,4 +1,4 @@
-"""Trace: every round of a run, for evaluation off policy and a look at single decisions."""
+"""Trace: every round of a run, for off-policy evaluation and inspection of single decisions."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
 Wanted = bool | Literal["full"]  # of a run
 
-UNKNOWN = -1  # row or label of environments that have none
+UNKNOWN = -1  # row or label where the environment gives none
 CLASS_NAMES = {"action": "action_class", "class_label": "label_class"}  # columns of numbers and of names
 
 
 class Trace:
-    """One row per replica and round. Memory: 41 T bytes a replica, and 16 T K more if full.
+    """Table with one row per replica and round. Memory: 41 T bytes a replica, and 16 T K more if full.
 
     Columns of the frame:
-        seed, round: the latter from 1.
-        row: number, from 0, of the row of the source that was shown, where there is a table; rows
-            without a label are counted.
-        action_row: the same of the played arm's row, where every arm has a row of its own.
-        action: the arm played, 0..K-1; action_class: its class, where arms have names.
+        seed, round: seed of the replica; number of the round, from 1.
+        row: index, from 0, of the context's row in the source, where there is a table; rows without a
+            label are counted.
+        action_row: index of the played arm's row, where every arm has a row of its own.
+        action: index of the arm played, 0..K-1; action_class: class of the arm, where arms have names.
         propensity: probability of the played arm given context and history, in [0, 1].
-        propensity_kind: "exact"; "deterministic", of agents that play one arm for certain, 1 then: such a
-            log has no overlap with other policies; or "estimated", the share of 10,000 draws: its
-            inverse is biased, clip it at 20 / 10,000 before dividing by it. It can be 0.
-        loss: realised, in [0, 1].
-        class_label, label_class: the clean label and its class, after drift, where there are labels.
+        propensity_kind: "exact"; "deterministic" for agents that play one arm with propensity 1: such a log
+            has no overlap with other policies; or "estimated", a share of 10,000 draws, which can be 0:
+            its inverse is biased, clip it at 20 / 10,000 before dividing by it.
+        loss: realised loss, in [0, 1].
+        class_label, label_class: clean label and its class, after drift, where there are labels.
     Further columns, if full:
-        p_0 ... p_{K-1}: probabilities of all arms; propensity is that of the played one.
-        predicted_loss_0 ... predicted_loss_{K-1}: the agent's predictions, where it makes any; of arms that
-            are not available too.
+        p_0 ... p_{K-1}: probabilities of all arms; propensity is that of the played arm.
+        predicted_loss_0 ... predicted_loss_{K-1}: predicted losses of an agent that predicts, unavailable
+            arms included.
 
-    A replica that draws itself, by Thompson sampling for example, is played by its draw: its propensity
-    is the probability before the draw, and not the mean of the column `propensity` of the log.
+    For an agent with its own random draws, such as Thompson sampling, the propensity is the probability
+    before the draw; the column `propensity` of the log is the probability given the draw.
 
-    `frame.attrs["classes"]` has the names of the arms in their order; Parquet files keep it.
+    `frame.attrs["classes"]` has the names of the arms in order; Parquet files keep it.
 
     Args:
-        spec: the shape of the run.
+        spec: shape of the run.
         full: whether to keep the probabilities and predicted losses of all arms.
-        classes: [K] names of the arms, which are those of the labels; none by default.
+        classes: [K] names of the arms, which are those of the labels; no names by default.
         positions: see `Table.positions`.
     """
 
@@ -91,11 +91,11 @@ class Trace:
         """Write the rounds from `start` (from 0) on.
 
         Args:
-            start: the first of n rounds.
-            kind: of the propensities; one, or one per replica.
+            start: index of the first of n rounds.
+            kind: kind of the propensities; one value, or one per replica.
             p: [R, n, K] probabilities of all arms; needed if full, or without figures["propensity"].
-            predicted: [R, n, K] predicted losses, where there are any.
-            figures: [R, n] each, by the names of the columns.
+            predicted: [R, n, K] predicted losses, or None.
+            figures: column -> values [R, n].
         """
         action = figures["action"]
         codes = kind_codes(kind, self.spec.replicas)[:, None]
@@ -111,7 +111,7 @@ class Trace:
             self._figures[name][:, start : start + values.shape[1]] = values
 
     def take(self, replicas: Sequence[int], other: Trace) -> None:
-        """Write all rounds of another trace, whose replicas have these numbers here."""
+        """Copy all rounds of another trace, whose replicas have these indices here."""
         for name, values in other._figures.items():
             self._figures[name][list(replicas)] = values
 
@@ -143,7 +143,7 @@ class Trace:
         return frame
 
     def _named(self, name: str, arms: NDArray[Any]) -> dict[str, Any]:
-        """Return the column of the class names of arms, where it is one of arms and these have names."""
+        """Return the class names of a column of arms, where arms have names."""
         import pandas as pd
 
         if name not in CLASS_NAMES or len(set(self.classes)) < self.spec.arms:
@@ -155,10 +155,10 @@ class Trace:
 def make_trace(
     spec: Spec, wanted: Wanted, classes: Sequence[str] = (), positions: NDArray[np.int64] | None = None
 ) -> Trace | None:
-    """Return a trace as it is wanted, or None.
+    """Return the requested trace, None for False.
 
     Raises:
-        InputError: it is neither True, False nor "full".
+        InputError: the request is neither True, False nor "full".
     """
     if wanted not in (True, False, "full"):
         raise InputError(f"trace must be True, False or 'full', not {wanted!r}")

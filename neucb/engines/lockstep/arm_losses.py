@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
-    """Return the expected losses [R, K] of all arms in the figures of a round.
+    """Return the expected losses [R, K] of all arms from the step info of a round.
 
     Raises:
-        InputError: the environment does not give them.
+        InputError: the environment gives no expected losses.
     """
     losses: NDArray[np.float64] = np.asarray(info.get("expected_losses", np.nan), dtype=np.float64)
     if np.isnan(losses).any():
@@ -26,10 +26,10 @@ def expected_losses(info: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def arm_losses(episodes: Episodes) -> NDArray[np.float64]:
-    """Play a run with the first available arm of every round; return all arms' summed expected losses [R, K].
+    """Play the first available arm in every round; return the summed expected losses of all arms [R, K].
 
     Raises:
-        InputError: the environment does not give them, or as `Episodes`.
+        InputError: the environment gives no expected losses, or as for `Episodes`.
     """
     spec = episodes.spec
     total = np.zeros((spec.replicas, spec.arms))

@@ -1,4 +1,4 @@
-"""BlockLoop: plays a run block by block, R replicas of an agent in lockstep."""
+"""BlockLoop: the loop that plays a run block by block, R replicas of an agent in lockstep."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-BLOCK = 48  # rounds; of 32 to 64 networks are fastest with 48, by 3 to 5 %
+BLOCK = 48  # rounds; networks are fastest with 48 among 32 to 64, by 3 to 5 %
 
 
 class BlockLoop:
-    """Plays the rounds of a run and logs them block by block.
+    """Loop that plays the rounds of a run and logs them block by block.
 
-    Rounds that are known beforehand are checked at the end of a block. An environment is stepped with
-    checked arms only.
+    Rounds known beforehand are checked at the end of a block. An environment is stepped with checked arms
+    only.
 
     Args:
-        agent: the agent.
+        agent: agent of R replicas.
         rounds: source of contexts and losses.
         log: log of the run, empty.
     """
@@ -50,15 +50,15 @@ class BlockLoop:
         self.log = log
         spec = log.spec
         self.dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds], 1)
-        self._draws = log.trace is not None and draws(agent)  # propensities are wanted, in every round
+        self._draws = log.trace is not None and draws(agent)  # propensities are traced in every round
         self._stalls = StallDetector(spec.replicas)
-        self._last = np.full((1, spec.replicas), np.nan)  # predicted in the round before the block
+        self._last = np.full((1, spec.replicas), np.nan)  # predicted losses in the round before the block
 
     def play(self, progress: Progress | None = None) -> None:
         """Play all rounds; arguments and errors as for `neucb.engines.lockstep.loop.play`.
 
         Agents without autograd play known rounds in torch's inference mode, which makes operations on
-        small tensors cheaper; afterwards they hold no tensor of it.
+        small tensors cheaper; afterwards they hold no inference tensor.
         """
         self.rounds.begin(self.agent)
         quick = self.rounds.known and not uses_autograd(self.agent)
@@ -82,15 +82,15 @@ class BlockLoop:
     def _end(self, left: int) -> int:
         """Return the end of the block from round `left` on.
 
-        It is a round to be logged, if its second half has one: an agent's gauges then come when it
-        applies its postponed steps anyway.
+        The end is at a logged round if the block's second half has one: the agent applies its pending steps
+        there anyway, which gauges require.
         """
         right = min(left + BLOCK, self.rounds.stop)
         due = self.log.due_until(right)
         return due[-1] if due and due[-1] - left > BLOCK // 2 else right
 
     def _block(self, left: int, right: int, progress: Progress | None) -> None:
-        """Play rounds left..right-1 and log those that were played."""
+        """Play rounds left..right-1 and log the rounds played."""
         record = BlockRecord(right - left, self.log.spec)
         try:
             self._play(left, right, record, progress)
@@ -98,7 +98,7 @@ class BlockLoop:
             self._count(left, record)
 
     def _play(self, left: int, right: int, record: BlockRecord, progress: Progress | None) -> None:
-        """Play rounds left..right-1 and keep them in `record`."""
+        """Play rounds left..right-1 and add them to `record`."""
         agent, rounds, spec = self.agent, self.rounds, self.log.spec
         contexts = rounds.open(left, right)
         ahead = agent if contexts is not None and has(agent, LooksAhead) else None
@@ -127,7 +127,7 @@ class BlockLoop:
                 ahead.look_ahead(contexts[:0])
 
     def _count(self, left: int, record: BlockRecord) -> None:
-        """Log the rounds of a block up to the first that went wrong, and raise the error of that one."""
+        """Log the rounds of a block up to the first invalid one, and raise the error of that round."""
         finite, good = record.checked()
         bad = ~(finite & good).all(1)
         n = int(bad.argmax()) if bad.any() else record.rounds
@@ -138,7 +138,7 @@ class BlockLoop:
             raise self._failure(left, n, record, finite[n], good[n])
 
     def _log(self, left: int, n: int, record: BlockRecord) -> DivergedError | None:
-        """Log n rounds, or those up to the first in which a replica stalled; return the error of that one."""
+        """Log n rounds, or those up to the first with a stalled replica; return the error of that round."""
         action = record.action[:n, :, 0].cpu().numpy().T
         if not n:
             return None
@@ -162,7 +162,7 @@ class BlockLoop:
     def _failure(
         self, left: int, n: int, record: BlockRecord, finite: NDArray[np.bool_], good: NDArray[np.bool_]
     ) -> DivergedError:
-        """Return the error of the n-th round of a block, in which replicas are not finite or not good [R]."""
+        """Return the error of the n-th round of a block, from masks [R] of finite and of valid replicas."""
         seeds, t = self.log.spec.seeds, left + n
         if not finite.all():
             r = int(finite.argmin())
@@ -175,7 +175,7 @@ class BlockLoop:
     def _trace(
         self, trace: Trace, left: int, n: int, record: BlockRecord, known: dict[str, NDArray[Any]]
     ) -> None:
-        """Write n rounds into the trace; `known` has columns [R, n] of it."""
+        """Write n rounds into the trace; `known` holds some of its columns [R, n]."""
         mean = record.mean[:n].transpose(0, 1).cpu().numpy() if trace.full and record.predicts else None
         if not self._draws:
             p = record.p[:n].transpose(0, 1).cpu().numpy()
@@ -187,11 +187,11 @@ class BlockLoop:
             trace.write(left + j, before.kind, before.p.cpu().numpy()[:, None], own_mean, **now)
 
     def _first_stalled(self, predicted: Floats, loss: Floats) -> tuple[int, int] | None:
-        """Return the first of a block's rounds in which a replica stalled, and which, or None.
+        """Return the first round of a block in which a replica stalled, and the replica's index, or None.
 
         Args:
             predicted: predicted losses [n, R] of the arms played.
-            loss: their realised losses [n, R].
+            loss: realised losses [n, R] of the arms played.
         """
         if not learns_at_once(self.agent):
             return None
@@ -199,7 +199,7 @@ class BlockLoop:
         values = np.concatenate([self._last, predicted])
         self._last = values[-1:]
         first = 0
-        if not (values[1:] == values[:-1]).any():  # the usual case; looking at every round is slow
+        if not (values[1:] == values[:-1]).any():  # the usual case; a check of every round is slow
             self._stalls = StallDetector(self.log.spec.replicas)
             first = n - 1
         for j in range(first, n):
@@ -210,7 +210,7 @@ class BlockLoop:
 
 
 def draw(p: Tensor, dice: Tensor) -> Tensor:
-    """Return the arms [R, 1] in whose parts of the unit interval the dice fall, without a host sync.
+    """Return arms [R, 1] drawn by inversion of the cumulative distribution, without a host synchronisation.
 
     The cumulative sums of p are taken from left to right in float64, so that the same numbers give the
     same arm on any machine and in any batch. An arm of probability 0 is never returned.

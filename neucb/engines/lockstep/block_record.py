@@ -1,4 +1,4 @@
-"""BlockRecord: the answers of an agent in a block of rounds, and the arms played."""
+"""BlockRecord: an agent's distributions and predictions in a block of rounds, and the arms played."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class BlockRecord:
-    """Record of B rounds, on the device of the run.
+    """Buffer of B rounds, on the device of the run.
 
     Attributes:
         p: probabilities [B, R, K].
         mean: predicted losses [B, R, K], 0 where there are none.
         action: arms played [B, R, 1].
-        masks: arms available [R, K], by the rounds in which not all are.
-        propensities: propensities of every round, of agents that draw.
-        gauges: gauges [B, R], NaN in rounds that are not logged.
-        asked: rounds that have a distribution.
-        rounds: rounds that are complete.
+        masks: index of a round in the block -> arms available [R, K], for rounds without all arms.
+        propensities: propensities of every round, for agents with random draws.
+        gauges: name -> gauges [B, R], NaN in rounds that are not logged.
+        asked: number of rounds with a distribution.
+        rounds: number of complete rounds.
         predicts: whether the agent predicts losses.
     """
 
@@ -50,7 +50,7 @@ class BlockRecord:
         self._rows = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
 
     def add(self, p: Tensor, prediction: Any, action: Tensor, available: Tensor | None) -> None:
-        """Keep the answer of a round."""
+        """Add the distribution and prediction of a round."""
         own_p, own_mean, own_action = self._rows[self.asked]
         own_p.copy_(p)
         own_action.copy_(action)
@@ -63,21 +63,21 @@ class BlockRecord:
         self.asked += 1
 
     def add_gauges(self, gauges: Mapping[str, Tensor]) -> None:
-        """Keep the agent's gauges [R] after a round."""
+        """Add the agent's gauges [R] after a round."""
         for given, value in gauges.items():
             name = FORMER_COLUMNS.get(given, given)
             if name in self.gauges:
                 self.gauges[name][self.rounds] = value.detach().to("cpu", torch.float64).numpy()
 
     def at_action(self, values: Tensor, n: int) -> NDArray[np.float64]:
-        """Return the entries [n, R] of values [B, R, K] that belong to the arms of the first n rounds."""
+        """Return the entries [n, R] of values [B, R, K] at the arms played in the first n rounds."""
         picked: NDArray[np.float64] = values[:n].gather(2, self.action[:n]).squeeze(2).cpu().numpy()
         return picked
 
     def checked(self, start: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return whether predictions are finite, and whether p is a distribution, of rounds from `start` on.
+        """Return whether predictions are finite and whether p is a distribution, in rounds from `start` on.
 
-        Both are [asked - start, R].
+        Both masks are [asked - start, R].
         """
         p = self.p[start : self.asked]
         finite = self.mean[start : self.asked].isfinite().all(2)

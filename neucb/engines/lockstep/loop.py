@@ -1,4 +1,4 @@
-"""The torch engine's entry: R replicas of an agent play R replicas of an environment in lockstep."""
+"""Entry of the torch engine: R replicas of an agent play R replicas of an environment in lockstep."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def play(
 ) -> None:
     """Play `log.spec.horizon` rounds and log them.
 
-    The agent gives a distribution, the loop samples the arm with the replica's own dice, one
-    float64 uniform a round from the stream "action": the same for every agent. `Episodes` makes losses
-    of rewards and goes on where episodes end. Rows of a table that do not depend on the arms played are
-    read, and the environment is not stepped.
+    The agent gives a distribution; the loop samples the arm with the replica's own random number, one
+    float64 uniform a round from the stream "action": the same for every agent. `Episodes` converts rewards
+    to losses and continues where episodes end. Rows of a table that do not depend on the arms played are
+    read from the table without stepping the environment.
 
     Optional methods of agents are in `neucb.agents.protocols`. Gradients are recorded, as PyTorch does by
     default, for agents that use autograd: these may call `backward()`.
 
     Args:
-        agent: is reset with `log.spec`.
-        env: num_envs = R; is reset with the seeds of `log.spec`.
-        log: takes the figures; complete up to the last round played if this call raises.
-        progress: called with the number of rounds played, after every round.
-        reward_range: (low, high), between which the environment's rewards lie.
+        agent: agent of R replicas, which is reset with `log.spec`.
+        env: environment, num_envs = R, which is reset with the seeds of `log.spec`.
+        log: log of the run, empty; complete up to the last round played if this call raises.
+        progress: callback with the number of rounds played, after every round.
+        reward_range: bounds (low, high) of the environment's rewards.
 
     Raises:
         DivergedError: predictions or probabilities that are not finite or not a distribution, or

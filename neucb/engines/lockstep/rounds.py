@@ -1,4 +1,4 @@
-"""Rounds: the contexts and losses of a run, read from a table or stepped out of an environment."""
+"""Rounds: the contexts and losses of a run, from a table or from a stepped environment."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-SAMPLE = 1000  # rows, about, whose entries are counted
+SAMPLE = 1000  # approximate number of rows in the sample for the density
 
 
 class Rounds(Protocol):
     """Source of a run's rounds, read block by block.
 
     Attributes:
-        known: whether contexts do not depend on the arms played: nothing is stepped then.
-        stop: number of rounds that can be played.
-        error: reason why round `stop` cannot be played, None where it is the end of the run.
+        known: whether contexts are independent of the arms played, so that no environment is stepped.
+        stop: number of playable rounds.
+        error: error of round `stop`, None where it is the end of the run.
     """
 
     known: bool
@@ -46,38 +46,38 @@ class Rounds(Protocol):
     error: InputError | None
 
     def begin(self, agent: Agent) -> None:
-        """Reset the agent, and the environment where there is one."""
+        """Reset the agent, and the environment of stepped rounds."""
 
     def open(self, left: int, right: int) -> Tensor | None:
-        """Prepare rounds left..right-1; return their contexts [B, R, d] where these are known."""
+        """Prepare rounds left..right-1; return their contexts [B, R, d] if known, else None."""
 
     def look(self) -> tuple[Tensor, Tensor | None]:
         """Return contexts [R, ...] of the block's next round and the arms available [R, K], None for all."""
 
     def learn(self, agent: Agent, action: Tensor) -> None:
-        """Play the arms [R, 1] in the round last looked at, and let the agent learn from their losses."""
+        """Play the arms [R, 1] in the round that `look` returned, and update the agent with their losses."""
 
     def outcome(self, action: Ints) -> tuple[Figures, RoundLabels | NDArray[np.float64]]:
-        """Return figures [R, n] and arm losses of the block's first n rounds, see `RunLog.add`."""
+        """Return metrics [R, n] and arm losses of the block's first n rounds, see `RunLog.add`."""
 
     def shown(self, action: Ints) -> dict[str, Ints]:
-        """Return the trace's columns [R, n] that say which rows and labels were shown."""
+        """Return the trace's columns [R, n] of rows and labels, for the arms [R, n] of the first n rounds."""
 
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, ...] of a round of the block."""
 
 
 def rows_known(agent: Agent, env: object) -> bool:
-    """Return whether `TableRounds` can be played: no row depends on an arm, no agent needs all losses."""
+    """Return whether `TableRounds` applies: no row depends on an arm, the agent is no skyline."""
     known = type(env) is ClassificationVectorEnv and issubclass(find_order(env.order), FixedOrder)
     return known and not has(agent, Foresees) and not has(agent, LearnsAll)
 
 
 class TableRounds:
-    """Rounds of a table in an order that does not react to the agent; the environment is not stepped.
+    """Rounds of a table in an order independent of the arms played; the environment is not stepped.
 
     Args:
-        env: the environment.
+        env: environment of the table.
         spec: shape of the run.
     """
 
@@ -117,12 +117,12 @@ class TableRounds:
         return self._now[0], None
 
     def learn(self, agent: Agent, action: Tensor) -> None:
-        """Let the agent learn from the losses of the arms [R, 1]."""
+        """Update the agent with the losses of the arms [R, 1]."""
         context, losses = self._now
         agent.update(context, action.squeeze(1), losses.gather(1, action).squeeze(1))
 
     def outcome(self, action: Ints) -> tuple[Figures, RoundLabels]:
-        """Return figures and labels [R, n] of the block's first n rounds."""
+        """Return metrics and labels [R, n] of the block's first n rounds."""
         label, seen = self._of(self._label, action), self._of(self._seen, action)
         return self._feedback.outcome(label, seen, action), RoundLabels(label, self._feedback.expected)
 
@@ -141,11 +141,11 @@ class TableRounds:
 
 
 class SteppedRounds:
-    """Rounds of an environment that is stepped.
+    """Rounds of a stepped environment.
 
     Args:
-        episodes: the environment.
-        traced: whether `shown` will be asked.
+        episodes: environment, with its episodes joined.
+        traced: whether rows and labels are recorded for `shown`.
     """
 
     known = False
@@ -157,7 +157,7 @@ class SteppedRounds:
         self.stop = episodes.spec.horizon
 
     def begin(self, agent: Agent) -> None:
-        """Reset the agent and the environment; play the latter once for an agent that foresees."""
+        """Reset the agent and the environment; play the latter once first for an agent that is `Foresees`."""
         spec = self._episodes.spec
         agent.reset(spec)
         if has(agent, Foresees):
@@ -167,7 +167,7 @@ class SteppedRounds:
         self._episodes.reset()
 
     def open(self, left: int, right: int) -> None:
-        """Forget the last block; no context is known yet."""
+        """Allocate the buffers of a block; return None, since its contexts are unknown."""
         spec, shape = self._episodes.spec, (self._episodes.spec.replicas, right - left)
         names = ("loss", "expected_loss", "regret", "best_loss", "best_realised_loss")
         self._figures = {name: np.empty(shape) for name in names}
@@ -185,7 +185,7 @@ class SteppedRounds:
         return self._now
 
     def learn(self, agent: Agent, action: Tensor) -> None:
-        """Step the environment and let the agent learn."""
+        """Step the environment and update the agent."""
         place = len(self._contexts) - 1
         played = action.squeeze(1)
         chosen = played.cpu().numpy()
@@ -211,10 +211,10 @@ class SteppedRounds:
         self._losses[:, place] = info.get("expected_losses", np.nan)
 
     def _rows_and_labels(self, rows: NDArray[np.int64] | None, action: Ints) -> dict[str, Ints]:
-        """Return row and label [R] of a round, where the environment gives them.
+        """Return row and label [R] of a round, those that the environment gives.
 
         Args:
-            rows: rows shown to all arms [R], or to each [R, K].
+            rows: row of the context that all arms share [R], or one row per arm [R, K].
             action: arms played [R].
         """
         labels = self._episodes.labels()
@@ -226,7 +226,7 @@ class SteppedRounds:
         return found
 
     def outcome(self, action: Ints) -> tuple[Figures, NDArray[np.float64]]:
-        """Return figures [R, n] and expected losses [R, n, K] of the block's first n rounds."""
+        """Return metrics [R, n] and expected losses [R, n, K] of the block's first n rounds."""
         n = action.shape[1]
         return {name: values[:, :n] for name, values in self._figures.items()}, self._losses[:, :n]
 
@@ -243,6 +243,6 @@ class SteppedRounds:
 
 
 def _density(contexts: NDArray[np.float32]) -> float:
-    """Return the share of entries that are not 0 in a sample of the rows."""
+    """Return the share of nonzero entries in a sample of the rows."""
     some = contexts[:: max(1, len(contexts) // SAMPLE)]
     return np.count_nonzero(some) / some.size
