@@ -28,7 +28,7 @@ BATCHES = tuple(
 FITTING = ("neucb.theory.best_in_class", "neucb.environments.make")
 # The rows of all recipes: a hash has the row of its own recipe in their place.
 ROWS = tuple(f"neucb.agents.recipes.{module}" for module in ("registry", "network", "linear"))
-WORDS = ("summary", "source", "help", "aliases")  # fields of a row that decide no number
+WORDS = ("summary", "source", "help", "formula", "aliases")  # fields of a row that decide no number
 LIBRARIES = ("numpy", "numba", "torch")
 
 
