@@ -35,9 +35,9 @@ def check_environment(
 
     Checked: the spaces; contexts are finite numbers within the observation space; every arm of
     `Discrete(K, start)` can be played; rewards are finite and within `reward_range`; where episodes end,
-    the next ones start according to the autoreset mode (see `Episodes`); the same seed and actions give the same
-    run, other seeds another one; a replica's run does not depend on its neighbours. In the step info,
-    where it has these entries: expected losses lie in [0, 1], best_loss is the least of the available arms'
+    the next ones start according to the autoreset mode (see `Episodes`); the same seed and actions give
+    the same run, other seeds another one; a replica's run does not depend on its neighbours. In the step
+    info, where present: expected losses lie in [0, 1], best_loss is the least of the available arms'
     expected_losses, and expected_loss that of the arm played. For a registered id also: Gymnasium's own
     checker passes on the single form, which plays the same run as a vector of one. Everything that
     `neucb.run` rejects is rejected, and in addition contexts outside the observation space and replicas
