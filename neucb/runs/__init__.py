@@ -1,1 +1,1 @@
-"""Runs: one agent on one environment with several seeds, and their saved results."""
+"""Runs of one agent on one environment with several seeds, and their saved results."""

@@ -1,4 +1,4 @@
-"""run: from an agent and a data set to a DataFrame; and prepare: the same, ready to be played."""
+"""run: play an agent on a data set and return a DataFrame; and prepare: return the run before play."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RunOptions(EnvironmentOptions, total=False):
-    """Options of `run`, for the type checker; see there."""
+    """Types of the options of `run`, for the type checker."""
 
     settings: Mapping[str, Any] | None
     delay: int
@@ -49,15 +49,15 @@ def prepare(
     """Return a run that is ready to be played: `play()` it, then read `frame()`, `trace()` and `agent`.
 
     Args:
-        agent: see `run`, as for all that is not named here.
+        agent: see `run`, as for all arguments not described here.
         dataset: see `run`.
         rounds: see `run`.
         seeds: see `run`.
         keep_agent: keep the trained agent, see `Run.agent`. With engine "auto" the torch engine plays it, as
             `run.engine` says.
-        trace: keep every round, see `Run.trace`; "full": with the probabilities and predicted losses of all
+        trace: record every round, see `Run.trace`; "full": with the probabilities and predicted losses of all
             arms.
-        notify: gets a line where something else is played than was asked for.
+        notify: callback with a line for every deviation from the request, such as left-out rows.
         options: see `run`.
 
     Raises:
@@ -88,30 +88,31 @@ def run(
 
     Args:
         agent: a recipe's name, "file.py:Name" or "package.module:Name" (a class or function that
-            needs no arguments), the name of an installed one, any object with the `Agent` contract, a
-            `Trained` agent, or the file of one: a copy of it goes on from its last round.
-        dataset: a name of the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
+            needs no arguments), the name of an installed agent, any object with the `Agent` protocol, a
+            `Trained` agent, or the file of one: a copy of it continues from its last round.
+        dataset: name in the catalogue, "openml:<id>", a file, "synthetic:<world>", a pandas
             DataFrame, a `Table`, or any `VectorEnv` with R sub-environments, whose episodes may end, see
             `Episodes`, and whose step info may carry the entries of `ClassificationVectorEnv`, losses in
             [0, 1] whatever the range of rewards; or "file.py:name" or "package.module:name" of a
             function that returns one of the last three, or of a `VectorEnv` made from `num_envs`.
         rounds: horizon T; by default 10,000, or the number of rows, or the environment's horizon.
-        seeds: 5 (0 to 4), "10:20", "3,7", or the numbers; 5 by default, or one per sub-environment.
-        settings: hyper-parameters of a named agent; a number, or a list with one number per seed. Seeds of
-            the same whole numbers (width, replay, ...) are played together, the others in turn; if such a
-            run is interrupted, nothing of it is kept.
+        seeds: number of seeds (5 is 0 to 4), "10:20", "3,7", or a sequence of numbers; 5 by default, or one
+            per sub-environment.
+        settings: hyper-parameters of a named agent, each a number or a list with one number per seed. Seeds
+            with equal integer hyper-parameters (width, updates_per_round, ...) are played together, such
+            groups in turn; an interrupted run of several groups is discarded.
         delay: feedback delay in rounds, see `Delayed`.
         feedback_batch: number of rounds whose feedback is delivered together.
-        engine: "compiled", "torch", or "auto": compiled where it covers the agent and the
+        engine: "compiled", "torch", or "auto": compiled where it supports the agent and the
             environment. Both compute the same; in float64 they take the same actions.
-        device: "cpu" or "cuda".
-        dtype: "float32" or "float64", of networks.
+        device: device of the torch engine, "cpu" or "cuda".
+        dtype: number type of networks, "float32" or "float64".
         best_in_class: fit the best policy of the agent's class afterwards, see `add_best_in_class` of
             `neucb.theory.best_in_class`, whose columns the frame then has.
         progress: callback with the number of rounds played, after every round (torch) or every
             tenth of a second (compiled).
-        environment: preprocessing, label_noise, order and more, see `EnvironmentOptions`; reward_range
-            of environments of your own.
+        environment: options of the environment: preprocessing, label_noise, order and more, see
+            `EnvironmentOptions`; reward_range for environments of your own.
 
     Returns:
         One row per seed and log-spaced round, the last one included: agent, dataset, seed, round,
@@ -125,7 +126,7 @@ def run(
     Raises:
         InputError: an argument is invalid.
         DataError: the data are not available.
-        DivergedError: the agent's numbers are no longer finite.
+        DivergedError: the agent's predictions or probabilities are no longer finite, or it stalled.
     """
     request = RunRequest(
         agent,

@@ -1,4 +1,4 @@
-"""Trained agents: checkpoints of a run, to query, to continue, and to keep in a file."""
+"""Trained agents: checkpoints of a run, to query, to continue and to save to a file."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ VERSION = 1
 
 
 class Trained(CountsPending):
-    """An agent that has played. Played again it continues from its last round.
+    """A trained agent, which continues from its last round when played again.
 
-    `neucb.run(..., return_agent=True)` returns one; `neucb.run(trained, ...)` plays a copy of it, with
-    as many replicas, arms and features. Its round number goes on, and with it its schedules of step
-    sizes and of exploration.
+    `Run.agent` of a run prepared with `keep_agent=True` is one; `neucb.run(trained, ...)` plays a copy of
+    it, with as many replicas, arms and features. Its round number continues, and with it its schedules of
+    step sizes and of exploration.
 
     Attributes:
-        agent: R replicas, as they were after the last round.
+        agent: R replicas, in their state after the last round.
         name: name of the agent.
         settings: all hyper-parameters of a named agent.
-        spec: shape of its last run.
-        rounds: number of rounds played, in all its runs.
-        data: description of the data of its last run.
+        spec: shape of the last run.
+        rounds: number of rounds played, in all runs.
+        data: description of the data of the last run.
     """
 
     uses_autograd = autograd_of("agent")
@@ -63,12 +63,12 @@ class Trained(CountsPending):
         self.data = data
 
     def __getattr__(self, name: str) -> Any:
-        if name == "agent":  # a copy that is being made lacks it
+        if name == "agent":  # absent while a copy is being made
             raise AttributeError(name)
         return getattr(self.agent, name)  # the optional methods of agents
 
     def reset(self, spec: Spec) -> None:
-        """Continue: keep the learnt state, and prepare for `spec.horizon` more rounds.
+        """Keep the learnt state and prepare for `spec.horizon` more rounds.
 
         Raises:
             InputError: the run has another shape.
@@ -82,7 +82,7 @@ class Trained(CountsPending):
 
     @property
     def pending(self) -> int:
-        """Rounds played whose losses have not arrived, see `CountsPending`."""
+        """Number of rounds played whose losses have not arrived, see `CountsPending`."""
         return self.agent.pending if isinstance(self.agent, CountsPending) else 0
 
     @pending.setter
@@ -111,7 +111,7 @@ class Trained(CountsPending):
         """Write a safetensors file: the tensors, and a JSON head that describes them.
 
         Raises:
-            InputError: the agent holds something that cannot be kept, see `take_state`.
+            InputError: the agent's state holds an object that cannot be saved, see `take_state`.
             NeucbError: the file cannot be written.
         """
         from safetensors.torch import save_file
@@ -134,15 +134,15 @@ class Trained(CountsPending):
 
 
 def load_agent(path: str | Path, agent: Agent | None = None) -> Trained:
-    """Return the agent that `Trained.save` wrote.
+    """Return the agent from a file of `Trained.save`.
 
     Args:
         path: path of the file.
-        agent: new agent of the same kind, where it is not a named one.
+        agent: new agent of the same kind, for files of agents that are not named recipes.
 
     Raises:
         DataError: the file is missing, or is not a checkpoint.
-        InputError: it holds an agent without a name, and `agent` is missing or of another kind.
+        InputError: the file's agent is no named recipe, and `agent` is missing or of another kind.
     """
     head, tensors = _read(Path(path))
     spec = Spec(**{**head["spec"], "seeds": tuple(head["spec"]["seeds"])})

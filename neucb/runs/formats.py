@@ -1,4 +1,4 @@
-"""Formats: JSON files and Parquet logs, checked when they are read."""
+"""File formats: JSON files and Parquet logs, checked on reading."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        OSError: it cannot be read; ValueError: it is not JSON, or nested deeper than any that is written.
+        OSError: the file cannot be read.
+        ValueError: the file is not JSON, or is nested more deeply than any that neucb writes.
     """
     try:
         return json.loads(path.read_bytes())
@@ -36,8 +37,8 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
 
     Args:
         path: path of the log.
-        columns: columns with a value in every row -> "text", "whole numbers" or "numbers".
-        figures: further columns that must be there.
+        columns: column with a value in every row -> its kind, "text", "whole numbers" or "numbers".
+        figures: further required columns, of numbers.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or has one of another type.

@@ -22,10 +22,10 @@ USUAL = {"preprocessing": "standard", "order": "shuffled"}
 
 @cache
 def schema() -> pa.Schema:
-    """Return the columns of every log of a sweep: the same, whatever the agents.
+    """Return the columns of every log of a sweep, the same for all agents.
 
-    The hyper-parameters of all recipes are among them; an agent that lacks one has nothing there. The log of
-    a single run has those of its agent only, and further ones if its class was fitted.
+    They include the hyper-parameters of all recipes, missing for agents without them. The log of a single run
+    has the hyper-parameters of its agent only, and further columns if its class was fitted.
     """
     import pyarrow as pa
 
@@ -37,7 +37,7 @@ def schema() -> pa.Schema:
 
 
 def hyper_parameters() -> Iterator[tuple[str, bool]]:
-    """Yield every hyper-parameter of any recipe, and whether its values are words."""
+    """Yield the name of every hyper-parameter of any recipe, and whether its values are text."""
     from neucb.agents.recipes.registry import RECIPES
 
     for recipe in RECIPES.values():
@@ -46,7 +46,7 @@ def hyper_parameters() -> Iterator[tuple[str, bool]]:
 
 
 def without_missing_parameters(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows without the hyper-parameters that none of them has."""
+    """Return rows without the columns of hyper-parameters that are missing in all rows."""
     parameters = {name for name, _ in hyper_parameters()}
     return frame.drop(columns=[name for name in frame if name in parameters and frame[name].isna().all()])
 
@@ -57,12 +57,12 @@ def cell_id(settings: Mapping[str, Any]) -> str:
 
 
 def run_columns(agent: Any, environment: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a run that is not part of a sweep: agent_label, split and world.
+    """Return the columns agent_label, split and world of a run that is not part of a sweep.
 
     Args:
-        agent: its name, or the column of it.
+        agent: name of the agent, or the column of names.
         environment: description of the data, as in a manifest.
-        origin: of the agent; "trained" holds the rounds that it had played before.
+        origin: origin of the agent; "trained" holds the number of rounds it had played before the run.
     """
     trained = origin.get("trained")
     noise = environment.get("label_noise")
@@ -75,7 +75,7 @@ def run_columns(agent: Any, environment: Mapping[str, Any], origin: Mapping[str,
 
 
 def printable(text: str) -> str:
-    """Return a text as frames take it: half characters as their escapes."""
+    """Return a text that can be encoded as UTF-8: lone surrogates are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -83,8 +83,8 @@ def log_table(run: Run, columns: Mapping[str, Any]) -> pa.Table:
     """Return the rows of a played run, columns in the order of `schema`.
 
     Args:
-        run: the run.
-        columns: those of `WORDS` and `label_noise`, apart from config_id and engine.
+        run: played run.
+        columns: values of the columns of `WORDS` and `label_noise`, except config_id and engine.
     """
     import pyarrow as pa
 

@@ -14,14 +14,14 @@ INSTALLED = ("site-packages", "dist-packages")
 
 
 def checksums(file: Path, package: str = "") -> dict[str, str]:
-    """Return the SHA-256 of a source file and then of those it imports, by their paths from its root.
+    """Return the SHA-256 of a source file and of the files that it imports, by path relative to its root.
 
-    Only own files count: for a module of a package those of the package, else those in the file's
-    folder and below. The imported modules must be loaded.
+    Only the user's own files count: those of the package for a module of a package, else those in the
+    file's folder and below. The imported modules must be loaded.
 
     Args:
         file: path of the source.
-        package: package of its module, "" for a module outside packages.
+        package: package of the file's module, "" for a module outside packages.
     """
     root = file.resolve().parent
     for _ in package.split(".")[1:]:
@@ -44,12 +44,12 @@ def checksums(file: Path, package: str = "") -> dict[str, str]:
 
 
 def _own(path: Path, root: Path) -> bool:
-    """Return whether a file below a root is no other distribution's."""
+    """Return whether a file below a root does not belong to another distribution."""
     return root.name not in INSTALLED and not set(INSTALLED) & set(path.relative_to(root).parts)
 
 
 def _imported(path: Path, package: str) -> Iterator[ModuleType]:
-    """Return the loaded modules that a file's import statements name."""
+    """Return the loaded modules named in a file's import statements."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names = [one.name for one in node.names]

@@ -1,7 +1,7 @@
-"""Plugins: agents and data sets of the user's own, from a file, from a module, or installed.
+"""Plugins: the user's own agents and data sets, from a file, a module or an installed distribution.
 
-`path/to/file.py:Name` and `package.module:Name` name an object of Python code; a distribution gives
-its agents short names by the entry-point group "neucb.agents", its data sets by "neucb.datasets".
+`path/to/file.py:Name` and `package.module:Name` refer to an object of Python code. A distribution registers
+short names in the entry-point groups "neucb.agents" and "neucb.datasets".
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Plugin:
 
     Attributes:
         name: short name in the log.
-        reference: place of the object, "file.py:Name" or "package.module:Name".
-        value: object.
+        reference: reference to the object, "file.py:Name" or "package.module:Name".
+        value: the object itself.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Plugin:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """The origin of the code for a manifest: reference, checksums of its file and of own imports."""
+        """Origin of the code for a manifest: reference, checksums of its file and of its own imports."""
         file = _file_of(self.value)
         if file is None:
             return {"reference": self.reference}
@@ -61,7 +61,7 @@ class Plugin:
         return {"reference": self.reference, "sha256": mine, **imports}
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return no hyper-parameters: user code takes none.
+        """Return an empty dictionary: user code has no hyper-parameters.
 
         Raises:
             InputError: hyper-parameters are given.
@@ -74,7 +74,7 @@ class Plugin:
         """Return the agent: the result of the class or function without arguments, or the object itself.
 
         Raises:
-            InputError: it needs arguments, fails, or does not return an agent.
+            InputError: the class or function needs arguments, fails, or does not return an agent.
         """
         self.settings(given or {})
         agent = self.call()
@@ -85,10 +85,10 @@ class Plugin:
         return made
 
     def call(self, **arguments: Any) -> Any:
-        """Call a class or function with those of `arguments` that it needs; return other objects as they are.
+        """Call a class or function with its required ones of `arguments`; return other objects unchanged.
 
         Raises:
-            InputError: it needs other arguments, or fails.
+            InputError: the class or function needs other arguments, or fails.
         """
         if not (inspect.isclass(self.value) or inspect.isfunction(self.value)):
             return self.value
@@ -103,7 +103,7 @@ class Plugin:
             return self.value(**{name: arguments[name] for name in needed})
 
     def explained(self) -> AbstractContextManager[None]:
-        """Return a context in which an exception of the user's code becomes one line."""
+        """Return a context that turns an exception in the user's code into a one-line error."""
         return _explained(self.reference, _file_of(self.value))
 
 
@@ -111,8 +111,8 @@ def explain(error: BaseException, plugins: Sequence[Plugin]) -> NeucbError:
     """Return the one-line error of an exception in the user's code.
 
     Args:
-        error: the exception.
-        plugins: those of the run, at least one; the first whose file led to the error is named.
+        error: exception in the user's code.
+        plugins: plugins of the run, at least one; the message names the first whose file led to the error.
     """
     files = {os.path.realpath(one.filename) for one in traceback.extract_tb(error.__traceback__)}
     known = [(one.reference, _file_of(one.value)) for one in plugins]
@@ -125,7 +125,7 @@ def find_agent(name: str) -> Recipe | Plugin:
     """Return the agent of a name: a recipe, a reference "file.py:Name", or an installed one.
 
     Raises:
-        InputError: the name is unknown; the message has the nearest one.
+        InputError: the name is unknown; the message suggests the nearest one.
     """
     recipe = named(name)
     if recipe is not None:
@@ -140,13 +140,13 @@ def find_dataset(name: str) -> Plugin | None:
     """Return the data set of a reference "file.py:function" or an installed one; None for other names.
 
     Raises:
-        InputError: the reference leads nowhere.
+        InputError: the file, module or attribute of the reference does not exist.
     """
     return _find(name, DATASETS) if find_source(name) is None else None
 
 
 def installed(group: str) -> dict[str, str]:
-    """Return the names that installed distributions give in a group, and their references."""
+    """Return name -> reference of the entry points of a group in installed distributions."""
     return {point.name: point.value for point in entry_points(group=group)}
 
 
@@ -180,13 +180,13 @@ def _file(path: Path) -> ModuleType:
 
 @lru_cache(maxsize=16)
 def _loaded(path: Path, changed: int) -> ModuleType:
-    """Run a file as a module; `changed`, its modification time, makes an edited file run anew."""
+    """Return the module of a file; `changed`, its modification time, is a key of the cache."""
     name = f"neucb_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     _importable(path.parent)
     with _explained(path.name, str(path)):
         spec.loader.exec_module(module)
@@ -213,7 +213,7 @@ def _importable(folder: Path) -> None:
 
 
 def _needed(make: Any) -> list[str]:
-    """Return the arguments that a class or function cannot do without."""
+    """Return the required arguments of a class or function."""
     try:
         parameters = inspect.signature(make).parameters.values()
     except ValueError:  # built-in classes have no signature
@@ -223,7 +223,7 @@ def _needed(make: Any) -> list[str]:
 
 
 def _file_of(value: Any) -> str | None:
-    """Return the file that an object's code is in."""
+    """Return the file of an object's code."""
     described = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
     try:
         return inspect.getsourcefile(described)
@@ -233,7 +233,7 @@ def _file_of(value: Any) -> str | None:
 
 @contextmanager
 def _explained(reference: str, file: str | None) -> Iterator[None]:
-    """Turn an exception of the user's code, `sys.exit` too, into one line with its place."""
+    """Turn an exception of the user's code, `sys.exit` included, into a one-line error with its place."""
     try:
         yield
     except (NeucbError, KeyboardInterrupt):
@@ -243,12 +243,12 @@ def _explained(reference: str, file: str | None) -> Iterator[None]:
 
 
 def _what(reference: str, file: str | None, error: BaseException) -> str:
-    """Return one line: the exception, and the last line of the user's code that led there."""
+    """Return the exception and the last line of the user's code in its traceback, as one line."""
     said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     words = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.basename(error.filename)}, line {error.lineno}: {words}"
-    aside = ("<", str(Path(__file__).parents[1]) + os.sep)  # the fault is not in neucb's own lines
+    aside = ("<", str(Path(__file__).parents[1]) + os.sep)  # skip neucb's own lines
     frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(aside)]
     real = os.path.realpath(file or "")
     own = [one for one in frames if os.path.realpath(one.filename) == real] or frames

@@ -1,4 +1,4 @@
-"""prepare_run: from a request to a run that is ready to be played."""
+"""prepare_run: build the environment, agent and engine of a request, as a run ready to be played."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
     """Return a run that is ready to be played. Errors as for `neucb.run`.
 
     Args:
-        request: the arguments of the run.
-        notify: gets a line when something else is played than was asked for.
+        request: arguments of the run.
+        notify: callback with a line for every deviation from the request.
     """
     for kind, named in (("the agent", request.agent), ("the data set", request.dataset)):
         if isinstance(named, str):
@@ -82,7 +82,7 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
-    """Check that every option has a name of `RunRequest` or `EnvironmentOptions`."""
+    """Check that every option is a field of `RunRequest` or `EnvironmentOptions`."""
     known = {*EnvironmentOptions.__annotations__, *(field.name for field in fields(RunRequest))}
     for name in options.keys() - EnvironmentOptions.__annotations__.keys():
         if name in ("return_agent", "trace", "keep_agent"):
@@ -98,11 +98,11 @@ class _Opened:
     """The environment of a request.
 
     Attributes:
-        env: the environment, num_envs = R.
-        seeds: R of them.
-        rounds: T where the environment does not know it.
+        env: environment, num_envs = R.
+        seeds: seeds [R] of the replicas.
+        rounds: horizon T where the environment does not define it.
         reward_range: lowest and highest reward.
-        plugin: user's code that made it.
+        plugin: user's code that made the environment.
     """
 
     env: AnyVectorEnv
@@ -113,7 +113,7 @@ class _Opened:
 
 
 def _open(request: RunRequest, resolved: ResolvedAgent, notify: Callable[[str], None]) -> _Opened:
-    """Return the environment of a request, and its seeds."""
+    """Return the environment of a request, with its seeds."""
     dataset, seeds = request.dataset, request.seeds
     plugin = find_dataset(dataset) if isinstance(dataset, str) else None
     if seeds is None and not isinstance(dataset, VectorEnv):
@@ -148,7 +148,7 @@ def _player(
     groups: Sequence[Group],
     notify: Callable[[str], None],
 ) -> tuple[Agent | None, Engine]:
-    """Return the engine that plays a request, and the agent that plays in the torch engine."""
+    """Return the engine of a request, and the agent object of the torch engine."""
     if len(groups) > 1:
         check_several(
             uneven(resolved.recipe, resolved.settings),
@@ -170,7 +170,7 @@ def _player(
 def _groups(
     request: RunRequest, opened: _Opened, log: RunLog, groups: Sequence[Group], notify: Callable[[str], None]
 ) -> Groups:
-    """Return the engine that plays the groups of a request, each prepared as a run of its own."""
+    """Return the engine for several groups of replicas, each group prepared as a separate run."""
     dataset, options = request.dataset, request.environment.copy()
     if opened.plugin is None and isinstance(opened.env, ClassificationVectorEnv):
         dataset = opened.env.encoded  # read once for all groups
@@ -186,7 +186,7 @@ def _groups(
 
 
 def _reward_range(env: AnyVectorEnv, options: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the lowest and highest reward of an environment object, its only option."""
+    """Return the lowest and highest reward of an environment object, from its only option."""
     given = {name: value for name, value in options.items() if value is not None}
     rewards = given.pop("reward_range", UNIT)
     if given:

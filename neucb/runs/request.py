@@ -1,4 +1,4 @@
-"""RunRequest: everything that a run is asked for."""
+"""RunRequest: the arguments of a run as one value."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ Seeds = int | str | Iterable[int] | None
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The arguments of a run, see `neucb.run`; nothing is checked or read yet.
+    """Arguments of a run, see `neucb.run`, before they are checked and before data are read.
 
     Attributes:
         agent: name, reference, agent object or trained agent.
         dataset: name, reference, table or environment.
-        rounds: T at most.
-        seeds: one per replica.
+        rounds: greatest horizon T, or None for the default.
+        seeds: seeds of the replicas, one each.
         settings: hyper-parameters of a named agent.
-        delay, feedback_batch: lateness of the losses, in rounds.
-        engine: "compiled", "torch" or "auto".
-        device, dtype: of networks.
-        keep_agent: keep the trained agent.
-        trace: keep every round.
+        delay, feedback_batch: delay and batch size of feedback, in rounds.
+        engine: engine that plays the rounds, "compiled", "torch" or "auto".
+        device, dtype: device and number type of networks.
+        keep_agent: whether the trained agent is kept.
+        trace: whether every round is recorded; "full" with values of all arms.
         environment: options of the environment.
     """
 
@@ -60,5 +60,5 @@ class RunRequest:
 
     @property
     def late(self) -> bool:
-        """Whether losses arrive later than in their round."""
+        """Whether feedback is delayed or batched."""
         return self.delay != 0 or self.feedback_batch != 1

@@ -1,4 +1,4 @@
-"""ResolvedAgent: the agent of a run, whatever it was named or given by."""
+"""ResolvedAgent: the agent of a run, found by name, reference or file, or given as an object."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ResolvedAgent:
 
     Attributes:
         name: name in the log.
-        settings: all hyper-parameters; empty where the agent is not a recipe.
-        recipe: recipe of a named agent.
-        plugin: user's code that makes the agent.
-        agent: agent object that the user gave.
-        trained: trained agent that goes on.
-        origin: further entries of the configuration: hash of the user's code, rounds played before.
+        settings: all hyper-parameters; empty for an agent that is no recipe.
+        recipe: recipe of a named agent, else None.
+        plugin: user's code that constructs the agent, else None.
+        agent: agent object given by the user, else None.
+        trained: trained agent to continue, else None.
+        origin: further entries of the configuration: hash of the user's code, rounds played before the run.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ResolvedAgent:
     origin: dict[str, Any] = field(default_factory=dict)
 
     def make(self) -> Agent:
-        """Return the agent that plays: a new one, a copy of the trained one, or the object given.
+        """Return the agent to play: a new one, a copy of the trained one, or the given object.
 
         Raises:
             InputError: a trained agent cannot be copied, see `copy_agent`.
@@ -60,7 +60,7 @@ class ResolvedAgent:
         return self.plugin.build(self.settings)
 
     def trained_by(self, agent: Agent, log_rounds: int, spec: Any, data: Mapping[str, Any]) -> Trained:
-        """Return the agent that `make` gave, after its rounds."""
+        """Return the agent of `make` after its rounds, as a trained agent."""
         from neucb.runs.checkpoint import Trained
 
         before = 0
@@ -70,10 +70,10 @@ class ResolvedAgent:
 
 
 def resolve_agent(agent: str | Agent, settings: Mapping[str, Any] | None = None) -> ResolvedAgent:
-    """Return the agent of a name, a reference, a file of a trained agent, or an agent object.
+    """Return the agent for a name, a reference, a file of a trained agent, or an agent object.
 
     Raises:
-        InputError: the agent is unknown, or the settings are wrong or not for such an agent.
+        InputError: the agent is unknown, or the settings are invalid or not supported by such an agent.
         DataError: the file holds no agent.
     """
     if isinstance(agent, str) and not agent.endswith(SAVED):
@@ -81,7 +81,7 @@ def resolve_agent(agent: str | Agent, settings: Mapping[str, Any] | None = None)
         chosen = dict(found.settings(settings or {}))
         if isinstance(found, Recipe):
             return ResolvedAgent(found.name, chosen, recipe=found)
-        found.build()  # faults now, not once the data are there
+        found.build()  # reports faults before the data are loaded
         return ResolvedAgent(found.name, chosen, plugin=found, origin={"code": found.origin})
     if settings:
         raise InputError("settings are for named agents; give an agent object its own when you make it")

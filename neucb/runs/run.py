@@ -1,4 +1,4 @@
-"""Run: an agent on an environment, R seeds, ready to be played, or played."""
+"""Run: one agent on one environment with R seeds, before and after play."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One agent on one environment, R seeds: ready to be played, or played.
+    """One agent on one environment with R seeds, ready to be played or played.
 
     Attributes:
         player: engine that plays the rounds.
-        resolved: agent, as it was named or given.
+        resolved: agent of the run, as resolved from its name or object.
         env: environment, num_envs = R.
-        log: metrics; filled by `play`.
+        log: log of metrics; filled by `play`.
         environment: description of the data: data set, source, preprocessing, ...
-        engine: "compiled" or "torch", which plays the rounds.
-        playing: agent of the torch engine.
+        engine: name of the engine, "compiled" or "torch".
+        playing: agent object of the torch engine, else None.
         data: user's code that made the environment.
         seconds: wall-clock time of the rounds, loading and compiling excluded.
-        cpu_seconds: time of the processor in these, of all threads.
-        extra: further columns of the frame, of as many values as its rows.
+        cpu_seconds: processor time of the rounds, over all threads.
+        extra: further columns of the frame, one value per row.
     """
 
     player: Engine
@@ -61,30 +61,30 @@ class Run:
 
     @property
     def agent_name(self) -> str:
-        """The agent's name in the log."""
+        """Name of the agent in the log."""
         return self.resolved.name
 
     @property
     def threads(self) -> int:
-        """The number of threads that play the rounds."""
+        """Number of threads that play the rounds."""
         return min(cores(), self.log.spec.replicas) if self.engine == "compiled" else 1
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe of a named agent, else None."""
+        """Recipe of a named agent, else None."""
         return self.resolved.recipe
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The agent's hyper-parameters, all of them."""
+        """All hyper-parameters of the agent."""
         return self.resolved.settings
 
     @property
     def agent(self) -> Trained:
-        """The agent after the rounds played; of runs prepared with `keep_agent`.
+        """Trained agent after the rounds played, for runs prepared with `keep_agent`.
 
         Raises:
-            InputError: the run was prepared without it, and the compiled engine plays.
+            InputError: the run was prepared without `keep_agent`, and the compiled engine plays.
         """
         if self.playing is None:
             raise InputError("this run keeps no trained agent; prepare it with keep_agent=True")
@@ -92,10 +92,10 @@ class Run:
         return self.resolved.trained_by(self.playing, log.round, log.spec, self.environment)
 
     def trace(self) -> pd.DataFrame:
-        """Return every round played, see `Trace`; of runs prepared with `trace`.
+        """Return the trace of every round played, see `Trace`, for runs prepared with `trace`.
 
         Raises:
-            InputError: the run was prepared without it.
+            InputError: the run was prepared without `trace`.
         """
         if self.log.trace is None:
             raise InputError("this run keeps no trace; prepare it with trace=True, or trace='full'")
@@ -104,10 +104,10 @@ class Run:
     def check_keepable(self) -> None:
         """Check before the first round that the trained agent can be saved.
 
-        The state that an agent of the user's own adds while it plays is not known yet.
+        State that the user's own agent adds during play is not covered.
 
         Raises:
-            InputError: it holds something that cannot be saved, see `take_state`.
+            InputError: the agent's state holds an object that cannot be saved, see `take_state`.
         """
         if self.resolved.plugin is None:
             return
@@ -119,16 +119,16 @@ class Run:
         take_state(another)
 
     def load(self) -> None:
-        """Import and compile the engine; `play` does so where this was not called."""
+        """Import and compile the engine; `play` calls this if need be."""
         with self._outlives_exits():
             self.player.load()
 
     def play(self, progress: Progress | None = None) -> None:
-        """Play all rounds; the rounds played stay in `log` whatever happens.
+        """Play all rounds; after an error `log` holds the rounds played before it.
 
         Raises:
-            DivergedError: the agent's numbers are no longer finite.
-            NeucbError: code of the user's own called `sys.exit`; its other exceptions come through.
+            DivergedError: the agent's predictions or probabilities are no longer finite, or it stalled.
+            NeucbError: the user's own code called `sys.exit`; its other exceptions propagate.
         """
         self.load()
         started, cpu_started = time.perf_counter(), time.process_time()
@@ -142,7 +142,7 @@ class Run:
             self.cpu_seconds = time.process_time() - cpu_started
 
     def explain(self, error: BaseException) -> NeucbError | None:
-        """Return the one-line error of an exception in the user's code; None where all code is neucb's."""
+        """Return the one-line error of an exception in the user's code; None for runs without such code."""
         given = self.resolved.agent
         own = None if given is None else Plugin(self.agent_name, self.agent_name, given)
         plugins = [plugin for plugin in (self.resolved.plugin, own, self.data) if plugin is not None]
@@ -159,7 +159,7 @@ class Run:
             raise (self.explain(error) or NeucbError(f"{type(error).__name__}: {error}")) from error
 
     def _named(self, error: DivergedError) -> DivergedError:
-        """Return the error with the agent's name and its step size."""
+        """Return the error with the agent's name and step size in its message."""
         words, t, r = f"{self.agent_name}, {error}", error.round, error.replica
         if t is not None and r is not None and "lr" in self.settings:
             settings = self.cell(r)
@@ -174,7 +174,7 @@ class Run:
 
     @property
     def rounds_per_second(self) -> float:
-        """Rounds of all replicas together per second of playing."""
+        """Throughput: rounds of all replicas together per second of play."""
         return self.log.round * self.log.spec.replicas / self.seconds
 
     def cell(self, replica: int) -> dict[str, Any]:
@@ -185,12 +185,12 @@ class Run:
         }
 
     def frame(self, columns: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the tidy log, one row per seed and kept round (see `RunLog`), hyper-parameters last.
+        """Return the tidy log, one row per seed and logged round (see `RunLog`), hyper-parameters last.
 
-        `frame.attrs` holds the source of the data, the engine and the seconds played.
+        `frame.attrs` holds the source of the data, the engine and the seconds of play.
 
         Args:
-            columns: further ones, or other values of agent and dataset; a tuple has one per replica.
+            columns: further columns, or other values of agent and dataset; a tuple has one value per replica.
         """
         named = {"agent": self.agent_name, "dataset": self.environment["dataset"], **(columns or {})}
         frame = self.log.frame({**named, **self.settings}).assign(**self.extra)

@@ -1,4 +1,4 @@
-"""Results on disk: a Parquet log and a JSON manifest, under a name made of the configuration."""
+"""Results on disk: a Parquet log and a JSON manifest, named by the configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from neucb.runs.run import Run
 
-MODIFIED = "-dirty"  # end of the commit of a checkout with changes
+MODIFIED = "-dirty"  # suffix of the commit hash of a checkout with uncommitted changes
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Saved:
     """Files of a run.
 
     Attributes:
-        log, manifest: paths.
-        trace: path, None where no trace was asked for.
-        summary: figures of the run, see `neucb.runs.summary.summary`.
+        log, manifest: paths of the log and the manifest.
+        trace: path of the trace, None without one.
+        summary: metrics of the run, see `neucb.runs.summary.summary`.
     """
 
     log: Path
@@ -46,16 +46,16 @@ class Saved:
         """Return the rows of the log.
 
         Raises:
-            InputError: it is damaged.
+            InputError: the log is damaged.
         """
         frame: pd.DataFrame = read_log(self.log).to_pandas()
         return frame
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """Return everything that decides a run's numbers, as JSON values."""
+    """Return everything that determines a run's numbers, as JSON values."""
     spec = asdict(run.log.spec)
-    del spec["density"]  # follows from the environment
+    del spec["density"]  # determined by the environment
     spec["seeds"] = list(run.log.spec.seeds)
     return {
         "agent": run.agent_name,
@@ -71,18 +71,18 @@ def stem(run: Run) -> str:
     """Return the file name of a complete run: agent, data set and the hash of its configuration."""
     dataset = re.sub(r"[^A-Za-z0-9.-]+", "-", run.environment["dataset"])
     agent = re.sub(r"[^\w.-]+", "-", run.agent_name)
-    readable = shortened(f"{agent}_{dataset}").lstrip("._")  # names with these in front are not logs
+    readable = shortened(f"{agent}_{dataset}").lstrip("._")  # files with these prefixes are not logs
     return f"{readable}_{digest(configuration(run))[:10]}"
 
 
 def save(run: Run, folder: Path) -> Saved:
-    """Write log, trace and manifest of a run into `folder`; each file appears whole or not at all.
+    """Write log, trace and manifest of a run into `folder`, each by an atomic write.
 
-    Where the same run was saved before, the columns of its fit in hindsight stay in its log.
+    Where the same run was saved before, the best-in-class columns of its log are kept.
 
     Args:
-        run: played, or ended early.
-        folder: made if need be.
+        run: run that was played to its end or ended early.
+        folder: folder of the results, created if need be.
 
     Raises:
         NeucbError: the folder cannot be written to, or the disk is full.
@@ -112,14 +112,14 @@ def save(run: Run, folder: Path) -> Saved:
 
 
 def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | None:
-    """Return the files of a run that the same code has played before; None where there are none.
+    """Return the saved files of a run that the same code played before, else None.
 
-    A checkout with changes may have changed since, so that nothing is found there.
+    Returns None for a checkout with uncommitted changes, which may have changed since.
 
     Args:
-        run: not played yet.
-        folder: of the results.
-        columns: further ones that the log must have.
+        run: run that is not played yet.
+        folder: folder of the results.
+        columns: further columns that the log must have.
     """
     store, name, here = Store(folder), stem(run), provenance()
     record = store.find(name)
@@ -149,10 +149,10 @@ def _table(run: Run) -> pa.Table:
 
 
 def _with_known_columns(table: pa.Table, log: Path) -> pa.Table:
-    """Return a log with the further columns that an earlier one of the very same rows has."""
+    """Return a log with the further columns of an earlier log of the same rows."""
     try:
         before = read_log(log)
-    except InputError:  # there is none, or it cannot be read
+    except InputError:  # no earlier log, or an unreadable one
         return table
     names = table.column_names
     if not {*names} < {*before.column_names} or not before.select(names).equals(table):

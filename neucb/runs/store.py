@@ -1,6 +1,6 @@
-"""Store: a folder with a Parquet log and a JSON manifest per batch of runs, each whole or not there.
+"""Store: a folder with a Parquet log and a JSON manifest per batch of runs, written atomically.
 
-A batch is there when its manifest is and the checksum in it is that of the log. A run is a batch of its own.
+A batch is stored if its manifest exists and the checksum in it is that of the log. A run is a batch of one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Failure:
     """A run that failed.
 
     Attributes:
-        agent, dataset, seed, settings: identify the run.
-        reason: line of the error.
+        agent, dataset, seed, settings: identity of the run.
+        reason: error message in one line.
     """
 
     agent: str
@@ -38,12 +38,12 @@ class Failure:
 
 @dataclass
 class Playing:
-    """Time that rounds took, loading and compiling excluded.
+    """Time of play, loading and compiling excluded.
 
     Attributes:
         seconds: wall-clock time.
-        cpu_seconds: time of the processor.
-        threads: number of threads that played.
+        cpu_seconds: processor time.
+        threads: number of threads during play.
     """
 
     seconds: float = 0.0
@@ -59,7 +59,7 @@ class Record:
         name: stem of its files.
         rows: number of rows in the log.
         failures: runs without rows.
-        passing: whether the failures may not come again, so that the batch should be played again.
+        passing: whether the failures may be transient, so that the batch should be played again.
         manifest: content of the manifest.
     """
 
@@ -74,10 +74,10 @@ class Store:
     """A folder of logs and manifests.
 
     Args:
-        folder: it need not exist before something is written.
+        folder: folder of the files, created by the first write.
     """
 
-    prefix = ""  # of the names of manifests
+    prefix = ""  # suffix of the names of manifests
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,7 +91,7 @@ class Store:
         return self.folder / f"{self.prefix}{name}.json"
 
     def find(self, name: str) -> Record | None:
-        """Return the record of a batch, None where it is not there or not whole."""
+        """Return the record of a batch, None where its files are missing or damaged."""
         try:
             content = read_json(self.manifest(name))
             if sha256(self.log(name)) != content["sha256"]:
@@ -114,8 +114,8 @@ class Store:
         Args:
             name: stem of its files.
             table: rows of the log.
-            content: of the manifest, apart from rows, checksum, failures, times and versions.
-            playing: time that the rounds took.
+            content: content of the manifest, except rows, checksum, failures, times and versions.
+            playing: time of play.
             failures: runs without rows.
 
         Raises:
@@ -148,7 +148,7 @@ class Store:
             atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON file of this folder, None where there is none or it is damaged."""
+        """Return the content of a JSON file of this folder, None where it is missing or damaged."""
         try:
             content = read_json(self.folder / name)
         except (OSError, ValueError):

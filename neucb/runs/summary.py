@@ -1,4 +1,4 @@
-"""Summary: the figures of a played run, for the terminal and for JSON."""
+"""Summary: the metrics of a played run, for the terminal and for JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Return the figures of a played run, ready for JSON.
+    """Return the metrics of a played run, ready for JSON.
 
-    regret, mean_loss, best_fixed_arm_regret and L_star are cumulative over the rounds played; of
-    environments that give no expected losses only mean_loss is known, the others are NaN; ci95 is Student's
-    t interval of the mean regret over seeds, None for one seed; best_fixed_arm_regret is that of the
-    arm that is best in hindsight on the very rows of each seed, uniform that of uniform play on them;
-    not_compiled says why the torch engine played, None where it was asked for or did not.
+    regret, mean_loss, best_fixed_arm_regret and L_star are cumulative over the rounds played; in
+    environments without expected losses all but mean_loss are NaN. ci95 is Student's t interval of the mean
+    regret over seeds, None for one seed. best_fixed_arm_regret is the regret of the best fixed arm in
+    hindsight on each seed's rows, uniform the regret of uniform play on them. not_compiled is the reason why
+    the torch engine played, None where it was requested or did not play.
     """
     last = run.frame().groupby("seed", sort=False).tail(1)
     spec = run.log.spec
@@ -50,7 +50,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def why_not_compiled(run: Run) -> str | None:
-    """Return why the compiled engine cannot play a run, None where it does or where torch was asked for."""
+    """Return the reason against the compiled engine, None where it plays or where torch was requested."""
     late = "delay" in run.environment
     return (
         refusal(run.recipe, run.settings, run.env, run.log.spec, late=late) if run.engine == "torch" else None
@@ -58,7 +58,7 @@ def why_not_compiled(run: Run) -> str | None:
 
 
 def confidence_interval(values: NDArray[np.float64]) -> list[float] | None:
-    """Return the 95 % Student t interval of the mean of `values` [R], or None for R = 1."""
+    """Return the 95 % Student t interval of the mean of `values` [R], None for R = 1."""
     if len(values) < 2:
         return None
     half = float(t_half_width(values))

@@ -35,19 +35,20 @@ def sweep(
     """Play the missing runs of an experiment; return all its rows.
 
     Args:
-        spec: a TOML file, or the name of a spec that comes with neucb.
-        out: the results go to the folder in it that has the experiment's name.
-        jobs: batches at a time; as many as there are cores by default.
+        spec: path of a TOML file, or name of a spec that comes with neucb.
+        out: parent of the folder of results, which has the experiment's name.
+        jobs: number of batches played at a time; the number of cores by default.
         openml_cache: folder of the OpenML cache; the client's own by default.
-        tables: DataFrames by the names that the spec has for them among its data sets; the target is
-            the last column, or the spec's `target`.
-        strict: refuse a data set of which rows or columns are left out, as `strict` in the spec does.
+        tables: name of a data set in the spec -> DataFrame; the target is the last column, or the spec's
+            `target`.
+        strict: whether a data set with left-out rows or columns is an error, as with `strict` in the spec.
 
     Returns:
-        See `neucb.load_results`; `frame.attrs["failures"]` lists the runs that failed.
+        Rows as of `neucb.load_results`; `frame.attrs["failures"]` lists the runs that failed.
 
     Raises:
-        InputError: the spec is wrong; NeucbError: the results cannot be written.
+        InputError: the spec is invalid.
+        NeucbError: the results cannot be written.
     """
     given = dict(tables or {})
     experiment = find_spec(str(spec), given)

@@ -1,7 +1,7 @@
-"""Planning of fits: the best policy of an agent's class, fitted independently of the runs.
+"""Plan of fits: the best policy of an agent's class, fitted once per (class, world, seed).
 
-What a class can do depends on the rows and on the class, not on the arms played. So there is one fit for
-each class, world and seed, whatever number of agents share it, stored like a batch of runs.
+The loss of the best policy in a class depends on the rows and on the class, not on the arms played. Fits are
+therefore independent of the runs, shared by all agents of a class, and stored like batches of runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def class_batches(
     experiment: Experiment, reporting: Sequence[Batch]
 ) -> Iterator[tuple[Batch, dict[str, Any]]]:
-    """Yield for every run whose class is asked for: the batch that fits it, and the key of the run.
+    """Yield (batch of the fit, key of the run) for every run whose class is to be fitted.
 
     Runs whose rows depend on the arms played are left out.
     """
@@ -42,7 +42,7 @@ def class_batches(
 
 
 def _fit_of(batch: Batch, run: int) -> Batch:
-    """Return the batch that fits the class of a run: the same for all agents of that class."""
+    """Return the batch of the fit of a run's class, the same for all agents of that class."""
     recipe = find_agent(batch.agent)
     assert not isinstance(recipe, Plugin)
     return replace(
@@ -59,7 +59,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
 
 
 def _plainest(recipe: Recipe) -> str:
-    """Return the first recipe of the same class, which stands for it."""
+    """Return the first recipe of the same class, the representative of the class."""
     from neucb.agents.recipes.registry import RECIPES
 
     wanted = (recipe.oracle, recipe.loss)

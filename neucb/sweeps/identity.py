@@ -1,4 +1,4 @@
-"""Identity of a result: a hash of all code and of all values that decide its numbers."""
+"""Identity of a result: a hash of all code and of all values that determine its numbers."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ BATCHES = tuple(
     )
 )
 FITTING = ("neucb.theory.best_in_class", "neucb.environments.make")
-# The rows of all recipes: a hash has the row of its own recipe in their place.
+# Modules with the rows of all recipes: a hash covers the row of its own recipe instead.
 ROWS = tuple(f"neucb.agents.recipes.{module}" for module in ("registry", "network", "linear"))
-WORDS = ("summary", "source", "help", "formula", "aliases")  # fields of a row that decide no number
+WORDS = ("summary", "source", "help", "formula", "aliases")  # fields of a row that affect no number
 LIBRARIES = ("numpy", "numba", "torch")
 
 
 @cache
 def code_version(recipe: Recipe | None = None) -> str:
-    """Return the hash of the code that plays an agent, and of the libraries that it computes with.
+    """Return the hash of the code that plays an agent, and of the versions of its numerical libraries.
 
-    The code is the import closure of playing and of the recipe's parts, imports within functions counted,
-    and the recipe's own row. The rows of other recipes, the command line, plots and tables do not count, nor
-    do comments and docstrings.
+    The code is the import closure of play and of the recipe's parts, imports within functions included, and
+    the recipe's own row. The rows of other recipes, the command line, plots and tables do not count, nor do
+    comments and docstrings.
 
     Args:
-        recipe: recipe of the agent; None for code of the user's own, which may use any part.
+        recipe: recipe of the agent; None for the user's own code, which may use any part.
     """
     libraries = {name: library_version(name) for name in LIBRARIES}
     return digest([_code_of(files_of(recipe)), _row(recipe), libraries])
@@ -55,7 +55,7 @@ def files_of(recipe: Recipe | None) -> set[Path]:
 
 @cache
 def fit_version() -> str:
-    """Return the hash of the code that fits a model class, and of the libraries that it computes with.
+    """Return the hash of the code that fits a model class, and of the versions of its numerical libraries.
 
     Agents and engines do not count: nothing is played, and the batch names the class.
     """
@@ -73,7 +73,7 @@ def part_modules(recipe: Recipe) -> set[str]:
 
 
 def _row(value: Any) -> Any:
-    """Return a recipe's row as JSON-like values: parts by name, parameters by all but their words."""
+    """Return a recipe's row as JSON-like values: parts by name, parameters without their descriptions."""
     if isinstance(value, type):
         return value.__qualname__
     if callable(value):
@@ -87,9 +87,9 @@ def closure(starts: Iterable[str], without: Collection[str], skipped: tuple[str,
     """Return the files of modules of neucb, of their packages, of the modules they import, and so on.
 
     Args:
-        starts: modules.
-        without: modules that are left out.
-        skipped: packages that are left out.
+        starts: names of modules.
+        without: names of modules to leave out.
+        skipped: names of packages to leave out.
     """
     found: set[str] = set()
     waiting = [*starts]
@@ -105,7 +105,7 @@ def closure(starts: Iterable[str], without: Collection[str], skipped: tuple[str,
 
 @cache
 def _imported(module: str) -> tuple[str, ...]:
-    """Return the modules of neucb that a module imports; imports for type checkers are left out."""
+    """Return the modules of neucb that a module imports, except imports for type checkers."""
     return tuple(dict.fromkeys(_imports(ast.parse(_file(module).read_text(encoding="utf-8")))))
 
 
@@ -145,7 +145,7 @@ def _code_of_file(path: Path) -> str:
 
 
 def code_hash(texts: Iterable[str]) -> str:
-    """Return the hash of Python sources, the same where only comments, docstrings or layout differ."""
+    """Return the hash of Python sources, independent of comments, docstrings and layout."""
     total = hashlib.sha256()
     for text in texts:
         tree = ast.parse(text)

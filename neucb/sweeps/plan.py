@@ -1,4 +1,4 @@
-"""Plan: from an experiment to batches, runs of one agent in one world that are played together."""
+"""Plan: the batches of an experiment, each of runs of one agent in one world that are played together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neucb.runs.plugins import Plugin, find_agent
 from neucb.sweeps.identity import code_version, fit_version
 from neucb.sweeps.spec.sweep_spec import AgentGrid, Dataset, Experiment
 
-RUNS = 48  # of a batch at most: enough for lockstep, few enough to lose little
+RUNS = 48  # upper bound per batch: enough for lockstep, few enough to lose little
 Split = Literal["tuning", "reporting", "hindsight"]
 
 
@@ -31,7 +31,7 @@ class World:
 
     @property
     def key(self) -> tuple[str, str, str, float]:
-        """The values of `WORLD`, which tell worlds apart."""
+        """Values of the columns `WORLD`, unique for each world."""
         return self.dataset.name, self.preprocessing, self.order, self.label_noise
 
 
@@ -40,13 +40,13 @@ class Batch:
     """Runs that are played together and stored in one file.
 
     Attributes:
-        agent, label: recipe, and its name in the results.
-        split: "tuning" or "reporting"; "hindsight" where the agent's class is fitted and nothing is
-            played, see hindsight.py.
+        agent, label: name of the recipe or reference, and its name in the results.
+        split: "tuning" or "reporting"; "hindsight" for the fit of an agent's class, without play, see
+            best_in_class.py.
         world: data set and conditions.
         seeds: [R] seed of each run.
         settings: all hyper-parameters; a tuple has one number per run.
-        rounds: T at most.
+        rounds: greatest horizon T, or None for the default.
         options, engine, device, dtype: see `Experiment`.
     """
 
@@ -64,7 +64,7 @@ class Batch:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns of the results that are the same in all rows."""
+        """Columns of the results with the same value in all rows."""
         named = {"agent": self.agent, "agent_label": self.label, "split": self.split}
         return named | dict(zip(WORLD, self.world.key, strict=True))
 
@@ -99,7 +99,7 @@ class Batch:
 
     @property
     def label_part(self) -> str:
-        """The readable part of the name."""
+        """Readable part of the name."""
         dataset = self.world.dataset.name.rsplit("/", 1)[-1]
         words = f"{self.label}_{dataset}_{self.split}"
         return shortened("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words))
@@ -112,7 +112,7 @@ def worlds(experiment: Experiment) -> list[World]:
 
 
 def tuning_batches(experiment: Experiment) -> list[Batch]:
-    """Return the batches whose results choose the settings: every cell on every tuning seed."""
+    """Return the batches for the choice of settings: every cell on every tuning seed."""
     return [
         batch
         for agent in experiment.agents
@@ -128,9 +128,9 @@ def reporting_batches(
     """Return the batches that are reported.
 
     Args:
-        experiment: the experiment.
-        chosen: (label, `World.key`) -> hyper-parameters of the agents whose settings were chosen.
-            An agent without a choice in a world has no run there; all cells of others are played.
+        experiment: experiment to plan.
+        chosen: (label, `World.key`) -> chosen hyper-parameters, for tuned agents. A tuned agent without a
+            choice in a world has no run there; all cells of other agents are played.
     """
     batches: list[Batch] = []
     for agent in experiment.agents:
@@ -149,9 +149,9 @@ def _pack(
     split: Split,
     cells: Sequence[Mapping[str, Value]],
 ) -> Iterator[Batch]:
-    """Put cells that differ only in numbers into the same batches, seed by seed.
+    """Group cells that differ only in real numbers into the same batches, seed by seed.
 
-    Further seeds, or cells with other words, leave the full batches as they are.
+    Further seeds, or cells with other text or integer values, do not change full batches.
     """
     seeds = experiment.tuning_seeds if split == "tuning" else experiment.reporting_seeds
     alike: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}
@@ -177,12 +177,12 @@ def _pack(
 
 
 def _varies(value: Value) -> bool:
-    """Return whether a hyper-parameter may differ between the runs of a batch: numbers that are no counts."""
+    """Return whether a hyper-parameter may differ between the runs of a batch: real numbers only."""
     return isinstance(value, float) and math.isfinite(value)
 
 
 def _together(cells: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
-    """Return one value where all cells agree, else one per cell."""
+    """Return one value where all cells agree, else a tuple with one per cell."""
     merged: dict[str, Value] = {}
     for name in cells[0]:
         values: tuple[Any, ...] = tuple(cell[name] for cell in cells)
@@ -191,5 +191,5 @@ def _together(cells: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
 
 
 def runs(batches: Iterable[Batch]) -> int:
-    """Return the number of runs of batches."""
+    """Return the total number of runs of batches."""
     return sum(len(batch.seeds) for batch in batches)

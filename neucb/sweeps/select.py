@@ -1,4 +1,4 @@
-"""Selection: the settings of least regret on the tuning seeds."""
+"""Selection of the settings of least regret on the tuning seeds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Chosen = dict[tuple[str, tuple[Any, ...]], dict[str, "Value"]]
 def select(experiment: Experiment, tuning: pd.DataFrame) -> Chosen:
     """Return the chosen hyper-parameters of every tuned agent in every world.
 
-    Over all data sets: those of the least mean, over worlds, of regret divided by that of the best
-    cell there (or by 1 where that is less). Per data set: those of least mean regret in each world.
-    A cell of which a run failed in a world has infinite regret there. Of equals the first in the grid
-    is chosen; where every cell failed, none is.
+    Over all data sets: the cell of least mean, over worlds, of regret divided by the regret of the best
+    cell there (or by 1 where that is less). Per data set: the cell of least mean regret in each world. A
+    cell with a failed run in a world has infinite regret there. Ties go to the first cell in the grid;
+    without a choice where every cell failed.
 
     Args:
-        experiment: the experiment.
+        experiment: experiment with its grids.
         tuning: rows of the tuning runs, as `neucb.load_results` gives them.
     """
     keys = ["agent_label", *WORLD, "config_id", "seed"]
@@ -74,7 +74,7 @@ def to_json(chosen: Chosen, rule: str) -> dict[str, Any]:
 
 
 def from_json(content: Mapping[str, Any], agents: Sequence[AgentGrid]) -> Chosen:
-    """Return the selection that `to_json` wrote; settings of agents not among `agents` are left out."""
+    """Return the selection from the values of `to_json`, for the agents among `agents` only."""
     from neucb.runs.plugins import find_agent
 
     recipes = {agent.label: find_agent(agent.name) for agent in agents}

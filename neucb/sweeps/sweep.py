@@ -43,10 +43,10 @@ def sweep(
 
     Args:
         experiment: experiment to play.
-        folder: folder of its results, made if need be.
+        folder: folder of the results, created if need be.
         workers: function that plays tasks, see execute.py.
-        data: data sets.
-        report_only: take the settings that an earlier sweep chose instead of tuning.
+        data: data sets of the sweep.
+        report_only: whether the settings chosen by an earlier sweep are used instead of tuning.
         progress: callback after every batch.
 
     Raises:
@@ -113,7 +113,7 @@ class _Sweep:
         return self.report
 
     def _say_what_is_old(self) -> None:
-        """Say that batches of other code are not taken for results; once, since the plan names the code."""
+        """Report that batches of other code are not used as results; once, since the plan names the code."""
         plan = self.store.read_json(PLAN)
         if plan is not None and plan.get("code") != code_version():
             self.data.notify(
@@ -122,18 +122,18 @@ class _Sweep:
             )
 
     def _plan_fits(self, reporting: Sequence[Batch]) -> None:
-        """Plan the fits in hindsight, one for all runs of the same class, world and seed."""
+        """Plan the best-in-class fits, one for all runs of the same class, world and seed."""
         wanted = [one for one in class_batches(self.experiment, reporting) if self._has_data(one[0])]
         names = self.fits.plan(batch for batch, _ in wanted)
         self.hindsight = [{**run, "fit": name} for (_, run), name in zip(wanted, names, strict=True)]
         self.fits.report.runs = len(self.fits.names)
 
     def _has_data(self, batch: Batch) -> bool:
-        """Return whether the data of a batch are available; its runs report missing ones."""
+        """Return whether the data of a batch are available; missing data are reported with its runs."""
         return not isinstance(self.prints[batch.world.dataset.name], str)
 
     def _reported(self) -> int:
-        """Return how many reporting runs there will be if every agent has a choice in every world."""
+        """Return the number of reporting runs if every agent has a choice in every world."""
         cells = [1 if self.experiment.tuned(one) else len(one.cells()) for one in self.experiment.agents]
         return sum(cells) * len(worlds(self.experiment)) * len(self.experiment.reporting_seeds)
 

@@ -1,4 +1,4 @@
-"""The table of a sweep: mean regret per agent and world, for the terminal, CSV and LaTeX."""
+"""Table of a sweep: mean regret per agent and world, for the terminal, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-    | {"[": "{[}", "*": "{*}"}  # options of the row's end before them
+    | {"[": "{[}", "*": "{*}"}  # options of the row end before them
 )
 
 
@@ -27,10 +27,10 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns: dataset, preprocessing, order, label_noise, agent_label, config_id, seeds, rounds, regret (mean
     over seeds at the last round), low and high (95 % Student t interval; missing for one seed),
-    best_fixed_arm_regret. Where an agent has one setting in a world, the settings are not told apart.
+    best_fixed_arm_regret. Settings are not distinguished where an agent has one setting in a world.
 
     Args:
-        frame: as `neucb.load_results` returns it.
+        frame: rows as returned by `neucb.load_results`.
     """
     import pandas as pd
 
@@ -56,13 +56,13 @@ def regret_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def times_table(times: pd.DataFrame) -> pd.DataFrame:
-    """Return the time that a run takes: one row per agent, the fastest first.
+    """Return the processor time per run: one row per agent, the fastest first.
 
-    Columns: agent_label, engine, batches, threads that play a batch, then seconds of the processor per 10,000
-    rounds of one run: the median, the least and the greatest of the batches, each the mean of its runs.
+    Columns: agent_label, engine, batches, threads per batch, then processor seconds per 10,000 rounds of one
+    run: the median, the least and the greatest over batches, each batch the mean of its runs.
 
     Args:
-        times: as `neucb.sweeps.store.load_times.load_times` returns it.
+        times: rows as returned by `neucb.sweeps.store.load_times.load_times`.
     """
     each = times.assign(each=times["cpu_seconds"] / times["rounds"] * PER_ROUNDS)
     table = each.groupby(["agent_label", "engine"], sort=False).agg(
@@ -76,7 +76,7 @@ def times_table(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as text: rounded, constant columns left out, names in words."""
+    """Return a table as text: rounded, constant columns left out, readable names."""
     import pandas as pd
 
     half = (table["high"] - table["low"]) / 2
@@ -108,7 +108,7 @@ def shown_times(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_tabular(words: pd.DataFrame) -> str:
-    """Return a table of text as a LaTeX tabular: names on the left, figures on the right."""
+    """Return a table of text as a LaTeX tabular: text aligned left, numbers right."""
     sides = ["l" if name in ("agent", "engine") else "r" for name in words]
     rows = [list(words), *words.astype(str).to_numpy().tolist()]
     head, *lines = (" & ".join(map(_escape, row)) + r" \\" for row in rows)
@@ -129,8 +129,8 @@ def to_tabular(words: pd.DataFrame) -> str:
 def to_latex(table: pd.DataFrame) -> str:
     """Return a table as a LaTeX tabular: a row per world, a column per agent, the least regret bold.
 
-    Where an agent was played with several settings in a world, its least regret is shown and its name
-    gets a star: best of the grid on the reported stream.
+    Where an agent has several settings in a world, its least regret is shown and its name gets a star: best
+    of the grid on the reported stream.
     """
     short = short_names(table["dataset"])
     worlds = table[[*WORLD]].drop_duplicates().itertuples(index=False)
@@ -163,7 +163,7 @@ def _cell(row: pd.Series[Any], least: float) -> str:
 
 
 def short_names(datasets: Iterable[str]) -> dict[str, str]:
-    """Return for every data set the last part of its path, or all of it where several end alike."""
+    """Return for every data set the last part of its path, the whole path where several are equal."""
     last = {name: re.split(r"(?<!\d)/", name)[-1] or name for name in datasets}  # not the / of "cost 0/1"
     counts = Counter(last.values())
     return {name: short if counts[short] == 1 else name for name, short in last.items()}

@@ -1,4 +1,4 @@
-"""Checkers for environments and agents of your own: they raise AssertionError with what is wrong."""
+"""Checkers for environments and agents of your own; a fault raises an AssertionError that names it."""
 
 from __future__ import annotations
 

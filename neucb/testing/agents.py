@@ -1,4 +1,4 @@
-"""check_agent: what the runner and the reader of a comparison rely on in an agent, checked by playing."""
+"""check_agent: test by play the properties of an agent that runs and comparisons rely on."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
 
 SEEDS = (11, 12, 13)
 ARMS, FEATURES = 3, 4
-SHORT, LONG = 40, 600  # rounds of the comparisons, and of learning
-ROUNDING = 1e-3  # of probabilities, 40 times what networks of 250 by 250 units made of other roundings
-SHARE = 0.5  # of uniform play's loss that a learner may have; over 8 standard errors away from all of it
+SHORT, LONG = 40, 600  # numbers of rounds of the comparisons and of the learning check
+ROUNDING = 1e-3  # of probabilities, 40 times the rounding differences in networks of 250 by 250 units
+SHARE = 0.5  # greatest share of uniform play's loss for a learner; 8 standard errors below all of it
 
 Make = Callable[[], "Agent"]
 
 
 def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str, Any] | None = None) -> None:
-    """Play an agent on small worlds and check what a comparison relies on.
+    """Play an agent on small worlds and check the properties that comparisons rely on.
 
-    Checked: `distribution` gives a distribution over the arms and changes no state, however often
-    and about whatever it is asked; the same seed plays the same run; a replica's run does not depend
+    Checked: `distribution` gives a distribution over the arms and changes no state, for any number
+    of calls and any contexts; the same seed plays the same run; a replica's run does not depend
     on its neighbours' seeds nor, for a named agent, on their hyper-parameters, so that one batch
     of several settings equals separate runs; contexts that are constant, zero, or of norm 1e-8 or
-    1e4 give finite numbers or one of neucb's errors; an agent that takes `available` gives other
-    arms probability 0; its optional members are as `neucb.agents.protocols` says; and its loss on a
+    1e4 give finite numbers or one of neucb's errors; an agent with the argument `available` gives
+    other arms probability 0; its optional members are as in `neucb.agents.protocols`; and its loss on a
     world that a linear model can learn is at most half of that of uniform play.
 
     Args:
-        agent: a recipe's name, or a class or function that returns a new agent.
-        learns: whether it should learn; False leaves out the last check.
-        settings: hyper-parameters of a named agent, where they are not to be its defaults.
+        agent: name of a recipe, or a class or function that returns a new agent.
+        learns: whether the agent should learn; False leaves out the last check.
+        settings: hyper-parameters of a named agent; defaults for the others.
 
     Raises:
-        AssertionError: something is wrong; the message says what.
+        AssertionError: a check fails; the message names the violated property.
         InputError: the agent cannot be made without arguments, or lacks a method.
     """
     make: Make = (
@@ -79,7 +79,7 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
 
 
 def _maker(make: Make) -> Make:
-    """Return what makes the agent, or says in one line why not, as `--agent` does."""
+    """Return a constructor of the agent whose errors are one line, as for `--agent`."""
     plain = inspect.isclass(make) or inspect.isfunction(make)
     name = getattr(make, "__name__", type(make).__name__)
     return Plugin(name, name, make if plain else lambda: make()).build
@@ -90,12 +90,12 @@ def _same(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> No
 
 
 def _close(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> None:
-    """Check what is equal but for rounding: products may round otherwise in a batch than alone."""
+    """Check equality up to rounding: products may round differently in a batch and alone."""
     assert np.allclose(one, other, rtol=0.0, atol=ROUNDING), rule
 
 
 def _world(rows: int) -> Encoded:
-    """Three classes on three of four directions, with a margin: a linear model can tell them."""
+    """Return rows of three classes on three of four directions, linearly separable with a margin."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, ARMS, rows)
     x = np.eye(FEATURES)[labels] + 0.2 * rng.standard_normal((rows, FEATURES))
@@ -110,7 +110,7 @@ def _encoded(x: NDArray[np.float64], labels: NDArray[np.int64]) -> Encoded:
 
 
 class _Recorder:
-    """Any agent, its distributions kept; a nosy one is asked more than it needs to be."""
+    """Wrapper that records an agent's distributions; a nosy one makes extra calls of `distribution`."""
 
     uses_autograd = autograd_of("agent")
 
@@ -121,10 +121,10 @@ class _Recorder:
         self.kept: list[NDArray[np.float64]] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.agent, name)  # skylines have methods of their own
+        return getattr(self.agent, name)  # skylines have further methods
 
     def distribution(self, context: Tensor) -> Tensor:
-        """Return the agent's distribution, and keep it."""
+        """Return the agent's distribution, and record it."""
         answer = self._asked(context)
         if self._nosy:
             self.agent.distribution(-context.flip(0))
@@ -141,7 +141,7 @@ class _Recorder:
 def _distributions(
     agent: Agent, seeds: Sequence[int], encoded: Encoded | None = None, *, nosy: bool = False
 ) -> NDArray[np.float64]:
-    """Play and return every distribution [T, R, K]; the runner checks that they are."""
+    """Play and return every distribution [T, R, K]; the runner checks their validity."""
     encoded = _world(SHORT) if encoded is None else encoded
     rounds = min(SHORT, encoded.table.rows)
     log = RunLog(Spec(tuple(seeds), ARMS, FEATURES, rounds))
@@ -151,7 +151,7 @@ def _distributions(
 
 
 def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Two settings of every number in one batch equal two runs of one."""
+    """Check that two settings of every number in one batch equal two separate runs."""
     recipe = find_recipe(name)
     values: Mapping[str, Any] = recipe.settings(settings)
     names = [p.name for p in recipe.parameters if not p.whole and not p.choices]
@@ -177,7 +177,7 @@ def _awkward() -> dict[str, NDArray[np.float64]]:
 
 
 def _check_survives(agent: Agent, name: str, contexts: NDArray[np.float64]) -> None:
-    """Finite distributions, or an error that says what is wrong: the runner checks the first."""
+    """Check for valid distributions, by the runner, or one of neucb's errors."""
     labels = np.arange(len(contexts)) % ARMS
     try:
         _distributions(agent, SEEDS[:2], _encoded(contexts, labels))
@@ -186,7 +186,7 @@ def _check_survives(agent: Agent, name: str, contexts: NDArray[np.float64]) -> N
 
 
 def _check_mask(agent: Agent) -> None:
-    """Give arms that are not available probability 0, where the agent takes them."""
+    """Check that unavailable arms have probability 0, for agents with the argument `available`."""
     import torch
 
     if len(inspect.signature(agent.distribution).parameters) < 2:
@@ -207,7 +207,7 @@ def _check_mask(agent: Agent) -> None:
 
 
 def _check_optional(agent: Agent) -> None:
-    """Check the optional members of an agent after some rounds, where it has them."""
+    """Check the optional members that an agent has, after some rounds."""
     import torch
 
     env = ClassificationVectorEnv(_world(SHORT), len(SEEDS), horizon=SHORT)
@@ -227,7 +227,7 @@ def _check_optional(agent: Agent) -> None:
 
 
 def _check_learns(agent: Agent) -> None:
-    """Lose clearly less than uniform play would on the same rows."""
+    """Check that the loss is clearly less than that of uniform play on the same rows."""
     log = RunLog(Spec(SEEDS, ARMS, FEATURES, LONG))
     play(agent, ClassificationVectorEnv(_world(LONG), len(SEEDS), horizon=LONG), log)
     uniform = LONG * (1.0 - 1.0 / ARMS)

@@ -1,4 +1,4 @@
-"""check_environment: what the runner relies on in a bandit environment, checked by playing it."""
+"""check_environment: test by play the properties of a bandit environment that the runner relies on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neucb.environments.step_info import FIGURES
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 SEEDS = (11, 12, 13)
-ROUNDS = 50  # of environments without a horizon
+ROUNDS = 50  # default for environments without a horizon
 ROUNDING = 1e-6  # relative to the greatest loss, 1
 
 
@@ -31,26 +31,27 @@ def check_environment(
     reward_range: Sequence[float] = UNIT,
     **options: Any,
 ) -> None:
-    """Play an environment and check what the runner relies on.
+    """Play an environment and check the properties that the runner relies on.
 
     Checked: the spaces; contexts are finite numbers within the observation space; every arm of
     `Discrete(K, start)` can be played; rewards are finite and within `reward_range`; where episodes end,
-    the next ones start as the autoreset mode says (see `Episodes`); the same seed and actions give the same
-    run, other seeds another one; a replica's run does not depend on its neighbours. Of the step info, where
-    it holds these: expected losses lie in [0, 1], best_loss is the least of the available arms'
-    expected_losses, and expected_loss that of the arm played. Of a registered id also: Gymnasium's own
-    checker passes on the single form, which plays the same run as a vector of one. Whatever `neucb.run`
-    refuses is refused; it alone plays contexts outside the observation space and replicas that are copies.
+    the next ones start according to the autoreset mode (see `Episodes`); the same seed and actions give
+    the same run, other seeds another one; a replica's run does not depend on its neighbours. In the step
+    info, where present: expected losses lie in [0, 1], best_loss is the least of the available arms'
+    expected_losses, and expected_loss that of the arm played. For a registered id also: Gymnasium's own
+    checker passes on the single form, which plays the same run as a vector of one. Everything that
+    `neucb.run` rejects is rejected, and in addition contexts outside the observation space and replicas
+    that are copies.
 
     Args:
-        environment: an id for `gymnasium.make`, or a function from the number of replicas to the
+        environment: id for `gymnasium.make`, or a function from the number of replicas to the
             vector environment.
-        rounds: to play; by default the environment's horizon, or 50 where it has none.
-        reward_range: (low, high) as for `neucb.run`.
-        options: for `gymnasium.make`.
+        rounds: number of rounds to play; by default the environment's horizon, or 50 without one.
+        reward_range: bounds (low, high) of the rewards, as for `neucb.run`.
+        options: keyword arguments of `gymnasium.make`.
 
     Raises:
-        AssertionError: something is wrong; the message says what.
+        AssertionError: a check fails; the message names the violated property.
     """
     play = _Play(rounds, check_reward_range(reward_range))
 
@@ -76,7 +77,7 @@ def check_environment(
 
 @dataclass(frozen=True)
 class _Record:
-    """A played run: contexts [T, R, ...], masks [T, R, K], actions and losses [T, R], figures of T rounds."""
+    """A played run: contexts [T, R, ...], masks [T, R, K], actions and losses [T, R], metrics of T rounds."""
 
     contexts: NDArray[Any]
     masks: NDArray[np.bool_]
@@ -95,7 +96,7 @@ class _Record:
 
 @dataclass(frozen=True)
 class _Play:
-    """Plays environments, the arms cycling through the available ones; the runner's refusals are faults."""
+    """Player of environments, with random available arms; errors of the runner are failed checks."""
 
     rounds: int | None
     reward_range: tuple[float, float]

@@ -1,1 +1,1 @@
-"""Playing the batches of a sweep: processes, memory, progress."""
+"""Execution of the batches of a sweep: processes, memory and progress."""

@@ -1,4 +1,4 @@
-"""Playing of a batch: rows of the runs that succeed, reasons of the others."""
+"""Play of a batch: rows of the runs that succeed, reasons for the failure of the others."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from neucb.engines.log import Progress
     from neucb.environments.make import EnvironmentOptions
 
-THREADS = 1  # per batch; batches are played in parallel
-MEMORY = 1e9  # bytes of the runs of a batch that are played together
+THREADS = 1  # threads per batch; batches are played in parallel
+MEMORY = 1e9  # upper bound in bytes of the runs played together
 
 
 @dataclass
@@ -40,12 +40,12 @@ class Outcome:
     Attributes:
         tables: rows, see `neucb.runs.log_table.schema`.
         failures: runs without rows.
-        about: engine, environment, rounds.
+        about: entries of the manifest: engine, environment, rounds.
         played: number of rounds of all runs together.
         seconds: wall-clock time of the batch.
-        playing: time of the runs that succeeded, loading and compiling excluded.
-        passing: whether a failure may not come again, so that the batch is played again next time.
-        warnings: texts of warnings; of the main thread only, as all threads share what catches them.
+        playing: time of play of the runs that succeeded, loading and compiling excluded.
+        passing: whether a failure may be transient, so that the batch is played again next time.
+        warnings: texts of warnings, in the main thread only, since all threads share the warning filters.
     """
 
     tables: list[pa.Table] = field(default_factory=list)
@@ -59,23 +59,23 @@ class Outcome:
 
 
 class Abandoned(KeyboardInterrupt):
-    """Raised in the middle of a batch whose outcome is no longer wanted."""
+    """Signal that ends a batch in progress whose outcome is no longer needed."""
 
 
 def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | None = None) -> Outcome:
     """Play a batch.
 
-    A replica's numbers do not depend on its neighbours, so that where a run fails the others are
-    played again without it: in halves, until the failing ones are alone. For the same reason a batch
-    that would take more memory than it may is played in parts.
+    A replica's numbers do not depend on its neighbours. Where a run fails, the others are therefore played
+    again without it: by bisection, until the failing runs are isolated. For the same reason a batch above
+    the memory limit is played in parts.
 
     Args:
-        batch: the runs.
+        batch: runs to play.
         data: encoded table, or the name of the data set.
-        wanted: callback that returns whether to go on.
+        wanted: callback that returns whether to continue.
 
     Raises:
-        Abandoned: the batch is not wanted any more.
+        Abandoned: `wanted` returned False.
     """
 
     def check(_: int) -> None:
@@ -105,7 +105,7 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
     except Exception as error:
         if runs == 1:
             outcome.failures.append(failure(batch, 0, _reason(error, run)))
-            # An exception of the user's code, `sys.exit` too, may not come again.
+            # An exception of the user's code, `sys.exit` included, may be transient.
             exited = error.__cause__ is not None and not isinstance(error.__cause__, Exception)
             outcome.passing |= exited or not isinstance(error, NeucbError)
             return
@@ -120,14 +120,14 @@ def _play(batch: Batch, data: Encoded | str, outcome: Outcome, check: Progress) 
 
 
 def _reason(error: Exception, run: Run | None) -> str:
-    """Return the reason of a failure in one line."""
+    """Return the reason for a failure in one line."""
     told = error if isinstance(error, NeucbError) or run is None else run.explain(error)
     words = " ".join(str(told or error).split())
     return words if isinstance(told, NeucbError) else f"{type(error).__name__}: {words}"
 
 
 def _played(batch: Batch, run: Run, check: Progress) -> tuple[pa.Table, float]:
-    """Play runs; return their rows and the seconds of the processor."""
+    """Play runs; return their rows and the processor time in seconds."""
     run.load()
     began = time.thread_time()
     run.play(check)
@@ -136,7 +136,7 @@ def _played(batch: Batch, run: Run, check: Progress) -> tuple[pa.Table, float]:
 
 
 def _fitted(_: Batch, run: Run, __: Progress) -> tuple[pa.Table, float]:
-    """Fit the class of a run that is not played; return its rows and the seconds of the processor."""
+    """Fit the class of a run without playing it; return the rows and the processor time in seconds."""
     began = time.thread_time()
     return class_table(run), time.thread_time() - began
 
@@ -145,7 +145,7 @@ def class_table(run: Run) -> pa.Table:
     """Return the rows of a fit, see `class_schema`.
 
     Raises:
-        InputError: the data are not of classification, or as for `world_loss`.
+        InputError: the data are no classification data, or as for `world_loss`.
     """
     import pyarrow as pa
 
@@ -203,4 +203,4 @@ def prepare_batch(batch: Batch, data: Encoded | str) -> Run:
 
 
 def _silent(_: str) -> None:
-    """Drop a line: the sweep has announced its data once."""
+    """Discard a notice: the sweep has reported the notes of its data once."""

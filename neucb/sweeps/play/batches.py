@@ -1,4 +1,4 @@
-"""Batches of one store: the missing ones are played."""
+"""Batches of one store: plan them and play the missing ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from neucb.sweeps.store.batch_store import BatchStore
     from neucb.sweeps.store.locks import Claims
 
-WAIT = 0.5  # seconds between looks at the batches that another sweep plays
+WAIT = 0.5  # seconds between checks of batches that another sweep plays
 
 
 @dataclass
@@ -33,15 +33,15 @@ class Batches:
 
     Attributes:
         store: store of their files.
-        claims: locks on them.
+        claims: locks on the batches.
         workers: function that plays tasks, see execute.py.
-        data: data sets.
-        prints: data set -> its fingerprint, or the reason for its absence.
-        warned: warnings that were printed.
+        data: data sets of the sweep.
+        prints: data set -> its fingerprint, or the reason why it is unavailable.
+        warned: warnings already printed.
         report: counts of runs.
         show: callback after every batch.
         names: names of the batches planned so far whose data are available.
-        unplayed: runs that could not begin.
+        unplayed: runs that could not be started.
     """
 
     store: BatchStore
@@ -82,7 +82,7 @@ class Batches:
         self._missing = {}
 
     def clear(self) -> None:
-        """Set aside batches that are not planned, and remove the half files of killed processes."""
+        """Set aside batches that are not planned, and remove partial files of killed processes."""
         others = sorted(set(self.store.names()) - set(self.names))
         self.store.set_aside(others)
         self.store.clear()
@@ -159,7 +159,7 @@ class Batches:
         return True
 
     def _mend(self, name: str) -> None:
-        """Set a damaged batch aside; bring back one that is whole from there."""
+        """Set a damaged batch aside; restore an intact one that was set aside."""
         if not self.store.damaged(name):
             self.store.restore(name)
         elif self.claims.take(name):  # else it is being written
@@ -169,7 +169,7 @@ class Batches:
             self.claims.release(name)
 
     def _count(self, record: Record, batch: Batch) -> None:
-        """Count a batch that was stored before."""
+        """Count a stored batch in the report."""
         self.report.failures += record.failures
         self.report.found += len(batch.seeds)
 
@@ -190,7 +190,7 @@ class Batches:
                     with kept_warnings(words_of[key]):
                         run = prepare_batch(batch.part(0, 1), data)
                         if run.engine == "compiled":
-                            run.load()  # here, so that no two threads compile the same kernel
+                            run.load()  # in this thread, so that no two threads compile the same kernel
                     engines[key] = run.engine
             except NeucbError as error:
                 self._fail(batch, " ".join(str(error).split()))
@@ -205,7 +205,7 @@ class Batches:
         return tasks
 
     def _fail(self, batch: Batch, reason: str) -> None:
-        """Record a batch that could not even begin; it is tried again next time."""
+        """Record a batch that could not be started; the next sweep tries it again."""
         failures = [failure(batch, run, reason) for run in range(len(batch.seeds))]
         self.unplayed += failures
         self.report.failures += failures

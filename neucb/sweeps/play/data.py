@@ -1,4 +1,4 @@
-"""The data of a sweep: the fingerprint of each set, and its table, read once, when a batch needs it."""
+"""Data of a sweep: the fingerprint and table of each data set, read once, when a batch needs them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from neucb.sweeps.spec.sweep_spec import Dataset
 
 
-MAPPED = 1_000_000  # bytes of contexts from which workers share one copy
+MAPPED = 1_000_000  # least size in bytes of contexts of which workers share one copy
 
 
 @dataclass
@@ -35,11 +35,11 @@ class Data:
 
     Attributes:
         source, openml_cache: see `neucb.run`.
-        tables: DataFrames in memory by the name of the data set that they are.
-        notify: gets a line when something else is played than was asked for.
-        shared: folder for encoded tables that all processes map into memory instead of copying them;
-            None where there is one process only.
-        strict: raise an error where rows or columns are left out, in place of a line.
+        tables: name of a data set -> DataFrame in memory.
+        notify: callback with a line for every deviation from the spec, such as left-out rows.
+        shared: folder of encoded tables that all processes map into memory instead of copying them;
+            None for a single process.
+        strict: whether left-out rows or columns are an error instead of a line.
     """
 
     source: str = "auto"
@@ -55,7 +55,7 @@ class Data:
         """Return the fingerprint of a data set's rows, see `neucb.environments.sources.fingerprint`.
 
         Raises:
-            InputError, DataError: it is not available.
+            InputError, DataError: the data set is not available.
         """
         own = self._own(dataset)
         if isinstance(own, Plugin):
@@ -70,7 +70,7 @@ class Data:
         """Return the encoded table of a world, or the name of a data set without a table.
 
         Raises:
-            InputError, DataError: it is not available.
+            InputError, DataError: the data set is not available.
         """
         name, options = world.dataset.name, world.dataset.options
         if not has_table(name):
@@ -101,7 +101,7 @@ class Data:
             self._announced.add(name)
 
     def _own(self, dataset: Dataset) -> Table | Plugin | None:
-        """Return the table of a DataFrame in memory or of the user's code, else the code."""
+        """Return the table of a DataFrame in memory or of the user's code, else the code itself."""
         name, reading = dataset.name, Reading.of(dataset.options)
         if name in self.tables:
             return from_frame(self.tables[name], reading=reading, name=name)
@@ -114,7 +114,7 @@ class Data:
         return made if isinstance(made, Table) else plugin
 
     def _table(self, dataset: Dataset) -> Table | None:
-        """Return a data set's table, None where the user's code gives an environment."""
+        """Return a data set's table, None for user's code that returns an environment."""
         own = self._own(dataset)
         if own is not None:
             return own if isinstance(own, Table) else None
@@ -127,21 +127,21 @@ class Data:
         )
 
     def _source(self, dataset: Dataset) -> str:
-        """Return the source option of a set; "auto" where it makes no difference."""
+        """Return the source option of a data set; "auto" where the option has no effect."""
         source = find_source(dataset.name)
         return self.source if source is None or source.chooses else "auto"
 
 
 def _slim(encoded: Encoded) -> Encoded:
-    """Return an encoded table without the columns that it was made from: workers need only contexts."""
+    """Return an encoded table without its source columns: workers need only contexts."""
     table = encoded.table
     return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),)))
 
 
 def _mapped(encoded: Encoded, path: Path) -> Encoded:
-    """Return an encoded table whose contexts are a file's pages; joblib hands the file on, not a copy.
+    """Return an encoded table whose contexts are memory-mapped; joblib passes the file, not a copy.
 
-    Mapped copy-on-write, because the kernels are compiled for arrays that could be written to.
+    Mapped copy-on-write, because the kernels are compiled for writable arrays.
     """
     np.save(path, encoded.contexts, allow_pickle=False)
     contexts = np.load(path, mmap_mode="c", allow_pickle=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from neucb.environments.preprocessing import Encoded
     from neucb.sweeps.plan import Batch
 
-STEP = 3e5  # multiplications that cost about as much as a lockstep round of torch
+STEP = 3e5  # multiplications in the time of one lockstep round of torch, approximately
 
 
 def cost(batch: Batch, data: Encoded | str, engine: str) -> float:
@@ -50,7 +50,7 @@ def memory(batch: Batch, data: Encoded | str) -> float:
 
 
 def _shape(batch: Batch, data: Encoded | str) -> tuple[int, float, int]:
-    """Return rows, d and K; a guess for worlds that have no table."""
+    """Return rows, d and K; a guess for worlds without a table."""
     if isinstance(data, str):
         return batch.rounds or ROUNDS, 10, 10
     rows, features = data.contexts.shape
@@ -58,6 +58,6 @@ def _shape(batch: Batch, data: Encoded | str) -> tuple[int, float, int]:
 
 
 def _number(batch: Batch, name: str, default: float) -> float:
-    """Return a hyper-parameter that all runs share, or the default where the agent has none."""
+    """Return a hyper-parameter that all runs share, or the default for agents without it."""
     value = batch.settings.get(name, default)
     return float(value) if isinstance(value, int | float) else default

@@ -1,4 +1,4 @@
-"""Execute: batches over threads, processes or a Dask cluster, through joblib."""
+"""Execution of batches in threads, processes or a Dask cluster, through joblib."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ LOST = "the worker process died: it crashed, was killed, or may have run out of 
 
 @dataclass(frozen=True)
 class Task:
-    """A batch, ready to be handed to a worker.
+    """A batch, ready to be passed to a worker.
 
     Attributes:
-        name: stem of its files.
-        batch: runs.
+        name: stem of the batch's files.
+        batch: runs to play.
         data: encoded table, or the name of the data set.
-        engine: engine that plays it.
+        engine: engine that plays the batch.
         cost: expected work, see estimate.py.
-        claim: callback right before it is begun; returns False where another sweep plays it.
+        claim: callback right before the start; returns False where another sweep plays the batch.
     """
 
     name: str
@@ -50,19 +50,19 @@ Workers = Callable[[Sequence[Task]], Played]
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:
-    """Return tasks in the order in which they are begun: the most expensive first, then by name."""
+    """Return tasks in the order of their start: the most expensive first, ties by name."""
     return sorted(tasks, key=lambda task: (-task.cost, task.name))
 
 
 def local(tasks: Sequence[Task], jobs: int) -> Played:
-    """Play tasks on this machine, those that can be claimed; yield each when it is done.
+    """Play the tasks that can be claimed on this machine; yield each when it is done.
 
-    The compiled engine leaves the interpreter to others and is spread over threads, torch over
-    processes. A worker that dies takes its batch with it, which is then played again.
+    The compiled engine releases the interpreter lock and runs in threads, torch in processes. The batch of
+    a worker that dies is played again.
 
     Args:
-        tasks: of any engines.
-        jobs: threads or processes at a time.
+        tasks: tasks of any engines.
+        jobs: number of threads or processes at a time.
     """
     mine = ordered(tasks)
     torch = [task for task in mine if task.engine != "compiled"]
@@ -79,12 +79,12 @@ def local(tasks: Sequence[Task], jobs: int) -> Played:
 def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
     """Play tasks on a Dask cluster, whose workers must have neucb; yield each when it is done.
 
-    As in `local`, those that cannot be claimed are passed over.
+    As in `local`, tasks that cannot be claimed are skipped.
 
     Args:
-        tasks: of any engines.
-        scheduler: its address, for example tcp://127.0.0.1:8786.
-        patience: seconds that it has to answer.
+        tasks: tasks of any engines.
+        scheduler: address of the scheduler, for example tcp://127.0.0.1:8786.
+        patience: timeout of the connection, in seconds.
 
     Raises:
         InputError: dask is not installed, or no scheduler answers.
@@ -156,7 +156,7 @@ def _named(name: str, batch: Batch, data: Encoded | str) -> tuple[str, Outcome]:
 
 @cache
 def _leave_with_parent() -> None:
-    """End this worker soon after the sweep, also where that was killed."""
+    """End this worker soon after its sweep, also where the sweep was killed."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -168,7 +168,7 @@ def _leave_with_parent() -> None:
 
 
 def _surviving(tasks: Sequence[Task], **options: Any) -> Played:
-    """Play tasks in workers that may die; a batch whose worker dies when it is alone has failed."""
+    """Play tasks in workers that may die; a batch whose worker dies while it plays alone has failed."""
     left = {task.name: task for task in tasks}
     while left:
         before = len(left)
@@ -200,5 +200,5 @@ def _alone(task: Task, **options: Any) -> Outcome:
 
 
 def _is_lost(error: Exception) -> bool:
-    """Return whether an error says that a worker died; loky and dask each have a name for it."""
+    """Return whether an error is loky's or dask's error for a worker that died."""
     return type(error).__name__ in ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")

@@ -13,13 +13,13 @@ class Report:
     """Counts of the runs of a sweep.
 
     Attributes:
-        runs: number of runs of the whole experiment, as far as it could be planned.
+        runs: number of planned runs of the whole experiment.
         found: number of runs that were stored before.
         played: number of runs played now.
-        rounds: number of rounds of these together.
+        rounds: number of rounds played now, over all runs.
         seconds: wall-clock time of the sweep.
         failures: runs without rows, in this sweep or in an earlier one.
-        fits: counts of the fits in hindsight; None in their own report.
+        fits: report of the best-in-class fits; None in their own report.
     """
 
     runs: int = 0

@@ -1,4 +1,4 @@
-"""The folder of the tables that the processes of a sweep share; those of killed sweeps are removed."""
+"""Folder of the tables that the processes of a sweep share; folders of killed sweeps are removed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shared_folder() -> Iterator[Path]:
 
 
 def _make(stack: contextlib.ExitStack) -> Path | None:
-    """Return a folder whose lock is ours, or None: another sweep came before the lock and removed it."""
+    """Return a folder locked by this process; None where another sweep removed it before the lock."""
     made = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
     folder = Path(stack.enter_context(made))
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def kept_warnings(texts: list[str]) -> Iterator[None]:
     """Append the texts of warnings to a list instead of printing them.
 
-    In the main thread only: all threads of a process share what catches them.
+    In the main thread only: all threads of a process share the warning filters.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -32,7 +32,7 @@ class Warned:
     """The warnings that one sweep has printed.
 
     Args:
-        notify: receives a line for each.
+        notify: callback with a line for each warning.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
@@ -40,7 +40,7 @@ class Warned:
         self._said: set[str] = set()
 
     def tell(self, warned: Mapping[str, Sequence[Batch]]) -> None:
-        """Print new warnings, with the number of batches and the agents."""
+        """Print new warnings, each with the number of batches and the agents."""
         for text, batches in warned.items():
             if text not in self._said:
                 self._said.add(text)

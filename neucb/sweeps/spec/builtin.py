@@ -12,7 +12,7 @@ def shipped_spec(name: str) -> Path:
     """Return the file of a spec that comes with neucb.
 
     Raises:
-        InputError: the name is unknown; the message has the nearest one.
+        InputError: the name is unknown; the message suggests the nearest one.
     """
     folder = Path(str(files("neucb.experiments")))
     known = {path.stem: path for path in folder.glob("*.toml")}

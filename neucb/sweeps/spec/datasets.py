@@ -1,4 +1,4 @@
-"""Reading the data sets of a spec: names, globs, suites, files, code of the user's own, synthetic worlds."""
+"""Reader of a spec's data sets: names, globs, suites, files, the user's own code, synthetic worlds."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ OPTIONS = ("name", *READING, "cost", "group", "arms", "features", "reward_range"
 
 
 class DatasetReader:
-    """Reads the data sets of one spec.
+    """Reader of the data sets of one spec.
 
     Args:
-        places: of the spec.
-        folder: that files and code are looked for in.
-        tables: names that stand for tables in memory.
+        places: text and lines of the spec.
+        folder: folder of relative file names.
+        tables: names of tables in memory.
     """
 
     def __init__(self, places: Places, folder: Path, tables: Collection[str]) -> None:
@@ -56,7 +56,7 @@ class DatasetReader:
         return tuple(found)
 
     def names(self, entry: str) -> list[str]:
-        """Return the names that an entry stands for."""
+        """Return the names of data sets that an entry expands to."""
         if entry in self.tables:
             return [entry]
         source = find_source(entry)
@@ -75,7 +75,7 @@ class DatasetReader:
         return names
 
     def options(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of a data set, those of its kind only."""
+        """Return the options of a data set that apply to its kind."""
         allowed = self.allowed(name)
         for key, value in given.items():
             if key not in allowed:
@@ -103,7 +103,7 @@ class DatasetReader:
         return {**given, **costs, **rewards}
 
     def allowed(self, name: str) -> tuple[str, ...]:
-        """Return the options that a data set may have."""
+        """Return the names of the options that a data set may have."""
         if name in self.tables:
             return (*IN_MEMORY, "cost")
         source = find_source(name)
@@ -112,7 +112,7 @@ class DatasetReader:
         return ("cost",) if find_dataset(name) is None else (*IN_MEMORY, "cost", "reward_range")
 
     def costs(self, value: object) -> list[list[Any]]:
-        """Return the cost matrix, of a CSV file or a list of rows, with names or without."""
+        """Return the cost matrix of a CSV file or of a list of rows, with or without names."""
         if isinstance(value, str):
             value = self.places.checked(partial(read_costs, self.folder / value), *PATH, value=value)
         whole = value if isinstance(value, list) else []
@@ -138,7 +138,7 @@ class DatasetReader:
 
 
 def beside(reference: str, folder: Path) -> str:
-    """Return a reference "file.py:Name" with the file that lies beside the spec, where it does."""
+    """Return a reference "file.py:Name" with the path of the file in the spec's folder, if it is there."""
     file, colon, name = reference.rpartition(":")
     there = folder / file
     return f"{there}{colon}{name}" if file.endswith(".py") and there.is_file() else reference

@@ -1,4 +1,4 @@
-"""Reading a spec: from TOML to an Experiment, every mistake with its line."""
+"""Reader of specs: convert TOML to an Experiment; every error names its line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_spec(path: Path, tables: Collection[str] = ()) -> Experiment:
         tables: names of tables in memory.
 
     Raises:
-        InputError: the file is missing or wrong; the message names the line, and the nearest name.
+        InputError: the file is missing or invalid; the message gives the line and the nearest name.
     """
     check_text(str(path), "the spec")
     try:
@@ -74,13 +74,13 @@ def parse_spec(
 
 
 class _SpecReader(Places):
-    """Reads one spec.
+    """Reader of one spec.
 
     Args:
-        text: of the spec.
-        name: of the file.
-        folder: of the file.
-        tables: names that stand for tables in memory.
+        text: content of the spec.
+        name: name of the file.
+        folder: folder of the file.
+        tables: names of tables in memory.
     """
 
     def __init__(self, text: str, name: str, folder: Path, tables: Collection[str]) -> None:

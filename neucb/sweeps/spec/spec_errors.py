@@ -1,4 +1,4 @@
-"""Errors of a spec, with the line of the fault."""
+"""Errors of a spec, with the number of the line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from neucb.sweeps.spec.toml_lines import find_line
 
 
 class Places:
-    """The text of one spec.
+    """Text of one spec, for error messages with lines.
 
     Args:
-        text: of the spec.
-        name: of the file.
+        text: content of the spec.
+        name: name of the file.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -22,11 +22,11 @@ class Places:
         self.name = name
 
     def fail(self, message: object, *path: str | int, value: object = None) -> InputError:
-        """Return the error of a path, see `find_line`."""
+        """Return the error for the key at a path, see `find_line`."""
         return InputError(f"{self.name}, line {find_line(self.text, *path, value=value)}: {message}")
 
     def known(self, table: object, allowed: tuple[str, ...], *path: str | int) -> Mapping[str, Any]:
-        """Return a table whose keys are all allowed."""
+        """Return a table after a check that all its keys are allowed."""
         if not isinstance(table, dict):
             raise self.fail(f"{path[-1]} must be a table", *path)
         for key in table:
@@ -35,7 +35,7 @@ class Places:
         return table
 
     def checked(self, check: Callable[[], Any], *path: str | int, value: object = None) -> Any:
-        """Return the result of `check`; its error gets the line of the path."""
+        """Return the result of `check`; add the line of the path to its error."""
         try:
             return check()
         except InputError as error:

@@ -23,10 +23,10 @@ Selection = Literal["overall", "per_dataset"]
 
 @dataclass(frozen=True)
 class AgentGrid:
-    """An agent and the settings that a sweep tries.
+    """An agent and its grid of settings.
 
     Attributes:
-        name: name of the recipe, or reference of the user's own agent, see `neucb.run`.
+        name: name of the recipe, or reference to the user's own agent, see `neucb.run`.
         label: name in the results, unique in an experiment.
         settings: hyper-parameters of all cells, checked.
         grid: hyper-parameter -> its values, checked; the cells are their product.
@@ -54,8 +54,8 @@ class Dataset:
     """A data set of an experiment.
 
     Attributes:
-        name: name of the catalogue, openml:..., a file, or synthetic:...
-        options: target of a file, arms and features of a synthetic world.
+        name: name in the catalogue, openml:..., a file, or synthetic:...
+        options: options of its kind: target of a file, arms and features of a synthetic world.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Agents x grids x data sets x orders x noise x preprocessing x seeds.
+    """An experiment: agents x grids x data sets x orders x noise x preprocessing x seeds.
 
     Attributes:
         name: name of the experiment, and of the folder of its results.
@@ -72,14 +72,14 @@ class Experiment:
         datasets: data sets.
         reporting_seeds: seeds of the runs that are reported.
         tuning_seeds: seeds of the runs on which the settings are chosen, none of them a reporting seed;
-            without any, every cell is played on the reporting seeds and nothing is chosen.
-        rounds: horizon T at most; every data set has as many rounds as its rows allow.
+            if empty, every cell is played on the reporting seeds and nothing is chosen.
+        rounds: greatest horizon T; a data set with fewer rows has as many rounds as its rows allow.
         order, label_noise, preprocessing: conditions, crossed with each other.
         select: scope of the choice of settings: least regret over all data sets, or on each one.
-        options: recycle, drift, delay, feedback_batch and source, see `neucb.run`.
-        engine, device, dtype: see `neucb.run`.
+        options: values of recycle, drift, delay, feedback_batch and source, see `neucb.run`.
+        engine, device, dtype: engine, device and number type, see `neucb.run`.
         openml_cache: folder of the OpenML cache; the client's own by default.
-        strict: refuse a data set of which rows or columns are left out.
+        strict: whether a data set with left-out rows or columns is an error.
     """
 
     name: str
@@ -104,10 +104,10 @@ class Experiment:
         return bool(self.tuning_seeds) and len(agent.cells()) > 1
 
     def check_class_of(self, agent: AgentGrid) -> None:
-        """Make sure that the class of an agent can be fitted in an self.
+        """Check that the best policy of an agent's class can be fitted in this experiment.
 
         Raises:
-            InputError: it cannot.
+            InputError: the class cannot be fitted.
         """
         if agent.best_in_class_seeds > len(self.reporting_seeds):
             raise InputError(

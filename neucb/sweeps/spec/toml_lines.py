@@ -1,4 +1,4 @@
-"""Lines: where in a TOML text a key or a value stands, for error messages (tomllib does not tell)."""
+"""Line numbers of keys and values in a TOML text, for error messages; tomllib gives none."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ HEADER = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(#.*)?$")
 
 
 def find_line(text: str, *path: str | int, value: object = None) -> int:
-    """Return the number of the line, from 1, on which a key stands.
+    """Return the line number, from 1, of a key.
 
     Args:
-        text: of the file.
+        text: content of the file.
         path: keys and positions from the top, for example "agents", 1, "grid", "lr".
-        value: an element of the key's value; its line is wanted where it can be told.
+        value: element of the key's value, whose line is returned if it can be found.
     """
     lines = text.splitlines()
     first, last, rest = _section(lines, path)

@@ -1,1 +1,1 @@
-"""Results on disk: batches, locks, reading them back."""
+"""Results on disk: batches, locks, and readers of results."""

@@ -1,6 +1,6 @@
-"""BatchStore: the store of a sweep, which several sweeps share and resume.
+"""BatchStore: the store of a sweep, which several sweeps may share and resume.
 
-Files are named by their content's configuration, so that whoever writes one writes the same.
+A file is named by the configuration of its content, so that all writers of a file write the same.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class BatchStore(Store):
     """The folder of one experiment.
 
     Args:
-        folder: it need not exist before something is written.
-        columns: gives those of every file.
+        folder: folder of the files, created by the first write.
+        columns: function that returns the columns of every file.
     """
 
     prefix = "_"  # readers of Parquet folders pass over names that begin with an underscore
@@ -40,20 +40,20 @@ class BatchStore(Store):
         self.columns = columns
 
     def restore(self, name: str) -> None:
-        """Bring back a batch that was set aside when a former spec did not want it."""
+        """Restore a batch that was set aside because an earlier spec did not contain it."""
         away = BatchStore(self.folder / ASIDE)
         if away.find(name) is None:
             return
-        with contextlib.suppress(FileNotFoundError):  # another sweep has brought it back
+        with contextlib.suppress(FileNotFoundError):  # another sweep has restored it
             away.log(name).replace(self.log(name))
             away.manifest(name).replace(self.manifest(name))
 
     def damaged(self, name: str) -> bool:
-        """Return whether files of a batch are there that are not whole."""
+        """Return whether a batch has files that are damaged or incomplete."""
         return self.find(name) is None and self.manifest(name).exists()
 
     def set_aside(self, names: Iterable[str]) -> None:
-        """Move the files of batches to a folder that no reader opens; delete nothing."""
+        """Move the files of batches to a folder that readers skip; delete nothing."""
         aside = self.folder / ASIDE
         for name in names:
             for path in (self.log(name), self.manifest(name)):
@@ -62,22 +62,22 @@ class BatchStore(Store):
                     path.replace(aside / path.name)
 
     def clear(self) -> None:
-        """Remove the half files of killed processes; only while no other process writes here."""
+        """Remove partial files of killed processes; only while no other process writes here."""
         for path in self.folder.glob(f"{TEMPORARY}*"):
             path.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
-        """Return the names of all batches that have a file here."""
+        """Return the names of all batches with a file here."""
         logs = {path.stem for path in self.folder.glob("[!._]*.parquet")}
         others = {PLAN, SELECTION}
         manifests = {path.stem[1:] for path in self.folder.glob("_*.json") if path.name not in others}
         return sorted(logs | manifests)
 
     def table(self, names: Sequence[str]) -> pa.Table:
-        """Return the rows of batches that are there, one after the other.
+        """Return the rows of stored batches, one after the other.
 
         Raises:
-            InputError: a file is not one that `write` has written.
+            InputError: a file was not written by `write`.
         """
         import pyarrow as pa
 

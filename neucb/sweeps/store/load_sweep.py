@@ -1,4 +1,4 @@
-"""load_sweep: the rows of a sweep and of its fits in hindsight as one DataFrame, and the missing ones."""
+"""load_sweep: the rows of a sweep and of its best-in-class fits as one DataFrame."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     """Return all rows of a sweep, see `neucb.load_results`.
 
     Args:
-        path: the folder of an experiment.
-        stacklevel: of warnings, see `warnings.warn`; 2 is the caller.
+        path: folder of an experiment.
+        stacklevel: stack level of warnings, see `warnings.warn`; 2 is the caller.
 
     Raises:
         InputError: there are no results of a sweep.
@@ -85,7 +85,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
 
 @cache
 def class_schema() -> pa.Schema:
-    """Return the columns of the log of a fit: round, and those of `ClassLoss.columns`."""
+    """Return the columns of the log of a fit: round, and the columns of `ClassLoss.columns`."""
     import pyarrow as pa
 
     return pa.schema([("round", pa.int64()), *((name, pa.float64()) for name in COLUMNS)])
@@ -97,9 +97,9 @@ def _with_classes(
     """Return the rows of a sweep with the columns of the fits, the number of missing fits, and the failures.
 
     Args:
-        frame: the rows.
-        store: of the fits.
-        wanted: `RUN` of every run whose class was asked for, and the name of its fit.
+        frame: rows of the sweep.
+        store: store of the fits.
+        wanted: (`RUN`, name of the fit) of every run whose class is to be fitted.
     """
     import pandas as pd
 
@@ -123,7 +123,7 @@ def _plan(store: BatchStore) -> dict[str, Any]:
     """Return the plan of a sweep.
 
     Raises:
-        InputError: there is none, or it is damaged.
+        InputError: the plan is missing or damaged.
     """
     plan = store.read_json(PLAN)
     if plan is None and (store.folder / PLAN).exists():

@@ -1,4 +1,4 @@
-"""load_times: the time that the batches of a sweep, or the runs in a folder, took."""
+"""load_times: times of play of the batches of a sweep or of the runs in a folder."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TIMES = ["agent_label", "agent", "dataset", "split", "engine", "rounds", "second
 
 
 def load_times(path: str | Path) -> pd.DataFrame:
-    """Return the time that playing took, one row per batch of a sweep or per run, where something was played.
+    """Return the time of play, one row per batch of a sweep or per run with at least one round.
 
-    Columns: agent_label, agent, dataset, split, engine, rounds (of all runs together), seconds (wall
-    clock) and cpu_seconds (of the processor), loading and compiling excluded, and threads.
+    Columns: agent_label, agent, dataset, split, engine, rounds (of all runs together), seconds (wall-clock
+    time) and cpu_seconds (processor time), loading and compiling excluded, and threads.
 
     Args:
-        path: the folder of an experiment or of runs, or the log of a run.
+        path: folder of an experiment or of runs, or the log of a run.
 
     Raises:
         InputError: there are no results.
@@ -59,7 +59,7 @@ def load_times(path: str | Path) -> pd.DataFrame:
 
 
 def _times_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a manifest, which may have been damaged; the hyper-parameters of a run too."""
+    """Return the row of a manifest, which may be damaged, with the hyper-parameters of a run."""
     configuration, playing = with_current_keys(manifest["configuration"]), manifest["playing"]
     if "world" in configuration:
         row = {key: str(configuration[key]) for key in ("agent_label", "agent", "split")}

@@ -1,8 +1,8 @@
-"""Claims: locks on batches, where several sweeps share a folder.
+"""Claims: locks on batches, for several sweeps that share a folder.
 
-A claim is a lock on a file. The system releases it when its process ends, however it does, so that
-others can claim the batches of a killed sweep. A claim only saves work: where locks do not work (a
-network folder without them), batches are played twice and give the same files.
+A claim is a lock on a file. The system releases it when its process ends, normally or not, so that other
+sweeps can claim the batches of a killed one. A claim only saves work: on file systems without locks, such as
+some network folders, batches are played twice and give the same files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Claims:
     """The claims of one sweep on batches of a folder; a context manager that releases them all.
 
     Args:
-        folder: of the results.
+        folder: folder of the results.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,11 +40,11 @@ class Claims:
             self.release(name)
         for path in self._folder.glob("*.lock"):
             self._clear(path)
-        with contextlib.suppress(OSError):  # others are at work
+        with contextlib.suppress(OSError):  # other sweeps are running
             self._folder.rmdir()
 
     def take(self, name: str) -> bool:
-        """Claim a batch; return whether it is this sweep's now."""
+        """Claim a batch; return whether the claim succeeded."""
         if name not in self._held:
             lock = self._lock(name)
             if lock is None:
@@ -53,19 +53,19 @@ class Claims:
         return True
 
     def release(self, name: str) -> None:
-        """Give a claim up."""
+        """Release a claim."""
         lock = self._held.pop(name)
         with contextlib.suppress(OSError):
             Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
     def alone(self) -> bool:
-        """Return whether no other sweep is at work on the folder."""
+        """Return whether no other sweep uses the folder."""
         others = [path for path in self._folder.glob("sweep-*.lock") if path.stem != self._me]
         return all(self._clear(path) for path in others)
 
     def _clear(self, path: Path) -> bool:
-        """Remove a claim of a process that has ended; return whether it has."""
+        """Remove a claim whose process has ended; return whether it has ended."""
         lock = self._lock(path.stem)
         if lock is None or not lock.is_locked:
             return False
@@ -76,7 +76,7 @@ class Claims:
     def _lock(self, name: str) -> FileLock | None:
         """Return the lock of a name, None where another process holds it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Claimed in the thread that hands work on, released in the one that stores it.
+        # Acquired in the thread that dispatches work, released in the thread that stores results.
         lock = FileLock(self._folder / f"{name}.lock", blocking=False, thread_local=False)
         try:
             lock.acquire()

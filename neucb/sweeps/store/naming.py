@@ -1,4 +1,4 @@
-"""Names of competitors and data sets, where results of several runs are put together."""
+"""Names of agents and data sets in the combined results of several runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neucb.runs.log_table import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-# Conditions of a run apart from its data set, and their usual values.
+# Conditions of a run besides its data set -> default value.
 CONDITIONS: dict[str, Any] = {
     "preprocessing": "standard",
     "label_noise": 0.0,
@@ -25,7 +25,7 @@ DATA = ("source", "rows", "arms", "features", "queries", "cost", "provenance", "
 
 
 def conditions(environment: Mapping[str, Any]) -> str:
-    """Return the unusual conditions of a run in words, like "label noise 0.1, order sorted"."""
+    """Return the conditions of a run that differ from the defaults, like "label noise 0.1, order sorted"."""
     words = ", ".join(
         f"{name.replace('_', ' ')} {' '.join(map(str, value)) if isinstance(value, list) else value}"
         for name, usual in CONDITIONS.items()
@@ -35,7 +35,7 @@ def conditions(environment: Mapping[str, Any]) -> str:
 
 
 def data_differences(environments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return for every run in words how its data differ from others of the same name and preprocessing."""
+    """Return for every run the text of data options that differ within one name and preprocessing."""
     words = []
     for own in environments:
         same = [other for other in environments if all(other.get(name) == own.get(name) for name in SAME)]
@@ -49,12 +49,12 @@ def _short(value: Any) -> str:
 
 
 def with_labels(frame: pd.DataFrame, *, everywhere: bool) -> pd.DataFrame:
-    """Add to the labels those settings that differ between runs of one label.
+    """Append to the labels the settings that differ between runs of one label.
 
     Args:
-        frame: rows with agent_label, agent and hyper-parameters; dataset, world and config_id where not
+        frame: rows with agent_label, agent and hyper-parameters; also dataset, world and config_id unless
             `everywhere`.
-        everywhere: compare all runs of a label, and not only those on the same data set in the same world.
+        everywhere: whether all runs of a label are compared, instead of those on the same data set and world.
     """
     import pandas as pd
 
@@ -78,12 +78,12 @@ def _with_settings(rows: pd.DataFrame) -> pd.Series[Any]:
 
 
 def in_words(value: object) -> str:
-    """Return a hyper-parameter as it is written."""
+    """Return the text of a hyper-parameter."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def with_names(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Add to the names of data sets the words of some columns, and the horizon where it differs."""
+    """Append to the names of data sets the text of some columns, and the horizon where it differs."""
     name = frame["dataset"].astype(str)
     for column in columns:
         name = name + (", " + frame[column]).where(frame[column] != "", "")

@@ -1,4 +1,4 @@
-"""Results of runs and sweeps as one DataFrame: by folder, and put together for plots and reports."""
+"""Results of runs and sweeps as one DataFrame, of one folder or of several for plots and reports."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Results:
     """Results of several folders.
 
     Attributes:
-        frame: the rows of all logs, with `agent_label` (the agent, and its settings where one agent was
-            played with several) and `dataset` (with the conditions that are not the usual ones).
-        manifests: of the runs or batches.
+        frame: rows of all logs, with `agent_label` (the agent, and its settings where an agent has several)
+            and `dataset` (with the conditions that differ from the defaults).
+        manifests: manifests of the runs or batches.
     """
 
     frame: pd.DataFrame
@@ -42,26 +42,26 @@ def load_results(path: str | Path) -> pd.DataFrame:
     """Return all rows of a sweep, or of the runs in a folder, one per run and log-spaced round.
 
     The columns are those of `neucb.run`, and: agent_label, the agent's name in the sweep; split, "tuning" or
-    "reporting"; preprocessing, order, label_noise; config_id, a hash of all hyper-parameters; engine;
-    and, where a sweep's spec or a run asks for hindsight, those of `ClassLoss.columns`, in the rows of the
-    seeds that it asks for. Hyper-parameters that no agent has are left out, those that an agent lacks are
-    missing in its rows. Columns of logs of former versions get their current names.
+    "reporting"; preprocessing, order, label_noise; config_id, a hash of all hyper-parameters; engine; and,
+    where a sweep's spec or a run requests best-in-class fits, those of `ClassLoss.columns`, in the rows of
+    the fitted seeds. Hyper-parameters of no agent are left out; those that an agent lacks are missing in its
+    rows. Columns in logs of former versions get their current names.
     `frame.attrs["failures"]` lists the runs of a sweep that failed, `frame.attrs["missing"]` the batches that
     are planned and not there or damaged.
 
-    Runs are reporting runs. Their label is the agent, with the settings that differ between its runs; their
-    data set has behind its name the rounds, the drift and other conditions that differ between runs.
+    Single runs count as reporting runs. Their label is the agent, with the settings that differ between its
+    runs; the name of their data set is followed by the rounds, the drift and other conditions that differ.
 
     Args:
-        path: the folder of an experiment, as `neucb sweep` prints it, or one that `neucb run` saves to, or
+        path: folder of an experiment, as `neucb sweep` prints it, or a folder that `neucb run` saves to, or
             the log of one run.
 
     Raises:
         InputError: there are no results.
 
     Warns:
-        UserWarning: rows of a sweep are missing, the message says how many batches and what to do; fits in
-            hindsight failed, it says how many and why the first; or a run is left out, since it ended early
+        UserWarning: rows of a sweep are missing (with the number of batches and the cure); best-in-class
+            fits failed (with their number and the first reason); or a run is left out because it ended early
             or was played twice.
     """
     folder = Path(path)
@@ -85,11 +85,11 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
     """Read and name the results of several folders.
 
     Args:
-        paths: Parquet logs, folders of runs, folders of sweeps (their reporting runs).
-        notify: gets a line for every run that is left out, and for sweeps that are not complete.
+        paths: Parquet logs, folders of runs, folders of sweeps (for their reporting runs).
+        notify: callback with a line for every left-out run and every incomplete sweep.
 
     Raises:
-        InputError: nothing is there, or a file is no log.
+        InputError: there are no results, or a file is no log.
     """
     import pandas as pd
 
@@ -169,7 +169,7 @@ def _read_runs(
 def _without_doubles(
     frame: pd.DataFrame, key: Sequence[str], notify: Callable[[str], object]
 ) -> pd.DataFrame:
-    """Return rows without those that an earlier log has."""
+    """Return rows without duplicates of rows in an earlier log."""
     twice = frame.duplicated(key)
     for dataset, label in frame.loc[twice, ["dataset", "agent_label"]].drop_duplicates().to_numpy():
         notify(f"{label} was played twice on {dataset} with some seeds; the first by file name counts")

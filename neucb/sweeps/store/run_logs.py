@@ -1,4 +1,4 @@
-"""Logs and manifests of runs, as they are on disk; those of former versions get the columns of today."""
+"""Logs and manifests of runs on disk; logs of former versions get the current columns."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OF_DATA = {"provenance": dict, "notes": list}
 
 
 def find_logs(path: Path) -> list[Path]:
-    """Return the logs of runs in a folder, or the one that a path is of.
+    """Return the logs of runs in a folder, or the single log at a path.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no log.
     """
     if path.is_file():
         return [path]
@@ -32,10 +32,10 @@ def find_logs(path: Path) -> list[Path]:
 
 
 def read_run(log: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows of a run in the columns of today.
+    """Return the rows of a run with the current columns.
 
     Raises:
-        InputError: the file is damaged, or something else.
+        InputError: the file is damaged, or is no log of a run.
     """
     frame: pd.DataFrame = read_log(log).to_pandas()
     if len(frame) == 0 or frame["round"].min() < 1:
@@ -60,10 +60,10 @@ def _at(value: Any, replica: int) -> Any:
 
 
 def read_manifest(log: Path) -> dict[str, Any]:
-    """Return the manifest of a log, empty where there is none.
+    """Return the manifest of a log, empty for a log without one.
 
     Raises:
-        InputError: it is damaged, or something else.
+        InputError: the file is damaged, or is no manifest.
     """
     for path in (log.with_suffix(".json"), log.with_name(f"_{log.stem}.json")):
         try:
@@ -79,7 +79,7 @@ def read_manifest(log: Path) -> dict[str, Any]:
 
 
 def _is_manifest(content: object) -> bool:
-    """Return whether JSON has the parts that are read of a manifest, or lacks them."""
+    """Return whether the parts of a manifest that are read have the right type, or are absent."""
     if not isinstance(content, dict):
         return False
     about = (content.get("configuration") or {}, content)
@@ -95,12 +95,12 @@ def _has_kinds(part: Mapping[str, Any], kinds: Mapping[str, type]) -> bool:
 
 
 def environment_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the data in a manifest, empty where there is none."""
+    """Return the description of the data in a manifest, empty if it is absent."""
     configuration = manifest.get("configuration") or {}
     return dict(manifest.get("environment") or configuration.get("environment") or {})
 
 
 def arms_of(environment: Mapping[str, Any]) -> float:
-    """Return K, NaN where a description lacks it."""
+    """Return the number of arms K, NaN if the description lacks it."""
     arms = environment.get("arms")
     return arms if type(arms) is int else float("nan")
