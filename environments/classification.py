@@ -1,4 +1,4 @@
-"""Classification data as a bandit: an arm per class, loss 0 for the right one and 1 otherwise."""
+"""Classification data as a bandit: one arm per class, 0/1 loss by default."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def load(
     strict: bool = False,
     notify: Callable[[str], None] = warnings.warn,
 ) -> Encoded:
-    """Return a data set ready to be played. Arguments and errors as for `ClassificationVectorEnv`.
+    """Return an encoded data set. Arguments and errors as for `ClassificationVectorEnv`.
 
     `notify` is called with a line when the data differ from those requested, and with each of `Table.notes`;
-    with `strict` the latter are errors.
+    with `strict` the notes are errors.
     """
     if not isinstance(dataset, str) and reading not in (None, Reading()):
         raise InputError("target, columns, header, decimal and separator are for files and DataFrames")
@@ -59,16 +59,16 @@ def load(
 
 @dataclass(frozen=True)
 class Script:
-    """The rows and labels of one replica, as far as they are known before the run.
+    """Rows and labels of one replica, as far as they are known before the run.
 
     Attributes:
-        order: of the rows.
-        rows: [T] row of the table; filled by the engine where the order is adaptive.
-        label: [T] clean label, after drift; likewise.
-        seen: [T] label after noise; likewise.
-        part: [T] part of the run between two drifts; this and the rest for adaptive orders only.
-        relabel: [parts, K] the labels after drift.
-        shift: [T] offset of each label by noise, modulo K.
+        order: order of the rows.
+        rows: rows of the table [T]; filled by the engine where the order is adaptive.
+        label: clean labels [T], after drift; likewise.
+        seen: labels after noise [T]; likewise.
+        part: part of the run between two drifts [T]; this and the rest for adaptive orders only.
+        relabel: labels after drift [parts, K].
+        shift: offset of each label by noise [T], modulo K.
     """
 
     order: Order
@@ -81,7 +81,7 @@ class Script:
 
 
 class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
-    """R replicas of a contextual bandit made of a classification table.
+    """Vector environment of R replicas of a contextual bandit made of a classification table.
 
     Observation: contexts [R, d], float32, rows of L2 norm 1, shared by the arms. Action: an arm in
     0..K-1 per replica. Reward: 1 - loss. Each replica has its own order of rows, label noise and
@@ -89,32 +89,32 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     `horizon` rounds, and there is no automatic reset.
 
     Step info, one entry per replica, of the round just played:
-        label: [R] the clean label, after drift.
-        loss: [R] realised loss of the played arm, 1 - reward.
-        expected_losses: [R, K] expected loss of every arm, see `Feedback`.
-        expected_loss, best_loss: [R] expected loss of the played and of the best arm.
-        best_realised_loss: [R] realised loss of the best arm.
+        label: clean label [R], after drift.
+        loss: realised loss of the played arm [R], 1 - reward.
+        expected_losses: expected loss of every arm [R, K], see `Feedback`.
+        expected_loss, best_loss: expected loss of the played and of the best arm [R].
+        best_realised_loss: realised loss of the best arm [R].
 
     Args:
-        dataset: a name of the catalogue, a `Table`, or an `Encoded` table.
-        num_envs: R >= 1.
+        dataset: name in the catalogue, `Table`, or `Encoded` table.
+        num_envs: number of replicas R >= 1.
         horizon: rounds T of a run; 1..N, or more with `recycle`; all N rows by default.
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
-        label_noise: q in [0, (K - 1) / K): probability that a label is replaced by one of the other
+        label_noise: probability q in [0, (K - 1) / K) that a label is replaced by one of the other
             K - 1, uniformly.
-        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of
+        cost: losses in [0, 1] of arms (columns) under labels (rows) [K, K], in the order of
             `table.classes` or with names, see `cost_matrix`; 0/1 by default.
-        order: of the rows, a key of `neucb.environments.orders.registry.ORDERS`.
+        order: row order, a key of `neucb.environments.orders.registry.ORDERS`.
         drift: rounds before which the labels are permuted anew, each time differently from before;
             in 1..T-1; () for none.
         recycle: allow more rounds than rows, the rows being drawn again by a new permutation.
-        source: where a named data set comes from: "auto", "openml" or "bundled".
+        source: source of a named data set: "auto", "openml" or "bundled".
         openml_cache: folder of the OpenML cache; the client's own by default.
-        target, columns, header, decimal, separator: how a file is read, see `Reading`.
+        target, columns, header, decimal, separator: options of reading a file, see `Reading`.
         strict: raise an error where rows or columns are left out, in place of a warning.
 
     Raises:
-        InputError: a value out of its range; DataError: the data set cannot be had.
+        InputError: a value out of its range; DataError: the data set is unavailable.
     """
 
     trusted = True  # `check_environment` checks it in the tests
@@ -167,7 +167,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         matrix = None if cost is None else cost_matrix(cost, self.table.classes)
         self.feedback = Feedback.make(arms, label_noise, matrix)
         self._graded = cost is not None
-        make_order(order, self.encoded.labels, arms, self.horizon, 0)  # errors now, not at reset
+        make_order(order, self.encoded.labels, arms, self.horizon, 0)  # raises its errors now, not at reset
         self.num_envs = num_envs
         self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.DISABLED}
         self.single_observation_space = spaces.Box(-1.0, 1.0, (features,), np.float32)
@@ -200,9 +200,9 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Start a run: return the first contexts [R, d] and an empty info.
 
         Args:
-            seed: one number per replica; or one number s, for s, s + 1, ... as Gymnasium has it;
+            seed: seed per replica; or one number s for the seeds s, s + 1, ..., as in Gymnasium;
                 None draws new seeds.
-            options: none are known.
+            options: ignored.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         seeds = replica_seeds(seed, self.num_envs, self.np_random)
@@ -241,11 +241,11 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         return Script(order, rows, label, seen, self._parts(), self._permutations(seed), shift)
 
     def _parts(self) -> NDArray[np.int64]:
-        """Return the part of the run between two drifts that each round is in [T]."""
+        """Return the part of the run, between two drifts, of each round [T]."""
         return np.searchsorted(self.drift, np.arange(self.horizon), side="right")
 
     def _show(self) -> None:
-        """Take the row of this round from every order."""
+        """Set this round's row of every replica from its order."""
         self.rows = np.array([order.row(self._round) for order in self._orders])  # [R]
 
     def _contexts(self) -> Observations:
@@ -257,7 +257,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     ) -> tuple[Observations, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Play one arm per replica [R]: return next contexts, rewards, terminated, truncated, info.
 
-        After the last round the contexts are those of that round once more.
+        After the last round the contexts of that round are returned again.
 
         Raises:
             InputError: an arm that does not exist, or a step before `reset` or after the last round.

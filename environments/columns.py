@@ -13,9 +13,9 @@ ROUNDED = "holds numbers beyond 2^53, which are rounded to 53 bits"
 
 @dataclass(frozen=True)
 class Raw:
-    """A column of the file: numbers (levels None), or codes into levels, -1 for missing.
+    """Column of the file: numbers (levels None), or codes into levels, -1 for missing.
 
-    The note names the precision that its numbers lost, or is empty; it follows "column 'x' ".
+    The note names the precision that its numbers lost, or is empty; it follows "column 'x' " in messages.
     """
 
     name: str
@@ -26,11 +26,11 @@ class Raw:
 
 @dataclass(frozen=True)
 class Content:
-    """What a data file holds.
+    """Content of a data file.
 
     Attributes:
-        columns: of numbers and codes, all of `rows` values.
-        left_out: the names of the other columns, and why they are neither: "is text ...".
+        columns: columns of numbers and codes, all with `rows` values.
+        left_out: names of the other columns -> reason of the omission: "is text ...".
         rows: number of rows.
         notes: guesses and omissions that concern the whole file.
     """

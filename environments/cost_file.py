@@ -13,11 +13,11 @@ from neucb.environments.encoding import decode_text
 def read_costs(path: Path) -> list[list[Any]]:
     """Return the rows of a CSV file of costs, labels down and arms across.
 
-    The first row and the first cell of every row are names where the very first cell is no number, see
+    The first row and the first column hold names where the first cell of the file is no number, see
     `neucb.environments.feedback.cost_matrix`.
 
     Raises:
-        DataError: the file is missing, or holds something else than numbers, or rows that differ in length.
+        DataError: the file is missing, or holds cells that are no numbers, or rows of different lengths.
     """
     if not path.is_file():
         raise DataError(f"there is no file {path} with a cost matrix")

@@ -16,15 +16,15 @@ class TableSummary:
     """Summary of a table.
 
     Attributes:
-        name, source, provenance: those of the table.
-        rows: N.
-        arms: K, the classes that occur.
-        numeric, nominal: columns of each kind, before encoding.
+        name, source, provenance: attributes of the table.
+        rows: number of rows N.
+        arms: number of classes that occur K.
+        numeric, nominal: numbers of columns of each kind, before encoding.
         features_standard, features_paper: context dimension d after each preprocessing.
-        missing: missing values in all columns.
+        missing: number of missing values in all columns.
         class_shares: share of the rows per class, in the order of the arms.
         columns: summaries of all columns of the source, those left out and the label included.
-        notes: see `Table.notes`.
+        notes: notes of the table, see `Table.notes`.
         best_fixed_arm: error rate of the arm of the largest class.
     """
 
@@ -67,7 +67,7 @@ def describe(table: Table) -> TableSummary:
 
 
 def _summaries(table: Table) -> tuple[ColumnSummary, ...]:
-    """Return the summaries of all columns, with the number of distinct values of features."""
+    """Return the summaries of all columns, features with their numbers of distinct values."""
     distinct = {column.name: _distinct(column) for column in table.columns}
     if table.summaries:
         return tuple(replace(one, distinct=distinct.get(one.name, one.distinct)) for one in table.summaries)

@@ -1,4 +1,4 @@
-"""Text of unknown encoding, possibly packed by gzip, from the bytes of a file."""
+"""Decoder of text of unknown encoding, possibly compressed by gzip."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MARKS = (  # the longer mark first: that of UTF-32 begins with that of UTF-16
 def decode_text(raw: bytes, notes: list[str]) -> str:
     """Return the text of a file, line ends as line feeds; a guess at the encoding is added to `notes`.
 
-    The text is UTF-8, UTF-16 or UTF-32 with their mark, UTF-16 without one, or Windows-1252 (Latin-1).
+    The text is UTF-8, UTF-16 or UTF-32 with a byte order mark, UTF-16 without one, or Windows-1252 (Latin-1).
 
     Raises:
-        DataError: a damaged gzip file, or no text; the name of the file is for the caller to add.
+        DataError: a damaged gzip file, or no text; the caller adds the name of the file.
     """
     if raw.startswith(GZIP):
         try:

@@ -1,4 +1,4 @@
-"""Episodes: a vector environment whose episodes end, played as rounds that follow each other."""
+"""Episodes of a vector environment, played as one sequence of rounds."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ CURE = "let sub-environments start anew in the step that ends an episode: autore
 
 
 class Episodes:
-    """R replicas of a contextual bandit, one per sub-environment, each a sequence of rounds without end.
+    """Adapter of a vector environment: R replicas, one per sub-environment, each an endless run of rounds.
 
-    A round shows a context and the arms available (`look`), then takes an arm (`step`). Where an episode
+    A round shows a context and the available arms (`look`), then takes an arm (`step`). Where an episode
     ends, `terminated` or `truncated`, after any number of rounds, the next round is the first of the
-    sub-environment's next episode, drawn from the generator it has; no step that merely resets is a round.
+    sub-environment's next episode, drawn from its current generator; a step that merely resets is no round.
     By the environment's `metadata["autoreset_mode"]`:
-        SAME_STEP: the step that ends an episode gives the next one's context, and in `final_info` the
+        SAME_STEP: the step that ends an episode returns the next one's context, and in `final_info` the
             figures of the round.
         DISABLED: `reset(options={"reset_mask": ...})` starts the next episodes.
-        NEXT_STEP: the same, of Gymnasium's own vectors of single environments; of other environments one
-            step, whose arms they ignore, for which all episodes must have ended in the same round.
+        NEXT_STEP: as DISABLED for Gymnasium's own vectors of single environments; for other environments
+            one step, whose arms they ignore, for which all episodes must have ended in the same round.
 
-    The arm a is sent as the action start + a of `Discrete(K, start=start)`.
+    Arm a is the action start + a of `Discrete(K, start=start)`.
 
     Attributes:
-        trusted: whether rewards and figures are taken as they are: see `is_trusted`.
+        trusted: whether rewards and figures are used unchecked, see `is_trusted`.
 
     Args:
-        env: num_envs = R.
-        spec: the shape of the run, see `read_spec`.
-        reward_range: (low, high), between which rewards lie.
+        env: vector environment with num_envs = R.
+        spec: shape of the run, see `read_spec`.
+        reward_range: bounds (low, high) of rewards.
 
     Raises:
-        InputError: an AsyncVectorEnv that would not know that it was reset.
+        InputError: an AsyncVectorEnv whose sub-environments would not register their reset.
     """
 
     def __init__(self, env: AnyVectorEnv, spec: Spec, reward_range: tuple[float, float] = UNIT) -> None:
@@ -71,7 +71,7 @@ class Episodes:
         """Begin with the seeds of the run."""
         observation, info = self.env.reset(seed=list(self.spec.seeds))  # type: ignore[arg-type]  # lists too
         self._round = 0
-        self._ended: Bools | None = None  # whose next episodes are to be started
+        self._ended: Bools | None = None  # sub-environments whose next episodes are to be started
         self._take(observation, info)
 
     def _take(self, observation: Any, info: Any) -> None:
@@ -80,14 +80,14 @@ class Episodes:
                 f"the environment's info must be a dict, not a {type(info).__name__}: leave DictInfoToList "
                 "out"
             )
-        self._observation = np.array(observation)  # a copy: the environment may use its memory again
+        self._observation = np.array(observation)  # a copy: the environment may reuse its memory
         self._info = info
 
     def look(self) -> tuple[NDArray[Any], Bools | None]:
-        """Return the contexts of the next round, [R, d] or [R, K, d], and the arms available, None for all.
+        """Return the contexts of the next round, [R, d] or [R, K, d], and the available arms, None for all.
 
         Raises:
-            InputError: contexts or arms are not as the spaces say, or not finite; episodes ended and the
+            InputError: contexts or arms contradict the spaces or are not finite; or episodes ended and the
                 next ones cannot be started.
         """
         spec, t = self.spec, self._round
@@ -134,9 +134,9 @@ class Episodes:
         return loss, figures
 
     def rows(self) -> NDArray[np.int64] | None:
-        """Return the numbers of the table's rows that are shown, None where there is no table.
+        """Return the indices of the current rows of the table, None without a table.
 
-        They are [R], or [R, K] where every arm has a row of its own.
+        Shape [R], or [R, K] where every arm has a row of its own.
         """
         rows = getattr(self.env.unwrapped, "rows", None)
         shapes = ((self.spec.replicas,), (self.spec.replicas, self.spec.arms))
@@ -145,12 +145,12 @@ class Episodes:
         return rows.copy()
 
     def labels(self) -> NDArray[np.int64] | None:
-        """Return the clean labels [R] of the round just played, -1 where there are none; None without any."""
+        """Return the clean labels [R] of the round just played, -1 for missing ones; None without labels."""
         found = read_step(self._info, "label", (self.spec.replicas,), self._reset_in_step)
         return None if found is None else np.where(np.isnan(found[0]), -1, found[0]).astype(np.int64)
 
     def _restart(self, ended: Bools, available: Bools | None) -> Bools | None:
-        """Start the next episodes of the sub-environments in `ended` [R]; return the arms available."""
+        """Start the next episodes of the sub-environments in `ended` [R]; return the available arms."""
         spec, t = self.spec, self._round
         if self._mode is None:
             raise InputError(
@@ -167,7 +167,7 @@ class Episodes:
         if ended.all():
             return read_mask(self._info, spec, t)
         kept, others = before[~ended], self._observation[~ended]
-        wrapped = self.env is not self.env.unwrapped  # by what may look at all observations, to scale them
+        wrapped = self.env is not self.env.unwrapped  # by wrappers that may scale by all observations
         if not wrapped and not np.array_equal(kept, others, equal_nan=True):
             raise InputError(
                 f"episodes of some sub-environments ended in round {t}, and the environment's reset started "
@@ -183,14 +183,14 @@ class Episodes:
             return observation, info
         try:
             return self.env.reset(options={"reset_mask": ended.copy()})
-        except ValueError as error:  # of wrappers that reset all or none
+        except ValueError as error:  # from wrappers that reset all or none
             raise InputError(
                 f"episodes ended in round {self._round}, and the environment does not reset these alone: "
                 f"{' '.join(str(error).split())}"
             ) from error
 
     def _merged(self, ended: Bools, before: Bools | None, after: Bools | None) -> Bools | None:
-        """Return the arms available [R, K], those after a reset for the sub-environments in `ended` [R]."""
+        """Return the available arms [R, K], taken after the reset for the sub-environments in `ended` [R]."""
         if before is None and after is None:
             return None
         every = np.ones((self.spec.replicas, self.spec.arms), np.bool_)
@@ -199,15 +199,15 @@ class Episodes:
 
 
 def is_trusted(env: object) -> bool:
-    """Return whether an environment's class says `trusted = True`: its rewards and figures need no check.
+    """Return whether an environment's class sets `trusted = True`: its rewards and figures need no check.
 
-    What it inherits does not count: a subclass may change rewards.
+    An inherited attribute does not count: a subclass may change rewards.
     """
     return bool(vars(type(env)).get("trusted", False))
 
 
 def autoreset_mode(env: AnyVectorEnv) -> AutoresetMode | None:
-    """Return how an environment starts the next episode, None where it does not say."""
+    """Return the autoreset mode of an environment, None where it is undeclared."""
     try:
         return AutoresetMode(env.metadata.get("autoreset_mode"))
     except ValueError:

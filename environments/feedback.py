@@ -18,13 +18,13 @@ def cost_matrix(cost: Any, classes: Sequence[str]) -> Matrix:
     """Return a cost matrix [K, K] in the order of the classes, labels down and arms across.
 
     Args:
-        cost: numbers [K, K] in that order already; or with names, in any order: a DataFrame, or rows of
-            which the first holds an empty cell and the names of the arms, each further one the name of a
-            label and its costs.
-        classes: the K names.
+        cost: numbers [K, K] in that order; or with names, in any order: a DataFrame, or rows, the first of
+            which holds an empty cell and the names of the arms, each further one the name of a label and
+            its costs.
+        classes: names of the K classes.
 
     Raises:
-        InputError: a name that is no class, or occurs twice, a class without costs, or no numbers.
+        InputError: an unknown or repeated name, a class without costs, or costs that are no numbers.
     """
     named = named_costs(cost)
     if named is None:
@@ -48,7 +48,7 @@ def cost_matrix(cost: Any, classes: Sequence[str]) -> Matrix:
 
 
 def cost_order(cost: Any, classes: Sequence[str]) -> list[str]:
-    """Return a line on the order in which a cost matrix from a file is taken; nothing for one with names."""
+    """Return a line on the assumed order of a cost matrix from a file; nothing for one with names."""
     if named_costs(cost) is not None:
         return []
     return [
@@ -75,13 +75,13 @@ def named_costs(cost: Any) -> tuple[list[str], list[str], Matrix] | None:
 
 @dataclass(frozen=True)
 class Feedback:
-    """Costs of arms under labels, and noise on the labels.
+    """Costs of arms under labels, and label noise.
 
     Attributes:
-        cost: [K, K]; cost[y, a] in [0, 1] is the loss of arm a under label y.
-        expected: [K, K]; expected[y, a], the mean loss of arm a when the clean label is y:
+        cost: losses [K, K]; cost[y, a] in [0, 1] is the loss of arm a under label y.
+        expected: mean losses [K, K]; expected[y, a] is the mean loss of arm a under clean label y:
             (1 - q) cost[y, a] + q / (K - 1) * sum of cost[y', a] over the other labels y'.
-        noise: q, the probability that a label is replaced by one of the others, uniformly.
+        noise: probability q that a label is replaced by one of the others, uniformly.
     """
 
     cost: Matrix
@@ -113,9 +113,9 @@ class Feedback:
         return Feedback(matrix, seen @ matrix, noise)
 
     def shifts(self, horizon: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return by how much noise moves the label in each round [T]: 0, or uniformly 1..K-1.
+        """Draw the label noise of each round [T] as an offset: 0, or uniformly 1..K-1.
 
-        The label seen is (label + shift) mod K.
+        The noisy label is (label + shift) mod K.
         """
         if self.noise == 0.0:
             return np.zeros(horizon, dtype=np.int64)
@@ -130,8 +130,8 @@ class Feedback:
 
         Args:
             label: clean labels, after drift.
-            seen: labels after noise; `label` where there is none.
-            action: the arms played.
+            seen: labels after noise; `label` without noise.
+            action: played arms.
 
         Returns:
             loss: realised loss of the played arm.

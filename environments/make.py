@@ -1,4 +1,4 @@
-"""Environments from the name of a data set, a table or a DataFrame."""
+"""Factory of environments from the name of a data set, a table or a DataFrame."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ class EnvironmentOptions(TypedDict, total=False):
 
     Classification tables:
         preprocessing: "standard", "zscore", "centered" or "paper", see `encode`.
-        label_noise: q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
-        cost: [K, K] losses in [0, 1] of arms (columns) under labels (rows), in the order of the classes or,
+        label_noise: probability q in [0, (K - 1) / K), see `ClassificationVectorEnv`.
+        cost: losses in [0, 1] of arms (columns) under labels (rows) [K, K], in the order of the classes or,
             as a DataFrame or rows with names, in any order; see `cost_matrix`.
-        order: of the rows, a key of `neucb.environments.orders.registry.ORDERS`.
+        order: row order, a key of `neucb.environments.orders.registry.ORDERS`.
         drift: rounds before which the labels are permuted anew.
         recycle: allow more rounds than rows, the rows being drawn again.
-        source: where a named data set comes from: "auto", "openml" or "bundled".
+        source: source of a named data set: "auto", "openml" or "bundled".
         openml_cache: folder of the OpenML cache; the client's own by default.
     Files and DataFrames:
-        target: the column to predict; the last one by default.
-        columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in the place of
+        target: column to predict; the last one by default.
+        columns: name -> type ("number", "date", "category", "id", "text", "skip" or "label"), in place of
             the rules of `neucb.environments.tables.column_types`.
         header: False where the first line of delimited text is data; True where it names the columns though
             it looks like data.
-        decimal: "." or ",", the decimal sign; decided by the rules by default.
-        separator: one character, of delimited text; decided by default.
+        decimal: decimal sign, "." or ","; inferred by default.
+        separator: separator of delimited text, one character; inferred by default.
         strict: raise an error where rows or columns are left out, in place of a warning.
     Ranking and regression tables (where `group` or `arms` is given; see `RankingVectorEnv`):
         preprocessing, recycle and the options of files: as above; the target is a number, greater is better.
-        group: column of the query a row belongs to.
-        arms: rows per round where there are no queries.
+        group: column of a row's query.
+        arms: rows per round without queries.
     Synthetic worlds (see `SyntheticVectorEnv`):
-        arms, features: K and d.
-    Environments of the user's own:
-        reward_range: (low, high), finite numbers; rewards between them are mapped to [0, 1]. Without it
+        arms, features: numbers K of arms and d of features.
+    User environments:
+        reward_range: finite bounds (low, high); rewards between them are mapped to [0, 1]. Without it
             rewards must lie in [0, 1].
     """
 
@@ -92,19 +92,19 @@ def make_environment(
 ) -> AnyVectorEnv:
     """Return the environment of a data set, R = `replicas`, for `rounds` rounds.
 
-    Without `rounds` it has 10,000, or as many as the rows allow. Where more are asked for than there
-    are rows for, it has fewer, and `notify` is called with a line.
+    Without `rounds` it has 10,000, or as many as the rows allow. Where the rows allow fewer rounds than
+    requested, it has fewer, and `notify` is called with a line.
 
     Args:
-        dataset: a name of the catalogue, a file, "synthetic:<world>", a DataFrame, or a table.
-        replicas: R >= 1.
-        rounds: T >= 1, or None.
-        options: see `EnvironmentOptions`; None stands for the default.
-        notify: called with a line when the data differ from those requested.
+        dataset: name in the catalogue, file, "synthetic:<world>", DataFrame, or table.
+        replicas: number of replicas R >= 1.
+        rounds: number of rounds T >= 1, or None.
+        options: options as in `EnvironmentOptions`; None stands for the default.
+        notify: function called with a line when the data differ from those requested.
 
     Raises:
-        InputError: an unknown option, one that this kind of data does not have, or a bad value.
-        DataError: the data cannot be had.
+        InputError: an unknown option, one that this kind of data lacks, or a bad value.
+        DataError: the data are unavailable.
     """
     for name in options:
         if name not in EnvironmentOptions.__annotations__:

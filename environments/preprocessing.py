@@ -1,4 +1,4 @@
-"""Preprocessing: from a table of mixed columns to contexts of unit norm. Labels are never used."""
+"""Preprocessing of a table of mixed columns to contexts of unit norm. Labels are never used."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from neucb.core.errors import DataError, unknown_name
 from neucb.environments.table import Column, Table
 from neucb.environments.tables.column_types import override
 
-LARGEST = 1e30  # number, so that neither float32 nor the square of a row's norm overflows
+LARGEST = 1e30  # largest number: beyond it float32 or the square of a row's norm may overflow
 
 Preprocessing = Literal["standard", "zscore", "centered", "paper"]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A table encoded as contexts.
+    """Table encoded as contexts.
 
     Attributes:
-        contexts: [N, d] float32, every row of L2 norm 1 (or 0), entries in [-1, 1].
-        labels: [N] int64 in 0..K-1.
-        table: the source table.
+        contexts: float32 contexts [N, d], every row of L2 norm 1 (or 0), entries in [-1, 1].
+        labels: int64 labels [N] in 0..K-1.
+        table: source table.
         preprocessing: name of the encoding.
     """
 
@@ -48,17 +48,17 @@ def check_preprocessing(name: str) -> Preprocessing:
 
 
 def encode(table: Table, preprocessing: str = "standard") -> Encoded:
-    """Encode the features of a table and bring every row to L2 norm 1.
+    """Encode the features of a table and normalise every row to L2 norm 1.
 
     standard: a nominal column of two categories becomes one 0/1 column, one of more a column for
     each; a missing category is a category of its own; categories that never occur do not count;
     numbers are standardised over the whole table, missing ones imputed by the mean; constant
     columns are dropped.
-    zscore: as standard, and then the 0/1 columns are standardised as numbers are.
-    centered: as standard, but no column is divided by its deviation and all have mean 0, the 0/1 columns
-    too: for columns of one unit, such as pixels.
-    paper: nominal columns as ordinal codes 0, 1, ... of their declared order, numbers as they are,
-    everything missing as -1.
+    zscore: as standard, and the 0/1 columns are standardised too.
+    centered: as standard, but no column is divided by its standard deviation and all have mean 0, the 0/1
+    columns too: for columns of one unit, such as pixels.
+    paper: nominal columns as ordinal codes 0, 1, ... in their declared order, numbers unchanged,
+    missing values as -1.
 
     Raises:
         InputError: an unknown preprocessing.
@@ -91,7 +91,7 @@ def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> ND
     """Allocate the array of contexts [N, d].
 
     Raises:
-        DataError: the machine has less memory than that.
+        DataError: the array exceeds the machine's memory.
     """
     rows, features = len(columns[0].values), sum(widths)
     size = 4 * rows * features
@@ -114,7 +114,7 @@ def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> ND
 
 
 def _memory() -> int:
-    """Return the bytes of main memory, 8 GB if unknown."""
+    """Return the size of main memory in bytes, 8 GB if unknown."""
     try:
         size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -171,7 +171,7 @@ def _indicate(column: Column, out: NDArray[np.float32]) -> None:
 
 
 def _deviations(values: NDArray[Any], *, scaled: bool) -> NDArray[np.float64]:
-    """Return numbers less their mean, missing ones as 0; divided by their deviation where `scaled`."""
+    """Return numbers less their mean, missing ones as 0; divided by their standard deviation if `scaled`."""
     values = values.astype(np.float64)
     # Scaled first, so that the square of a huge number does not overflow.
     largest = np.nanmax(np.abs(values))
@@ -199,7 +199,7 @@ EXPAND: dict[Preprocessing, Callable[[Column, NDArray[np.float32]], None]] = {
 
 
 def _normalise(contexts: NDArray[np.float32]) -> None:
-    """Bring rows to norm 1 in place, in slices so that a large table needs no second copy."""
+    """Normalise rows to norm 1 in place, in slices so that a large table needs no second copy."""
     for start in range(0, len(contexts), 65536):
         rows = contexts[start : start + 65536]
         norm = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Ranking and regression tables as a bandit: every arm is a row with features and a reward of its own."""
+"""Ranking and regression tables as a bandit: every arm is a row with its own features and reward."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """Rows with features and rewards.
+    """Table of rows with features and losses.
 
     Attributes:
-        name: of the table.
-        contexts: [N, d] float32, rows of L2 norm 1 (or 0).
-        losses: [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
-        queries: the rows of each query, which are shown together; None where any rows may be.
+        name: name of the table.
+        contexts: float32 contexts [N, d], rows of L2 norm 1 (or 0).
+        losses: losses [N] in [0, 1], 0 for the greatest target of the table and 1 for the least.
+        queries: rows of each query, shown together; None where any rows may be shown together.
         provenance: origin of the data for manifests: target, group, preprocessing, checksum.
-        notes: see `Table.notes`.
+        notes: notes on the table, see `Table.notes`.
     """
 
     name: str
@@ -69,11 +69,11 @@ def read_ranking(
     """Return the rows of a file or DataFrame.
 
     Args:
-        dataset: a file that `read_file` reads, or a DataFrame.
-        reading: see `Reading`, or the name of the target alone: the column of numbers, greater is better; the
-            last one by default.
-        group: column that says which query a row belongs to ("qid" in .svmlight), no feature.
-        preprocessing: see `encode`.
+        dataset: file that `read_file` reads, or DataFrame.
+        reading: options as in `Reading`, or the name of the target alone: a column of numbers, greater is
+            better; the last one by default.
+        group: column of the rows' queries ("qid" in .svmlight), which is no feature.
+        preprocessing: encoding, see `encode`.
 
     Raises:
         InputError: an unknown column; DataError: an unreadable file, a target that is constant,
@@ -179,26 +179,26 @@ def _truth(cell: str) -> float:
 
 
 class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
-    """R replicas of a bandit in which every arm of a round is another row of a table.
+    """Vector environment of R replicas of a bandit whose arms are rows of a table.
 
-    Observation: a context per arm [R, K, d], float32, rows of L2 norm 1; of arms that are not there,
-    0. Reward: 1 - loss, the target of the row scaled to [0, 1] over the table.
+    Observation: a context per arm [R, K, d], float32, rows of L2 norm 1; 0 for unavailable arms.
+    Reward: 1 - loss, the target of the row scaled to [0, 1] over the table.
 
-    With queries, a round shows the rows of one query, in random order; K is the size of the largest,
-    and where a query has fewer, `action_mask` says which arms are there. Without, a round shows K
-    rows drawn without replacement. Each replica has its own order of rounds from its seed.
+    With queries, a round shows the rows of one query, in random order; K is the size of the largest
+    query, and `action_mask` marks the available arms of a smaller one. Without queries, a round shows
+    K rows drawn without replacement. Each replica has its own order of rounds from its seed.
 
-    Info of `reset` and `step`: action_mask [R, K], bool, the arms available in the round to come
-    (only where queries differ in size); an arm that is not available costs 1. Info of `step`
-    besides: that of `ClassificationVectorEnv` without `label`.
+    Info of `reset` and `step`: action_mask [R, K], bool, the available arms of the next round (only
+    where queries differ in size); an unavailable arm costs 1. Info of `step` also has the entries of
+    `ClassificationVectorEnv` except `label`.
 
     Args:
-        dataset: a file, a DataFrame, or a `Ranking`.
-        num_envs: R >= 1.
+        dataset: file, DataFrame, or `Ranking`.
+        num_envs: number of replicas R >= 1.
         horizon: rounds T; by default all queries, or N / K rounds without queries.
-        target, group, preprocessing: see `read_ranking`.
-        arms: K >= 2, rows per round where there are no queries.
-        recycle: allow more rounds than there are, shown again in a new order.
+        target, group, preprocessing: arguments of `read_ranking`.
+        arms: rows per round K >= 2 without queries.
+        recycle: allow more rounds than the table has, shown again in a new order.
 
     Raises:
         InputError: a value out of its range; DataError: see `read_ranking`.
@@ -272,7 +272,7 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         return self._observation, self._mask_info()
 
     def _plan(self, rng: np.random.Generator) -> Ints:
-        """Return the rows of every round [T, K], -1 for none."""
+        """Return the rows of every round [T, K], -1 for unavailable arms."""
         passes = -(-self.horizon // self._rounds)
         plans = [self._one_pass(rng) for _ in range(passes)]
         return np.concatenate(plans)[: self.horizon]
@@ -288,7 +288,7 @@ class RankingVectorEnv(VectorEnv[NDArray[np.float32], Ints, NDArray[Any]]):
         return plan
 
     def _show(self) -> None:
-        self.rows = self._shown[:, self._round]  # [R, K], -1 for none
+        self.rows = self._shown[:, self._round]  # [R, K], -1 for unavailable arms
         self._observation = self.ranking.contexts[self.rows] * (self.rows >= 0)[:, :, None]
 
     def _mask_info(self) -> dict[str, Any]:

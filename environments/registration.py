@@ -1,4 +1,4 @@
-"""Registration: the ids under which Gymnasium makes our environments."""
+"""Registration of the environments with Gymnasium."""
 
 from __future__ import annotations
 

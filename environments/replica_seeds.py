@@ -12,7 +12,7 @@ from neucb.core.errors import InputError
 def replica_seeds(
     seed: int | Sequence[int | None] | None, replicas: int, rng: np.random.Generator
 ) -> list[int]:
-    """Return one seed per replica: s, s + 1, ... of a number, drawn from `rng` where there is none.
+    """Return one seed per replica: s, s + 1, ... for a number s, drawn from `rng` for None.
 
     Raises:
         InputError: a sequence of another length.

@@ -1,4 +1,4 @@
-"""Rewards: checked, and made losses in [0, 1]; here and nowhere else."""
+"""Check of rewards and their conversion to losses in [0, 1], for all of neucb."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_reward_range(given: Sequence[float]) -> tuple[float, float]:
     """Return the range (low, high) of an environment's rewards.
 
     Raises:
-        InputError: it is not two finite numbers, the lower one first.
+        InputError: the range is not two finite numbers, the lower one first.
     """
     try:
         low, high = (math.nan, math.nan) if isinstance(given, str) else (float(one) for one in given)
@@ -37,13 +37,13 @@ def losses_of(reward: Any, reward_range: tuple[float, float], spec: Spec, t: int
     """Return the losses [R] in [0, 1] of an environment's rewards [R]: (high - reward) / (high - low).
 
     Args:
-        reward: numbers [R].
-        reward_range: (low, high), between which they lie; by a rounding error outside is at its end.
-        spec: the shape of the run.
-        t: the round, from 0.
+        reward: rewards [R].
+        reward_range: bounds (low, high) of rewards; those outside by a rounding error are clipped.
+        spec: shape of the run.
+        t: round, from 0.
 
     Raises:
-        InputError: no numbers [R], or one that is not finite or outside the range.
+        InputError: rewards that are no numbers [R], not finite, or outside the range.
     """
     low, high = reward_range
     raw = np.asarray(reward)

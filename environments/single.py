@@ -1,4 +1,4 @@
-"""Single form of an environment: one replica, for loops written for `gymnasium.Env`."""
+"""Single form of an environment: one replica with the interface of `gymnasium.Env`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from neucb.environments.synthetic import SyntheticVectorEnv
 
 
 class SingleEnv(Env[Any, np.int64]):
-    """A vector environment of one replica without its replica axis.
+    """Vector environment of one replica without its replica axis.
 
     Observations, rewards and info entries lose their first axis; the episode is truncated after
     `horizon` rounds.
 
     Args:
-        vector: an environment with num_envs = 1.
+        vector: vector environment with num_envs = 1.
 
     Raises:
-        InputError: it has more replicas than one.
+        InputError: the environment has several replicas.
     """
 
     def __init__(self, vector: VectorEnv[Any, Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Step info: the figures and masks in the info of a vector environment, read and checked."""
+"""Step info: reads and checks the figures and masks in the info of a vector environment."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FIGURES = ("expected_losses", "expected_loss", "best_loss", "best_realised_loss")
-TOLERANCE = 1e-9  # of rounding, by which a figure may lie outside [0, 1]
+TOLERANCE = 1e-9  # rounding error by which a figure may lie outside [0, 1]
 
 
 def clipped(values: Floats, tolerance: float = TOLERANCE) -> Floats:
     """Return values clipped to [0, 1]; NaN where they lie further outside than the tolerance."""
     least, most = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
-    if least >= 0.0 and most <= 1.0:  # the usual case; not of NaN
+    if least >= 0.0 and most <= 1.0:  # the usual case; false for NaN
         return values
     inside = np.abs(values - 0.5) <= 0.5 + tolerance
     return np.where(inside, np.clip(values, 0.0, 1.0), np.nan)
 
 
 def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, Bools | None] | None:
-    """Return an entry of an info [R, ...], NaN where a sub-environment lacks it, and which have it [R].
+    """Return an entry of an info [R, ...], NaN where a sub-environment lacks it, and the mask [R] of the others.
 
-    Gymnasium's vectors say in `_name` which have it, and fill up with 0. None stands for all of them.
+    Gymnasium's vectors fill missing entries with 0; their mask is the entry `_name`. None stands for all.
 
     Raises:
-        InputError: it holds no numbers, or has another shape.
+        InputError: the entry holds no numbers, or has another shape.
     """
     given = info.get(name)
     if given is None:
@@ -67,11 +67,11 @@ def read_step(
     """Return an entry of the round just played, see `read_entry`.
 
     Args:
-        info: of the step.
-        name: of the entry.
-        shape: of its values, [R] or [R, K].
-        ended: [R] the sub-environments that were reset in this very step, for which `info` is of the next
-            episode and `final_info` of the round; None where there are none.
+        info: info of the step.
+        name: name of the entry.
+        shape: shape of its values, [R] or [R, K].
+        ended: mask [R] of the sub-environments that were reset in this step, whose `info` is of the next
+            episode and whose `final_info` is of the round; None for no reset.
     """
     last = info.get("final_info")
     if ended is None or not isinstance(last, Mapping):
@@ -87,18 +87,18 @@ def read_step(
 def read_figures(
     info: Info, spec: Spec, ended: Bools | None, action: NDArray[np.int64], available: Bools | None, t: int
 ) -> dict[str, Floats]:
-    """Return the figures of the round just played that the environment gives, see `RunLog.add`.
+    """Return the environment's figures of the round just played, see `RunLog.add`.
 
-    The expected losses of the arm played and of the best one are taken from `expected_losses` where the
-    environment gives these alone.
+    The expected losses of the played and of the best arm are taken from `expected_losses` where the
+    environment reports these alone.
 
     Args:
-        info: of the step.
-        spec: the shape of the run.
-        ended: see `read_step`.
-        action: [R] arms played.
-        available: [R, K] the arms there were, or None for all.
-        t: the round, from 0.
+        info: info of the step.
+        spec: shape of the run.
+        ended: mask of resets, see `read_step`.
+        action: played arms [R].
+        available: available arms [R, K], or None for all.
+        t: round, from 0.
 
     Raises:
         InputError: a figure is no finite loss in [0, 1], or has another shape.
@@ -131,7 +131,7 @@ def read_figures(
 
 
 def read_mask(info: Info, spec: Spec, t: int) -> Bools | None:
-    """Return which arms are available [R, K] in round t (from 0), or None for all.
+    """Return the mask of the available arms [R, K] in round t (from 0), or None for all.
 
     Raises:
         InputError: the mask has another shape.

@@ -1,4 +1,4 @@
-"""Synthetic worlds with features per arm and a known h: regret, L* and regression regret are exact."""
+"""Synthetic worlds with features per arm and a known mean loss h: regret, L*, regression regret are exact."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ WORLDS: dict[str, Callable[[np.random.Generator, int], Truth]] = {
 
 
 class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]):
-    """R replicas of a world whose mean losses h(x) in [0, 1] are known.
+    """Vector environment of R replicas of a world whose mean losses h(x) in [0, 1] are known.
 
     Observation: a context per arm [R, K, d], float32, of L2 norm 1, drawn uniformly on the sphere
     from the replica's stream "world", which also draws h. Losses are Bernoulli with mean h(x_a).
@@ -78,11 +78,11 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
     Step info is that of `ClassificationVectorEnv` without `label`, and `mean_losses` [R, K] = h.
 
     Args:
-        world: a key of `WORLDS`.
-        num_envs: R >= 1.
+        world: key of `WORLDS`.
+        num_envs: number of replicas R >= 1.
         horizon: rounds T >= 1.
-        arms: K >= 2.
-        features: d >= 2; of orthogonal always T K.
+        arms: number of arms K >= 2.
+        features: number of features d >= 2; always T K for orthogonal.
 
     Raises:
         InputError: an unknown world or a value out of its range.
@@ -140,7 +140,7 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
     def _show(self) -> None:
         contexts = np.stack([self._draw(rng) for rng in self._streams])  # [R, K, d]
         self._observation = contexts.astype(np.float32)
-        # h of the contexts as the agent sees them
+        # h of the float32 contexts that the agent observes
         exact = self._observation.astype(np.float64)
         means = [truth(x) for truth, x in zip(self._truths, exact, strict=True)]
         self._mean = np.clip(np.stack(means), 0.0, 1.0)  # [R, K]
@@ -157,7 +157,7 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Play one arm per replica [R]: return next contexts, rewards, terminated, truncated, info.
 
-        One coin a round decides the losses of all arms, loss_a = 1 where it falls below h(x_a).
+        One uniform number per round decides the losses of all arms: loss_a = 1 where it is below h(x_a).
 
         Raises:
             InputError: an arm that does not exist, or a step before `reset` or after the last round.

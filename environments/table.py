@@ -1,4 +1,4 @@
-"""Table: a classification data set in memory, before any encoding."""
+"""Table: classification data set in memory, before any encoding."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from neucb.core.errors import DataError
 
 @dataclass(frozen=True)
 class Column:
-    """One column of features.
+    """Column of features.
 
     Attributes:
-        name: as the source spells it (percent-encoding decoded).
-        values: [N]; numeric: float32 or float64 with NaN for missing; nominal: integer codes into
+        name: name in the source (percent-encoding decoded).
+        values: values [N]; numeric: float32 or float64 with NaN for missing; nominal: integer codes into
             `levels`, -1 for missing.
-        levels: the declared categories of a nominal column in their declared order, some of which
-            may never occur; None for a numeric column.
+        levels: declared categories of a nominal column in their declared order, some of which may
+            never occur; None for a numeric column.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """The type of a column and how it was found, for listings.
+    """Type of a column and the grounds for it, for listings.
 
     Attributes:
-        name: of the column.
-        kind: "number", "date" or "category" for features; "label"; "id", "text", "skip" or "empty" for
+        name: name of the column.
+        kind: type: "number", "date" or "category" for features; "label"; "id", "text", "skip" or "empty" for
             columns left out.
         missing: number of missing values.
         distinct: number of distinct values; None if not counted.
-        detail: the reading where it is unusual: unit, decimal sign, date format.
+        detail: unusual number or date format: unit, decimal sign, date format.
         offending: first cell that keeps a nearly numeric column from being numeric, with its row.
     """
 
@@ -58,20 +58,20 @@ class ColumnSummary:
 
 @dataclass(frozen=True)
 class Table:
-    """A classification data set: columns of features and one label per row.
+    """Classification data set: columns of features and one label per row.
 
     Attributes:
         name: name for users, for example "covertype".
-        columns: the features; identifiers and ignored columns are not among them.
-        labels: [N] integers in 0..K-1; every class occurs.
-        classes: the K class names that occur, in declared order.
-        source: where the rows came from: "openml", "bundled", "scikit-learn", "file" or "memory".
+        columns: features, without identifiers and ignored columns.
+        labels: integer labels [N] in 0..K-1; every class occurs.
+        classes: names of the K classes that occur, in declared order.
+        source: origin of the rows: "openml", "bundled", "scikit-learn", "file" or "memory".
         provenance: origin of the data for manifests: id, version, licence, checksum, ...
         notes: one line per column, class or set of rows that was left out or read by a guess, with the
             reason; shown once per data set and kept in manifest, `frame.attrs` and report.
-        summaries: of all columns of the source in its order, those left out and the label included; ()
-            where the source declares its types.
-        positions: [N] numbers, from 0, of the rows in the source where some were left out; else None.
+        summaries: summaries of all columns of the source in its order, those left out and the label
+            included; () where the source declares its types.
+        positions: row numbers in the source [N], from 0, where some rows were left out; else None.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -114,8 +114,8 @@ def labelled(codes: NDArray[Any], levels: tuple[str, ...]) -> tuple[NDArray[np.i
     """Drop the categories that never occur: return labels in 0..K-1 [N] and the K names.
 
     Args:
-        codes: [N] integer codes into `levels`, none missing.
-        levels: the declared categories.
+        codes: integer codes into `levels` [N], without missing ones.
+        levels: declared categories.
     """
     occurring = np.flatnonzero(np.bincount(codes, minlength=len(levels)))
     number = np.zeros(len(levels), dtype=np.int64)
@@ -127,9 +127,9 @@ def announce(name: str, notes: Sequence[str], notify: Callable[[str], None], *, 
     """Report the notes of a data set, one line each.
 
     Args:
-        name: of the data set.
-        notes: see `Table.notes`.
-        notify: called once per note.
+        name: name of the data set.
+        notes: notes on the table, see `Table.notes`.
+        notify: function called once per note.
         strict: raise the first note instead.
 
     Raises:

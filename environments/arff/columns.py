@@ -13,15 +13,15 @@ from neucb.environments.arff.header import Declaration
 from neucb.environments.arff.values import ArffSyntaxError, shown
 from neucb.environments.columns import ROUNDED, WHOLE
 
-Cells = Sequence[str | None]  # of one column, None for missing
+Cells = Sequence[str | None]  # cells of one column, None for missing
 LONG = re.compile(r"[+-]?[0-9]{16,309}")  # a whole number that float64 may not hold
 
 
 class Builder:
-    """Collects the values of an attribute.
+    """Collector of the values of an attribute.
 
     Attributes:
-        note: what its numbers lost, see `Attribute`.
+        note: precision that its numbers lost, see `Attribute`.
     """
 
     def __init__(self, declared: Declaration) -> None:
@@ -34,7 +34,7 @@ class Builder:
         """Convert further values.
 
         Raises:
-            ArffSyntaxError: one is not of the declared type.
+            ArffSyntaxError: a value is not of the declared type.
         """
         self._parts.append(self._convert(cells))
 

@@ -33,11 +33,11 @@ class Declaration:
     """A declared attribute.
 
     Attributes:
-        name: without quotes.
-        kind: its type.
-        levels: of a nominal attribute, in declared order, each once; else None.
-        pattern: of a date; else None.
-        left_out: the value where a sparse row leaves it out, None for missing.
+        name: name without quotes.
+        kind: declared type.
+        levels: levels of a nominal attribute, in declared order, each once; else None.
+        pattern: pattern of a date; else None.
+        left_out: value where a sparse row omits the attribute, None for missing.
     """
 
     name: str
@@ -51,8 +51,8 @@ def declaration(line: str) -> Declaration:
     """Return the declaration of a line that begins with "@attribute", in any case.
 
     Raises:
-        ArffSyntaxError: the line is no declaration, or ends amid one.
-        DataError: the attribute is a relation, or a date in a pattern that we do not read.
+        ArffSyntaxError: the line is no declaration, or an incomplete one.
+        DataError: a relational attribute, or a date in an unsupported pattern.
     """
     match = NAME.match(line)
     if match is None:

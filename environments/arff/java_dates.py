@@ -24,17 +24,17 @@ FIELDS = {
 
 
 class DatePattern:
-    """A date pattern: parses texts to seconds since 1970-01-01, in UTC where no zone is given.
+    """Date pattern: parses text to seconds since 1970-01-01, in UTC where no zone is given.
 
-    The letters y M L d E a H h m s S Z X are read, names of months and days in English, short or long.
-    Two digits of a year mean 1969 to 2068, as in POSIX. A pattern without a year counts from 1970.
+    The letters y M L d E a H h m s S Z X are supported, and English names of months and days, short or long.
+    Two-digit years mean 1969 to 2068, as in POSIX. A pattern without a year counts from 1970.
 
     Attributes:
-        pattern: as declared.
-        epoch: the first second of 1970 in this pattern.
+        pattern: pattern as declared.
+        epoch: first second of 1970 in this pattern.
 
     Raises:
-        DataError: another letter, a letter in two places, or a quote that is not closed.
+        DataError: an unsupported letter, a letter in two places, or an unclosed quote.
     """
 
     def __init__(self, pattern: str = DEFAULT) -> None:
@@ -64,7 +64,7 @@ class DatePattern:
 
 
 def _formats(pattern: str) -> list[tuple[str, str]]:
-    """Return each part of a pattern in strptime's notation: as it stands, and in its other length."""
+    """Return each part of a pattern in strptime's notation: in its own length, and in the other one."""
     parts: list[tuple[str, str]] = []
     position = 0
     while position < len(pattern):

@@ -1,8 +1,8 @@
-"""ARFF files: the one reader for OpenML's sets and for files of the user's own.
+"""Parser of ARFF files, for OpenML's sets and for user files.
 
 The format is Weka's (https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/), dense and
-sparse. Not liac-arff, which refuses comments behind an attribute and dates, truncates INTEGER values,
-passes over values it cannot convert, and takes exponential time for some lists of categories.
+sparse. We do not use liac-arff: it refuses dates and comments behind an attribute, truncates INTEGER values,
+skips values that it cannot convert, and takes exponential time for some lists of categories.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ BLOCK = 2**20  # cells converted at once, so that few are Python objects at a ti
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute and its values.
+    """Attribute and its values.
 
     Attributes:
-        name: as declared, without quotes.
-        kind: as declared.
-        values: [N]; numeric: float64, NaN for missing; date: float64 seconds since 1970, NaN for missing;
-            nominal: int32 codes into `levels`, -1 for missing; string: objects, None for missing.
-        levels: of a nominal attribute, in declared order; else None.
-        note: what its numbers lost, or empty; it follows "column 'x' ".
+        name: declared name, without quotes.
+        kind: declared type.
+        values: values [N]; numeric: float64, NaN for missing; date: float64 seconds since 1970, NaN for
+            missing; nominal: int32 codes into `levels`, -1 for missing; string: objects, None for missing.
+        levels: levels of a nominal attribute, in declared order; else None.
+        note: precision that its numbers lost, or empty; it follows "column 'x' " in messages.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Relation:
     """Content of an ARFF file.
 
     Attributes:
-        attributes: in declared order, of equal length.
+        attributes: attributes in declared order, of equal length.
         rows: number of rows N.
-        notes: one line for each thing that was guessed or left out.
+        notes: one line for each guess and each omission.
     """
 
     attributes: tuple[Attribute, ...]
@@ -74,15 +74,15 @@ class Relation:
 def parse_arff(data: bytes) -> Relation:
     """Return the content of an ARFF file.
 
-    For encodings and gzip see `decode_text`. Weights of rows are left out, with a note. What a sparse row
-    leaves out is 0, the first level, or a missing string.
+    For encodings and gzip see `decode_text`. Row weights are left out, with a note. A value that a sparse
+    row omits is 0, the first level, or a missing string.
 
     Args:
-        data: the file's bytes.
+        data: bytes of the file.
 
     Raises:
-        ArffSyntaxError: a line is no ARFF; the message names it: "line 17: ...".
-        DataError: a relational attribute or another date pattern than we read, likewise named.
+        ArffSyntaxError: a line is no ARFF; the message has its number: "line 17: ...".
+        DataError: a relational attribute or an unsupported date pattern, likewise with its line.
     """
     notes: list[str] = []
     try:
@@ -142,20 +142,20 @@ def _datetimes(seconds: NDArray[np.float64]) -> NDArray[np.datetime64]:
 
 @dataclass
 class _ArffReader:
-    """Takes the lines of a file one by one; `line` is the number of the one at hand, from 1."""
+    """Line-by-line parser of a file; `line` is the number of the current line, from 1."""
 
     line: int = 0
-    weights: int = 0  # number of the first line with one
+    weights: int = 0  # number of the first line with a weight
     declared: dict[str, Declaration] = field(default_factory=dict)
     builders: list[Builder] = field(default_factory=list)
     in_data: bool = False
-    pattern: re.Pattern[str] | None = None  # of the separators, from the first dense row on
+    pattern: re.Pattern[str] | None = None  # pattern of the separators, from the first dense row on
     rows: int = 0
     block: list[list[str | None]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)  # where the rows of the block stand
+    lines: list[int] = field(default_factory=list)  # line numbers of the rows of the block
 
     def read(self, line: str) -> None:
-        """Take a line, without white space at its ends."""
+        """Parse a line, stripped of white space at its ends."""
         if not line or line[0] == "%":
             return
         if self.in_data:

@@ -1,4 +1,4 @@
-"""The values of a line of an ARFF file: separators, quotes, comments, weights."""
+"""Parser of the values in a line of an ARFF file: separators, quotes, comments, weights."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from neucb.core.errors import DataError
 
 
 class ArffSyntaxError(DataError):
-    """A line that is no ARFF, as in a damaged file."""
+    """Syntax error in a line, as in a damaged ARFF file."""
 
 
-# White space is every character up to the blank, as in Weka's reader. A value without quotes may hold
-# blanks, and quotes and % further on (New York, O'Brien, 50%); a % behind a blank begins a comment.
+# White space is every character up to the blank, as in Weka's reader. An unquoted value may hold blanks,
+# and quotes and % after its first character (New York, O'Brien, 50%); a % behind a blank begins a comment.
 WHITE = "".join(map(chr, range(33)))
 W = r"[\x00-\x20]"
-B = r"[\x00-\x08\x0a-\x20]"  # but the tab
-SIGNS = r",{}\x00-\x20"  # what ends a word
+B = r"[\x00-\x08\x0a-\x20]"  # white space except the tab
+SIGNS = r",{}\x00-\x20"  # characters that end a word
 QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 WORD = rf"""[^%'"{SIGNS}][^{SIGNS}]*"""
 WORDS = rf"{WORD}(?:{W}+[^%{SIGNS}][^{SIGNS}]*)*"
@@ -35,7 +35,7 @@ ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 def separators(line: str, width: int) -> re.Pattern[str]:
-    """Return how the values of a file are separated, by its first dense row: commas, tabs or blanks."""
+    """Return the pattern of a file's separators, by its first dense row: commas, tabs or blanks."""
     for pattern in (TABS, BLANKS):
         if "," not in line and len(_scan(line, pattern)[0]) == width > 1:
             return pattern
@@ -55,9 +55,9 @@ def split_row(line: str, width: int, pattern: re.Pattern[str]) -> tuple[list[str
         values, position = _scan(line, pattern)
         weighted = _check_rest(line, position)
         if weighted and len(values) == width + 1 and values[-1] is None:
-            values.pop()  # of the comma before the weight
+            values.pop()  # empty value of the comma before the weight
     if len(values) == width + 1 and values[-1] is None and line.rstrip(WHITE).endswith(","):
-        values.pop()  # of a comma behind the last value
+        values.pop()  # empty value of a comma behind the last one
     if len(values) != width:
         number = f"{len(values):,} value" + "s" * (len(values) != 1)
         raise ArffSyntaxError(f"{number} in the row, where {width:,} attributes are declared")
@@ -68,7 +68,7 @@ def split_sparse(line: str) -> tuple[dict[int, str | None], bool]:
     """Return the values of a sparse row by the index of their attribute, and whether it has a weight.
 
     Raises:
-        ArffSyntaxError: it is no sparse row.
+        ArffSyntaxError: the line is no sparse row.
     """
     values: dict[int, str | None] = {}
     position, more = 1, True
@@ -87,13 +87,13 @@ def split_sparse(line: str) -> tuple[dict[int, str | None], bool]:
 
 
 def split_levels(text: str) -> tuple[list[str], str]:
-    """Return the levels of a nominal attribute and what stands behind them.
+    """Return the levels of a nominal attribute and the text behind them.
 
     Args:
-        text: begins behind the opening brace.
+        text: text behind the opening brace.
 
     Raises:
-        ArffSyntaxError: it is no list of values that ends in a brace.
+        ArffSyntaxError: the text is no list of values that ends in a brace.
     """
     values, position = _scan(text, COMMAS)
     if len(values) == 1:  # {a b c}
@@ -115,7 +115,7 @@ def unquote(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a value as it may stand in a message."""
+    """Return a value shortened for a message."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
@@ -145,7 +145,7 @@ def _plain(line: str) -> list[str | None]:
 
 
 def _check_rest(line: str, position: int) -> bool:
-    """Return whether a weight stands behind the values, where nothing but that and a comment may stand."""
+    """Return whether a weight follows the values; only a weight and a comment may."""
     if REST.fullmatch(line, position):
         return False
     match = WEIGHT.fullmatch(line, position)

@@ -1,7 +1,7 @@
 """Make the bundled sample of covertype: python make_covertype_sample.py CACHE, the root of an OpenML cache.
 
-20,000 of the 581,012 rows, uniformly and without replacement, in their original order. The seed is the
-smallest for which every class and every soil type occurs, so that no column of the sample is constant.
+The sample has 20,000 of the 581,012 rows, drawn uniformly without replacement, in their original order. The
+seed is the smallest for which every class and every soil type occurs, so that no column is constant.
 """
 
 import sys
@@ -15,7 +15,7 @@ ROWS = 20_000
 
 
 def main(cache: Path) -> None:
-    """Write covertype_sample.parquet beside this file."""
+    """Write covertype_sample.parquet into the folder of this file."""
     table = pq.read_table(cache / "org" / "openml" / "www" / "datasets" / "1596" / "dataset_1596.pq")
     table = table.replace_schema_metadata(None)
     binary = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]

@@ -1,4 +1,4 @@
-"""Read a set from the OpenML client's cache, directly: no client, no pickle, nothing written."""
+"""Reader of the OpenML client's cache, without the client: no pickle is loaded, nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neucb.environments.table import Column, Table, labelled, unlabelled
 
 
 def data_file(folder: Path, number: int) -> Path | None:
-    """Return the file with the rows of a cached set, or None where it is not in the cache."""
+    """Return the data file of a cached set, or None where it is not in the cache."""
     for name in (f"dataset_{number}.pq", "dataset.pq", "dataset.arff"):
         if (folder / name).is_file() and (folder / "description.xml").is_file():
             return folder / name
@@ -27,15 +27,15 @@ def data_file(folder: Path, number: int) -> Path | None:
 def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
     """Return the table of a set in the cache.
 
-    The checksum, the number of rows and the number of columns are compared with those stated, if they
-    are. Rows without a label are left out, and so are columns of text, which are neither numbers nor
-    categories; `notes` and `provenance` say which.
+    The checksum, the number of rows and the number of columns are compared with the stated ones, if any.
+    Rows without a label are left out, and so are columns of text, which are neither numbers nor
+    categories; `notes` and `provenance` list them.
 
     Args:
-        folder: the set's folder in the cache.
-        number: its OpenML number.
-        name: the name that the table will have.
-        damaged: advice on a damaged set; by default the advice to delete it and load it again.
+        folder: folder of the set in the cache.
+        number: OpenML number of the set.
+        name: name of the table.
+        damaged: advice on a damaged set; by default to delete it and load it again.
 
     Raises:
         DataError: the set is not in the cache, is damaged, or is no classification set.
@@ -51,7 +51,7 @@ def read_set(folder: Path, number: int, name: str, damaged: str = "") -> Table:
         raise
     except PermissionError as error:
         raise DataError(f"{name}: {error.filename or path} cannot be read: permission denied") from error
-    except Exception as error:  # the readers raise whatever a damaged file makes them stumble over
+    except Exception as error:  # the readers raise any error on a damaged file
         advice = damaged or f"delete the folder {folder} and load it again"
         place = "" if isinstance(error, DamagedFileError) else f"{path.name}: "
         raise DataError(
@@ -66,7 +66,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _content(path: Path, description: Description, name: str) -> Content:
-    """Return the content of the data file; an ARFF file that is whole cannot be damaged."""
+    """Return the content of the data file; a file with the stated checksum is not reported as damaged."""
     from neucb.environments.arff.values import ArffSyntaxError
 
     if path.suffix == ".pq":
@@ -84,7 +84,7 @@ def _content(path: Path, description: Description, name: str) -> Content:
 
 
 def _has_md5(path: Path, md5: str) -> bool:
-    """Return whether a file has this checksum, as it is or as it was before Windows changed its line ends."""
+    """Return whether a file has this checksum, as it is or with line feeds for Windows line ends."""
     content = path.read_bytes()
     if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
         return True

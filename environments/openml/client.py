@@ -1,13 +1,13 @@
-"""The `openml` client, run as a program of its own by `server`: one question, one line of JSON.
+"""Subprocess that runs the `openml` client for `server`: one request, one line of JSON as response.
 
-On its own, because the client makes folders and configures logging as it is imported, takes its cache
-from the environment before anything else, sets no timeout on its connections, and cannot be stopped.
+A subprocess, since the client makes folders and configures logging on import, reads its cache from the
+environment before anything else, sets no timeout on its connections, and cannot be stopped.
 Nothing of neucb is imported here.
 
     python client.py SERVER SECONDS get NUMBER       {"answer": 24}; the set is in OPENML_CACHE_DIR
     python client.py SERVER SECONDS versions NAME    {"answer": {"1": 24, ...}}, version -> number
 
-SECONDS is how long the server may be silent. A failure is {"error": "..."}.
+SECONDS is the timeout of the connections. A failure is {"error": "..."}.
 """
 
 import json
@@ -15,7 +15,7 @@ import sys
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-NO_QUALITIES = 362  # the server's code for a set of which it has computed none
+NO_QUALITIES = 362  # the server's code for a set without computed qualities
 
 
 def _limit_silence(seconds: float) -> None:
@@ -70,7 +70,7 @@ def _versions(name: str) -> dict[int, int]:
 
 
 def main(server: str, seconds: str, question: str, subject: str) -> None:
-    """Answer one question; see the module."""
+    """Print the response to one request; see the module."""
     try:
         import openml
 

@@ -1,4 +1,4 @@
-"""The OpenML client's own configuration, read without importing the client (which takes seconds).
+"""OpenML client's configuration, read without importing the client (which takes seconds).
 
 Follows openml-python 0.15: environment variables, then its config file, then its defaults.
 """
@@ -24,7 +24,7 @@ class OpenMLConfig:
     """Cache folder and server of the OpenML client.
 
     Attributes:
-        root: the root cache directory.
+        root: root cache directory.
         server: base address of the server's XML interface.
     """
 
@@ -84,7 +84,7 @@ def _expanded(path: Path) -> Path:
     """Return a path with its "~" resolved; below the folder for temporary files where a user has no home."""
     try:
         return path.expanduser()
-    except RuntimeError:  # a container's user without HOME and without an entry in the system's list
+    except RuntimeError:  # a container's user without HOME and passwd entry
         owner = f"neucb-home-{os.getuid()}" if hasattr(os, "getuid") else "neucb-home"
         return Path(tempfile.gettempdir(), owner, *path.parts[1:])
 

@@ -1,6 +1,6 @@
-"""Read OpenML's Parquet and ARFF files into columns of numbers and codes, without pandas.
+"""Reader of OpenML's Parquet and ARFF files into columns of numbers and codes, without pandas.
 
-Names come without percent-encoding.
+Percent-encoding of names is decoded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from neucb.environments.columns import ROUNDED, WHOLE, Content, Raw
 
 
 def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
-    """Return the content of a Parquet file; columns named in `nominal` are so however they are stored.
+    """Return the content of a Parquet file; columns in `nominal` are nominal whatever their stored type.
 
     Dates and moments are seconds since 1970 (UTC), times of day seconds since midnight.
     """
@@ -38,7 +38,7 @@ def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
 
 
 def _codes(name: str, chunk: Any, nominal: bool) -> Raw | None:
-    """Return a column of categories or true and false, None if it is neither."""
+    """Return a column of categories or booleans, None for any other type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -14,21 +14,20 @@ NAMESPACE = "{http://openml.org/openml}"
 
 
 class DamagedFileError(Exception):
-    """A file of a set cannot be parsed, or contradicts another one; the message names it."""
+    """Unreadable file of a set, or one that contradicts another; the message names it."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What description.xml, features.xml and qualities.xml say of a set.
+    """Metadata of a set from description.xml, features.xml and qualities.xml.
 
     Attributes:
-        number, name, version, licence: as OpenML has them.
-        target: the column to predict; this and all names are without percent-encoding, which the
-            files use or not.
+        number, name, version, licence: identity of the set on OpenML.
+        target: column to predict; in this and all names percent-encoding, which some files use, is decoded.
         left_out: row identifiers and ignored columns.
-        nominal: the columns declared nominal.
-        columns: the number of columns that are listed, 0 where no list is there.
-        rows: the number of rows, None where it is not stated.
+        nominal: columns declared nominal.
+        columns: number of listed columns, 0 without a list.
+        rows: number of rows, None where it is not stated.
         md5: checksum of the ARFF file (that of the Parquet file is stated nowhere), or empty.
     """
 
@@ -86,7 +85,7 @@ def describe(folder: Path) -> Description:
 
 
 def _rows(path: Path) -> int | None:
-    """Return the number of rows, written like "120.0", None where it is not stated as such a number."""
+    """Return the number of rows, written like "120.0"; None where it is absent or no such number."""
     for quality in map(_flags, _elements(path, "quality")):
         if quality.get("name") == "NumberOfInstances":
             try:

@@ -1,4 +1,4 @@
-"""OpenML's names: from "mushroom" or "mushroom@1" to the number of a set."""
+"""Resolution of OpenML's names, "mushroom" or "mushroom@1", to the number of a set."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from neucb.environments.openml.description import NAMESPACE
 def find_number(config: OpenMLConfig, text: str, notify: Callable[[str], None]) -> int:
     """Return the number of "name" or "name@version".
 
-    With a version, a set of the cache is enough. Without one the earliest active version is meant,
-    which only the server knows; without a network it is the earliest one in the cache, with a note.
+    With a version, a cached set is enough. Without one the result is the earliest active version, which
+    only the server lists; without a network it is the earliest one in the cache, with a note.
 
     Raises:
         InputError: a version that is no number.
@@ -45,7 +45,7 @@ def find_number(config: OpenMLConfig, text: str, notify: Callable[[str], None]) 
 
 
 def _cached_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
-    """Return version -> number of the cached sets with this name; damaged ones are passed over."""
+    """Return version -> number of the cached sets with this name; damaged ones are skipped."""
     versions: dict[int, int] = {}
     for path in config.folder(0).parent.glob("*/description.xml"):
         try:

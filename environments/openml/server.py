@@ -1,4 +1,4 @@
-"""Download of a set with the real OpenML client, without risk to the cache.
+"""Download of sets with the OpenML client into its cache, by atomic rename.
 
 The client deletes a set's folder when some calls fail, so it gets a temporary root directory here;
 a folder enters the cache by one rename, complete and checked, or not at all.
@@ -24,15 +24,15 @@ from neucb.environments.openml.cache import data_file, read_set
 from neucb.environments.openml.config import OpenMLConfig
 
 PROBE_SECONDS = 1.0
-SILENCE_SECONDS = 20.0  # between two bytes of an answer
-DOWNLOAD_SECONDS = 1800.0  # for one set in all
-KEPT = ("description.xml", "features.xml", "qualities.xml")  # and the data file; none of the client's pickles
+SILENCE_SECONDS = 20.0  # timeout between two bytes of a response
+DOWNLOAD_SECONDS = 1800.0  # timeout for one set
+KEPT = ("description.xml", "features.xml", "qualities.xml")  # and the data file; no pickles
 
 
 def reachable(config: OpenMLConfig) -> bool:
-    """Return whether the server, or the proxy in front of it, takes a connection within a second.
+    """Return whether the server, or the proxy in front of it, accepts a connection within a second.
 
-    In a thread, since looking up a host's name has no timeout of its own.
+    The probe runs in a thread, since the look-up of a host name has no timeout of its own.
     """
     answer = threading.Event()
 
@@ -50,7 +50,7 @@ def reachable(config: OpenMLConfig) -> bool:
 
 
 def _gate(config: OpenMLConfig) -> tuple[str, int]:
-    """Return the host and port that the client will connect to."""
+    """Return the host and port of the proxy or server that the client connects to."""
     host, port = config.host
     proxy = getproxies().get(urlparse(config.server).scheme)
     if not proxy or proxy_bypass(host):
@@ -63,7 +63,7 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
     """Fetch a set into the client's cache.
 
     Raises:
-        DataError: the server lacks the set, does not answer, or sent damaged data.
+        DataError: the server lacks the set, does not respond, or sent damaged data.
     """
     folder = config.folder(number)
     try:
@@ -91,7 +91,7 @@ def download(config: OpenMLConfig, number: int, name: str) -> None:
 
 
 def _enter(ready: Path, folder: Path, number: int) -> None:
-    """Rename the finished folder into the cache; an incomplete one there makes room."""
+    """Rename the finished folder into the cache; an incomplete one there is replaced."""
     for attempt in range(3):
         if data_file(folder, number) is not None:
             return  # another process was faster
@@ -99,7 +99,7 @@ def _enter(ready: Path, folder: Path, number: int) -> None:
             if folder.exists():
                 folder.rename(ready.parent / f"incomplete{attempt}")
             os.rename(ready, folder)
-        except OSError as error:  # another process is at it: look again
+        except OSError as error:  # another process is renaming: check again
             failure = error
         else:
             return
@@ -110,7 +110,7 @@ def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
     """Return version -> number of the active sets of a name, as the server lists them.
 
     Raises:
-        DataError: the server does not answer properly.
+        DataError: the server does not respond, or with an unreadable response.
     """
     with tempfile.TemporaryDirectory(prefix="neucb-") as root:
         listed = _ask_client(config, Path(root), "versions", name, f"openml:{name}: the list of sets")
@@ -118,9 +118,9 @@ def list_versions(config: OpenMLConfig, name: str) -> dict[int, int]:
 
 
 def _ask_client(config: OpenMLConfig, root: Path, question: str, subject: str, what: str) -> Any:
-    """Return the answer of the client run with the cache `root`; see `client`."""
+    """Run the client with the cache `root` and return its response; see `client`."""
     program = str(Path(__file__).with_name("client.py"))
-    # -P: this folder is not a place to import from
+    # -P: keeps this folder off the import path
     command = [sys.executable, "-P", program, config.server, str(SILENCE_SECONDS), question, subject]
     surroundings = {**os.environ, "OPENML_CACHE_DIR": str(root)}
     try:

@@ -12,16 +12,16 @@ Rows = NDArray[np.int64]
 
 
 class Order(ABC):
-    """The sequence of rows of one replica.
+    """Sequence of rows of one replica.
 
-    Everything random comes from `rng`, so that no replica depends on another. A direct subclass may react
+    All random numbers come from `rng`, so that no replica depends on another. A direct subclass may react
     to the agent; the torch engine plays it.
 
     Args:
-        labels: [N] label of every row of the table, in 0..K-1.
-        arms: K.
-        horizon: T.
-        rng: the replica's stream "order".
+        labels: labels of the table's rows [N], in 0..K-1.
+        arms: number of arms K.
+        horizon: number of rounds T.
+        rng: stream "order" of the replica.
 
     Raises:
         InputError: an order that cannot fill `horizon` rounds.
@@ -39,16 +39,16 @@ class Order(ABC):
         """Observe the round just played.
 
         Args:
-            label: the row's label in the table, before drift.
+            label: label of the row in the table, before drift.
             loss: expected loss of the played arm.
         """
 
 
 class FixedOrder(Order):
-    """An order known before the run; both engines play it.
+    """Order known before the run; both engines play it.
 
     Attributes:
-        rows: [T] the row of every round.
+        rows: row of every round [T].
     """
 
     def __init__(self, labels: Rows, arms: int, horizon: int, rng: np.random.Generator) -> None:
@@ -67,9 +67,9 @@ class FixedOrder(Order):
 
 
 class State(Protocol):
-    """The state of a `CompiledOrder`: a NamedTuple of arrays with the two methods of an order.
+    """State of a `CompiledOrder`: a NamedTuple of arrays with the two methods of an order.
 
-    The torch engine calls the methods, the compiled engine compiles their text. So they write to the arrays
+    The torch engine calls the methods, the compiled engine compiles their source. So they write to the arrays
     in place, call no function but numpy's and math's, and read constants of their own module only.
     """
 
@@ -81,7 +81,7 @@ class State(Protocol):
 
 
 class CompiledOrder(Order):
-    """An adaptive order that both engines play.
+    """Adaptive order that both engines play.
 
     Attributes:
         state: arrays and rules of the order, always of the same NamedTuple class.

@@ -39,10 +39,10 @@ def make_order(name: str, labels: Rows, arms: int, horizon: int, seed: int) -> O
 
     Args:
         name: a key of `ORDERS`.
-        labels: [N] labels of the table.
-        arms: K.
-        horizon: T.
-        seed: the replica's seed.
+        labels: labels of the table [N].
+        arms: number of arms K.
+        horizon: number of rounds T.
+        seed: seed of the replica.
 
     Raises:
         InputError: an unknown name, or an order that cannot fill `horizon` rounds.

@@ -8,7 +8,7 @@ from neucb.environments.orders.order import FixedOrder, Rows
 
 
 class Shuffled(FixedOrder):
-    """A permutation of the rows; where the run is longer than the table, a new one for every pass."""
+    """Permutation of the rows, a new one for every pass where the run is longer than the table."""
 
     def draw(self, labels: Rows, horizon: int, rng: np.random.Generator) -> Rows:
         """Return the row of every round [T]."""

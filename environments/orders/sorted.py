@@ -8,7 +8,7 @@ from neucb.environments.orders.order import FixedOrder, Rows
 
 
 class Sorted(FixedOrder):
-    """The classes one after the other, each in stored order; a longer run starts again from the top."""
+    """Rows by class, each class in stored order; a longer run starts again at the first row."""
 
     def draw(self, labels: Rows, horizon: int, rng: np.random.Generator) -> Rows:
         """Return the row of every round [T]."""

@@ -8,7 +8,7 @@ from neucb.environments.orders.order import FixedOrder, Rows
 
 
 class Stored(FixedOrder):
-    """The table's own order; a longer run starts again from the top."""
+    """Stored order of the table; a run longer than the table starts again at the first row."""
 
     def draw(self, labels: Rows, horizon: int, rng: np.random.Generator) -> Rows:
         """Return the row of every round [T]."""

@@ -17,16 +17,16 @@ Array = NDArray[Any]
 
 
 class WeakestClassState(NamedTuple):
-    """The state of a `WeakestClass` order.
+    """State of a `WeakestClass` order.
 
     Attributes:
-        shuffled: [N] a permutation of all rows.
-        coins: [T] uniform numbers in [0, 1), one per round.
-        used: [N] whether a row was shown.
-        queue: [N] rows grouped by label, each label's in the shuffled order.
-        first, last: [K] bounds in `queue` of the rows that a label still has.
-        loss, met: [K] sum of the losses of each label, and its number of rounds.
-        next: [1] position in `shuffled`.
+        shuffled: permutation of all rows [N].
+        coins: uniform numbers in [0, 1) [T], one per round.
+        used: whether a row was shown [N].
+        queue: rows grouped by label [N], each label's in the shuffled order.
+        first, last: bounds in `queue` of each label's remaining rows [K].
+        loss, met: sum of the losses of each label, and its number of rounds [K].
+        next: position in `shuffled` [1].
     """
 
     shuffled: Array
@@ -66,7 +66,7 @@ class WeakestClassState(NamedTuple):
 
 
 class WeakestClass(CompiledOrder):
-    """More rows of the class on which the agent is worst; no row comes twice.
+    """Adaptive order with more rows of the class on which the agent is worst; no row comes twice.
 
     The first 500 rounds are a shuffled order. From then on a round shows, with probability 1/2, a row
     of the class with the greatest mean loss so far that still has rows, otherwise the next row of

@@ -1,4 +1,4 @@
-"""The catalogue: from the names of data sets to their tables."""
+"""Catalogue: resolution of data set names to their tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def expand(patterns: Iterable[str], suite: str | None = None, others: Collection
 
     Args:
         patterns: names, comma-separated lists of names, globs over the catalogue.
-        suite: "cc18" or "bakeoff", whose sets come first.
+        suite: suite whose sets come first, "cc18" or "bakeoff".
         others: further known names.
 
     Raises:
@@ -61,7 +61,7 @@ def expand(patterns: Iterable[str], suite: str | None = None, others: Collection
 
 
 def _parts(text: str) -> list[str]:
-    """Split a list of names; the name of a file may hold commas."""
+    """Split a list of names; file names may hold commas."""
     return [text] if isfile(text) else [part for part in text.split(",") if part]
 
 
@@ -75,16 +75,16 @@ def load_table(
 ) -> Table:
     """Return the table of a name.
 
-    auto: the OpenML cache, then the server, then the bundled sample where there is one (not in place
-    of a damaged set in the cache, which is an error); openml: the cache, then the server; bundled:
-    the bundled sample and scikit-learn only. Without a network the call returns in about a second.
+    auto: the OpenML cache, then the server, then the bundled sample if any (not in place of a damaged
+    set in the cache, which is an error); openml: the cache, then the server; bundled: the bundled
+    sample and scikit-learn only. Without a network the call returns in about a second.
 
     Args:
-        name: of the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
+        name: name in the catalogue; "openml:<id>", "openml:<name>" or "openml:<name>@<version>"; or the
             path of a file, see `read_file`.
         source: "auto", "openml" or "bundled".
         openml_cache: root folder of the OpenML cache; the client's own by default.
-        reading: of a file, see `Reading`.
+        reading: options of reading a file, see `Reading`.
         notify: called with one line when other data than those requested are used, or data are downloaded.
 
     Raises:
@@ -108,7 +108,7 @@ def fingerprint(
 ) -> dict[str, Any]:
     """Return the identity of the rows that `load_table` would return, ready for JSON.
 
-    The checksums of the files they are read from, the version of scikit-learn for its tables. A set
+    The identity is the checksums of the files, or the version of scikit-learn for its tables. A set
     that is not in the OpenML cache is downloaded. Arguments and errors as for `load_table`.
     """
     origin, name = _find(name)
@@ -116,7 +116,7 @@ def fingerprint(
 
 
 def number_of(name: str, openml_cache: Path | None = None, notify: Notify = warnings.warn) -> int | None:
-    """Return the OpenML number of a data set, None for another one of the catalogue.
+    """Return the OpenML number of a data set, None for a set of the catalogue without one.
 
     Raises:
         InputError: an unknown name, or one outside the catalogue and OpenML.
@@ -131,7 +131,7 @@ def number_of(name: str, openml_cache: Path | None = None, notify: Notify = warn
 
 
 def _find(name: str) -> tuple[DataSource, str]:
-    """Return the source of a name, and the name without regard to case and alias.
+    """Return the source of a name, and its canonical name; case is ignored and aliases are resolved.
 
     Raises:
         InputError: an unknown name.

@@ -13,7 +13,7 @@ from neucb.environments.openml.config import openml_config
 from neucb.environments.openml.server import download, reachable
 from neucb.environments.sources.catalogue import number_of
 
-AT_ONCE = 3  # the server is shared by everybody
+AT_ONCE = 3  # a limit for the sake of the public server
 
 
 def fetch(
@@ -29,14 +29,14 @@ def fetch(
     resumes after an interruption.
 
     Args:
-        names: of the catalogue, or OpenML's; scikit-learn's tables need no download.
+        names: names in the catalogue or of OpenML; scikit-learn's tables need no download.
         openml_cache: root folder of the OpenML cache; the client's own by default.
-        notify: see `load_table`.
+        notify: function called with notes, see `load_table`.
         progress: called with each name that is done, cached before or failed.
 
     Raises:
         InputError: an unknown name.
-        DataError: the server does not answer and a set is missing.
+        DataError: the server does not respond and a set is missing.
     """
     config = openml_config(openml_cache)
     numbers = {name: number_of(name, openml_cache, notify) for name in names}
@@ -61,7 +61,7 @@ def fetch(
                     failed[jobs[job]] = str(error)
                 if progress is not None:
                     progress(jobs[job])
-        except BaseException:  # Ctrl-C: leave what has not begun
+        except BaseException:  # Ctrl-C: cancel the downloads that have not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return failed

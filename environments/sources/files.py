@@ -1,4 +1,4 @@
-"""Files of the user's own: the name is the path."""
+"""User files as a data source: the name is the path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neucb.environments.tables.table_file import is_file_name, read_file
 
 
 class Files(DataSource):
-    """Files by their suffix, see `read_file`."""
+    """Source of the tables in files, by their suffix, see `read_file`."""
 
     patterns = ("a file",)
     options = ("target", "columns", "header", "decimal", "separator", "cost", "group", "arms")
@@ -24,7 +24,7 @@ class Files(DataSource):
         return is_file_name(name)
 
     def resolve(self, name: str, folder: Path) -> str:
-        """Return the path from the folder of the spec; an InputError where there is no such file."""
+        """Return the path from the folder of the spec; raise an InputError for a missing file."""
         file = folder / name
         if not file.is_file():
             raise InputError(f"there is no file {file}")

@@ -1,6 +1,6 @@
-"""OpenML: the named sets of data/catalogue.csv, and any other as openml:24 or openml:mushroom@1.
+"""OpenML as a data source: the sets of data/catalogue.csv, and others as openml:24 or openml:mushroom@1.
 
-A new named set is one line of data/catalogue.csv.
+To add a named set, write one line in data/catalogue.csv.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neucb.environments.sources.source import DataSource, Entry, Loading
 from neucb.environments.table import Table
 
 PREFIX = "openml:"
-METADATA = ("description.xml", "features.xml")  # they say which columns count and which is the target
+METADATA = ("description.xml", "features.xml")  # of which columns are used, and the target
 
 
 @remember
@@ -39,17 +39,17 @@ def _entry(row: dict[str, str]) -> Entry:
 
 
 class OpenML(DataSource):
-    """The client's cache, then the server, then, for covertype, the bundled sample."""
+    """Source of OpenML sets: the client's cache, then the server, then, for covertype, the bundled sample."""
 
     patterns = (f"{PREFIX}<id>", f"{PREFIX}<name>", f"{PREFIX}<name>@<version>")
     chooses = True
 
     def sets(self) -> Sequence[Entry]:
-        """Return the data sets that are listed by name."""
+        """Return the named data sets."""
         return list(named_sets().values())
 
     def knows(self, name: str) -> bool:
-        """Return whether a name has the prefix or is in data/catalogue.csv."""
+        """Return whether a name has the prefix "openml:" or is in data/catalogue.csv."""
         return name in named_sets() or (name.startswith(PREFIX) and name != PREFIX)
 
     def number(self, name: str, loading: Loading) -> int:
@@ -104,7 +104,7 @@ class OpenML(DataSource):
         return table
 
     def fingerprint(self, name: str, loading: Loading) -> dict[str, Any]:
-        """Return the checksums of the files in the cache; a set that is not there is downloaded."""
+        """Return the checksums of the files in the cache, downloading a missing set."""
         number = self.number(name, loading)
         folder = openml_config(loading.openml_cache).folder(number)
         if loading.source == "bundled" or data_file(folder, number) is None:

@@ -1,7 +1,7 @@
 """Registry of data sources: to add one, write its class in a module of its own and one row here.
 
-The first source that knows a name has it. Code of the user's own ("file.py:name", installed plugins) has the
-names that none of these knows, see `neucb.runs.plugins`.
+A name belongs to the first source that provides it. Names that no source provides belong to user code
+("file.py:name", installed plugins), see `neucb.runs.plugins`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SOURCES: dict[str, DataSource] = {
 
 
 def find_source(name: str) -> DataSource | None:
-    """Return the source of a data set's name, None where none knows it."""
+    """Return the source of a data set's name, None for a name that no source provides."""
     return next((source for source in SOURCES.values() if source.knows(name)), None)
 
 
 def has_table(name: str) -> bool:
-    """Return whether a data set is a table, as far as the sources know."""
+    """Return whether a data set is a table; for a name that no source provides, see the code."""
     source = find_source(name)
     return source is None or source.has_tables

@@ -1,4 +1,4 @@
-"""scikit-learn's small tables, always there."""
+"""scikit-learn's small tables as a data source, which needs no download."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SUMMARIES = {
 
 
 class ScikitLearn(DataSource):
-    """The tables of `sklearn.datasets.load_*` with a label."""
+    """Source of the tables of `sklearn.datasets.load_*` with a label."""
 
     def sets(self) -> Sequence[Entry]:
-        """Return the data sets that are listed by name."""
+        """Return the named data sets."""
         return [Entry(name, summary, "scikit-learn") for name, summary in SUMMARIES.items()]
 
     def load(self, name: str, loading: Loading) -> Table:

@@ -19,15 +19,15 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Entry:
-    """A named data set of the catalogue.
+    """Named data set of the catalogue.
 
     Attributes:
-        name: for `--dataset`.
-        summary: one line.
-        origin: where the rows come from, for listings.
-        openml: its number on OpenML, if it has one.
-        alias: its name on OpenML where that is another, understood too.
-        suites: the suites it belongs to: "cc18" (OpenML-CC18, Bischl et al., 2021) and "bakeoff".
+        name: name for `--dataset`.
+        summary: description in one line.
+        origin: origin of the rows, for listings.
+        openml: number on OpenML, if any.
+        alias: name on OpenML where it differs; accepted in place of `name`.
+        suites: suites with this set: "cc18" (OpenML-CC18, Bischl et al., 2021) and "bakeoff".
     """
 
     name: str
@@ -49,14 +49,14 @@ class Loading:
 
 
 class DataSource(ABC):
-    """A source of data sets: which names it knows, and the table or environment of each.
+    """Source of data sets: its names, and the table or environment of each.
 
     Attributes:
-        patterns: spellings of names besides those of `sets`, for listings.
+        patterns: spellings of names not in `sets`, for listings.
         options: options of a data set in a sweep's spec.
-        reads: whether tables are read by a `Reading`; others have a target and types of their own.
-        chooses: whether `Loading.source` makes a difference.
-        has_tables: whether its data sets are tables; otherwise `make` gives their environments.
+        reads: whether tables are read by a `Reading`; other sources declare target and types.
+        chooses: whether `Loading.source` has an effect.
+        has_tables: whether the data sets are tables; otherwise `make` returns their environments.
     """
 
     patterns: ClassVar[tuple[str, ...]] = ()
@@ -66,15 +66,15 @@ class DataSource(ABC):
     has_tables: ClassVar[bool] = True
 
     def sets(self) -> Sequence[Entry]:
-        """Return the data sets that are listed by name."""
+        """Return the named data sets."""
         return ()
 
     def knows(self, name: str) -> bool:
-        """Return whether a name is one of this source; by default those of `sets` are."""
+        """Return whether this source provides a name; by default it provides those of `sets`."""
         return any(name == entry.name for entry in self.sets())
 
     def resolve(self, name: str, folder: Path) -> str:
-        """Return the name, in the spec of a sweep in `folder`, that `load` takes.
+        """Resolve a name in the spec of a sweep in `folder` to the name that `load` takes.
 
         Raises:
             InputError: no such data set, as far as that is known without reading it.
@@ -83,11 +83,11 @@ class DataSource(ABC):
 
     @abstractmethod
     def load(self, name: str, loading: Loading) -> Table:
-        """Return the table of a name that this source knows.
+        """Return the table of a name that this source provides.
 
         Raises:
-            InputError: no such data set, or options that do not go with it.
-            DataError: the data are damaged or cannot be had.
+            InputError: no such data set, or options that it does not have.
+            DataError: the data are damaged or unavailable.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Synthetic worlds: environments without a table."""
+"""Synthetic worlds as a data source: environments without a table."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PREFIX = "synthetic:"
 
 
 class Synthetic(DataSource):
-    """The worlds of `SyntheticVectorEnv`, "synthetic:<world>"."""
+    """Source of the worlds of `SyntheticVectorEnv`, "synthetic:<world>"."""
 
     patterns = (f"{PREFIX}<world>",)
     options = ("arms", "features")
     has_tables = False
 
     def knows(self, name: str) -> bool:
-        """Return whether the name has the prefix."""
+        """Return whether the name has the prefix "synthetic:"."""
         return name.startswith(PREFIX)
 
     def resolve(self, name: str, folder: Path) -> str:
-        """Return the name; an InputError where there is no such world."""
+        """Return the name; raise an InputError for an unknown world."""
         if name.removeprefix(PREFIX) not in WORLDS:
             raise unknown_name("data set", name, [PREFIX + world for world in WORLDS])
         return name
