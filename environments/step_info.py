@@ -31,7 +31,7 @@ def clipped(values: Floats, tolerance: float = TOLERANCE) -> Floats:
 
 
 def read_entry(info: Info, name: str, shape: tuple[int, ...]) -> tuple[Floats, Bools | None] | None:
-    """Return an entry of an info [R, ...], NaN where a sub-environment lacks it, and the mask [R] of the others.
+    """Return an entry of an info [R, ...], NaN where it is missing, and the mask [R] of those that have it.
 
     Gymnasium's vectors fill missing entries with 0; their mask is the entry `_name`. None stands for all.
 
