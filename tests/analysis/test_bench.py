@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ from neucb.core.errors import InputError
 from neucb.engines.engine import Lockstep
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.runs.api import prepare
+from tests.support.readme import BENCH
 from tests.support.tables import one_hot
 
 ROUNDS = 300
@@ -118,7 +120,7 @@ def test_the_command_prints_what_it_measured(
 ) -> None:
     monkeypatch.setattr(bench, "QUICK_SECONDS", 0.01)
     monkeypatch.setattr(bench, "QUICK_REPETITIONS", 1)
-    monkeypatch.setattr(sys, "argv", ["neucb", "bench", "--quick", "--json", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", [*shlex.split(BENCH), "--json", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as done:
         main()
     assert done.value.code == 0

@@ -243,6 +243,7 @@ def test_show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["best_fixed_arm"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_fetch(
     server: FakeOpenML,
     cache: Path,

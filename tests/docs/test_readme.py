@@ -15,7 +15,7 @@ from neucb.agents.recipes.registry import RECIPES
 from neucb.cli import main
 from neucb.runs.api import prepare
 from neucb.runs.save import save
-from tests.support.readme import BLOCKS, README, agent_block
+from tests.support.readme import BENCH, BLOCKS, COMMANDS, README, agent_block
 
 pytestmark = pytest.mark.docs
 
@@ -42,14 +42,13 @@ def tables(folder: Path) -> None:
 
 
 TOML = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^    (neucb .*)$", README, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != BENCH])
 def test_commands_run_as_written(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With fewer rounds and seeds, and a cache that is empty."""
+    """With fewer rounds and seeds, and an empty cache; tests/analysis/test_bench.py runs the benchmark."""
     (tmp_path / "my_agent.py").write_text(agent_block())
     tables(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -68,8 +67,6 @@ def test_commands_run_as_written(
         words += ["--out", str(tmp_path), "--seeds", "2"]
         words += ["--openml-cache", str(tmp_path)] if "covertype" in words else []
         words += ["--rounds", "1210"] if "--rounds" not in words else []
-    monkeypatch.setattr("neucb.benchmarks.bench.QUICK_SECONDS", 0.01)
-    monkeypatch.setattr("neucb.benchmarks.bench.QUICK_REPETITIONS", 1)
     monkeypatch.setattr(sys, "argv", ["neucb", *words])
     with pytest.raises(SystemExit) as done:
         main()

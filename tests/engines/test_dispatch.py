@@ -228,6 +228,7 @@ class Backwards(FixedOrder):
         return np.arange(len(labels))[::-1][:horizon]
 
 
+@pytest.mark.slow
 def test_an_order_that_does_not_react_is_played_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ORDERS, "backwards", Backwards)
     traces = []

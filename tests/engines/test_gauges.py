@@ -65,6 +65,7 @@ def test_both_engines_log_the_same(agent: str) -> None:
     assert defined["parameter_distance"].notna().all() == recipe.perturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"radius": (5.0, math.inf)}, {"perturbations": 3}, {"radius": 0.1}])
 @pytest.mark.parametrize("agent", ["kl", "sq-perturbed"])
 def test_both_engines_know_the_same_distances(agent: str, settings: dict[str, Any]) -> None:

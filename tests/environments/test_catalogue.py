@@ -72,6 +72,7 @@ def test_a_target_is_for_files() -> None:
         load_table("iris", reading=Reading("x"))
 
 
+@pytest.mark.slow
 def test_openml_names(server: FakeOpenML, cache: Path) -> None:
     """The fake server lists versions 2 and 3 of toy as numbers 7 and 8."""
     assert (

@@ -53,6 +53,7 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
     assert {path.name for path in folder.parent.iterdir()} == {str(number)}  # no temporary folder is left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "number", "words"),
     [
@@ -211,6 +212,7 @@ def blocked(*_: object, **__: object) -> Any:
     raise TimeoutError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["refused", "blocked"])
 def test_without_a_network_the_answer_comes_soon(
     cache: Path, monkeypatch: pytest.MonkeyPatch, failure: str
@@ -232,6 +234,7 @@ def test_without_a_network_the_answer_comes_soon(
     assert "20,000 rows" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_server_in_trouble_does_not_stop_covertype(server: FakeOpenML, cache: Path) -> None:
     lines: list[str] = []
     assert load_table("covertype", openml_cache=cache, notify=lines.append).source == "bundled"

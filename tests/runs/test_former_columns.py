@@ -49,6 +49,7 @@ def age(folder: Path) -> None:
         path.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_a_sweep_of_a_former_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

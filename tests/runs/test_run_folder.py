@@ -160,6 +160,7 @@ def test_what_is_left_out_or_no_results_is_one_line(
         neucb.load_results(tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_by_the_same_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

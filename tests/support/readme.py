@@ -1,4 +1,4 @@
-"""The README and its Python blocks."""
+"""The README, its Python blocks and its commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = re.findall(r"^    (neucb .*)$", README, flags=re.MULTILINE)
+(BENCH,) = (command for command in COMMANDS if command.startswith("neucb bench"))
 
 
 def agent_block() -> str:

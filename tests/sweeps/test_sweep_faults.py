@@ -118,8 +118,9 @@ def test_bad_data_are_recorded_and_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", [LONG, TORCH], ids=["threads", "processes"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("spec", "how"), [(LONG, signal.SIGINT), (TORCH, signal.SIGKILL)], ids=["threads", "processes"]
+)
 def test_a_sweep_that_is_killed_goes_on(how: signal.Signals, spec: str, tmp_path: Path) -> None:
     """SIGINT is Ctrl-C."""
     prepare("kl", "iris", 2, 1).load()  # so that the process need not compile
