@@ -66,7 +66,7 @@ Separator = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", rich_help_panel=DATA, help="Refuse a data set of which rows or columns are left out."
+        "--strict", rich_help_panel=DATA, help="Fail if rows or columns of the data set would be left out."
     ),
 ]
 
