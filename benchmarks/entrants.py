@@ -9,7 +9,7 @@ from typing import Any, cast
 from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.registry import find_recipe
 from neucb.benchmarks.measure import Clock, Entrant, clock
-from neucb.benchmarks.plain import PlainLoop, supports
+from neucb.benchmarks.plain import PlainLoop
 from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
 from neucb.core.threads import safe_path
@@ -58,11 +58,6 @@ class BenchTask:
         """Return a prepared run of the seeds from `first` on."""
         env, seeds = self.env(replicas, rounds), range(first, first + replicas)
         return prepare(self.agent, env, seeds=seeds, settings=self.settings, engine=engine)
-
-    @property
-    def has_plain(self) -> bool:
-        """Whether the plain loop supports the agent."""
-        return supports(self.recipe, self.own)
 
     @property
     def has_compiled(self) -> bool:

@@ -278,7 +278,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             **self.feedback.outcome(label, seen, actions),
         }
         for order, one, value in zip(self._orders, own, info["expected_loss"], strict=True):
-            order.saw(int(one), float(value))
+            order.observe(int(one), float(value))
         self._round += 1
         if self._round < self.horizon:
             self._show()

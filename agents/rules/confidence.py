@@ -33,7 +33,7 @@ def _parts(prediction: Prediction) -> tuple[Tensor, Tensor]:
         InputError: the oracle gives no standard deviations.
     """
     if prediction.std is None:
-        raise InputError("this rule needs an oracle that knows its uncertainty (Prediction.std)")
+        raise InputError("this rule needs an oracle with standard deviations (Prediction.std)")
     centre = prediction.mean if prediction.output is None else prediction.output
     return centre.double(), prediction.std.double()
 

@@ -32,7 +32,7 @@ def find_number(config: OpenMLConfig, text: str, notify: Callable[[str], None]) 
         known = list_versions(config, name)
         wanted = [int(version)] if at else sorted(known)[:1]
         if not wanted or wanted[0] not in known:
-            raise DataError(f"openml:{text}: the OpenML server knows no active set of this name")
+            raise DataError(f"openml:{text}: the OpenML server has no active set of this name")
         return known[wanted[0]]
     if cached and not at:
         earliest = min(cached)

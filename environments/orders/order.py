@@ -35,7 +35,7 @@ class Order(ABC):
         """Return the row of round t = 0, 1, ...; called once per round, in turn."""
 
     @abstractmethod
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         """Observe the round just played.
 
         Args:
@@ -62,7 +62,7 @@ class FixedOrder(Order):
         """Return the row of round t."""
         return int(self.rows[t])
 
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         """Ignore the round."""
 
 
@@ -76,8 +76,8 @@ class State(Protocol):
     def row(self, t: int) -> int:
         """Return the row of round t, see `Order.row`."""
 
-    def saw(self, label: int, loss: float) -> None:
-        """Observe the round just played, see `Order.saw`."""
+    def observe(self, label: int, loss: float) -> None:
+        """Observe the round just played, see `Order.observe`."""
 
 
 class CompiledOrder(Order):
@@ -93,6 +93,6 @@ class CompiledOrder(Order):
         """Return the row of round t."""
         return int(self.state.row(t))
 
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         """Observe the round just played."""
-        self.state.saw(label, loss)
+        self.state.observe(label, loss)

@@ -59,7 +59,7 @@ class WeakestClassState(NamedTuple):
         self.used[row] = True
         return row
 
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         """Add the loss of a round to its class."""
         self.loss[label] += loss
         self.met[label] += 1.0

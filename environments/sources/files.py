@@ -19,7 +19,7 @@ class Files(DataSource):
     options = ("target", "columns", "header", "decimal", "separator", "cost", "group", "arms")
     reads = True
 
-    def knows(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether the suffix is one of `SUFFIXES`."""
         return is_file_name(name)
 

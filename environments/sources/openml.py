@@ -48,7 +48,7 @@ class OpenML(DataSource):
         """Return the named data sets."""
         return list(named_sets().values())
 
-    def knows(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether a name has the prefix "openml:" or is in data/catalogue.csv."""
         return name in named_sets() or (name.startswith(PREFIX) and name != PREFIX)
 

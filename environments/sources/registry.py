@@ -22,7 +22,7 @@ SOURCES: dict[str, DataSource] = {
 
 def find_source(name: str) -> DataSource | None:
     """Return the source of a data set's name, None for a name that no source provides."""
-    return next((source for source in SOURCES.values() if source.knows(name)), None)
+    return next((source for source in SOURCES.values() if source.matches(name)), None)
 
 
 def has_table(name: str) -> bool:

@@ -69,7 +69,7 @@ class DataSource(ABC):
         """Return the named data sets."""
         return ()
 
-    def knows(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether this source provides a name; by default it provides those of `sets`."""
         return any(name == entry.name for entry in self.sets())
 

@@ -21,7 +21,7 @@ class Synthetic(DataSource):
     options = ("arms", "features")
     has_tables = False
 
-    def knows(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Return whether the name has the prefix "synthetic:"."""
         return name.startswith(PREFIX)
 

@@ -1,4 +1,4 @@
-"""The command line, a file per command; app.py puts them together."""
+"""Command line: a module per command, assembled in app.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""app: the commands put together, and how failures end."""
+"""app: the assembled command line, and the handling of failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from neucb.core.files import check_text
 from neucb.core.former_names import FORMER
 from neucb.core.version import __version__
 
-NOTHING_ASKED = 2  # exit code; a script that calls `neucb` without a command has a mistake
+NOTHING_ASKED = 2  # exit code, also of `neucb` without a command, which in a script is a mistake
 
 app = typer.Typer(
     help="Contextual-bandit simulation and benchmarking.",
@@ -62,9 +62,9 @@ def main() -> None:
         code = app(args=complete_trace(spread_settings(sys.argv[1:])), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-        if code == StoppedError.exit_code:  # what the parser makes of a KeyboardInterrupt
+        if code == StoppedError.exit_code:  # the parser's exception for a KeyboardInterrupt
             raise KeyboardInterrupt
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, `head` for example, closed the pipe
         _drop_output()
         sys.exit(1)
     except (Exception, KeyboardInterrupt) as error:
@@ -91,7 +91,7 @@ def option_names() -> dict[str, str]:
 
 
 def _no_such_option(error: BaseException) -> str | None:
-    """Return the line on an option that was renamed; None for any other error."""
+    """Return the message for a renamed option; None for any other error."""
     name = str(getattr(error, "option_name", "")).lstrip("-").replace("-", "_")
     command = getattr(getattr(error, "ctx", None), "command", None)
     if name not in FORMER or command is None:
@@ -102,14 +102,14 @@ def _no_such_option(error: BaseException) -> str | None:
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """Return the line and the exit code of a known failure, None for one that is our mistake."""
+    """Return the message and exit code of a known failure; None for a defect of neucb."""
     if isinstance(error, NeucbError):
         return str(error), error.exit_code
     if isinstance(error, typer.Abort | KeyboardInterrupt):
         return "interrupted", StoppedError.exit_code
     if isinstance(error, OSError):
         return f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}", 1
-    # torch has no error of its own for the CPU's memory
+    # torch has no error class for CPU memory
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
         reason = " ".join(str(error).split())
         return f"out of memory: play fewer seeds at once or a smaller network ({reason})", 1
@@ -121,19 +121,19 @@ def explain(error: BaseException) -> tuple[str, int] | None:
 
 
 def _show_all_letters() -> None:
-    """Print letters that the terminal's encoding lacks by their numbers: no table costs a run its results."""
+    """Print letters outside the terminal's encoding as escapes, so that no table fails."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
-    """Let what is still to be printed go nowhere, so that closing it does not fail once more."""
+    """Discard pending output, so that closing the stream does not fail again."""
     if sys.stdout is not None:  # None: closed from the start
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def spread_settings(arguments: Sequence[str]) -> list[str]:
-    """Let one `--set` take several settings: repeat it before every further key=value."""
+    """Allow several settings after one `--set`: repeat it before every further key=value."""
     spread: list[str] = []
     setting = False
     for word in arguments:

@@ -24,8 +24,8 @@ def bench(
 ) -> None:
     """Measure the speed of the agents against a plain PyTorch loop, on this machine, now.
 
-    Every figure is the median of a few repetitions in which the contenders take turns. Real rows are
-    played where they are in the OpenML cache, rows of the same shape elsewhere.
+    Figures are medians over repetitions in which the entrants alternate. Data are real rows from the OpenML
+    cache, or else random rows of the same shape.
     """
     from neucb.benchmarks.bench import run_bench
     from neucb.benchmarks.folder import write_folder

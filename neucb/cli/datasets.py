@@ -103,7 +103,7 @@ def show(
 
 
 def _type(column: ColumnSummary) -> str:
-    """Return the type of a column in words."""
+    """Return the type of a column as text."""
     words = column.kind + (f" ({column.detail})" if column.detail else "")
     if column.kind in LEFT_OUT:
         words += ", left out"
@@ -120,7 +120,7 @@ def fetch(
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
 ) -> None:
-    """Download data sets into the OpenML cache, three at a time; what is there is kept."""
+    """Download data sets into the OpenML cache, three at a time; cached ones are kept."""
     from rich.console import Console
     from rich.progress import Progress
 

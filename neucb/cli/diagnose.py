@@ -49,7 +49,7 @@ def diagnose(
         bool, typer.Option("--json", help="Print one JSON object, curves included, and no table.")
     ] = False,
 ) -> None:
-    """Say what NeuralUCB's and NeuralTS's bounds promise on a data set, and what the agents do there.
+    """Compare the regret bounds of NeuralUCB and NeuralTS with their regret on a data set.
 
     The neural tangent kernel of all T K encoded contexts gives effective dimension, S and the bounds
     for every T; neural-ucb and neural-ts play the same rows.
@@ -89,7 +89,7 @@ def parse_ridges(text: str) -> tuple[float, ...]:
     """Return the numbers of "0.01,1".
 
     Raises:
-        InputError: something else than numbers.
+        InputError: the text is not a list of numbers.
     """
     try:
         return tuple(float(part) for part in text.split(","))
@@ -102,7 +102,7 @@ def _say(stage: str) -> None:
 
 
 def print_diagnosis(found: Diagnosis) -> None:
-    """Print the figures at T, a row for each lambda, and what to take from them."""
+    """Print the figures at T, a row for each lambda, and conclusions."""
     from rich.table import Table
 
     from neucb.core.terminal import show_table

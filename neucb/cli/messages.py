@@ -1,4 +1,4 @@
-"""What every command says: lines on stderr, rows of names."""
+"""Messages of all commands: lines on stderr, two-column lists."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def note(message: object) -> None:
 
 
 def warning_printer() -> Callable[..., None]:
-    """Return what stands in for `warnings.showwarning`: one line without its source, each text once."""
+    """Return a replacement of `warnings.showwarning`: one line without source, each text once."""
     printed: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -68,14 +68,14 @@ def warning_printer() -> Callable[..., None]:
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and what they are, in two columns."""
+    """Print names and descriptions in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, summary in rows:
         print(f"{name:{width}}  {summary}")
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """Return the console for tables and bars, which prints names as they are: no [markup], no :emoji:."""
+    """Return the console for tables and bars, without [markup] and :emoji: in names."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, stderr=stderr)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options shared by several commands, and parsing of their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PanelCommand(typer.core.TyperCommand):
     """A command whose help lists its options by panel."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for every panel, in the order of the options; the others come last."""
+        """Write a section per panel, in the order of the options; options without a panel come last."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -66,7 +66,7 @@ Separator = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", rich_help_panel=DATA, help="Refuse a data set of which rows or columns are left out."
+        "--strict", rich_help_panel=DATA, help="Fail if rows or columns of the data set would be left out."
     ),
 ]
 

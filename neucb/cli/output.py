@@ -26,7 +26,7 @@ class Output:
     """Files and figures of the runs of one command.
 
     Attributes:
-        folder: for the results.
+        folder: folder of the results.
         as_json: print JSON and no table.
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
@@ -44,10 +44,10 @@ class Output:
     figures: list[dict[str, Any]] = field(default_factory=list)
 
     def play(self, run: Run) -> None:
-        """Play a run with a progress bar, save it, show its figures.
+        """Play a run with a progress bar, save it, print its figures.
 
-        Saved first, so that nothing is lost where the output has been closed (`| head`); shown even
-        where the disk is full.
+        It is saved before printing, so that a closed output (`| head`) loses nothing; figures are printed
+        even if the disk is full.
 
         Raises:
             NeucbError: the run failed, or could not be saved.
@@ -81,7 +81,7 @@ class Output:
             raise left_out
 
     def _show_saved(self, run: Run) -> bool:
-        """Show a run that was played before by the same code; return whether there is one."""
+        """Print a saved run of the same code; return whether there is one."""
         from neucb.runs.save import find_saved
         from neucb.theory.best_in_class import COLUMNS
 
@@ -96,7 +96,7 @@ class Output:
         return True
 
     def _with_saved_rounds(self, run: Run, error: NeucbError) -> NeucbError:
-        """Save the rounds before a failure; return the error with a word on them."""
+        """Save the rounds before a failure; return the error with a note on them."""
         from neucb.runs.save import save
 
         if run.log.round == 0:
@@ -140,7 +140,7 @@ class Output:
 
 
 def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
-    """Draw the regret of a run beside its log; return the path, or None, with a note, where that fails."""
+    """Draw the regret of a run beside its log; return the path, or None with a note on failure."""
     from neucb.core.files import atomic_write
     from neucb.plots import save_figure
     from neucb.plots.kinds.regret import regret_figure
@@ -151,7 +151,7 @@ def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
         atomic_write(path, lambda temporary: save_figure(figure, temporary))
     except (NeucbError, OSError) as error:
         with contextlib.suppress(OSError):
-            path.unlink()  # of an earlier run, which may have been another
+            path.unlink()  # plot of an earlier run in this place
         note(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
         return None
     return path

@@ -107,10 +107,10 @@ def peers(
 
 
 def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
-    """Return who plays; a peer that is not installed is named in one line and left out.
+    """Return the players; a peer that is not installed is left out with a note.
 
     Raises:
-        InputError: an unknown name, or nobody is left.
+        InputError: an unknown name, or no player is left.
     """
     from neucb.benchmarks.peers import PEERS, VOWPAL, find_peer
     from neucb.benchmarks.tournament import of_agent, of_peer
@@ -132,7 +132,7 @@ def find_players(peer: list[str] | None, agents: list[str]) -> list[Player]:
 
 
 def _show(frame: pd.DataFrame, ours: list[str], log: pd.DataFrame | None) -> None:
-    """Print who ranks where, and every peer against every agent of ours."""
+    """Print ranks, and comparisons of every peer with every agent of neucb."""
     from rich.table import Table
 
     from neucb.benchmarks.page import times

@@ -20,7 +20,7 @@ def play(run: Run, *, show: bool) -> bool:
     """Play a run with a progress bar; return whether Ctrl-C ended it early.
 
     Raises:
-        NeucbError: it failed; code of the user's own may do so in any way.
+        NeucbError: the run failed; user code may raise other errors.
     """
     try:
         run.load()

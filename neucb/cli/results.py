@@ -28,7 +28,7 @@ def results(
         bool, typer.Option("--times", help="Show the time of a run of every agent instead of its regret.")
     ] = False,
 ) -> None:
-    """Show mean regret of every agent on every data set of a sweep or of runs; name missing runs."""
+    """Show the mean regret of all agents on all data sets of a sweep or of runs; list missing runs."""
     from neucb.sweeps.store.load_times import load_times
     from neucb.sweeps.store.read_results import load_results
     from neucb.sweeps.tables import regret_table, shown, shown_times, times_table, to_latex, to_tabular

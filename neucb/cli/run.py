@@ -196,9 +196,9 @@ def run(
 ) -> None:
     """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
 
-    With several data sets each is played in turn; one that fails is named at the end, the exit code
-    is then 1, and the others are not lost. A run that the folder has already, played by the same code, is
-    not played again.
+    Several data sets are played in turn; failures are listed at the end, the exit code is then 1, and the
+    other runs are kept. A run of the same configuration and code that the folder already holds is not
+    played again.
     """
     from neucb.core.files import check_file, check_writable
     from neucb.environments.classification import ClassificationVectorEnv
@@ -216,7 +216,7 @@ def run(
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))
     given_settings = parse_settings(settings or [])
-    resolve_agent(agent, given_settings)  # its faults before those of the data
+    resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
     if save_agent is not None and len(names) > 1:
         raise InputError("--save-agent keeps the agent of one data set; name one")
     if save_agent is not None:
@@ -311,16 +311,16 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
 
 
 def complete_trace(words: Sequence[str]) -> list[str]:
-    """Let --trace stand alone: give it a value wherever none follows."""
+    """Allow --trace without a value: insert the default."""
     followed = pairwise([*words, ""])
     return [f"--trace={PLAYED}" if word == "--trace" and after != FULL else word for word, after in followed]
 
 
 def parse_trace(text: str | None) -> Wanted:
-    """Return the trace that an option names.
+    """Return the value of --trace.
 
     Raises:
-        InputError: the option has another value.
+        InputError: an unknown value.
     """
     if text not in (None, PLAYED, FULL):
         raise InputError(f"--trace takes no value or '{FULL}', not '{text}'")

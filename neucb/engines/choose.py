@@ -47,7 +47,7 @@ def refusal(
 
     Args:
         recipe: recipe of the agent; None for an agent object.
-        settings: all hyper-parameters of the recipe; a tuple has one value per replica, all of which count.
+        settings: all hyper-parameters of the recipe; a tuple has one value per replica, and all are checked.
         env: environment.
         spec: shape of the run.
         late: whether feedback is delayed or batched.
@@ -55,7 +55,7 @@ def refusal(
     if recipe is None:
         return "it plays recipes, not agent objects"
     if late:
-        return "it knows no delayed losses"
+        return "it supports no delayed losses"
     if spec.device != "cpu":
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
@@ -71,7 +71,7 @@ def refusal(
     if settings.get("training", "online") != "online" or set(_each(settings.get("batch_size", 1))) != {1}:
         return "it trains online, a sample at a time"
     if set(_each(settings.get("depth", 1))) != {1}:
-        return "it knows one hidden layer"
+        return "it supports one hidden layer"
     if recipe.wrapper == GRADIENT_NORM and settings["covariance"] == "full":
         return "it keeps the diagonal of a gradient's matrix only"
     if _some_finite(settings.get("perturbations", math.inf)) and _some_finite(settings["radius"]):

@@ -118,13 +118,13 @@ class Groups:
         for part in self.parts:
             size = len(part.replicas)
 
-            def told(played: int, before: int = before, size: int = size) -> None:
+            def report(played: int, before: int = before, size: int = size) -> None:
                 if progress is not None:
                     progress((before + size * played) // spec.replicas)
 
             part.log.keep(self.log.due_until(spec.horizon))
             try:
-                part.player.play(told)
+                part.player.play(report)
             except DivergedError as error:
                 replica = None if error.replica is None else part.replicas[error.replica]
                 raise DivergedError(str(error), error.round, replica) from error

@@ -38,7 +38,7 @@ def learns_at_once(agent: object) -> bool:
 
 
 class StallDetector:
-    """Round-by-round detector of stalled replicas; `long_runs` and `first_stuck` find the same afterwards.
+    """Round-by-round detector of stalled replicas; `long_runs` and `first_stuck` do the same for whole runs.
 
     Args:
         replicas: number R of replicas.

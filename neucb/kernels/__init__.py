@@ -1,1 +1,1 @@
-"""Compiled functions that several parts share: the decorators, the cache, vectors, sums, integrals."""
+"""Shared compiled functions: decorators, kernel cache, vector loops, sums, integrals."""

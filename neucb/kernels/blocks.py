@@ -1,4 +1,4 @@
-"""Blocks of rounds that share one pass through the first layer, see `Shared`."""
+"""Blocks of rounds with one shared forward pass through the first layer, see `Shared`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neucb.kernels.vectors import (
 
 @fast
 def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
-    """Fill gram [n, n] above its diagonal with the products of rows of `scaled` and later ones of x."""
+    """Fill gram [n, n] above its diagonal: gram[b, c] = <scaled_b, x_c> for b < c."""
     for b in range(n):
         for c in range(b + 1, n):
             gram[b, c] = dot(scaled[b], x[c])
@@ -27,7 +27,7 @@ def products(scaled: Array, x: Array, gram: Array, n: int) -> None:
 
 @exact
 def keep_row(shared: Shared | None, workspace: Workspace, b: int, row: Array, intercept: float) -> None:
-    """Keep the b-th row of a block."""
+    """Copy the row of round b into the buffers of the block."""
     if shared is None:
         return
     copy_to(shared.x[b], row)
@@ -38,7 +38,7 @@ def keep_row(shared: Shared | None, workspace: Workspace, b: int, row: Array, in
 
 @exact
 def share_pass(shared: Shared | None, network: Network, workspace: Workspace, n: int) -> None:
-    """Make the pass of a block of n rounds."""
+    """Compute the first-layer products of a block of n rounds."""
     if shared is None:
         return
     products(shared.scaled, shared.x, shared.gram, n)
@@ -51,14 +51,14 @@ def share_pass(shared: Shared | None, network: Network, workspace: Workspace, n:
 def pass_alone(
     shared: Shared | None, w: Array, index: Array, value: Array, n: int, left: int, z: Array
 ) -> None:
-    """Set z = x' w, where no block has made the pass."""
+    """Set z = x' w where the rounds of a block share no forward pass."""
     if shared is None:
         combine(w, index, value, n, left, z)
 
 
 @exact
 def add_step(shared: Shared | None, network: Network, workspace: Workspace, b: int, n: int, arm: int) -> None:
-    """Add the step of round b to the first layer, or to the passes of the later rounds of its block."""
+    """Add the step of round b to the first layer, or to the products of the later rounds of its block."""
     m, delta = len(workspace.head), workspace.delta[b]
     left, right = arm * m, (arm + 1) * m
     if shared is None:
@@ -79,7 +79,7 @@ def along_step(
     n: int,
     arm: int,
 ) -> float:
-    """Add the step of round b as `add_step` does; return its product with the first layer as it was."""
+    """Do `add_step`; return the inner product of the step and the first layer before it."""
     m, delta = len(workspace.head), workspace.delta[b]
     index, step, left = workspace.inputs[b], workspace.step[b], arm * m
     if shared is None:
@@ -96,13 +96,13 @@ def along_step(
 
 @exact
 def place(workspace: Workspace, b: int) -> int:
-    """Return which row of the hidden layer round b has."""
+    """Return the index of round b's row in the hidden layer."""
     return b % len(workspace.hidden)
 
 
 @exact
 def add_waiting(shared: Shared | None, workspace: Workspace, b: int, arm: int) -> None:
-    """Add to `again` the steps of the block that the first layer does not have yet."""
+    """Add the block's pending steps, which the first layer lacks, to `again`."""
     if shared is None:
         return
     for before in range(b):
@@ -112,7 +112,7 @@ def add_waiting(shared: Shared | None, workspace: Workspace, b: int, arm: int) -
 
 @exact
 def fold(shared: Shared | None, network: Network, workspace: Workspace, scale: float, b: int, n: int) -> None:
-    """Multiply the scale s into G, and into the steps of a block that are still to be added to it."""
+    """Multiply the scale s into G and into the block's pending steps."""
     for j in range(len(network.first)):
         scale_by(network.first[j], scale)
     scale_by(network.head, scale)
@@ -125,7 +125,7 @@ def fold(shared: Shared | None, network: Network, workspace: Workspace, scale: f
 
 @exact
 def flush(shared: Shared | None, network: Network, workspace: Workspace, n: int) -> None:
-    """Add the steps of a block of n rounds to the first layer."""
+    """Add the pending steps of a block of n rounds to the first layer."""
     if shared is None:
         return
     m, same = len(workspace.head), shared.same

@@ -1,4 +1,4 @@
-"""Kernel cache: numba's cache on disk, made to know all sources, and to fail without harm."""
+"""Kernel cache: numba's disk cache with all source files in its key and without fatal disk errors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ANOTHER = "name another folder with the environment variable NUMBA_CACHE_DIR"
 
 
 class KernelCache(FunctionCache):
-    """The cache of one kernel.
+    """Disk cache of one kernel.
 
-    By itself numba renews it when the kernel's own file has changed only, and a disk that is full or
-    cannot be read ends the run whose kernel was compiled.
+    Numba's own cache checks the kernel's own file only, and a full or unreadable disk ends the run whose
+    kernel was compiled.
 
     Args:
         function: the kernel.
@@ -40,7 +40,7 @@ class KernelCache(FunctionCache):
         return (*super()._index_key(sig, codegen), digest(self._function, sig))  # type: ignore[no-untyped-call]
 
     def load_overload(self, *arguments: Any) -> Any:
-        """Return a kernel from disk; None where there is none, or a damaged one, which is forgotten."""
+        """Return a kernel from disk; None without a file. A damaged file is deleted, and None returned."""
         try:
             return super().load_overload(*arguments)  # type: ignore[no-untyped-call]
         except Exception:  # unpickling damaged bytes raises anything
@@ -49,7 +49,7 @@ class KernelCache(FunctionCache):
             return None
 
     def save_overload(self, *arguments: Any) -> None:
-        """Write a compiled kernel to disk; a failure costs the next run its compilation, this one nothing."""
+        """Write a compiled kernel to disk; after a failure the next run compiles it again."""
         try:
             super().save_overload(*arguments)  # type: ignore[no-untyped-call]
         except OSError as error:
@@ -61,21 +61,21 @@ class KernelCache(FunctionCache):
 
 @cache
 def _warn_once(text: str) -> None:
-    """Warn of what befalls every kernel alike."""
+    """Warn once of a problem common to all kernels."""
     warnings.warn(text, stacklevel=3)
 
 
 def make_cache(function: Callable[..., Any]) -> KernelCache | None:
-    """Return the cache of a kernel; None where no folder at all can be written to.
+    """Return the cache of a kernel; None without any writable folder.
 
-    Where numba finds none, beside the package or in the user's cache folder, this process and those that
-    it starts use a temporary one.
+    Without a writable folder beside the package and in the user's cache folder, this process and its child
+    processes use a temporary one.
 
     Warns:
-        UserWarning: a temporary folder is used, or none.
+        UserWarning: a temporary folder is used, or no folder is writable.
     """
     package = Path(function.__code__.co_filename).parent
-    homeless = not os.path.isabs(os.path.expanduser("~"))  # numba would make a folder "~" where it is
+    homeless = not os.path.isabs(os.path.expanduser("~"))  # numba would create a folder named "~"
     if homeless and not getattr(config, "CACHE_DIR", "") and not os.access(package, os.W_OK):
         _use_temporary_folder(package)
     for _ in range(2):
@@ -88,7 +88,7 @@ def make_cache(function: Callable[..., Any]) -> KernelCache | None:
 
 @cache
 def _use_temporary_folder(package: Path) -> None:
-    """Let numba keep what it compiles in a temporary folder, and say so."""
+    """Set numba's cache folder to a temporary one, with a warning."""
     places = f"{package} and the user's cache folder cannot be written to; {ANOTHER}"
     try:
         folder = str(_private_folder())
@@ -100,12 +100,12 @@ def _use_temporary_folder(package: Path) -> None:
 
 
 def _private_folder() -> Path:
-    """Return a temporary folder that nobody else can write to, the same in the next run where that is safe.
+    """Return a temporary folder writable by this user only; the next run finds it again where that is safe.
 
-    What numba reads from it is code.
+    Numba executes the files it reads from there.
 
     Raises:
-        OSError: there is none.
+        OSError: no such folder can be made.
     """
     if hasattr(os, "getuid"):
         folder = Path(tempfile.gettempdir()) / f"neucb-kernels-{os.getuid()}"

@@ -1,4 +1,4 @@
-"""What this machine's processor is good at, where kernels differ by it; all measured."""
+"""Processor of this machine: settings of the kernels that depend on it, all measured."""
 
 from __future__ import annotations
 

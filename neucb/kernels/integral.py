@@ -1,4 +1,4 @@
-"""The chance that an arm's normal draw is the least of all, by one-dimensional quadrature."""
+"""Probability that an arm's normal draw is the least of all, by one-dimensional quadrature."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from neucb.kernels.jit import exact, kernel
 if TYPE_CHECKING:
     from neucb.kernels.types import Array
 
-ZONE = 7.0  # standard deviations round a mean in which pieces are as short as the arm's own scale asks
-STEP = 4.0  # standard deviations, the length of these pieces; halved until the chances sum to 1
+ZONE = 7.0  # standard deviations around a mean within which pieces follow the arm's own scale
+STEP = 4.0  # standard deviations, the length of these pieces; halved until the probabilities sum to 1
 TOLERANCE = 1e-9  # of that sum
 HALVINGS = 8
-NEGLIGIBLE = 1e-18  # chance of a least draw beyond the last piece
+NEGLIGIBLE = 1e-18  # probability of a least draw beyond the last piece
 
 
 @exact
 def is_certain(mean: float, sd: float) -> bool:
-    """Return whether an arm's draws differ from its mean by no more than tied scores do."""
+    """Return whether the standard deviation is within the tolerance of tied scores."""
     return sd <= TIE * abs(mean)
 
 
 @exact
 def bounds(mean: Array, sd: Array, available: Array) -> tuple[int, float, float]:
-    """Return the certain arm of the least score, -1 for none, and between what the least draw lies."""
+    """Return the certain arm of the least score, -1 for none, and bounds (low, high) of the least draw."""
     low, high, least = np.inf, np.inf, np.inf
     for a in range(len(mean)):
         if available[a]:
@@ -45,10 +45,10 @@ def bounds(mean: Array, sd: Array, available: Array) -> tuple[int, float, float]
 
 @exact
 def list_arms(mean: Array, sd: Array, available: Array, high: float, some: Array) -> int:
-    """List the arms that may draw less than `high`: number, mean less `high`, deviation; return how many.
+    """List the arms that may draw less than `high`: index, mean minus `high`, deviation; return their number.
 
-    Where deviations differ by many orders of magnitude, the small ones that matter are those near `high`,
-    which is why numbers are counted from there.
+    Means are relative to `high` for precision: where deviations differ by many orders of magnitude, the
+    relevant small ones are near `high`.
     """
     n = 0
     for a in range(len(mean)):
@@ -60,9 +60,9 @@ def list_arms(mean: Array, sd: Array, available: Array, high: float, some: Array
 
 @exact
 def survive(x: float, some: Array, n: int) -> float:
-    """Return the chance that all draws exceed x.
+    """Return the probability that all draws exceed x.
 
-    Sets rows 3 and 4 of `some` to that of each arm's alone and to that of all arms after it.
+    Sets row 3 of `some` to that of each arm's draw, row 4 to that of the draws of all arms after it.
     """
     product = 1.0
     for k in range(n - 1, -1, -1):
@@ -74,7 +74,7 @@ def survive(x: float, some: Array, n: int) -> float:
 
 @exact
 def end_of_piece(x: float, step: float, some: Array, n: int) -> float:
-    """Return up to where, at most 0, all factors of the integrands are smooth from x on."""
+    """Return the end <= 0 of the piece from x on within which all factors of the integrands are smooth."""
     end = 0.0
     for k in range(n):
         mean, sd = some[1, k], some[2, k]
@@ -85,7 +85,7 @@ def end_of_piece(x: float, step: float, some: Array, n: int) -> float:
 
 @exact
 def integrate(x: float, step: float, some: Array, n: int, nodes: Array, weights: Array, p: Array) -> float:
-    """Add to p the integrals from x to 0 of all densities where other draws exceed them; return the sum."""
+    """Add to p[a] the integral over [x, 0] of arm a's density times P(others exceed it); return the sum."""
     total = 0.0
     while x < 0.0 and survive(x, some, n) > NEGLIGIBLE:
         end = end_of_piece(x, step, some, n)
@@ -110,16 +110,16 @@ def integrate(x: float, step: float, some: Array, n: int, nodes: Array, weights:
 def least_draw(
     mean: Array, sd: Array, available: Array, nodes: Array, weights: Array, some: Array, p: Array
 ) -> None:
-    """Set p [n, K] to the chances that the arms' draws from N(mean, sd^2) are the least.
+    """Set p [n, K] to the probabilities that the arms' draws from N(mean, sd^2) are the least.
 
     Args:
         mean: [n, K].
-        sd: [n, K] >= 0; where several arms have no deviation the first of the least mean counts.
-        available: [n, K] bool; the others have no chance.
-        nodes: of a Gauss-Legendre rule on [-1, 1].
-        weights: of the same.
+        sd: [n, K] >= 0; among arms of deviation 0 only the first of the least mean counts.
+        available: [n, K] bool; unavailable arms have probability 0.
+        nodes: nodes of a Gauss-Legendre rule on [-1, 1].
+        weights: weights of this rule.
         some: [5, K] working memory.
-        p: a row becomes NaN where its numbers are not finite.
+        p: [n, K] result; NaN in rows with means or deviations that are not finite.
     """
     for i in range(len(p)):
         p[i] = 0.0

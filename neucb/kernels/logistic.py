@@ -1,6 +1,6 @@
 """The logistic function in the kernels, and its mean under a Gaussian offset, see `neucb.agents.losses.KL`.
 
-Without calls of exp and erf the compiler uses the machine's vectors.
+Polynomials in place of exp and erf let the compiler vectorise the loops.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ TAIL = np.array(
     )
 )
 EXP = np.array([1.0 / factorial(k) for k in range(16)])
-WHOLE = 1.5 * 2.0**52  # added to a number, it leaves none of its fraction
-LOG_HIGH = 2977044471 / 2.0**32  # of log 2: so short that its product with an exponent is exact
+WHOLE = 1.5 * 2.0**52  # adding it to a number rounds away the fraction
+LOG_HIGH = 2977044471 / 2.0**32  # upper bits of log 2; its product with an exponent is exact
 LOG_LOW = 1.9082149292705877e-10
 
 
@@ -58,15 +58,15 @@ def cubic(c: Array, k: int, x: float, square: float) -> float:
 
 @exact
 def rest(y: float, k: float) -> float:
-    """Return y - k log 2; summed in any other order it would lose a digit or two."""
+    """Return y - k log 2; another order of summation would lose a digit or two."""
     return y - k * LOG_HIGH - k * LOG_LOW
 
 
 @exact
 def whole(y: float) -> tuple[float, np.int64]:
-    """Return the whole number next to y, |y| < 2^51, as such and as the last bits of a number.
+    """Return the integer nearest to y, |y| < 2^51, as a float and in the low bits of an integer.
 
-    The sum with a large number has lost y's fraction, which takes less time than to round y.
+    Adding a large number drops y's fraction, which is faster than rounding.
     """
     raised = y + WHOLE
     return raised - WHOLE, np.float64(raised).view(np.int64)
@@ -113,9 +113,9 @@ def widen(tau: float, widened: Array) -> None:
 
 @fast
 def smoothed(f: float, widened: Array) -> tuple[float, float]:
-    """Return E sigmoid(f + tau xi) and E sigmoid'(f + tau xi), `widened` being for this tau.
+    """Return E sigmoid(f + tau xi) and E sigmoid'(f + tau xi); `widened` belongs to this tau.
 
-    What this adds to the mixture's own error is below 1e-14 for both.
+    The error added to the mixture's own is below 1e-14 for both.
     """
     mean, slope = 0.0, 0.0
     for i in range(PARTS):

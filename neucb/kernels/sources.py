@@ -1,4 +1,4 @@
-"""Sources of a kernel: the files and constants that it is compiled from, found from its functions."""
+"""Sources of a kernel: the files and constants of its machine code, found from its functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def digest(function: Function, signature: Iterable[Any] = ()) -> str:
-    """Return the hash of the files and values that a kernel for arguments of these types is compiled from.
+    """Return the hash of a kernel's source files and constants, for arguments of these types.
 
     Raises:
         TypeError: a function reads a global name whose value is neither a function nor a constant.
@@ -31,13 +31,13 @@ def digest(function: Function, signature: Iterable[Any] = ()) -> str:
 
 
 def sources(function: Function, signature: Iterable[Any] = ()) -> tuple[set[str], list[str]]:
-    """Return the files of all functions that a kernel calls, and what else of them decides its machine code.
+    """Return the files of all functions that a kernel calls, and the names, constants and options they use.
 
-    Followed are names of the module and of enclosing functions, through functions and their compiled forms,
-    and the classes of named tuples among the arguments, whose fields numba reads by position and whose
-    methods kernels may call. Of every name its value counts, a constant or the name of a function, wherever
-    it is defined, and the options that a function is compiled with. Files of numpy, numba and Python do not
-    count: numba's own cache key has their versions.
+    The search follows names of the module and of enclosing functions, through functions and their compiled
+    forms, and the classes of named tuples among the arguments, whose fields numba reads by position and
+    whose methods kernels may call. Of every name the result has the value, a constant or the name of a
+    function, wherever it is defined, and the compile options of functions. Files of numpy, numba and Python
+    are left out: numba's own cache key has their versions.
 
     Raises:
         TypeError: as `digest`.
@@ -68,7 +68,7 @@ def sources(function: Function, signature: Iterable[Any] = ()) -> tuple[set[str]
 
 
 def _read_by(function: Function) -> Iterator[tuple[str, Any]]:
-    """Yield the names that a function reads from outside of it, and their values; Python's own left out."""
+    """Yield the global and enclosing names that a function reads, built-ins excluded, and their values."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         yield name, cell.cell_contents
     for name in sorted(_names(function.__code__)):
@@ -77,13 +77,13 @@ def _read_by(function: Function) -> Iterator[tuple[str, Any]]:
 
 
 def _names(code: CodeType) -> set[str]:
-    """Return the names of a code and of the functions within it."""
+    """Return the names in a code object and in its nested functions."""
     inner = (_names(one) for one in code.co_consts if isinstance(one, CodeType))
     return set(code.co_names).union(*inner)
 
 
 def _plain(value: Any) -> Function | None:
-    """Return the Python function behind a compiled one or an intrinsic; None for any other value."""
+    """Return the Python function of a compiled one or of an intrinsic; None for any other value."""
     for attribute in ("py_func", "_defn"):
         value = getattr(value, attribute, value)
     return value if isfunction(value) else None
@@ -96,7 +96,7 @@ def _options(compiled: Any) -> str:
 
 
 def _classes(kinds: Iterable[Any]) -> Iterator[type]:
-    """Yield the classes of the named tuples among types of arguments."""
+    """Yield the classes of the named tuples among argument types."""
     for kind in kinds:
         if isinstance(kind, types.BaseNamedTuple):
             yield kind.instance_class  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Running sums of the log, one number after the other, where a whole run is counted at once."""
+"""Running sums of the log, in the order of the rounds."""
 
 from __future__ import annotations
 

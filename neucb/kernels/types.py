@@ -1,4 +1,4 @@
-"""The codes and values that kernels take."""
+"""Codes and named tuples of the kernels' arguments."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 SQUARED, KL = 0, 1  # losses
-# Kinds of rules; those from LOWER_CONFIDENCE on need standard deviations, JOINT deviations that were drawn.
+# Kinds of rules; those from LOWER_CONFIDENCE on need standard deviations, JOINT drawn deviations.
 BY_GAP, LOWER_CONFIDENCE, THOMPSON, JOINT = range(4)
 TIME, LOSS, DOUBLING, DECAY = range(4)  # schedules of a rule's strength
-EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # when an oracle learns, and from which samples
-# How theta is kept: as it is; as theta_0 + s G, for projections and for the expected perturbation;
-# as phi + E' v, for finitely many signs.
+EVERY_ROUND, EPOCHS, ALL_ARMS = range(3)  # update schedules of an oracle
+# Representations of theta: theta itself; theta_0 + s G, for projections and the expected perturbation;
+# phi + E' v, for finitely many signs.
 PLAIN, PROJECTED, EXPECTED, SIGNS = range(4)
 LINEAR, QUADRATIC, FOURIER = range(3)  # features
 FINE, NOT_FINITE, NO_DISTRIBUTION, EXPERT = range(4)  # how a kernel ended; EXPERT + i: expert i diverged
-P, MEAN, OUTPUT, STD = range(4)  # in what is kept of a round
-OWN_LOSS, SCALE, SQUARE = range(3)  # in memory: cumulative loss, s, |theta - theta_0|^2
+P, MEAN, OUTPUT, STD = range(4)  # in a round's record of all arms
+OWN_LOSS, SCALE, SQUARE = range(3)  # entries of memory: cumulative loss, s, |theta - theta_0|^2
 
 FETCH = 32  # rounds whose rows are fetched together
 TOGETHER = 4  # rounds that share the pass through weights that do not learn; FETCH is a multiple
 BLOCK = 64  # rounds that share a pass, a multiple of FETCH and of 4
-GROUP = 10  # signs of one parameter that share a word
-TILE = 1024  # columns of a product that are worked on together
+GROUP = 10  # signs of one parameter in a word
+TILE = 1024  # columns of a tile of a product
 
 
 class RoundData(NamedTuple):
-    """What one replica meets.
+    """Rounds of one replica.
 
     Attributes:
         contexts: [N, d] rows of the table.
         cost: [K, K] loss of an arm (column) under a label (row).
-        expected: [K, K] the same in expectation over the noise.
+        expected: [K, K] expected loss over the noise, likewise.
         rows: [T] row of every round.
         label: [T] clean label of every round.
         seen: [T] label of every round, after noise.
@@ -55,11 +55,11 @@ class RuleConfig(NamedTuple):
 
     Attributes:
         kind: BY_GAP, LOWER_CONFIDENCE, THOMPSON or JOINT.
-        weight: code of the weight of an arm, for BY_GAP, and the next two likewise.
-        floor: least value of a predicted loss, to which lower ones are raised.
-        proportional: whether probabilities are proportional to the weights.
+        weight: code of the weight of an arm, for BY_GAP.
+        floor: lower bound to which predicted losses are clipped, for BY_GAP.
+        proportional: whether probabilities are proportional to the weights, for BY_GAP.
         schedule: TIME, LOSS, DOUBLING or DECAY.
-        scale, power: of gamma, epsilon or nu.
+        scale, power: scale and exponent of gamma, epsilon or nu.
     """
 
     kind: int
@@ -72,28 +72,28 @@ class RuleConfig(NamedTuple):
 
 
 class UpdateClock(NamedTuple):
-    """When an oracle learns, and how often it goes through the samples of an epoch."""
+    """Update schedule of an oracle, and its passes over the samples of an epoch."""
 
     code: int
     passes: int
 
 
 class RoundRecord(NamedTuple):
-    """What came of the rounds.
+    """Results of the rounds.
 
     Attributes:
         action: [T] arms.
         predicted: [T] predicted losses of these arms.
         propensity: [T] probabilities with which these arms were drawn.
         due: [T] bool, the rounds that are logged.
-        parameter_distance: [T] |theta - theta_0| after rounds that are logged, of networks that keep
-            theta_0; NaN elsewhere.
+        parameter_distance: [T] |theta - theta_0| after logged rounds, for networks that keep theta_0;
+            NaN elsewhere.
         perturbation_rms: [T] root mean square of the perturbation's offsets, likewise.
         p: [K] the distribution of the last round.
         status: [1] how the kernel ended.
-        kept: [n, 4, K] p, predicted losses, outputs and standard deviations of the last n rounds, round t in
-            place t modulo n; n = 0 where no trace asks for them.
-        factor: [n, K, m] of the covariances of outputs, for JOINT; likewise.
+        kept: [n, 4, K] p, predicted losses, outputs and standard deviations of the last n rounds, round t at
+            index t modulo n; n = 0 without a trace that needs them.
+        factor: [n, K, m] factors of the covariances of outputs, for JOINT; likewise.
     """
 
     action: Array
@@ -109,14 +109,14 @@ class RoundRecord(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What an oracle says of the arms in a round, and the numbers that a rule draws.
+    """Predictions of an oracle for all arms, and the strengths and random numbers of a rule.
 
     Attributes:
         mean: [K] predicted losses.
-        output: [K] the same before the link.
-        std: [K] standard deviations of `output`, for rules that need them; for JOINT a draw of deviations.
+        output: [K] outputs before the link.
+        std: [K] standard deviations of `output`, for rules that need them; for JOINT drawn deviations.
         strength: [rules, rounds] gamma, epsilon or nu of rules whose schedule is TIME or DECAY.
-        noise: [rounds, K] standard normal numbers, [rounds, m] for JOINT, for the rules that draw.
+        noise: [rounds, K] standard normal numbers, for rules that draw; [rounds, m] for JOINT.
     """
 
     mean: Array
@@ -127,7 +127,7 @@ class Predictions(NamedTuple):
 
 
 class NetworkConfig(NamedTuple):
-    """The hyper-parameters of a network; `c` is c_p m^(-1/4)."""
+    """Hyper-parameters of a network; `c` is c_p m^(-1/4)."""
 
     loss: int
     kind: int
@@ -142,18 +142,18 @@ class NetworkConfig(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """The sign vectors of one replica, and working memory for them.
+    """Sign vectors of one replica, and their working memory.
 
     Attributes:
-        words: [groups, d + 1, K m] uint16, the signs of every parameter of the first layer.
-        head: [S, m] the signs of the second layer.
+        words: [groups, d + 1, K m] uint16, signs of all parameters of the first layer.
+        head: [S, m] signs of the second layer.
         gram: [S, S] products of the sign vectors.
         v: [S] coefficients of the sign vectors in theta.
         u: [S] products of the sign vectors and theta - theta_0.
         along: [S] products of the sign vectors and the gradient.
         residual: [S].
         table: [2^min(S, GROUP)].
-        active: [m] uint64, the hidden units that a gradient does not leave out.
+        active: [m] uint64, indices of the hidden units with a nonzero gradient.
     """
 
     words: Array
@@ -168,18 +168,18 @@ class Signs(NamedTuple):
 
 
 class Network(NamedTuple):
-    """The weights of one replica. They lie input-major, [inputs, K m].
+    """Weights of one replica, input-major: [inputs, K m].
 
-    So an input that is 0 costs nothing and the inner loops are long. Input d is the constant one, those
-    after it are idle: they are always 0 and fill lists of inputs up to a multiple of four.
+    Inputs of 0 then cost nothing, and inner loops are long. Input d is the constant one. Later inputs are
+    padding: always 0, they fill lists of inputs up to a multiple of four.
 
     Attributes:
         first: [inputs, K m] first layer of theta, G or phi.
-        head: [m] second layer of the same.
-        start: [inputs, K m] first layer of theta_0; empty where it is not needed.
+        head: [m] second layer, likewise.
+        start: [inputs, K m] first layer of theta_0; empty where unused.
         start_head: [m] second layer of theta_0.
-        squares: [d + 1] float64, sums of the squares of all inputs so far.
-        signs: for SIGNS, else None.
+        squares: [d + 1] float64, sums of squared inputs so far.
+        signs: sign vectors, for SIGNS; else None.
     """
 
     first: Array
@@ -191,17 +191,17 @@ class Network(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """Working memory where a block of rounds shares one pass through the first layer.
+    """Working memory of blocks of rounds that share one forward pass through the first layer.
 
-    Contexts do not depend on arms, and a step on x by delta changes what a later x' sees by
+    Contexts do not depend on arms, and a step delta on x changes the pre-activation of a later x' by
     <x, x'> delta, on one arm.
 
     Attributes:
         x: [B, inputs] rows.
-        scaled: [B, inputs] the same times their step sizes.
-        gram: [B, B] products of a row of `scaled` and a later one of x.
+        scaled: [B, inputs] rows times step sizes.
+        gram: [B, B] inner products of a row of `scaled` and a later one of x.
         arm: [B] arms played.
-        same: [B] those that played one of them.
+        same: [B] rounds that played a given arm.
     """
 
     x: Array
@@ -212,29 +212,29 @@ class Shared(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Working memory of a network, B = BLOCK rounds long where they share a pass, FETCH elsewhere.
+    """Working memory of a network for B rounds, B = BLOCK where they share a forward pass, else FETCH.
 
     Attributes:
         row: [B, d] rows.
         past: [k - 1, d] rows of past samples, of k steps an update.
-        inputs: [B, inputs] the inputs that are not 0, filled up with idle ones.
-        value: [B, inputs] and what they are.
-        step: [B, inputs] the same times their step sizes.
-        filled: [B] how many are not idle.
+        inputs: [B, inputs] indices of nonzero inputs, then of padding.
+        value: [B, inputs] values of these inputs.
+        step: [B, inputs] these values times step sizes.
+        filled: [B] number of indices without padding.
         size: [B, inputs] step sizes of all inputs.
-        some: [inputs] the inputs that are not 0 in any of four rounds, filled up with idle ones.
-        values: [4, inputs] and what they are.
-        hidden: [B, K m] hidden layer; where rounds share no pass [1, K m], of the newest, or [4, K m] where
-            four share that through theta_0.
-        moved: as `hidden`, the part of it that G makes; the same memory where there is no G.
+        some: [inputs] indices of inputs that are nonzero in one of four rounds, then of padding.
+        values: [4, inputs] values of these inputs.
+        hidden: [B, K m] hidden layer; [1, K m], of the newest round, where rounds share no pass, or [4, K m]
+            where four rounds share the pass through theta_0.
+        moved: as `hidden`, the part through G; the same memory without G.
         delta: [B, m] steps on the arms' blocks.
-        again: [m] what `moved` is with step sizes.
+        again: [m] `moved` of inputs times step sizes.
         head: [m] second layer of theta.
         f: [K] outputs.
         mean: [K] predicted losses.
-        slope: [K] derivatives of these in f, over the expected perturbation; 1 for the squared loss.
+        slope: [K] derivatives of `mean` in f, over the expected perturbation; 1 for the squared loss.
         widened: slopes of the logistic function's normal parts, under the perturbation.
-        shared: where blocks share a pass, else None.
+        shared: working memory of shared passes, or None.
     """
 
     row: Array
@@ -259,14 +259,14 @@ class Workspace(NamedTuple):
 
 
 class Confidence(NamedTuple):
-    """1 / U of a network's gradients, see `neucb.agents.network.gradient_norm`, and working memory.
+    """Diagonal 1 / U of a network's gradients, see `neucb.agents.network.gradient_norm`, and working memory.
 
     Attributes:
         first: [inputs, K m] first layer.
         head: [m] second layer.
         square: square of the factor of the gradient.
         penalty: lambda.
-        ceiling: of predictions, where arms are compared.
+        ceiling: upper bound of predictions in comparisons of arms.
         value: [inputs] squares of inputs.
         z: [K m].
     """
@@ -297,11 +297,11 @@ class LastLayer(NamedTuple):
 
 
 class Features(NamedTuple):
-    """How a linear model maps contexts, and working memory.
+    """Feature map of a linear model, and working memory.
 
     Attributes:
         code: LINEAR, QUADRATIC or FOURIER.
-        w: [d, columns] and b: [columns], of Fourier features.
+        w: [d, columns] and b: [columns], frequencies and phases of Fourier features.
         z: [columns].
     """
 
@@ -312,13 +312,13 @@ class Features(NamedTuple):
 
 
 class Models(NamedTuple):
-    """N linear models per arm, N = 1 but for ensembles.
+    """N linear models per arm, N = 1 except in ensembles.
 
     Attributes:
-        diagonal: whether `covariance` is [N, K, 1, d + 1], the diagonal of A itself.
+        diagonal: whether `covariance` is the diagonal of A, [N, K, 1, d + 1].
         theta: [N, K, d + 1].
         covariance: [N, K, d + 1, d + 1] A^-1.
-        counts: [T, N] how often a member counts the sample of a round; empty but for ensembles.
+        counts: [T, N] multiplicity of a round's sample for a member; empty except in ensembles.
     """
 
     loss: int
@@ -334,7 +334,7 @@ class Experts(NamedTuple):
 
     Attributes:
         log_weight: [N].
-        advice: [N, K] the experts' distributions of a round.
+        advice: [N, K] distributions of the experts in a round.
         eta: scale of the rate in the square root of a round.
         mixing: share of uniform play.
     """

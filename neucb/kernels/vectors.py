@@ -1,6 +1,6 @@
-"""Loops over vectors. They sum in any order, so that the compiler can use the machine's vectors.
+"""Vector loops. Their sums have no fixed order, so that the compiler can vectorise them.
 
-What one of them writes must not share memory with what else it takes, see `jit.fast`.
+An array that one of them writes must not share memory with its other arguments, see `jit.fast`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from neucb.kernels.jit import fast
 from neucb.kernels.types import TILE, Array
 
-ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)  # signed ones would make a sum a float
+ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)  # signed and unsigned would sum to a float
 Rows = tuple[Array, Array, Array, Array]
 Lists = tuple[Array, Array, Array]
 Four = tuple[float, float, float, float]
@@ -20,7 +20,7 @@ Four = tuple[float, float, float, float]
 
 @fast
 def nonzero(x: Array, constant: float, index: Array, value: Array) -> int:
-    """List the inputs of a row that are not 0, the constant one last; return their number."""
+    """List the nonzero inputs of a row, the constant one last; return their number."""
     n = 0
     for j in range(len(x)):
         index[n] = j
@@ -33,9 +33,9 @@ def nonzero(x: Array, constant: float, index: Array, value: Array) -> int:
 
 @fast
 def list_steps(x: Array, constant: float, size: Array, idle: int, lists: Lists) -> int:
-    """List the inputs of a row that are not 0, and them times their step sizes, the constant one last.
+    """List the nonzero inputs of a row, and their products with step sizes, the constant one last.
 
-    Idle inputs fill the lists up to a multiple of four. Return the number of those that are not idle.
+    Padding fills the lists up to a multiple of four. Return the number of inputs without padding.
     """
     index, value, step = lists
     n = 0
@@ -92,9 +92,9 @@ def combine(w: Array, index: Array, value: Array, n: int, left: int, z: Array) -
 
 @fast
 def list_together(rows: Rows, constant: float, idle: int, index: Array, value: Array) -> int:
-    """List the inputs that are not 0 in any of four rows, the constant one last; set value [4, inputs].
+    """List the inputs that are nonzero in one of four rows, the constant one last; set value [4, inputs].
 
-    Idle inputs fill the lists up to a multiple of four. Return the number of those that are not idle.
+    Padding fills the lists up to a multiple of four. Return the number of inputs without padding.
     """
     a, b, c, d = rows
     n = 0
@@ -113,7 +113,7 @@ def list_together(rows: Rows, constant: float, idle: int, index: Array, value: A
 
 @fast
 def combine_four(w: Array, index: Array, value: Array, n: int, z: Array) -> None:
-    """Set the rows of z [4, K m] to value [4, inputs] times the rows of w that `index` lists, filled up."""
+    """Set z [4, K m] to value [4, inputs] times the rows of w that `index` lists, with padding."""
     z[:] = 0
     rows = z[0], z[1], z[2], z[3]
     for four in range((n + 3) // 4):
@@ -151,7 +151,7 @@ def add_to_rows(w: Rows, scale: Four, x: Array) -> None:
 
 @fast
 def add_to_rows_seen(w: Rows, scale: Four, x: Array) -> float:
-    """Do what `add_to_rows` does; return the product of the rows, as they were, and what is added."""
+    """Do `add_to_rows`; return the inner product of the previous rows and the added multiples."""
     a, b, c, d = w
     p, q, r, s = scale
     total = x.dtype.type(0)
@@ -184,16 +184,16 @@ def four_from(value: Array, k: int) -> Four:
 
 @fast
 def add_outer(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> None:
-    """Add step delta' to the rows of w that `index` lists, filled up, from column `left` on."""
+    """Add step delta' to the rows of w that `index` lists, with padding, from column `left` on."""
     right = left + len(delta)
     for four in range((n + 3) // 4):
-        k = np.uint64(4 * four)  # unsigned, so that the compiler need not ask whether it is below 0
+        k = np.uint64(4 * four)  # unsigned: spares a check for negative indices
         add_to_rows(listed_rows(w, index, k, left, right), four_from(step, k), delta)
 
 
 @fast
 def add_outer_seen(w: Array, index: Array, step: Array, n: int, left: int, delta: Array) -> float:
-    """Do what `add_outer` does; return the product of w, as it was, and step delta'."""
+    """Do `add_outer`; return the inner product of the previous w and step delta'."""
     right = left + len(delta)
     total = w.dtype.type(0)
     for four in range((n + 3) // 4):
@@ -243,7 +243,7 @@ def rectify_sum(z: Array, scale: float, moved: Array, head: Array) -> float:
 
 @fast
 def add_four(z: Rows, w: Rows, p: Four, q: Four, r: Four, s: Four) -> None:
-    """Add p . w, q . w, r . w and s . w to the four rows of z: what is loaded is used four times."""
+    """Add p . w, q . w, r . w and s . w to the four rows of z; every load of w serves four rows."""
     z0, z1, z2, z3 = z
     a, b, c, d = w
     for i in range(len(z0)):
@@ -261,9 +261,9 @@ def four_rows(w: Array, j: int, left: int, right: int) -> Rows:
 
 @fast
 def multiply(x: Array, w: Array, z: Array, n: int) -> None:
-    """Set z [n, K m] = x w for the first n rows of x, and for those that fill up the last four.
+    """Set z [n, K m] = x w for the first n rows of x, n rounded up to a multiple of four.
 
-    In tiles that stay in the first-level cache.
+    The tiles fit into the first-level cache.
     """
     inputs, columns = w.shape
     z[: (n + 3) // 4 * 4] = 0
@@ -288,7 +288,7 @@ def multiply(x: Array, w: Array, z: Array, n: int) -> None:
 
 @fast
 def add_products(w: Array, x: Array, delta: Array, some: Array, left: int, right: int) -> None:
-    """Add x[b]' delta[b] to columns left..right-1 of w, for all the rounds b that `some` lists."""
+    """Add x[b]' delta[b] to columns left..right-1 of w, for the rounds b that `some` lists."""
     n, whole = len(some), len(w) // 4 * 4
     for k in range(0, n, 4):
         a, b = some[k], some[min(k + 1, n - 1)]
@@ -328,7 +328,7 @@ def gradient(active: Array, head: Array, scale: float, delta: Array) -> None:
 
 @fast
 def step_head(active: Array, head: Array, scale: float, delta: Array, moved: Array) -> None:
-    """Set delta as `gradient` does, and add scale active to `moved` [m]."""
+    """Do `gradient`, and add scale active to `moved` [m]."""
     s = delta.dtype.type(scale)
     for i in range(len(delta)):
         delta[i] = s * head[i] if active[i] > 0 else 0

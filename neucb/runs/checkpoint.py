@@ -23,7 +23,6 @@ from neucb.core.spec import Spec
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIX = ".safetensors"
 HEAD = "neucb"  # key of the file's JSON head
 VERSION = 1
 

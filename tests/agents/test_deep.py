@@ -88,7 +88,7 @@ def test_the_formula_of_a_recipe_that_takes_a_depth_says_what_it_does() -> None:
 def test_the_compiled_engine_refuses_depth() -> None:
     settings = {"depth": 2, "width": 8}
     assert prepare("kl", toy(100), 60, 2, settings=settings).engine == "torch"
-    with pytest.raises(InputError, match="it knows one hidden layer; use the torch engine"):
+    with pytest.raises(InputError, match="it supports one hidden layer; use the torch engine"):
         prepare("kl", toy(100), 60, 2, settings=settings, engine="compiled")
 
 

@@ -68,7 +68,7 @@ def test_json_is_one_object_with_the_promised_keys(
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        (("--delay", "3"), "it knows no delayed losses"),
+        (("--delay", "3"), "it supports no delayed losses"),
         (("--engine", "torch"), None),
         ((), None),
     ],

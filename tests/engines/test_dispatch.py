@@ -34,7 +34,7 @@ SPEC = Spec((0,), 3, 4, 10)
 
 
 class AlwaysRandom(Rule):
-    """A rule as a user adds it: no kernel knows it."""
+    """A rule as a user adds it: without a compiled form."""
 
     name = "always-random"
     formula = "p_a = 1 / K"
@@ -164,7 +164,7 @@ def test_a_reduction_without_a_part_is_refused(
 
 def test_a_rule_that_needs_deviations_has_them_or_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     add_recipe(monkeypatch, "neural-ucb", wrapper=None, defaults=())
-    with pytest.raises(InputError, match="needs an oracle that knows its uncertainty"):
+    with pytest.raises(InputError, match="needs an oracle with standard deviations"):
         neucb.run("fake", toy(), 10, 1)
 
 
@@ -197,7 +197,7 @@ class Stubborn(Order):
     def row(self, t: int) -> int:
         return int(self.rows[self.at])
 
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         self.at += loss == 0.0
 
 

@@ -88,9 +88,9 @@ def test_one_engine_plays_all_seeds() -> None:
     """One of them has an agent that the compiled engine does not know."""
     job = played({"depth": (1, 2, 1), "width": 8})
     assert job.engine == "torch"
-    assert summary(job)["not_compiled"] == "it knows one hidden layer"
+    assert summary(job)["not_compiled"] == "it supports one hidden layer"
     assert played({"width": (8, 12, 8), "batch_size": (1, 1, 1)}).engine == "compiled"
-    with pytest.raises(InputError, match="it knows one hidden layer; use the torch engine"):
+    with pytest.raises(InputError, match="it supports one hidden layer; use the torch engine"):
         played({"depth": (1, 2, 1)}, engine="compiled")
 
 

@@ -41,7 +41,7 @@ class PatientState(NamedTuple):
     def row(self, t):
         return self.rows[self.at[0] % len(self.rows)]
 
-    def saw(self, label, loss):
+    def observe(self, label, loss):
         if loss < 0.5:
             self.at[0] += STEP
 
@@ -128,7 +128,7 @@ class Stripes(DataSource):
     def sets(self) -> list[Entry]:
         return [Entry("zebra", "a table of stripes", "stripes:90")]
 
-    def knows(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         return name.startswith("stripes:") or name == "zebra"
 
     def load(self, name: str, loading: Loading) -> Table:

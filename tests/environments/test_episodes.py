@@ -37,7 +37,7 @@ def test_episodes_of_any_length_are_played_round_by_round(
     assert last["loss"].tolist() == [
         simulate(seed, n)[1].sum() for seed, n in zip(SEEDS, lengths, strict=True)
     ]
-    assert last["regret"].isna().all()  # nobody knows
+    assert last["regret"].isna().all()  # unknown
 
 
 @pytest.mark.parametrize("mode", MODES)

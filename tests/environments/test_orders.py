@@ -162,7 +162,7 @@ class PlainWeakestClass:
         self.shown.add(row)
         return int(row)
 
-    def saw(self, label: int, loss: float) -> None:
+    def observe(self, label: int, loss: float) -> None:
         self.losses[label].append(loss)
 
 
@@ -175,5 +175,5 @@ def test_weakest_class_is_its_definition() -> None:
         row = plain.row(t)
         assert order.row(t) == row
         loss = float(rng.integers(0, 5)) / 4  # sums of quarters are exact
-        plain.saw(labels[row], loss)
-        order.saw(labels[row], loss)
+        plain.observe(labels[row], loss)
+        order.observe(labels[row], loss)

@@ -178,7 +178,7 @@ def test_the_command_line_plays_saves_and_draws_an_environment_that_tells_no_los
     assert_plays_as_simulated(pd.read_parquet(next(Path("out").glob("*_trace.parquet"))), (1, 1, 1))
     manifest = json.loads(next(Path("out").glob("*.json")).read_text())
     assert manifest["configuration"]["environment"]["reward_range"] == [-3.0, 7.0]
-    assert manifest["summary"]["mean_regret"] is None  # nobody knows
+    assert manifest["summary"]["mean_regret"] is None  # unknown
     for more in (("plot", "out", "-o", "plot.png"), ("report", "out", "-o", "report.html")):
         assert command(monkeypatch, *more) == 0
     assert (folder / "report.html").stat().st_size > 1000

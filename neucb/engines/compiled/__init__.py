@@ -1,1 +1,1 @@
-"""Compiled engine: agents of the recipes, each replica a loop in machine code."""
+"""Compiled engine: recipes' agents, each replica a compiled loop over all rounds."""

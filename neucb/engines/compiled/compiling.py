@@ -1,4 +1,4 @@
-"""Compiling: what is said of it, since it takes a while and happens once."""
+"""Notices of kernel compilation, which takes seconds and happens once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAY_AFTER = 1.0  # seconds of compiling
 
 @contextmanager
 def announced() -> Iterator[None]:
-    """Say so where kernels are compiled, on standard error; not where they come from numba's cache."""
+    """Print a notice on standard error while kernels are compiled, none for kernels in the cache."""
     listener = _Compiling()
     try:
         with event.install_listener("numba:compile", listener):
@@ -25,7 +25,7 @@ def announced() -> Iterator[None]:
 
 
 class _Compiling(event.Listener):
-    """Says when numba compiles, which takes a while and happens once, and how long it took."""
+    """Listener of numba's compiler that prints start and duration of a compilation."""
 
     def __init__(self) -> None:
         self._said = threading.Event()
@@ -36,19 +36,19 @@ class _Compiling(event.Listener):
         """Announce the first compilation, unless it is short."""
         if self._timer is None:
             self._started = time.perf_counter()
-            self._timer = threading.Timer(SAY_AFTER, self._say)
+            self._timer = threading.Timer(SAY_AFTER, self._announce)
             self._timer.daemon = True
             self._timer.start()
 
     def on_end(self, event: object) -> None:
-        """Compilations are nested; `done` is told of the last one's end."""
+        """Record the end of a compilation; they are nested, and `done` uses the last one's."""
 
-    def _say(self) -> None:
+    def _announce(self) -> None:
         self._said.set()
         print("neucb: compiling this agent's kernel, once; later runs load it", file=sys.stderr)
 
     def done(self) -> None:
-        """Say how long it took."""
+        """Print the duration of the compilation."""
         if self._timer is not None:
             self._timer.cancel()
         if self._said.is_set():

@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from neucb.engines.log import Progress, RunLog
     from neucb.environments.classification import ClassificationVectorEnv
 
-FIRST_ROUNDS = KEPT  # of all replicas, which tell how many a second there are
-SECONDS = 0.1  # until the log and the progress hear of rounds played
+FIRST_ROUNDS = KEPT  # of all replicas, from which the rate is estimated
+SECONDS = 0.1  # between updates of log and progress
 MOST_ROUNDS = 512 * BLOCK
 
 
 class Compiled:
     """R replicas of a recipe on an environment whose rows are known beforehand.
 
-    The definition is that of the torch agents; float64 gives the same actions, float32 the same up
-    to rounding. A replica's numbers depend neither on its neighbours nor on the number of threads.
+    The torch agents are the reference: float64 gives the same actions, float32 the same up to rounding. A
+    replica's numbers depend neither on its neighbours nor on the number of threads.
 
     Args:
         recipe: recipe of the agent.
         settings: all its hyper-parameters; a tuple has one number per replica.
-        env: environment; it is read, not stepped.
+        env: environment, whose table is read; it is not stepped.
         log: log of the run, empty.
         threads: number of threads that play replicas; the number of cores by default, found on loading.
 
     Raises:
-        InputError: hyper-parameters that the torch agents refuse too.
+        InputError: hyper-parameters that the torch agents refuse.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Compiled:
         self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
 
     def load(self) -> None:
-        """Load the kernel from numba's cache on disk; where it is not there yet, compile it and say so."""
+        """Load the kernel from numba's disk cache, or compile it with a notice."""
         if self.log.spec.replicas > 1:
             self.threads = self.threads or cores()
         with announced():
@@ -104,10 +104,10 @@ class Compiled:
         return make_replica(self.recipe, self.settings, self.env, spec, r, due, full)
 
     def _rounds(self, over: Callable[..., Iterable[Any]], progress: Progress | None) -> None:
-        """Play; `over` maps a function over replicas, in threads or not."""
+        """Play all rounds; `over` maps a function over replicas, in threads or not."""
         horizon = self.log.spec.horizon
         replicas = list(over(self._make, range(self.log.spec.replicas)))
-        kept = len(replicas[0].inputs.record.kept)  # rounds that have to be counted before more are played
+        kept = len(replicas[0].inputs.record.kept)  # rounds that are counted before the next are played
         counted, start, rounds = 0, 0, FIRST_ROUNDS
         began = time.perf_counter()
         while start < horizon:
@@ -130,7 +130,7 @@ class Compiled:
             counted, began = start, time.perf_counter()
 
     def _first_stuck(self, replicas: Sequence[Replica], start: int, stop: int) -> tuple[int, int] | None:
-        """Return the first of rounds start..stop-1 in which a replica was stuck, and the replica."""
+        """Return the first of rounds start..stop-1 in which a replica stalled, and the replica's index."""
         if self.recipe.by_epochs:  # see `neucb.engines.stalled.learns_at_once`
             return None
         found = []
@@ -161,13 +161,13 @@ class Compiled:
         }
         if self._tracer is not None:
             rows = np.stack([one.inputs.script.rows[start:stop] for one in replicas])
-            told = {"row": rows, "action": action, "loss": figures["loss"], "class_label": label}
-            self._tracer.write(replicas, over, start, stop, **told)
+            columns = {"row": rows, "action": action, "loss": figures["loss"], "class_label": label}
+            self._tracer.write(replicas, over, start, stop, **columns)
         known = predicted if replicas[0].predicts else None
         self.log.add(figures, RoundLabels(label, feedback.expected), known, propensity, gauges)
 
     def _failure(self, replicas: Sequence[Replica], ends: Sequence[int]) -> NeucbError:
-        """Return the error that the torch loop would raise: of the first round, the first replica."""
+        """Return the error of the torch engine: that of the first failed round, and of its first replica."""
         from neucb.agents.ensembles.exp4 import expert_diverged  # imports torch
 
         seeds, contexts = self.log.spec.seeds, self.env.encoded.contexts

@@ -1,4 +1,4 @@
-"""Experts for the kernel of Exp4, each with the inputs that it has when it plays alone."""
+"""Inputs of the Exp4 kernel: its experts, each with the inputs of its own kernel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _experts(recipe: Recipe) -> list[Recipe]:
 
 
 def failed_expert(recipe: Recipe, status: int) -> str:
-    """Return the name of the expert that diverged, by the status that the kernel ended with."""
+    """Return the name of the diverged expert, from the kernel's status."""
     return _experts(recipe)[status - types.EXPERT].name
 
 
@@ -72,7 +72,7 @@ def check_experts(recipe: Recipe, spec: Spec) -> None:
     """Check the experts' features.
 
     Warns:
-        UserWarning: linear models keep a diagonal only.
+        UserWarning: linear models with a diagonal covariance only.
     """
     for expert in recipe.experts:
         if expert.oracle == LINEAR:

@@ -1,4 +1,4 @@
-"""Weights laid out for the machine's vectors."""
+"""Padding and alignment of weights for vectorised loops."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from neucb.kernels import types
 from neucb.kernels.host import LANES
 
-IDLE = 3  # inputs that fill lists of inputs up to a multiple of four
-LINE = 64  # bytes: a vector that starts at a cache line crosses none
+IDLE = 3  # inputs of padding, for lists of a multiple of four
+LINE = 64  # bytes: aligned vectors cross no cache line
 
 
 def filled_up(network: types.Network, arms: int) -> types.Network:
-    """Add hidden units without weights, which stay so and change nothing, up to a multiple of LANES."""
+    """Add hidden units of weight 0, up to a multiple of LANES; their weights stay 0."""
     width = len(network.head)
     idle = -width % LANES
 
@@ -34,7 +34,7 @@ def filled_up(network: types.Network, arms: int) -> types.Network:
 
 
 def with_idle(first: NDArray[Any]) -> NDArray[Any]:
-    """Add at least IDLE inputs without weights to a first layer, up to a multiple of four."""
+    """Add at least IDLE inputs of weight 0 to a first layer, up to a multiple of four."""
     inputs, columns = first.shape
     filled = np.zeros((-(-(inputs + IDLE) // 4) * 4, columns), first.dtype)
     filled[:inputs] = first
@@ -42,7 +42,7 @@ def with_idle(first: NDArray[Any]) -> NDArray[Any]:
 
 
 def aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy that starts at a cache line."""
+    """Return a copy aligned to cache lines."""
     memory = np.empty(array.nbytes + LINE, np.uint8)
     offset = -memory.ctypes.data % LINE
     copy = memory[offset : offset + array.nbytes].view(array.dtype).reshape(array.shape)

@@ -1,4 +1,4 @@
-"""Inputs of every kernel for one replica: its world, its exploration rule, its update clock."""
+"""Inputs common to all kernels, for one replica: rounds, exploration rule, update schedule."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from neucb.environments.classification import ClassificationVectorEnv, Script
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
 
-KEPT = 8 * types.BLOCK  # rounds whose record holds all arms
+KEPT = 8 * types.BLOCK  # latest rounds with a record of all arms
 
 Settings = Mapping[str, Any]
 Play = Callable[[int, int], int]
@@ -31,7 +31,7 @@ Play = Callable[[int, int], int]
 
 @dataclass(frozen=True)
 class ReplicaInputs:
-    """Inputs of every kernel for one replica, and its record.
+    """Inputs common to all kernels, for one replica, and its record.
 
     Attributes:
         env: environment of the run.
@@ -52,13 +52,13 @@ class ReplicaInputs:
     def predictions(
         self, rules: Sequence[types.RuleConfig], start: int, stop: int, normals: int = 0
     ) -> types.Predictions:
-        """Return memory for predictions, and strengths and noise of rounds start..stop-1.
+        """Return buffers for predictions, with the strengths and noise of rounds start..stop-1.
 
         Args:
-            rules: exploration rules of the replica; only the first may draw.
+            rules: exploration rules of the replica; only the first may draw random numbers.
             start: first round, from 0.
             stop: round after the last.
-            normals: normal numbers a round for a rule that draws, one per arm by default.
+            normals: standard normal numbers a round for a rule that draws; one per arm by default.
         """
         arms = len(self.record.p)
         mean, output, std = np.empty((3, arms))
@@ -74,7 +74,7 @@ class ReplicaInputs:
 def _strengths(rule: types.RuleConfig, start: int, stop: int) -> NDArray[np.float64]:
     """Return gamma, epsilon or nu of rounds start..stop-1 where they depend on the round alone.
 
-    Here and not in the kernels, which would raise to a power in every round, even one not needed.
+    Computed outside the kernels, which would evaluate a power in every round, needed or not.
     """
     rounds = np.arange(start + 1.0, stop + 1.0)
     decays = rule.schedule == types.DECAY
@@ -97,9 +97,9 @@ def make_inputs(
         env: environment of the run.
         spec: shape of the run.
         seed: seed of the replica.
-        due: rounds that are logged, from 1.
-        kept: number of latest rounds whose record holds all arms.
-        factors: columns of the covariance factors in that record; 0 for none.
+        due: logged rounds, from 1.
+        kept: number of latest rounds with a record of all arms.
+        factors: columns of the covariance factors in that record, 0 without.
     """
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
@@ -159,19 +159,19 @@ def make_adaptive_order(script: Script, labels: NDArray[np.int64]) -> types.Adap
     return types.AdaptiveOrder(order.state, labels, script.shift, script.relabel, script.part)
 
 
-def knows(rule: type[Rule]) -> bool:
-    """Return whether the kernels know a rule."""
+def supports(rule: type[Rule]) -> bool:
+    """Return whether the kernels support a rule."""
     return rule.kernel_kind is not None and (rule.kernel_kind != types.BY_GAP or rule.weight in WEIGHTS)
 
 
 def make_rule(recipe: Recipe, own: Settings, spec: Spec) -> types.RuleConfig:
-    """Return the recipe's exploration rule; the greedy one where the kind of agent has the policy.
+    """Return the recipe's exploration rule; greedy for kinds of agents with a policy of their own.
 
     Raises:
-        InputError: the kernels do not know it.
+        InputError: the kernels do not support it.
     """
     part = Greedy if recipe.rule is None and recipe.kind != REDUCTION else recipe.rule
-    if part is None or part.kernel_kind is None or not knows(part):
+    if part is None or part.kernel_kind is None or not supports(part):
         name = None if part is None else part.name
         raise InputError(f"the compiled engine has no compiled form of the rule '{name}'")
     kind = types.JOINT if recipe.joint else part.kernel_kind
@@ -184,7 +184,7 @@ def loss_code(recipe: Recipe) -> int:
     """Return the code of the recipe's loss.
 
     Raises:
-        InputError: the kernels do not know it.
+        InputError: the kernels do not support it.
     """
     if recipe.loss.kernel is None:
         raise InputError(f"the compiled engine has no compiled form of the loss '{recipe.loss.name}'")

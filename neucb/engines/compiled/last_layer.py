@@ -1,4 +1,4 @@
-"""The last layer's regression for the kernels, and its renewals between their calls."""
+"""Inputs of the kernels' last-layer regression, and its refits between kernel calls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from neucb.kernels import types
 
 
 def make_last_layer(width: int) -> types.LastLayer:
-    """Return buffers for the regression of one replica; the renewal before round 0 fills it."""
+    """Return buffers for the regression of one replica; the refit before round 0 fills them."""
     return types.LastLayer(np.empty((width, width)), *np.empty((3, width)))
 
 
 def with_renewals(play: Play, refresh: int, renew: Callable[[int], None]) -> Play:
-    """Return a function that plays rounds as `play` does, after `renew(t)` before t = 0, refresh, ..."""
+    """Return a function that plays rounds like `play`, with `renew(t)` called before t = 0, refresh, ..."""
 
     def renewing(start: int, stop: int) -> int:
         while True:

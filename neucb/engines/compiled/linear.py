@@ -1,4 +1,4 @@
-"""Linear models for the kernels: from a recipe and its settings to theta, covariances and features."""
+"""Inputs of the linear kernel: theta, covariances and feature maps from a recipe and its settings."""
 
 from __future__ import annotations
 
@@ -99,6 +99,6 @@ def check_models(settings: Settings, spec: Spec) -> None:
         InputError: too many quadratic features.
 
     Warns:
-        UserWarning: covariance=auto keeps a diagonal only.
+        UserWarning: covariance=auto is a diagonal.
     """
     keeps_full(settings["covariance"], count_columns(settings, spec))

@@ -1,4 +1,4 @@
-"""Networks for the kernels: from a recipe and its settings to weights and working memory."""
+"""Inputs of the network kernels: weights and working memory from a recipe and its settings."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from neucb.engines.compiled.last_layer import make_last_layer, with_renewals
 from neucb.kernels import types
 from neucb.kernels.logistic import PARTS
 
-# Sharing one pass between the rounds of a block pays where rows are dense and weights outgrow the
-# second-level cache; both measured.
+# One forward pass shared by the rounds of a block is faster for dense rows and weights larger than the
+# second-level cache; both limits are measured.
 DENSE = 0.7
 CACHE_BYTES = 2**19
 
@@ -50,9 +50,9 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     """Return a function that plays the rounds of an agent with one network."""
     network = make_network(recipe, own, spec, inputs.seed)
     config = make_config(recipe, own)
-    further = int(own["updates_per_round"]) - 1  # steps an update
+    further = int(own["updates_per_round"]) - 1  # steps per update
     one_step = config.clock.code == types.EVERY_ROUND and further == 0
-    # Renewals of the last layer cut blocks anywhere.
+    # Refits of the last layer end blocks at any round.
     foreseen = inputs.adaptive is None and recipe.wrapper != LAST_LAYER
     at_once = one_step and foreseen
     shared = at_once and _pays(inputs.world.contexts, network)
@@ -144,7 +144,7 @@ def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInpu
 
 
 def _pays(contexts: NDArray[Any], network: types.Network) -> bool:
-    """Return whether blocks of rounds should share one pass."""
+    """Return whether the rounds of a block should share one forward pass."""
     some = contexts[:1000]
     dense = bool(np.count_nonzero(some) >= DENSE * some.size)
     return dense and network.first.nbytes > CACHE_BYTES and network.signs is None
@@ -190,7 +190,7 @@ def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.
 
 
 def _columns(blocks: NDArray[Any]) -> NDArray[Any]:
-    """Bring [..., K, m, d] to [..., d, K m]."""
+    """Transpose [..., K, m, d] to [..., d, K m]."""
     moved = np.moveaxis(blocks, -1, -3)
     return np.ascontiguousarray(moved.reshape(*moved.shape[:-2], -1))
 
@@ -219,9 +219,9 @@ def make_workspace(
     Args:
         network: network of the replica.
         arms: K.
-        shared: whether blocks share a pass.
-        together: whether four rounds share the pass through theta_0 where they do not.
-        further: replayed steps of an update, after the first; their rows are fetched together.
+        shared: whether the rounds of a block share a forward pass.
+        together: whether four rounds share the pass through theta_0, if not shared.
+        further: replayed steps of an update, without the first; their rows are fetched together.
     """
     (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype

@@ -1,4 +1,4 @@
-"""Replicas of a recipe, ready to be played by kernels, and the parts that kernels lack."""
+"""Replicas of a recipe, prepared for the kernels, and the parts that kernels do not support."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from neucb.engines.compiled.inputs import (
     ReplicaInputs,
     Settings,
     kept_of,
-    knows,
     make_inputs,
     make_rule,
+    supports,
 )
 from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
@@ -34,12 +34,12 @@ from neucb.kernels.types import THOMPSON, P, RuleConfig
 
 @dataclass(frozen=True)
 class Replica:
-    """One replica, ready to be played.
+    """One prepared replica.
 
     Attributes:
         inputs: inputs of the kernel, and the record, filled by `play`.
-        rule: exploration rule; the greedy one where the kind of agent has the policy.
-        play: function that plays rounds start..stop-1 and returns the first that could not be played.
+        rule: exploration rule; greedy for kinds of agents with a policy of their own.
+        play: function that plays rounds start..stop-1 and returns the first failed one, or stop.
         predicts: whether the record holds predicted losses.
     """
 
@@ -65,8 +65,8 @@ def make_replica(
         settings: all its hyper-parameters; a tuple has one value per replica.
         env: environment of the run.
         spec: shape of the run.
-        r: number of the replica.
-        due: rounds that are logged, from 1.
+        r: index of the replica.
+        due: logged rounds, from 1.
         full: whether the trace holds all arms; None where there is no trace.
     """
     own = {name: value[r] if isinstance(value, tuple) else value for name, value in settings.items()}
@@ -80,7 +80,7 @@ def make_replica(
 
 
 def missing_part(recipe: Recipe) -> str | None:
-    """Return the part of a recipe that the kernels lack, in words; None where they have all its parts."""
+    """Return the name of a recipe's part that the kernels do not support, or None."""
     rule, wrapper, oracle = recipe.rule, recipe.wrapper, recipe.oracle
     if (recipe.kind, oracle) not in PLAYERS:
         return f"no agent of kind '{recipe.kind.name}' with the oracle '{oracle.name if oracle else 'none'}'"
@@ -90,7 +90,7 @@ def missing_part(recipe: Recipe) -> str | None:
         return f"no compiled form of the loss '{recipe.loss.name}'"
     if rule is None:
         return "no reduction without a rule" if recipe.kind == REDUCTION else _missing_expert(recipe)
-    if not knows(rule):
+    if not supports(rule):
         return f"no compiled form of the rule '{rule.name}'"
     if rule.needs_std and oracle == NEURAL and (wrapper is None or not wrapper.gives_std):
         return f"no standard deviations for the rule '{rule.name}'"
@@ -100,7 +100,7 @@ def missing_part(recipe: Recipe) -> str | None:
 
 
 def _missing_expert(recipe: Recipe) -> str | None:
-    """Return the expert that the kernel of mixtures cannot mix, in words; None where it can mix all."""
+    """Return the name of the expert that the Exp4 kernel does not support, or None."""
     for expert in recipe.experts:
         plain = expert.kind == REDUCTION and expert.wrapper is None and not expert.uncertain
         if not plain or missing_part(expert) is not None:
@@ -111,7 +111,7 @@ def _missing_expert(recipe: Recipe) -> str | None:
 
 
 def _fixed(p: NDArray[np.float64], inputs: ReplicaInputs) -> Play:
-    """Return a function that plays rounds with one distribution [K]."""
+    """Return a function that plays all rounds with one distribution [K]."""
     record, dice, memory = inputs.record, inputs.world.dice, np.zeros(1)
     record.p[:] = p
     record.kept[:, P] = p
@@ -138,11 +138,11 @@ def _play_best_fixed(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaI
 
 
 def _best_arm(inputs: ReplicaInputs) -> NDArray[np.float64]:
-    """Return probability 1 for the arm [K] that is best in hindsight, of a play of the first one."""
+    """Return probability 1 [K] for the best fixed arm, whose losses a play of arm 0 gives."""
     K, T = len(inputs.record.p), len(inputs.world.rows)
     arms = np.eye(K)
     _fixed(arms[0], inputs)(0, T)
-    losses = np.cumsum(inputs.world.expected[inputs.world.label], axis=0)[-1]  # one by one, as the loop sums
+    losses = np.cumsum(inputs.world.expected[inputs.world.label], axis=0)[-1]  # round by round, like the loop
     gap = losses - losses.min()
     best: NDArray[np.float64] = arms[int((gap <= TIE * losses.min()).argmax())]
     return best

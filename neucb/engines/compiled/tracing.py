@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class Tracer:
-    """Writes rounds of replicas into a trace.
+    """Writer of replicas' rounds into a trace.
 
     Args:
         trace: trace of the run.
@@ -47,8 +47,8 @@ class Tracer:
         """Write rounds start..stop-1.
 
         Args:
-            replicas: replicas that have played them, and at most `KEPT` rounds since the first.
-            over: function that maps another over replicas.
+            replicas: replicas that have played these rounds, at most `KEPT` of them.
+            over: function that maps a function over replicas.
             start: first round, from 0.
             stop: round after the last.
             figures: further columns [R, n] each, see `Trace.write`.
@@ -58,14 +58,14 @@ class Tracer:
             propensity = np.stack([one.inputs.record.propensity[start:stop] for one in replicas])
             self.trace.write(start, self._kind, propensity=propensity, **figures)
             return
-        told = list(over(lambda one: _propensities(one, start, stop), replicas))
-        p, means = (np.stack([one[i] for one in told]) for i in range(2))
-        kind = told[0][2] or self._kind
+        parts = list(over(lambda replica: _propensities(replica, start, stop), replicas))
+        p, means = (np.stack([part[i] for part in parts]) for i in range(2))
+        kind = parts[0][2] or self._kind
         self.trace.write(start, kind, p, means if first.predicts else None, **figures)
 
 
 def _propensities(one: Replica, start: int, stop: int) -> tuple[Floats, Floats, Kinds | None]:
-    """Return propensities and predicted losses [n, K], and the kind of propensity if the rule draws."""
+    """Return propensities and predicted losses [n, K], and the kind of propensity of rules that draw."""
     record, nu = one.inputs.record, abs(one.rule.scale)
     places = np.arange(start, stop) % len(record.kept)
     kept = np.moveaxis(record.kept[places], 1, 0)  # [4, n, K]

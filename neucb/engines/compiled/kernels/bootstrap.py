@@ -1,4 +1,4 @@
-"""The kernel of ensembles of networks."""
+"""Kernel of ensembles of networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @exact
 def member(networks: Network, i: int) -> Network:
-    """Return the network of member i; all count the same inputs."""
+    """Return the network of member i; all members share the sums of squared inputs."""
     return Network(
         networks.first[i],
         networks.head[i],
@@ -50,10 +50,10 @@ def bootstrap(
     start: int,
     stop: int,
 ) -> int:
-    """Play rounds start..stop-1 as `neural` does, with a vote of N networks.
+    """Play rounds start..stop-1 by a vote of N networks; returns as `neural`.
 
-    The arrays of `networks` lead with N. `memory` is [N, 3], `counts` [T, N] says how often a member
-    counts the sample of a round, `draws` [N, stop - start, k - 1] choose past samples.
+    The first axis of the arrays of `networks` is N. `memory` is [N, 3], `counts` [T, N] the multiplicity of
+    a round's sample for a member, `draws` [N, stop - start, k - 1] the random numbers of past samples.
     """
     N, K, steps = len(memory), len(workspace.f), 1 + draws.shape[2]
     for t in range(start, stop):
@@ -62,7 +62,7 @@ def bootstrap(
         row = world.contexts[world.rows[t]]
         count_inputs(config, networks, workspace, 0, row, t + 1)
         list_inputs(config, networks, workspace, 0, row)
-        for k in range(N + N * steps):  # all members vote, then all learn
+        for k in range(N + N * steps):  # votes of all members precede all updates
             learns = k >= N
             i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
             arm, low, high, target, count = 0, 0, K, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""The norm of a network's gradient in the kernels, see `neucb.agents.network.gradient_norm`."""
+"""Gradient norms of a network in the kernels, see `neucb.agents.network.gradient_norm`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def square_all(x: Array, y: Array) -> None:
 
 @fast
 def norm(active: Array, head: Array, z: Array, inverse: Array) -> float:
-    """Return g' U^-1 g of one arm, z being 1 / U times the squared inputs."""
+    """Return g' U^-1 g of one arm; z is 1 / U times the squared inputs."""
     total = z.dtype.type(0)
     for i in range(len(head)):
         h = active[i]
@@ -30,7 +30,7 @@ def norm(active: Array, head: Array, z: Array, inverse: Array) -> float:
 
 @fast
 def shrink(inverse: Array, scale: float, g: Array) -> None:
-    """Let 1 / inverse grow by scale g."""
+    """Add scale g to 1 / inverse."""
     s = g.dtype.type(scale)
     for i in range(len(g)):
         inverse[i] /= 1 + s * g[i] * inverse[i]
@@ -38,7 +38,7 @@ def shrink(inverse: Array, scale: float, g: Array) -> None:
 
 @exact
 def bounded(confidence: Confidence | None, f: float) -> float:
-    """Return what is compared of an output f."""
+    """Return the clipped output f, by which arms are compared."""
     if confidence is None:
         return f
     return min(f, confidence.ceiling)

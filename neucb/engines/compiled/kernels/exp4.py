@@ -1,4 +1,4 @@
-"""The kernel of Exp4 over networks and linear models, see `neucb.agents.ensembles.exp4`."""
+"""Kernel of Exp4 over networks and linear models, see `neucb.agents.ensembles.exp4`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mix(experts: Experts, p: Array) -> None:
 
 @exact
 def reweigh(experts: Experts, t: int, arm: int, loss: float, chance: float) -> None:
-    """Multiply the weights by what the loss of the arm, played by `chance`, says of every expert."""
+    """Update the weights from the experts' estimated losses; the arm had probability `chance`."""
     for i in range(len(experts.log_weight)):
         experts.log_weight[i] -= experts.eta / sqrt(t + 1.0) * (experts.advice[i, arm] * loss / chance)
 
@@ -74,9 +74,9 @@ def exp4(
     start: int,
     stop: int,
 ) -> int:
-    """Play rounds start..stop-1 as `neural` and `linear` do, with a network or linear models per expert.
+    """Play rounds start..stop-1 with a network or linear models per expert; returns as `neural`.
 
-    The networks come first among the experts; `memory` is [experts, 3].
+    Networks precede linear models among the experts; `memory` is [experts, 3].
     """
     M, N, K = len(networks), len(rules), len(predictions.mean)
     for t in range(start, stop):

@@ -28,7 +28,7 @@ from neucb.kernels.vectors import add_scaled, copy_to, dot
 
 @fast
 def turn(column: Array, along: Array, keep: float, shed: float, u: float) -> None:
-    """Replace a column of L by that of L M, and add it, as it was, times u to `along`."""
+    """Replace a column of L by that of L M, and add u times the previous column to `along`."""
     for i in range(len(column)):
         old = column[i]
         column[i] = keep * old - shed * along[i]
@@ -45,7 +45,7 @@ def judge(
     record: RoundRecord,
     t: int,
 ) -> None:
-    """Set predicted losses and deviations, the latter drawn together by that row of the noise."""
+    """Set predicted losses, and deviations drawn jointly with that row of the noise."""
     if last is None:
         return
     m = len(last.mu)
@@ -69,7 +69,7 @@ def regress(last: LastLayer | None, workspace: Workspace, b: int, arm: int, targ
     m = len(last.mu)
     copy_to(last.phi, workspace.hidden[place(workspace, b), arm * m : (arm + 1) * m])
     error = target - dot(last.phi, last.mu)
-    last.along[:] = 0.0  # A^-1 phi, in the end
+    last.along[:] = 0.0  # A^-1 phi after the loop
     grown = 1.0
     for k in range(m - 1, -1, -1):
         u = dot(last.root[k, k:], last.phi[k:])
@@ -80,7 +80,7 @@ def regress(last: LastLayer | None, workspace: Workspace, b: int, arm: int, targ
 
 @exact
 def collect(last: LastLayer, workspace: Workspace, arm: int, target: float) -> None:
-    """Add the sample in place 0 to the upper part of A, in `root`, and to the sum of phi y, in `along`."""
+    """Add the sample at index 0 to the upper part of A, in `root`, and to the sum of phi y, in `along`."""
     m, phi = len(last.mu), last.phi
     copy_to(phi, workspace.hidden[0, arm * m : (arm + 1) * m])
     for k in range(m):
@@ -91,7 +91,7 @@ def collect(last: LastLayer, workspace: Workspace, arm: int, target: float) -> N
 
 @exact
 def invert(root: Array, column: Array) -> None:
-    """Turn the upper part of A into that of U^-1 = L', U U' = A, U upper triangular."""
+    """Replace the upper part of A by that of U^-1 = L', U U' = A, U upper triangular."""
     m = len(root)
     for j in range(m - 1, -1, -1):
         pivot = sqrt(root[j, j])
@@ -121,7 +121,7 @@ def renew(
     penalty: float,
     t: int,
 ) -> None:
-    """Make A and mu anew from rounds 0..t-1, with the features that the network has now."""
+    """Refit A and mu on rounds 0..t-1, with the network's current features."""
     m = len(last.mu)
     last.root[:] = 0.0
     last.along[:] = 0.0

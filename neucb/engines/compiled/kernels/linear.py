@@ -1,4 +1,4 @@
-"""The kernel of agents with linear models, one or an ensemble of them; and that of fixed policies."""
+"""Kernels of agents with linear models, one or an ensemble, and of fixed policies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @exact
 def list_features(features: Features, row: Array, index: Array, value: Array) -> int:
-    """List the features of a row that are not 0, the constant 1 last; return their number."""
+    """List the nonzero features of a row, the constant 1 last; return their number."""
     n = nonzero(row, 1.0, index, value)
     if features.code == QUADRATIC:
         d, inputs = len(row), n - 1
@@ -57,7 +57,7 @@ def list_features(features: Features, row: Array, index: Array, value: Array) ->
 
 @exact
 def along(models: Models, covariance: Array, index: Array, value: Array, n: int, direction: Array) -> float:
-    """Set direction [d] to A^-1 x, where x is 0 only for a full A; return x' A^-1 x."""
+    """Set direction [d] to A^-1 x, for a diagonal A only where x is nonzero; return x' A^-1 x."""
     if models.diagonal:
         for k in range(n):
             direction[index[k]] = value[k] / covariance[0, index[k]]
@@ -90,7 +90,7 @@ def newton(
     target: float,
     count: float,
 ) -> None:
-    """Make one Newton step of member i on a sample that counts `count` times."""
+    """Make one Newton step of member i on a sample of multiplicity `count`."""
     theta, covariance = models.theta[i, arm], models.covariance[i, arm]
     mean = link(output(theta, index, value, n), models.loss)
     weight = count if models.loss == SQUARED else count * mean * (1.0 - mean)
@@ -123,7 +123,7 @@ def linear(
     start: int,
     stop: int,
 ) -> int:
-    """Play rounds start..stop-1 as `neural` does, with N linear models per arm.
+    """Play rounds start..stop-1 with N linear models per arm; returns as `neural`.
 
     `index` and `value` [columns + 2] list the features of a row, `direction` [columns + 1] is A^-1 x.
     """

@@ -1,4 +1,4 @@
-"""The two-layer network in the kernels: its inputs, its pass, its step."""
+"""Two-layer network in the kernels: inputs, forward pass, gradient step."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ from neucb.kernels.vectors import (
 def count_inputs(
     config: NetworkConfig, network: Network, workspace: Workspace, b: int, row: Array, n: int
 ) -> None:
-    """Count the inputs of the n-th update and set step sizes in place b, see `InputScaling`."""
+    """Add the n-th update's inputs to the sums of squares; set step sizes at index b, see `InputScaling`."""
     squares, size = network.squares, workspace.size[b]
     if config.normalize == 0.0:
         return
     d = len(row)
     squares[d] += config.intercept**2
-    if config.normalize == 0.5:  # the default, much faster than a power
+    if config.normalize == 0.5:  # the default; much faster than a power
         scale = len(squares) / n
         count_squares(row, squares, scale, INPUT_FLOOR, size)
         size[d] = 1.0 / sqrt(scale * (squares[d] + INPUT_FLOOR))
@@ -79,7 +79,7 @@ def count_inputs(
 
 @exact
 def list_inputs(config: NetworkConfig, network: Network, workspace: Workspace, b: int, row: Array) -> None:
-    """List the inputs of a row in place b, by the step sizes that stand there."""
+    """List the inputs of a row at index b, with the step sizes there."""
     lists = workspace.inputs[b], workspace.value[b], workspace.step[b]
     workspace.filled[b] = list_steps(row, config.intercept, workspace.size[b], len(network.squares), lists)
 
@@ -88,9 +88,9 @@ def list_inputs(config: NetworkConfig, network: Network, workspace: Workspace, b
 def fetch(
     world: RoundData, config: NetworkConfig, network: Network, workspace: Workspace, left: int, n: int
 ) -> None:
-    """List the inputs of the n rounds from `left` on, and make their pass if they share one.
+    """List the inputs of the n rounds from `left` on, and compute their forward pass if they share one.
 
-    Their rows are copied first: reads from all over the table then wait for memory together.
+    Their rows are copied first, so that reads of distant rows overlap.
     """
     for b in range(n):
         copy_to(workspace.row[b], world.contexts[world.rows[left + b]])
@@ -105,13 +105,13 @@ def fetch(
 
 @exact
 def has_start(config: NetworkConfig) -> bool:
-    """Return whether theta is kept as theta_0 + s G."""
+    """Return whether theta is represented as theta_0 + s G."""
     return config.kind == PROJECTED or config.kind == EXPECTED
 
 
 @exact
 def gauge(config: NetworkConfig, network: Network, memory: Array, record: RoundRecord, t: int) -> None:
-    """RoundRecord |theta - theta_0| where theta_0 is kept, and the perturbation's spread, after round t."""
+    """Record |theta - theta_0| for a network with theta_0, and the perturbation's RMS, after round t."""
     if not record.due[t]:
         return
     if has_start(config):
@@ -124,9 +124,9 @@ def gauge(config: NetworkConfig, network: Network, memory: Array, record: RoundR
 
 @exact
 def share_start(config: NetworkConfig, network: Network, workspace: Workspace, b: int, n: int) -> None:
-    """Make the pass of rounds b..b+3 of n through theta_0 where `hidden` has a row for each.
+    """Compute the products of rounds b..b+3 of n with theta_0 where `hidden` has a row for each.
 
-    Its weights are then read once in four rounds; they do not learn.
+    The constant weights of theta_0 are then read once in four rounds.
     """
     if len(workspace.hidden) != TOGETHER or b % TOGETHER != 0:
         return
@@ -173,7 +173,7 @@ def forward(
 
 @exact
 def predict(config: NetworkConfig, memory: Array, workspace: Workspace, low: int, high: int) -> None:
-    """Set predicted losses from outputs, over the expected perturbation where there is one."""
+    """Set predicted losses from outputs, in expectation over an expected perturbation."""
     if config.kind == EXPECTED and config.loss == KL:
         widen(config.c * sqrt(memory[SQUARE]), workspace.widened)
         for a in range(low, high):
@@ -185,7 +185,7 @@ def predict(config: NetworkConfig, memory: Array, workspace: Workspace, low: int
 
 @exact
 def predicted(config: NetworkConfig, network: Network, workspace: Workspace, arm: int) -> float:
-    """Return the predicted loss of an arm, over the perturbation where there is one."""
+    """Return the predicted loss of an arm, in expectation over a perturbation."""
     if config.kind == SIGNS:
         return mean_link(network.signs, workspace.f[arm], config)
     return workspace.mean[arm]
@@ -203,7 +203,7 @@ def step_scaled(
     target: float,
     rate: float,
 ) -> None:
-    """Shrink theta - theta_0 and add the step to it. See `ExpectedPerturbation.step`."""
+    """Shrink theta - theta_0 and add the step, see `ExpectedPerturbation.step`."""
     m = len(workspace.head)
     active = workspace.hidden[place(workspace, b), arm * m : (arm + 1) * m]
     kappa = 0.0 if config.kind == PROJECTED else workspace.slope[arm]
@@ -238,7 +238,7 @@ def learn(
     arm: int,
     target: float,
 ) -> None:
-    """Make one gradient step on what place b of a block of n rounds holds."""
+    """Make one gradient step on the sample at index b of a block of n rounds."""
     if has_start(config):
         step_scaled(config, network, memory, workspace, b, n, arm, target, rate)
         return

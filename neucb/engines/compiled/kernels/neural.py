@@ -1,4 +1,4 @@
-"""The kernel of agents with one network."""
+"""Kernel of agents with one network."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def neural(
     start: int,
     stop: int,
 ) -> int:
-    """Play rounds start..stop-1; return the first that could not be played, `stop` if all were.
+    """Play rounds start..stop-1; return the first failed round, or `stop`.
 
-    `start` is a multiple of BLOCK, so that the numbers do not depend on where a run is cut. `rates`
-    [updates] are the step sizes, `draws` [updates, k - 1] the uniform numbers that choose the past samples
-    of the further steps of every update; with these, blocks share no pass. `draws` is None where every round
-    makes one step on its own sample: compiled for that alone, a round takes less time.
+    `start` is a multiple of BLOCK, so that the numbers do not depend on the division of a run into calls.
+    `rates` [updates] are the step sizes. `draws` [updates, k - 1] are the uniform numbers that choose the
+    past samples of an update's further steps; with them, blocks share no forward pass. `draws` is None where
+    every round makes one step on its own sample: a kernel compiled for that alone is faster.
     """
     K, mean = len(workspace.f), predictions.mean
     ahead, steps = passes_ahead(draws, config.clock), steps_an_update(draws)
@@ -74,7 +74,7 @@ def neural(
             arm, target = 0, 0.0
             made = updates_made(draws, config.clock, t, K)
             passes = ahead + steps * (updates_made(draws, config.clock, t + 1, K) - made)
-            for k in range(passes):  # one call of all below keeps the kernel small
+            for k in range(passes):  # a single call keeps the kernel small
                 update, step = made + (k - ahead) // steps, (k - ahead) % steps
                 low, high, row = 0, K, update - first
                 if k >= ahead and step == 0:

@@ -1,4 +1,4 @@
-"""Adaptive row orders in the kernels: the methods of a `CompiledOrder`'s state, compiled."""
+"""Adaptive row orders in the kernels: compiled methods of a `CompiledOrder`'s state."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from numba.extending import overload
 from neucb.kernels.jit import INLINED, exact
 from neucb.kernels.types import AdaptiveOrder, RoundData
 
-OPTIONS: Any = INLINED  # numba types them as a literal
+OPTIONS: Any = INLINED  # a literal type for numba
 
 
 def next_row(state: Any, t: int) -> int:
-    """Stand for `state.row(t)`: numba has no methods of named tuples."""
+    """Call `state.row(t)`; numba has no methods of named tuples."""
     return int(state.row(t))
 
 
 def observe(state: Any, label: int, loss: float) -> None:
-    """Stand for `state.saw(label, loss)`."""
-    state.saw(label, loss)
+    """Call `state.observe(label, loss)`."""
+    state.observe(label, loss)
 
 
 @overload(next_row, jit_options=OPTIONS, strict=False)
@@ -29,12 +29,12 @@ def _next_row(state: Any, t: Any) -> Any:
 
 @overload(observe, jit_options=OPTIONS, strict=False)
 def _observe(state: Any, label: Any, loss: Any) -> Any:
-    return state.instance_class.saw
+    return state.instance_class.observe
 
 
 @exact
 def show(adaptive: AdaptiveOrder | None, world: RoundData, t: int) -> None:
-    """Write the row and labels of round t, where the order is adaptive."""
+    """Set the row and labels of round t, in an adaptive order."""
     if adaptive is None:
         return
     row = next_row(adaptive.state, t)

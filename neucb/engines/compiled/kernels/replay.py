@@ -1,6 +1,6 @@
-"""Updates that do not learn from their own round alone, once: of past samples, of epochs, of all arms.
+"""Updates on past samples, by epochs, and on all arms.
 
-`draws` is None where every round makes one step on its own sample; the compiler then leaves all this out.
+`draws` is None where every round makes one step on its own sample; the compiler then removes this code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from neucb.kernels.vectors import copy_to
 
 @exact
 def passes_ahead(draws: Array | None, clock: UpdateClock) -> int:
-    """Return 1 where the pass that chooses the arm comes before the updates, 0 where the first shares it."""
+    """Return 1 if the forward pass of the choice precedes the updates, 0 if the first update shares it."""
     if draws is None:
         return 0
     return int(clock.code != EVERY_ROUND)
@@ -32,7 +32,7 @@ def passes_ahead(draws: Array | None, clock: UpdateClock) -> int:
 
 @exact
 def steps_an_update(draws: Array | None) -> int:
-    """Return k, the number of steps an update makes."""
+    """Return k, the number of steps per update."""
     if draws is None:
         return 1
     return 1 + draws.shape[1]
@@ -50,9 +50,9 @@ def updates_made(draws: Array | None, clock: UpdateClock, t: int, arms: int) -> 
 def fetch_past(
     draws: Array | None, world: RoundData, clock: UpdateClock, workspace: Workspace, update: int, row: int
 ) -> None:
-    """Copy the rows of an update's past samples together: reads from all over the table then wait together.
+    """Copy the rows of an update's past samples, so that reads of distant rows overlap.
 
-    `row` is that of the update in `draws`.
+    `row` is the update's row in `draws`.
     """
     if draws is None:
         return
@@ -74,7 +74,7 @@ def recall(
     step: int,
     row: int,
 ) -> tuple[int, float]:
-    """List the inputs of the sample of an update's step in place b; return its arm and loss."""
+    """List the inputs of the sample of an update's step at index b; return its arm and loss."""
     if draws is None:
         return 0, 0.0
     clock, arms = config.clock, len(workspace.f)

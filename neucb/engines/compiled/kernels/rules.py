@@ -1,4 +1,4 @@
-"""A round in the kernels: from predicted losses to the arm played."""
+"""Exploration rules in the kernels: from predicted losses to the played arm."""
 
 from __future__ import annotations
 
@@ -55,24 +55,24 @@ def root(x: float) -> float:
 
 @exact
 def power(x: float, exponent: float) -> float:
-    """Return x^exponent; of the usual exponent without the time that a power takes."""
+    """Return x^exponent; the usual exponent is faster than a general power."""
     return sqrt(x) if exponent == 0.5 else x**exponent
 
 
 def weight_by_code(weights: Sequence[formulas.Weight]) -> Any:
-    """Compile the function (code, gap, least, strength, K) -> weight of an arm; NaN for an unknown code."""
+    """Compile the function (code, gap, least, strength, K) -> weight of an arm, NaN for an unknown code."""
 
     @exact
     def weight(code: int, gap: float, least: float, strength: float, arms: int) -> float:
         return np.nan
 
-    for known in reversed(range(len(weights))):  # the usual ones are tried first
+    for known in reversed(range(len(weights))):  # the usual ones come first
         weight = _or_else(known, exact(weights[known]), weight)
     return weight
 
 
 def _or_else(known: int, formula: Any, others: Any) -> Any:
-    """Compile the function that takes `formula` for the code `known` and `others` for all other codes."""
+    """Compile the function that calls `formula` for the code `known` and `others` for all other codes."""
 
     @exact
     def weight(code: int, gap: float, least: float, strength: float, arms: int) -> float:
@@ -88,7 +88,7 @@ weight_of = weight_by_code(WEIGHTS)
 
 @exact
 def strength(rule: RuleConfig, ready: Array, row: int, t: int, own_loss: float, arms: int) -> float:
-    """Return gamma, epsilon or nu of round t, from `row` of what `ready` has of it."""
+    """Return gamma, epsilon or nu of round t, from `row` of `ready` where it depends on t alone."""
     if rule.schedule == DOUBLING:
         return growing_by_epochs(epoch_start(t + 1), arms, rule.scale, root)
     if rule.schedule == LOSS:
@@ -110,7 +110,7 @@ def lowest(score: Array) -> int:
 
 @exact
 def certain(rule: RuleConfig, predictions: Predictions, row: int, nu: float, p: Array) -> bool:
-    """Give probability 1 to one arm, by its bound or its draw; `row` is that of the noise."""
+    """Set probability 1 for one arm, by its bound or its draw; `row` is the row of the noise."""
     K = len(p)
     for a in range(K):
         z = predictions.noise[row, a] if rule.kind == THOMPSON else 1.0 if rule.kind == JOINT else -1.0
@@ -155,7 +155,7 @@ def weigh(rule: RuleConfig, mean: Array, strength: float, p: Array) -> bool:
 
 @exact
 def draw(p: Array, dice: float) -> int:
-    """Return the arm in whose part of the unit interval the dice fall, as `lockstep.loop.sample` does."""
+    """Return the arm drawn by inversion of the cumulative distribution, as `lockstep.block_loop.draw`."""
     below = 0.0
     last = 0
     for a in range(len(p)):
@@ -197,7 +197,7 @@ def choose(
     t: int,
     row: int,
 ) -> int:
-    """Draw the arm of round t and record it; return -1 where the predicted losses allow none."""
+    """Draw the arm of round t and record it; return -1 where predicted losses give no distribution."""
     mean, p = predictions.mean, record.p
     for a in range(len(mean)):
         if not abs(mean[a]) < np.inf:

@@ -24,7 +24,7 @@ def set_to_sum(y: Array, x: Array, move: float) -> None:
 
 @fast
 def write_table(v: Array, table: Array) -> None:
-    """Set table[w] = sum_s +- v_s, the sign being bit s of the word w."""
+    """Set table[w] = sum_s +- v_s, where bit s of the word w is the sign."""
     table[0] = 0
     for s in range(len(v)):
         table[0] -= v[s]
@@ -35,7 +35,7 @@ def write_table(v: Array, table: Array) -> None:
 
 @fast
 def add_four_looked_up(z: Array, words: Rows, x: Four, table: Array) -> None:
-    """Add to z what the table has under four rows of words, times four numbers, one unit at a time."""
+    """Add to z the table's entries at four rows of words, times four numbers, one unit at a time."""
     a, b, c, d = words
     p, q, r, s = x
     for i in range(len(z)):
@@ -45,7 +45,7 @@ def add_four_looked_up(z: Array, words: Rows, x: Four, table: Array) -> None:
 
 @fast
 def add_looked_up(z: Array, word: Array, x: float, table: Array) -> None:
-    """Add to z what the table has under a row of words, times x."""
+    """Add to z the table's entries at a row of words, times x."""
     for i in range(len(z)):
         z[i] += x * table[word[i]]
 
@@ -86,7 +86,7 @@ def add_head(signs: Signs | None, head: Array) -> None:
 
 @fast
 def add_halves(upper: Array, lower: Array) -> float:
-    """Add the upper half to the lower one; return by how much it was more in sum."""
+    """Add the upper half to the lower one; return the sum of upper minus lower."""
     more = lower.dtype.type(0)
     for i in range(len(lower)):
         more += upper[i] - lower[i]
@@ -137,7 +137,7 @@ def move_signs(
     target: float,
     rate: float,
 ) -> float:
-    """Move v and u; return what to add to phi, times grad f."""
+    """Update v and u; return the factor of grad f in the step of phi."""
     if signs is None:
         return 0.0
     S, m = len(signs.u), len(workspace.head)

@@ -1,4 +1,4 @@
-"""Updates: when an oracle learns, and from which samples.
+"""Update schedules of oracles, and the samples of updates.
 
 All updates of a run are numbered 0, 1, ...; those of a round follow from the numbers of updates made
 before it and before the next one.

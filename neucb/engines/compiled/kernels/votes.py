@@ -1,4 +1,4 @@
-"""Votes of an ensemble's members, see `neucb.agents.ensembles.bootstrap`."""
+"""Voting of an ensemble's members, see `neucb.agents.ensembles.bootstrap`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from neucb.kernels.types import NOT_FINITE, AdaptiveOrder, Array, Predictions, R
 
 @exact
 def open_poll(predictions: Predictions, record: RoundRecord) -> None:
-    """Forget the votes of the round before."""
+    """Clear the votes of the previous round."""
     predictions.mean[:] = 0.0
     record.p[:] = 0.0
 
 
 @exact
 def vote(predictions: Predictions, record: RoundRecord) -> None:
-    """Count the vote of a member whose predicted losses are in `predictions.output`."""
+    """Add the vote of a member, whose predicted losses are in `predictions.output`."""
     record.p[lowest(predictions.output)] += 1.0
     for a in range(len(predictions.mean)):
         predictions.mean[a] += predictions.output[a]
