@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.cli.messages import note
 from neucb.cli.progress import play
+from neucb.cli.run_plot import Plotter
 from neucb.cli.tables import print_summary, print_table
-from neucb.core.errors import NeucbError, StoppedError, in_one_line
+from neucb.core.errors import NeucbError, StoppedError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from neucb.runs.run import Run
     from neucb.runs.save import Saved
 
@@ -31,6 +29,7 @@ class Output:
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
         best_in_class: fit the best policy of the agent's class after each run.
+        plotter: draws the plots.
         resume: show the results of a run that is saved already, and do not play it again.
         figures: JSON values of `neucb.runs.summary.summary`, one per run.
     """
@@ -39,6 +38,7 @@ class Output:
     as_json: bool
     quiet: bool
     several: bool
+    plotter: Plotter
     best_in_class: bool = False
     resume: bool = True
     figures: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Output:
         """Play a run with a progress bar, save it, print its figures.
 
         It is saved before printing, so that a closed output (`| head`) loses nothing; figures are printed
-        even if the disk is full.
+        even if the disk is full, and before the plot, which takes longer than many a run.
 
         Raises:
             NeucbError: the run failed, or could not be saved.
@@ -71,10 +71,9 @@ class Output:
         left_out = _fit_class(run) if self.best_in_class and not interrupted else None
         try:
             saved = save(run, self.folder)
-            plot = draw_plot(run.frame(), saved.log)
         finally:
             self._show(summary(run))
-        self._print_paths(saved, plot)
+        self._print_paths(saved, self.plotter.draw(saved.log))
         if interrupted:
             raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
         if left_out is not None:
@@ -90,7 +89,7 @@ class Output:
             return False
         note(f"played before, and not again: {saved.log}")
         plot = saved.log.with_suffix(".png")
-        drawn = plot if plot.is_file() else draw_plot(saved.frame(), saved.log)
+        drawn = plot if plot.is_file() else self.plotter.draw(saved.log)
         self._show(saved.summary)
         self._print_paths(saved, drawn)
         return True
@@ -105,7 +104,7 @@ class Output:
             saved = save(run, self.folder)
         except NeucbError:
             return error
-        draw_plot(run.frame(), saved.log)
+        self.plotter.draw(saved.log)
         before = "the round before is" if run.log.round == 1 else f"the {run.log.round} rounds before are"
         return type(error)(f"{error}; {before} in {saved.log}")
 
@@ -137,24 +136,6 @@ class Output:
         elif not self.quiet:
             print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
-
-
-def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
-    """Draw the regret of a run beside its log; return the path, or None with a note on failure."""
-    from neucb.core.files import atomic_write
-    from neucb.plots import save_figure
-    from neucb.plots.kinds.regret import regret_figure
-
-    path = log.with_suffix(".png")
-    try:
-        figure = regret_figure(frame)
-        atomic_write(path, lambda temporary: save_figure(figure, temporary))
-    except (NeucbError, OSError) as error:
-        with contextlib.suppress(OSError):
-            path.unlink()  # plot of an earlier run in this place
-        note(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
-        return None
-    return path
 
 
 def _fit_class(run: Run) -> NeucbError | None:

@@ -26,6 +26,8 @@ from neucb.cli.options import (
     reading_options,
 )
 from neucb.cli.output import Output
+from neucb.cli.run_plot import Plotter
+from neucb.core.collection import suspended
 from neucb.core.errors import InputError, NeucbError, StoppedError
 from neucb.environments.orders.registry import ORDERS
 
@@ -37,6 +39,7 @@ PLAYED: Final = "played"  # --trace alone
 FULL: Final = "full"
 
 
+@suspended()
 def run(
     agent: Annotated[
         str,
@@ -211,74 +214,77 @@ def run(
     from neucb.runs.request import RunRequest
     from neucb.runs.resolved_agent import SAVED, resolve_agent
 
-    check_writable(out)
-    wanted = parse_trace(trace) or best_in_class
-    given = list(dataset or []) or ([] if suite else ["covertype"])
-    names = expand(given, suite, installed(DATASETS))
-    given_settings = parse_settings(settings or [])
-    resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
-    if save_agent is not None and len(names) > 1:
-        raise InputError("--save-agent keeps the agent of one data set; name one")
-    if save_agent is not None:
-        if save_agent.suffix != SAVED:
-            raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
-        check_file(save_agent, "save_agent=...")
-    options = {
-        "preprocessing": preprocessing,
-        "label_noise": label_noise,
-        "order": order,
-        "drift": parse_rounds(drift),
-        "recycle": recycle or None,
-        "cost": None if cost is None else read_costs(cost),
-        "group": group,
-        "arms": arms,
-        "features": features,
-        "reward_range": parse_range(reward_range),
-        "source": source,
-        "openml_cache": openml_cache,
-        "strict": strict or None,
-        **reading_options(target, columns, header, decimal, separator),
-    }
-    given_options = {name: value for name, value in options.items() if value is not None}
-    request = RunRequest(
-        agent,
-        rounds=rounds,
-        seeds=seeds,
-        settings=given_settings,
-        delay=delay,
-        feedback_batch=feedback_batch,
-        engine=engine,
-        device=device,
-        dtype=dtype,
-        keep_agent=save_agent is not None,
-        trace=wanted,
-        environment=cast("EnvironmentOptions", given_options),
-    )
-    output = Output(out, as_json, quiet, len(names) > 1, best_in_class, resume=save_agent is None)
-    failed: dict[str, str] = {}
-    for name in names:
-        try:
-            prepared = prepare_run(replace(request, dataset=name), note)
-            if isinstance(prepared.env, ClassificationVectorEnv) and "cost" in given_options:
-                announce(name, cost_order(given_options["cost"], prepared.env.table.classes), note)
-            if save_agent is not None:
-                prepared.check_keepable()
+    with Plotter() as plotter:
+        check_writable(out)
+        wanted = parse_trace(trace) or best_in_class
+        given = list(dataset or []) or ([] if suite else ["covertype"])
+        names = expand(given, suite, installed(DATASETS))
+        given_settings = parse_settings(settings or [])
+        resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
+        if save_agent is not None and len(names) > 1:
+            raise InputError("--save-agent keeps the agent of one data set; name one")
+        if save_agent is not None:
+            if save_agent.suffix != SAVED:
+                raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
+            check_file(save_agent, "save_agent=...")
+        options = {
+            "preprocessing": preprocessing,
+            "label_noise": label_noise,
+            "order": order,
+            "drift": parse_rounds(drift),
+            "recycle": recycle or None,
+            "cost": None if cost is None else read_costs(cost),
+            "group": group,
+            "arms": arms,
+            "features": features,
+            "reward_range": parse_range(reward_range),
+            "source": source,
+            "openml_cache": openml_cache,
+            "strict": strict or None,
+            **reading_options(target, columns, header, decimal, separator),
+        }
+        given_options = {name: value for name, value in options.items() if value is not None}
+        request = RunRequest(
+            agent,
+            rounds=rounds,
+            seeds=seeds,
+            settings=given_settings,
+            delay=delay,
+            feedback_batch=feedback_batch,
+            engine=engine,
+            device=device,
+            dtype=dtype,
+            keep_agent=save_agent is not None,
+            trace=wanted,
+            environment=cast("EnvironmentOptions", given_options),
+        )
+        output = Output(
+            out, as_json, quiet, len(names) > 1, plotter, best_in_class, resume=save_agent is None
+        )
+        failed: dict[str, str] = {}
+        for name in names:
             try:
-                output.play(prepared)
-            finally:  # even where the plot, the results or the fit failed
-                if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
-                    prepared.agent.save(save_agent)
-        except (StoppedError, KeyboardInterrupt):
-            output.finish()
-            raise
-        except NeucbError as error:
-            if len(names) == 1:
+                prepared = prepare_run(replace(request, dataset=name), note)
+                if isinstance(prepared.env, ClassificationVectorEnv) and "cost" in given_options:
+                    announce(name, cost_order(given_options["cost"], prepared.env.table.classes), note)
+                if save_agent is not None:
+                    prepared.check_keepable()
+                try:
+                    output.play(prepared)
+                finally:  # even where the plot, the results or the fit failed
+                    if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
+                        prepared.agent.save(save_agent)
+            except (StoppedError, KeyboardInterrupt):
+                output.finish()
                 raise
-            failed[name] = str(error)
-    output.finish()
-    if failed:
-        lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
-        raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
+            except NeucbError as error:
+                if len(names) == 1:
+                    raise
+                failed[name] = str(error)
+        output.finish()
+        if failed:
+            lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
+            raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
 
 
 def parse_rounds(text: str | None) -> tuple[int, ...] | None:
