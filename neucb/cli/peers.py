@@ -61,7 +61,7 @@ def peers(
 ) -> None:
     """Play other libraries' bandits on the rows that our agents play: regret beside CPU time.
 
-    They are optional: pip install 'neucb[peers]'. Every run is a row of the file: label, dataset, seed,
+    They are optional: pip install 'neucb[peers]'. Every run is a row of the file: agent_label, dataset, seed,
     round, regret as in `neucb.load_results`, and library, version, settings, cpu_seconds.
     """
     from neucb.benchmarks.tournament import run_tournament

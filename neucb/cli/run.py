@@ -210,8 +210,11 @@ def run(
     from neucb.runs.preparation import prepare_run
     from neucb.runs.request import RunRequest
     from neucb.runs.resolved_agent import SAVED, resolve_agent
+    from neucb.sweeps.store.read_results import is_sweep
 
     check_writable(out)
+    if is_sweep(out):
+        raise InputError(f"{out} is the folder of a sweep; name another one with out=...")
     wanted = parse_trace(trace) or best_in_class
     given = list(dataset or []) or ([] if suite else ["covertype"])
     names = expand(given, suite, installed(DATASETS))

@@ -1,4 +1,4 @@
-"""Former names of columns and of hyper-parameters, by which files of earlier versions are read."""
+"""Former names of columns, hyper-parameters and their values, by which files of earlier versions are read."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ FORMER_SETTINGS = {
     "ceiling": "clip_mean",
     "refresh": "refresh_every",
 }
+FORMER_VALUES = {"gradient_scaling": {"code": "none", "paper": "sqrt_width"}}  # hyper-parameter -> values
 
 
 def current_names(names: Iterable[str]) -> list[str]:
@@ -40,6 +41,21 @@ def current_names(names: Iterable[str]) -> list[str]:
 def with_current_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a log with former names of columns replaced, see `current_names`."""
     return frame.set_axis(current_names(frame.columns), axis=1)
+
+
+def current_settings(settings: Mapping[str, Any], aliases: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return hyper-parameters of an earlier version with the current names and values.
+
+    Args:
+        settings: hyper-parameters by name.
+        aliases: further former name -> current name, of the agent's recipe.
+    """
+    current = FORMER_SETTINGS | dict(aliases or {})
+    found = {current.get(name, name): value for name, value in settings.items()}
+    for name, values in FORMER_VALUES.items():
+        if name in found:
+            found[name] = values.get(found[name], found[name])
+    return found
 
 
 def with_current_keys(row: Mapping[str, Any]) -> dict[str, Any]:

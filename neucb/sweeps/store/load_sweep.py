@@ -132,8 +132,9 @@ def _plan(store: BatchStore) -> dict[str, Any]:
         )
     if plan is None:
         below = sorted(one.parent.name for one in store.folder.glob(f"*/{PLAN}"))
-        hint = f"; it holds {', '.join(below)}" if below else "; `neucb sweep` makes one"
-        raise InputError(f"{store.folder} is no folder of a sweep{hint}")
+        below += sorted({log.parent.name for log in store.folder.glob("*/[!._]*.parquet")} - {*below})
+        hint = f"; it holds {', '.join(below)}" if below else "; `neucb run` and `neucb sweep` make one"
+        raise InputError(f"{store.folder} is no folder of runs or of a sweep{hint}")
     if not is_plan(plan):
         raise InputError(
             f"{store.folder / PLAN} is no plan of a sweep; run the sweep again, which writes one"
