@@ -93,7 +93,7 @@ def _with_current_settings(table: pa.Table) -> pa.Table:
             columns[name] = pc.coalesce(columns[name], columns.pop(former))
     for name, values in FORMER_VALUES.items():
         for former, value in values.items():
-            if name in columns and pa.types.is_string(columns[name].type):
+            if name in columns and _is_text(columns[name].type):
                 same = pc.fill_null(pc.equal(columns[name], former), False)
                 columns[name] = pc.if_else(same, value, columns[name])
     for agent in pc.unique(columns["agent"]).to_pylist():
@@ -107,6 +107,12 @@ def _with_current_settings(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
 def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     """Return whether all values of a column are of a kind, see `read_log`."""
     from pyarrow import types
@@ -116,7 +122,7 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     number = bool(whole or types.is_floating(kind))
     match wanted:
         case "text":
-            return bool(types.is_string(kind) or types.is_large_string(kind)) and not column.null_count
+            return _is_text(kind) and not column.null_count
         case "whole numbers":
             return bool(whole) and not column.null_count
         case "numbers":

@@ -98,9 +98,11 @@ def _check_names(options: Mapping[str, Any]) -> None:
                 f"run returns a DataFrame and has no '{name}'; take run = neucb.prepare(..., trace=True, "
                 "keep_agent=True), then run.play(), run.frame(), run.trace() and run.agent"
             )
-        if name in ("best_in_class", "hindsight"):
-            raise InputError(f"prepare has no '{name}'; neucb.run(..., best_in_class=True) fits the class")
-        raise unknown_name("option", name, known - {"environment", "keep_agent", "trace"})
+        if name == "best_in_class":
+            raise InputError(
+                "prepare has no 'best_in_class'; neucb.run(..., best_in_class=True) fits the class"
+            )
+        raise unknown_name("option", name, known - {"environment", "keep_agent", "trace"} | {"best_in_class"})
 
 
 @dataclass(frozen=True)

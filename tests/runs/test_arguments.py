@@ -21,7 +21,6 @@ from neucb.runs.api import prepare
         ({"rounds": "20"}, "rounds must be a whole number of at least 1, not '20'"),
         ({"rounds": True}, "rounds must be a whole number"),
         ({"best_in_class": True}, r"neucb.run\(..., best_in_class=True\)"),
-        ({"hindsight": True}, r"neucb.run\(..., best_in_class=True\)"),
         ({"settings": ["lr=1"]}, "settings must be a dictionary"),
     ],
 )
