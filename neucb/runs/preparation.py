@@ -100,7 +100,7 @@ def _check_names(options: Mapping[str, Any]) -> None:
             )
         if name == "best_in_class":
             raise InputError(
-                "prepare has no 'best_in_class'; neucb.run(..., best_in_class=True) fits the class"
+                "prepare has no best_in_class; neucb.run(..., best_in_class=True) fits the class"
             )
         raise unknown_name("option", name, known - {"environment", "keep_agent", "trace"} | {"best_in_class"})
 
