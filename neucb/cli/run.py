@@ -14,9 +14,11 @@ from neucb.cli.messages import note
 from neucb.cli.options import (
     AGENT,
     DATA,
+    ENCODINGS,
     ENGINE,
     FEEDBACK,
     OUTPUT,
+    SOURCES,
     Columns,
     Decimal,
     Header,
@@ -84,7 +86,7 @@ def run(
         typer.Option(
             "--preprocessing",
             rich_help_panel=DATA,
-            help="Encoding of the features: standard, zscore, centered or paper.  [default: standard]",
+            help=f"{ENCODINGS}  [default: standard]",
         ),
     ] = None,
     label_noise: Annotated[
@@ -140,9 +142,7 @@ def run(
     ] = 1,
     source: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=DATA, help="Source of the data: auto, openml or bundled.  [default: auto]"
-        ),
+        typer.Option(rich_help_panel=DATA, help=f"{SOURCES}  [default: auto]"),
     ] = None,
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", rich_help_panel=DATA, help="Folder of the OpenML cache.")
