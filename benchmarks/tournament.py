@@ -69,7 +69,8 @@ def of_agent(words: str) -> Player:
 
     name, *pairs = words.split(":")
     settings = {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
-    find_recipe(name).settings(settings)
+    recipe = find_recipe(name)
+    recipe.settings(settings)
 
     def play(game: Game) -> tuple[float, float]:
         run = prepare(name, game.env, seeds=[game.seed], settings=settings)
@@ -78,7 +79,7 @@ def of_agent(words: str) -> Player:
         run.player.play()
         return float(run.log.sums["regret"][0]), time.process_time() - before
 
-    version = f"{library_version('neucb')}+{code_version()[:8]}"
+    version = f"{library_version('neucb')}+{code_version(recipe)[:8]}"
     return Player(words, "neucb", version, ", ".join(pairs) or "defaults", play)
 
 

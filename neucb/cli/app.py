@@ -54,7 +54,8 @@ app.add_typer(datasets_app, name="datasets", help="List, show and fetch data set
 def main() -> None:
     """Run the command line; every known failure is one line on stderr and a non-zero exit code."""
     warnings.showwarning = warning_printer()
-    messages.options.update(option_names())
+    messages.options.clear()
+    messages.options.update(option_names(sys.argv[1:]))
     _show_all_letters()
     try:
         for word in sys.argv[1:]:
@@ -77,17 +78,16 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def option_names() -> dict[str, str]:
-    """Return argument -> option of all commands, in the longest spelling."""
-    names: dict[str, str] = {}
-    waiting: list[Any] = [typer.main.get_command(app)]
-    while waiting:
-        command = waiting.pop()
-        waiting += getattr(command, "commands", {}).values()
-        for parameter in command.params:
-            if parameter.param_type_name == "option":
-                names[parameter.name] = max(parameter.opts, key=len)
-    return names
+def option_names(words: Sequence[str]) -> dict[str, str]:
+    """Return argument -> option, in the longest spelling, of the command that the words of a line name."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return {
+        parameter.name: max(parameter.opts, key=len)
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+    }
 
 
 def _no_such_option(error: BaseException) -> str | None:

@@ -10,6 +10,7 @@ import typer
 
 from neucb.cli.messages import note, print_rows
 from neucb.cli.options import (
+    SOURCES,
     Columns,
     Decimal,
     Header,
@@ -64,7 +65,7 @@ def show(
     decimal: Decimal = None,
     separator: Separator = None,
     strict: Strict = False,
-    source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
+    source: Annotated[str, typer.Option(help=SOURCES)] = "auto",
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neucb.agents.initialisation import INITIALISATIONS
 from neucb.cli.messages import note, print_rows
-from neucb.cli.options import Columns, Decimal, Header, Separator, Strict, Target, reading_options
+from neucb.cli.options import (
+    ENCODINGS,
+    SOURCES,
+    Columns,
+    Decimal,
+    Header,
+    Separator,
+    Strict,
+    Target,
+    listed,
+    reading_options,
+)
 from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -26,13 +38,11 @@ def diagnose(
         int, typer.Option(min=0, help="Of the order of the rows, the networks and the dice.")
     ] = 0,
     ridge: Annotated[str, typer.Option(help="Values of lambda, with commas between.")] = "0.001,0.01,0.1,1",
-    init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
+    init: Annotated[str, typer.Option(help=f"Initialisation: {listed(INITIALISATIONS)}.")] = "he",
     intercept: Annotated[float, typer.Option(help="Constant input beside the context; 0 for none.")] = 0.1,
     preprocessing: Annotated[
         str,
-        typer.Option(
-            "--preprocessing", help="Encoding of the features: standard, zscore, centered or paper."
-        ),
+        typer.Option("--preprocessing", help=ENCODINGS),
     ] = "standard",
     label_noise: Annotated[float, typer.Option(help="Chance q that a label is replaced.")] = 0.0,
     target: Target = None,
@@ -41,7 +51,7 @@ def diagnose(
     decimal: Decimal = None,
     separator: Separator = None,
     strict: Strict = False,
-    source: Annotated[str, typer.Option(help="auto, openml or bundled.")] = "auto",
+    source: Annotated[str, typer.Option(help=SOURCES)] = "auto",
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,

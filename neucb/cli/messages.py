@@ -17,18 +17,21 @@ ARGUMENT = re.compile(
     r"""\b(\w+)=(\.\.\.|True|False|\{'((?:[^'\\]|\\.)*)':\s'(\w+)'\}|'([^']*)'|\(low,\ high\)|[\w.,-]*\w)""",
     re.VERBOSE,
 )
-options: dict[str, str] = {}  # argument -> its spelling on the command line; filled by `main`
+options: dict[str, str] = {}  # argument -> option of the running command; filled by `main`
 
 
 def as_options(message: object) -> str:
-    """Return a message of the library with its arguments, like `header=False`, spelled as options."""
+    """Return a message of the library with its arguments, like `header=False`, spelled as options.
+
+    Words of the command line itself, such as a file `seeds=3.csv`, stay as they are.
+    """
     return ARGUMENT.sub(_as_option, str(message))
 
 
 def _as_option(found: re.Match[str]) -> str:
     whole, name, value, column, kind, text = found.group(0, 1, 2, 3, 4, 5)
     option = options.get(name)
-    if option is None:
+    if option is None or any(whole in word for word in sys.argv[1:]):
         return whole
     if value in ("...", "True"):
         return option

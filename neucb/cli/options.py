@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, get_args
 
 import typer
 import typer.core
 
 from neucb.core.errors import InputError
+from neucb.environments.preprocessing import Preprocessing
+from neucb.environments.sources.catalogue import Source
 
 DATA, FEEDBACK, AGENT, ENGINE, OUTPUT = "Data", "Feedback", "Agent", "Engine", "Output"  # panels of the help
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
+
+
+ENCODINGS = f"Encoding of the features: {listed(get_args(Preprocessing))}."
+SOURCES = f"Source of the data: {listed(get_args(Source))}."
 
 
 class PanelCommand(typer.core.TyperCommand):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
+from neucb.cli.options import ENCODINGS, SOURCES
 from neucb.core.errors import InputError, NeucbError, StoppedError
 
 if TYPE_CHECKING:
@@ -40,11 +41,9 @@ def peers(
     seeds: Annotated[str, typer.Option(help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.")] = "1",
     preprocessing: Annotated[
         str,
-        typer.Option(
-            "--preprocessing", help="Encoding of the features: standard, zscore, centered or paper."
-        ),
+        typer.Option("--preprocessing", help=ENCODINGS),
     ] = "standard",
-    source: Annotated[str, typer.Option(help="Where the data come from: auto, openml or bundled.")] = "auto",
+    source: Annotated[str, typer.Option(help=SOURCES)] = "auto",
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
     ] = None,
@@ -61,7 +60,7 @@ def peers(
 ) -> None:
     """Play other libraries' bandits on the rows that our agents play: regret beside CPU time.
 
-    They are optional: pip install 'neucb[peers]'. Every run is a row of the file: label, dataset, seed,
+    They are optional: pip install 'neucb[peers]'. Every run is a row of the file: agent_label, dataset, seed,
     round, regret as in `neucb.load_results`, and library, version, settings, cpu_seconds.
     """
     from neucb.benchmarks.tournament import run_tournament

@@ -14,9 +14,11 @@ from neucb.cli.messages import note
 from neucb.cli.options import (
     AGENT,
     DATA,
+    ENCODINGS,
     ENGINE,
     FEEDBACK,
     OUTPUT,
+    SOURCES,
     Columns,
     Decimal,
     Header,
@@ -87,7 +89,7 @@ def run(
         typer.Option(
             "--preprocessing",
             rich_help_panel=DATA,
-            help="Encoding of the features: standard, zscore, centered or paper.  [default: standard]",
+            help=f"{ENCODINGS}  [default: standard]",
         ),
     ] = None,
     label_noise: Annotated[
@@ -143,9 +145,7 @@ def run(
     ] = 1,
     source: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=DATA, help="Source of the data: auto, openml or bundled.  [default: auto]"
-        ),
+        typer.Option(rich_help_panel=DATA, help=f"{SOURCES}  [default: auto]"),
     ] = None,
     openml_cache: Annotated[
         Path | None, typer.Option("--openml-cache", rich_help_panel=DATA, help="Folder of the OpenML cache.")
@@ -213,51 +213,54 @@ def run(
     from neucb.runs.preparation import prepare_run
     from neucb.runs.request import RunRequest
     from neucb.runs.resolved_agent import SAVED, resolve_agent
+    from neucb.sweeps.store.read_results import is_sweep
 
+    check_writable(out)
+    if is_sweep(out):
+        raise InputError(f"{out} is the folder of a sweep; name another one with out=...")
+    wanted = parse_trace(trace) or best_in_class
+    given = list(dataset or []) or ([] if suite else ["covertype"])
+    names = expand(given, suite, installed(DATASETS))
+    given_settings = parse_settings(settings or [])
+    resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
+    if save_agent is not None and len(names) > 1:
+        raise InputError("--save-agent keeps the agent of one data set; name one")
+    if save_agent is not None:
+        if save_agent.suffix != SAVED:
+            raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
+        check_file(save_agent, "save_agent=...")
+    options = {
+        "preprocessing": preprocessing,
+        "label_noise": label_noise,
+        "order": order,
+        "drift": parse_rounds(drift),
+        "recycle": recycle or None,
+        "cost": None if cost is None else read_costs(cost),
+        "group": group,
+        "arms": arms,
+        "features": features,
+        "reward_range": parse_range(reward_range),
+        "source": source,
+        "openml_cache": openml_cache,
+        "strict": strict or None,
+        **reading_options(target, columns, header, decimal, separator),
+    }
+    given_options = {name: value for name, value in options.items() if value is not None}
+    request = RunRequest(
+        agent,
+        rounds=rounds,
+        seeds=seeds,
+        settings=given_settings,
+        delay=delay,
+        feedback_batch=feedback_batch,
+        engine=engine,
+        device=device,
+        dtype=dtype,
+        keep_agent=save_agent is not None,
+        trace=wanted,
+        environment=cast("EnvironmentOptions", given_options),
+    )
     with Plotter() as plotter:
-        check_writable(out)
-        wanted = parse_trace(trace) or best_in_class
-        given = list(dataset or []) or ([] if suite else ["covertype"])
-        names = expand(given, suite, installed(DATASETS))
-        given_settings = parse_settings(settings or [])
-        resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
-        if save_agent is not None and len(names) > 1:
-            raise InputError("--save-agent keeps the agent of one data set; name one")
-        if save_agent is not None:
-            if save_agent.suffix != SAVED:
-                raise InputError(f"--save-agent takes a {SAVED} file, not {save_agent}")
-            check_file(save_agent, "save_agent=...")
-        options = {
-            "preprocessing": preprocessing,
-            "label_noise": label_noise,
-            "order": order,
-            "drift": parse_rounds(drift),
-            "recycle": recycle or None,
-            "cost": None if cost is None else read_costs(cost),
-            "group": group,
-            "arms": arms,
-            "features": features,
-            "reward_range": parse_range(reward_range),
-            "source": source,
-            "openml_cache": openml_cache,
-            "strict": strict or None,
-            **reading_options(target, columns, header, decimal, separator),
-        }
-        given_options = {name: value for name, value in options.items() if value is not None}
-        request = RunRequest(
-            agent,
-            rounds=rounds,
-            seeds=seeds,
-            settings=given_settings,
-            delay=delay,
-            feedback_batch=feedback_batch,
-            engine=engine,
-            device=device,
-            dtype=dtype,
-            keep_agent=save_agent is not None,
-            trace=wanted,
-            environment=cast("EnvironmentOptions", given_options),
-        )
         output = Output(
             out, as_json, quiet, len(names) > 1, plotter, best_in_class, resume=save_agent is None
         )

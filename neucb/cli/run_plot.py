@@ -31,17 +31,15 @@ class Plotter:
 
     def __enter__(self) -> Self:
         if "matplotlib" not in sys.modules:
-            command = [sys.executable, "-P", "-m", __name__]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             with contextlib.suppress(OSError):  # no memory, say
-                # In a session of its own, where Ctrl-C does not reach it.
                 self._process = subprocess.Popen(
-                    command,
+                    [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
                     text=True,
                     encoding="utf-8",
                     errors="surrogateescape",
-                    start_new_session=True,
-                    **pipes,
+                    start_new_session=True,  # out of the reach of Ctrl-C
                 )
         return self
 

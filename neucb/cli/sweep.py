@@ -98,7 +98,7 @@ def _say(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> N
         )
     fits = report.fits
     if fits is not None and fits.runs and not quiet:
-        print(f"fits in hindsight: {fits.runs:,}, {fits.found:,} were there, {fits.played:,} made")
+        print(f"best-in-class fits: {fits.runs:,}, {fits.found:,} were there, {fits.played:,} made")
     failures = [*report.failures, *(fits.failures if fits is not None else ())]
     if failures:
         reasons: dict[str, list[str]] = {}
@@ -131,7 +131,7 @@ def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=0, unit="runs", rate="")
-        looking_back = bar.add_task("hindsight", total=0, unit="fits", rate="", visible=False)
+        fitting = bar.add_task("best in class", total=0, unit="fits", rate="", visible=False)
 
         def advance(report: Report) -> None:
             rate = f"{report.rounds / (time.monotonic() - started):,.0f} rounds/s"
@@ -139,6 +139,6 @@ def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
             fits = report.fits
             if fits is not None and fits.runs:
                 done = fits.found + fits.played
-                bar.update(looking_back, total=fits.runs, completed=done, visible=True)
+                bar.update(fitting, total=fits.runs, completed=done, visible=True)
 
         yield advance

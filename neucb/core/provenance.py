@@ -1,7 +1,8 @@
-"""Provenance of a result: library versions, commit and machine."""
+"""Provenance of a result: library versions, source files, commit and machine."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -14,10 +15,11 @@ LIBRARIES = ("neucb", "numpy", "pandas", "pyarrow", "torch", "numba", "gymnasium
 
 
 def provenance() -> dict[str, Any]:
-    """Return versions, commit and machine as JSON values."""
+    """Return versions, source hash, commit and machine as JSON values."""
     return {
         "versions": {name: library_version(name) for name in LIBRARIES}
         | {"python": platform.python_version()},
+        "source_sha256": source_hash(),
         "commit": commit(),
         "machine": {
             "platform": platform.platform(),
@@ -34,6 +36,21 @@ def library_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+@cache
+def source_hash() -> str:
+    """Return the SHA-256 hash of the names and contents of all Python files of the package."""
+    package = Path(__file__).parents[1]
+    folders = os.walk(package, followlinks=True)
+    paths = sorted(
+        Path(folder, name) for folder, _, names in folders for name in names if name.endswith(".py")
+    )
+    total = hashlib.sha256()
+    for path in paths:
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return total.hexdigest()
 
 
 @cache

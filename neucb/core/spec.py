@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,17 +132,26 @@ def _short(space: object) -> str:
     return text if len(text) <= SPACE else text[: SPACE - 3] + "..."
 
 
+def check_device_name(device: str) -> None:
+    """Check that a device is "cpu", "cuda" or "cuda:<number>".
+
+    Raises:
+        InputError: it is not.
+    """
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", str(device)):
+        raise InputError(f"device must be cpu or cuda, not {device}")
+
+
 def check_device(device: str) -> None:
     """Check that torch can compute on a device.
 
     Raises:
         InputError: the device is unknown or unavailable.
     """
+    check_device_name(device)
     if device == "cpu":
         return
     import torch
 
-    if device.split(":")[0] != "cuda":
-        raise InputError(f"device must be cpu or cuda, not {device}")
     if not torch.cuda.is_available():
         raise InputError("no CUDA device is available to torch; use the cpu")

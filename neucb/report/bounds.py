@@ -1,4 +1,4 @@
-"""Tables of regret bounds and of best-in-class fits in hindsight."""
+"""Tables of regret bounds and of best-in-class best-in-class fits."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.core.columns import current_names
+from neucb.core.columns import FORMER_SETTINGS, FORMER_VALUES, current_names
 from neucb.core.errors import InputError
 from neucb.engines.log import FIGURES
 
@@ -52,7 +52,7 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read: {reason}; {MEND}") from None
-    table = table.rename_columns(current_names(table.schema.names))
+    table = _with_current_settings(table.rename_columns(current_names(table.schema.names)))
     names = table.schema.names
     for name in (*columns, *figures):
         if name not in names:
@@ -67,6 +67,52 @@ def read_log(path: Path, columns: Mapping[str, str] = LOG, figures: Iterable[str
     return table.replace_schema_metadata(None)  # pandas would restore an index from it
 
 
+def aliases_of(agent: object) -> dict[str, str]:
+    """Return alias -> name of the hyper-parameters of an agent's recipe; empty without a recipe."""
+    from neucb.agents.recipes.registry import RECIPES
+
+    recipe = RECIPES.get(str(agent))
+    parameters = () if recipe is None else recipe.parameters
+    return {alias: parameter.name for parameter in parameters for alias in parameter.aliases}
+
+
+def _with_current_settings(table: pa.Table) -> pa.Table:
+    """Return a log with hyper-parameters of former names and values in the current columns.
+
+    Logs of earlier sweeps hold former names beside current ones: `covariance` of linear models and `matrix`
+    of networks are one hyper-parameter now, and so are `nu` and `alpha` of UCB.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    if len(columns) < len(table.column_names) or "agent" not in columns:
+        return table
+    for former, name in FORMER_SETTINGS.items():
+        if former in columns and name in columns:
+            columns[name] = pc.coalesce(columns[name], columns.pop(former))
+    for name, values in FORMER_VALUES.items():
+        for former, value in values.items():
+            if name in columns and _is_text(columns[name].type):
+                same = pc.fill_null(pc.equal(columns[name], former), False)
+                columns[name] = pc.if_else(same, value, columns[name])
+    for agent in pc.unique(columns["agent"]).to_pylist():
+        for alias, name in aliases_of(agent).items():
+            if alias in columns:
+                own = pc.equal(columns["agent"], agent)
+                missing = pa.nulls(len(table), columns[alias].type)
+                before = columns.get(name, missing)
+                columns[name] = pc.if_else(own, pc.coalesce(before, columns[alias]), before)
+                columns[alias] = pc.if_else(own, missing, columns[alias])
+    return pa.table(columns)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
 def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     """Return whether all values of a column are of a kind, see `read_log`."""
     from pyarrow import types
@@ -76,7 +122,7 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     number = bool(whole or types.is_floating(kind))
     match wanted:
         case "text":
-            return bool(types.is_string(kind) or types.is_large_string(kind)) and not column.null_count
+            return _is_text(kind) and not column.null_count
         case "whole numbers":
             return bool(whole) and not column.null_count
         case "numbers":

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 from gymnasium import Env
@@ -56,8 +57,9 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
         raise InputError(f"'{name}' is a hyper-parameter of {resolved.name}: settings={{'{name}': ...}}")
     _check_names(request.environment)
     check_device(request.device)
-    if request.rounds is not None and request.rounds < 1:
-        raise InputError(f"rounds must be at least 1, not {request.rounds}")
+    _check_whole("rounds", request.rounds, 1)
+    _check_whole("delay", request.delay, 0)
+    _check_whole("feedback_batch", request.feedback_batch, 1)
     opened = _open(request, resolved, notify)
     env = opened.env
     with nullcontext() if opened.plugin is None else opened.plugin.explained():
@@ -81,6 +83,12 @@ def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.wa
     return Run(player, resolved, env, log, about, engine, agent, opened.plugin)
 
 
+def _check_whole(name: str, value: object, least: int) -> None:
+    """Check that an argument is None or a whole number of at least `least`."""
+    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < least):
+        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
 def _check_names(options: Mapping[str, Any]) -> None:
     """Check that every option is a field of `RunRequest` or `EnvironmentOptions`."""
     known = {*EnvironmentOptions.__annotations__, *(field.name for field in fields(RunRequest))}
@@ -89,6 +97,10 @@ def _check_names(options: Mapping[str, Any]) -> None:
             raise InputError(
                 f"run returns a DataFrame and has no '{name}'; take run = neucb.prepare(..., trace=True, "
                 "keep_agent=True), then run.play(), run.frame(), run.trace() and run.agent"
+            )
+        if name == "best_in_class":
+            raise InputError(
+                "prepare has no best_in_class; neucb.run(..., best_in_class=True) fits the class"
             )
         raise unknown_name("option", name, known - {"environment", "keep_agent", "trace"} | {"best_in_class"})
 
@@ -119,7 +131,7 @@ def _open(request: RunRequest, resolved: ResolvedAgent, notify: Callable[[str], 
     if seeds is None and not isinstance(dataset, VectorEnv):
         seeds = 5 if resolved.trained is None else resolved.trained.spec.seeds
     if plugin is not None:
-        dataset = plugin.call(num_envs=len(parse_seeds(seeds or 0)))
+        dataset = plugin.call(num_envs=len(parse_seeds(0 if seeds is None else seeds)))
         if isinstance(dataset, str):
             raise InputError(
                 f"{plugin.reference} gives text; it must give a table, a DataFrame or a VectorEnv"
@@ -129,7 +141,7 @@ def _open(request: RunRequest, resolved: ResolvedAgent, notify: Callable[[str], 
         numbers = parse_seeds(dataset.num_envs if seeds is None else seeds)
         return _Opened(dataset, numbers, request.rounds, rewards, plugin)
     if isinstance(dataset, str | Table | Encoded | Ranking) or is_frame(dataset):
-        numbers = parse_seeds(seeds or 0)
+        numbers = parse_seeds(0 if seeds is None else seeds)
         env = make_environment(dataset, len(numbers), request.rounds, request.environment, notify)
         return _Opened(env, numbers, plugin=plugin)
     if isinstance(dataset, Env):

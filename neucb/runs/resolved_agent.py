@@ -76,6 +76,8 @@ def resolve_agent(agent: str | Agent, settings: Mapping[str, Any] | None = None)
         InputError: the agent is unknown, or the settings are invalid or not supported by such an agent.
         DataError: the file holds no agent.
     """
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings must be a dictionary, name -> value, not a {type(settings).__name__}")
     if isinstance(agent, str) and not agent.endswith(SAVED):
         found = find_agent(agent)
         chosen = dict(found.settings(settings or {}))

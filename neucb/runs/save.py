@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.core.columns import with_current_keys
+from neucb.core.columns import current_settings, with_current_keys
 from neucb.core.errors import InputError
 from neucb.core.files import atomic_write, explained, shortened
 from neucb.core.json_values import digest
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from neucb.runs.run import Run
-
-MODIFIED = "-dirty"  # suffix of the commit hash of a checkout with uncommitted changes
 
 
 @dataclass(frozen=True)
@@ -112,9 +110,7 @@ def save(run: Run, folder: Path) -> Saved:
 
 
 def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | None:
-    """Return the saved files of a run that the same code played before, else None.
-
-    Returns None for a checkout with uncommitted changes, which may have changed since.
+    """Return the saved files of a run that the same code and library versions played before, else None.
 
     Args:
         run: run that is not played yet.
@@ -123,14 +119,14 @@ def find_saved(run: Run, folder: Path, columns: Iterable[str] = ()) -> Saved | N
     """
     store, name, here = Store(folder), stem(run), provenance()
     record = store.find(name)
-    if record is None or str(here["commit"]).endswith(MODIFIED):
+    if record is None:
         return None
     manifest = record.manifest
     figures = with_current_keys(manifest.get("summary", {}))
     if isinstance(figures.get("settings"), dict):
-        figures["settings"] = with_current_keys(figures["settings"])
+        figures["settings"] = current_settings(figures["settings"])
     saved = _files(run, store, name, figures)
-    same = all(manifest.get(key) == here[key] for key in ("versions", "commit"))
+    same = all(manifest.get(key) == here[key] for key in ("versions", "source_sha256"))
     whole = {*columns} <= {*manifest.get("columns", ())} and "summary" in manifest
     traced = run.log.trace is None or manifest.get("trace") is run.log.trace.full
     there = saved.trace is None or saved.trace.is_file()

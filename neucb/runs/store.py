@@ -77,7 +77,7 @@ class Store:
         folder: folder of the files, created by the first write.
     """
 
-    prefix = ""  # suffix of the names of manifests
+    prefix = ""  # prefix of the names of manifests
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -41,7 +41,7 @@ def code_version(recipe: Recipe | None = None) -> str:
     comments and docstrings.
 
     Args:
-        recipe: recipe of the agent; None for the user's own code, which may use any part.
+        recipe: recipe of the agent; None for the user's own code, which may use any part and any recipe.
     """
     libraries = {name: library_version(name) for name in LIBRARIES}
     return digest([_code_of(files_of(recipe)), _row(recipe), libraries])
@@ -50,7 +50,8 @@ def code_version(recipe: Recipe | None = None) -> str:
 def files_of(recipe: Recipe | None) -> set[Path]:
     """Return the files that `code_version` covers."""
     parts = modules("neucb.agents") if recipe is None else part_modules(recipe)
-    return closure((*PLAYING, *parts), ROWS) | {_file(module) for module in BATCHES}
+    rows = () if recipe is None else ROWS
+    return closure((*PLAYING, *parts), rows) | {_file(module) for module in BATCHES}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neucb.core.columns import with_current_keys
+from neucb.core.columns import current_settings, with_current_keys
 from neucb.runs.log_table import WORLD, cell_id
 from neucb.sweeps.plan import World, worlds
 from neucb.sweeps.spec.sweep_spec import OVER_ALL
@@ -80,7 +80,7 @@ def from_json(content: Mapping[str, Any], agents: Sequence[AgentGrid]) -> Chosen
     recipes = {agent.label: find_agent(agent.name) for agent in agents}
     return {
         (label, tuple(row[name] for name in WORLD)): recipes[label].settings(
-            with_current_keys(row["settings"])
+            current_settings(row["settings"])
         )
         for row in map(with_current_keys, json.loads(json.dumps(content))["selected"])
         if (label := row["agent_label"]) in recipes

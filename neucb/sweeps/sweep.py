@@ -18,7 +18,7 @@ from neucb.sweeps.play.batches import Batches
 from neucb.sweeps.play.progress import Report
 from neucb.sweeps.play.warnings import Warned
 from neucb.sweeps.select import Chosen, from_json, select, to_json
-from neucb.sweeps.store.batch_store import ASIDE, PLAN, SELECTION, BatchStore
+from neucb.sweeps.store.batch_store import ASIDE, PLAN, SELECTION, BatchStore, holds_runs
 from neucb.sweeps.store.load_sweep import FITS, class_schema, is_plan
 from neucb.sweeps.store.locks import Claims
 
@@ -50,9 +50,14 @@ def sweep(
         progress: callback after every batch.
 
     Raises:
-        NeucbError: the folder cannot be written to; the disk is full; there is no earlier choice.
+        NeucbError: the folder holds single runs, or cannot be written to; the disk is full; there is no
+            earlier choice.
     """
     check_writable(folder)
+    if holds_runs(folder):
+        raise InputError(
+            f"{folder} holds runs of `neucb run`; rename the experiment, or name another out=..."
+        )
     with Claims(folder) as claims:
         return _Sweep(experiment, folder, claims, workers, data, progress).play(report_only)
 
@@ -76,6 +81,7 @@ class _Sweep:
         self.hindsight: list[dict[str, Any]] = []
         self.prints: dict[str, dict[str, Any] | str] = {}
         self.store = BatchStore(folder)
+        self.former = self.store.read_json(PLAN)
         fits = BatchStore(folder / FITS, class_schema)
         warned = Warned(data.notify)
         self.runs, self.fits = (
@@ -92,14 +98,13 @@ class _Sweep:
                 self.prints[dataset.name] = " ".join(str(error).split())
         tuning = [] if report_only else tuning_batches(self.experiment)
         self.report.runs = runs(tuning) + self._reported()
-        self.runs.plan(tuning)
-        self._say_what_is_old()
+        self._report_other_code(self.runs.plan(tuning))
         self._write_plan()
         self.runs.play()
         chosen = self._stored_choice() if report_only else self._choose(tuning)
         reporting = reporting_batches(self.experiment, chosen)
         self.report.runs = runs(tuning) + runs(reporting)
-        self.runs.plan(reporting)
+        self._report_other_code(self.runs.plan(reporting))
         self._plan_fits(reporting)
         self.planned = True
         self._write_plan()
@@ -112,10 +117,17 @@ class _Sweep:
         self.report.seconds = time.perf_counter() - started
         return self.report
 
-    def _say_what_is_old(self) -> None:
-        """Report that batches of other code are not used as results; once, since the plan names the code."""
-        plan = self.store.read_json(PLAN)
-        if plan is not None and plan.get("code") != code_version():
+    def _report_other_code(self, names: Sequence[str]) -> None:
+        """Report that batches of other code are not used as results; once, since the plan names the code.
+
+        Args:
+            names: names of planned batches.
+        """
+        plan = self.former
+        if plan is None or plan.get("code") == code_version():
+            return
+        if not {*names} <= {*plan.get("batches", ())}:
+            self.former = None
             self.data.notify(
                 f"{self.store.folder} was played by other code: batches that it changes are played anew, and "
                 f"theirs are set aside in {ASIDE}"

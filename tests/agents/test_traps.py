@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 import numpy as np
@@ -14,37 +13,8 @@ from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
 from neucb.agents.state import take_state
 from neucb.core.spec import Spec
-from tests.support.paths import TESTS
 from tests.support.runs import traced
 from tests.support.tables import toy
-
-TRAPS = {
-    "a round taken for an episode": "test_environment.py::test_exactly_horizon_live_rounds",
-    "a batch axis that nobody tests": "test_agents.py::test_recipes",
-    "a batch of settings that is not what separate runs are": "test_agents.py::test_recipes",
-    "seeds that vary half of it": "test_traps.py::test_a_seed_varies_rows_dice_and_agent",
-    "epsilon schedules that turn out constant": "test_exploration.py::test_epsilon_decays",
-    "gamma schedules that turn out constant": "test_exploration.py::test_schedules_by_hand",
-    "ridge from lambda I": "test_linear.py::test_first_step_starts_from_the_penalty_not_its_inverse",
-    "a bonus without its root": "test_uncertainty.py::test_linucb_equals_the_normal_equations",
-    "state changed inside predict": "test_agents.py::test_recipes",
-    "asking twice is not the same as asking once": "test_traps.py::test_predict_changes_no_bit_of_the_state",
-    "failed runs that vanish": "test_sweep_faults.py::test_a_failing_run_is_recorded_and_stops_no_other",
-    "results named by the time of day": "test_cli.py::test_one_configuration_one_name",
-    "results that cannot be resumed": "test_sweep.py::test_a_second_sweep_plays_nothing",
-    "p-values that are too small": "test_statistics.py::test_paired_t_rejects_a_true_hypothesis_at_its_level",
-    "unpaired tests of paired rows": "test_statistics.py::test_seeds_are_paired_by_number",
-    "networks that diverge and play on": "test_run.py::test_an_agent_that_diverges_is_stopped_in_that_round",
-    "networks that are dead and play on": "test_run.py::test_a_dead_network_is_stopped_by_both_engines",
-}
-
-
-@pytest.mark.parametrize("trap", TRAPS)
-def test_every_trap_has_its_test(trap: str) -> None:
-    file, _, name = TRAPS[trap].partition("::")
-    (path,) = TESTS.rglob(file)
-    tree = ast.parse(path.read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])

@@ -120,7 +120,7 @@ def test_set_takes_several_settings(
         (("run", "--dataset", "covertyp"), "unknown data set 'covertyp': did you mean 'covertype'?"),
         (("run", "--dataset", "openml:abc@x"), "openml:mushroom@1"),
         (("run", "--rounds", "many"), "'--rounds'"),
-        (("run", "--rounds", "0"), "rounds must be at least 1"),
+        (("run", "--rounds", "0"), "rounds must be a whole number of at least 1"),
         (("run", "--seeds", "x"), "no valid seeds"),
         (("run", "--set", "gama=3"), "unknown setting of kl-perturbed 'gama': did you mean 'gamma'?"),
         (("run", "--set", "gamma"), "key=value"),

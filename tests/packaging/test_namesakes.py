@@ -86,7 +86,7 @@ def test_a_run_in_their_folder(how: str, home: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "inside"), zip(COMMANDS, (True, False), strict=True))
+@pytest.mark.parametrize(("how", "inside"), [*zip(COMMANDS, (True, False), strict=True)])
 def test_a_sweep_over_processes(how: str, inside: bool, home: Path) -> None:
     spec, folder = ("spec.toml", home) if inside else (str(home / "spec.toml"), home.parent)
     done = call(how, "sweep", spec, "--jobs", "2", "--out", str(home / "out"), folder=folder)

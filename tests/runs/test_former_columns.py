@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from neucb.core.columns import FORMER_COLUMNS, FORMER_SETTINGS, current_names
 from neucb.core.files import sha256
 from neucb.plots import draw
 from neucb.runs.api import prepare
+from neucb.runs.formats import read_log
 from neucb.runs.save import find_saved, save
 from neucb.statistics import final_scores
 from neucb.sweeps.store.load_times import load_times
@@ -83,7 +85,7 @@ def test_the_choice_of_a_former_version_is_reported(tmp_path: Path) -> None:
     assert report.played == report.runs == 4 * 2
 
 
-def test_a_run_of_a_former_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_a_former_version(tmp_path: Path) -> None:
     job = prepare("kl-perturbed", "iris", 60, 2)
     job.play()
     save(job, tmp_path)
@@ -92,11 +94,45 @@ def test_a_run_of_a_former_version(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     age(tmp_path)
     assert {*FORMER_COLUMNS} <= {*pd.read_parquet(next(tmp_path.glob("*.parquet")))}
     pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
-    monkeypatch.setattr("neucb.runs.save.MODIFIED", "no such commit")
     found = find_saved(prepare("kl-perturbed", "iris", 60, 2), tmp_path)
     assert found is not None
     assert found.summary == saved
     assert {*FORMER} <= {*found.frame()}
+
+
+def test_former_hyper_parameters_beside_current_ones(tmp_path: Path) -> None:
+    """As in logs of sweeps, which hold the hyper-parameters of all agents."""
+    log = tmp_path / "log.parquet"
+    agents = ["linucb", "neural-ucb", "neural-ts", "kl"]
+    rows = pd.DataFrame({"agent": agents, "dataset": "iris", "seed": 0, "round": 1})
+    rows[["loss", "regret", "L_star", "best_fixed_arm"]] = 0.5
+    rows["covariance"] = ["full", None, None, None]
+    rows["matrix"] = [None, "diagonal", "diagonal", None]
+    rows["alpha"] = [1.0, np.nan, np.nan, np.nan]
+    rows["nu"] = [np.nan, 0.1, 0.2, np.nan]
+    rows["gradient"] = [None, "code", "paper", None]
+    rows.to_parquet(log)
+    found = read_log(log).to_pandas()
+    assert {"matrix", "gradient"}.isdisjoint(found)
+    assert found["covariance"].fillna("-").tolist() == ["full", "diagonal", "diagonal", "-"]
+    assert found["gradient_scaling"].fillna("-").tolist() == ["-", "none", "sqrt_width", "-"]
+    np.testing.assert_array_equal(found["alpha"], [1.0, 0.1, np.nan, np.nan])
+    np.testing.assert_array_equal(found["nu"], [np.nan, np.nan, 0.2, np.nan])
+
+
+def test_a_run_of_a_former_version_has_the_config_id_of_today(tmp_path: Path) -> None:
+    job = prepare("neural-ucb", "iris", 20, 2)
+    job.play()
+    save(job, tmp_path)
+    today = neucb.load_results(tmp_path)
+    manifest = next(tmp_path.glob("*.json"))
+    content = json.loads(manifest.read_text())
+    settings = aged(content["configuration"]["settings"])
+    content["configuration"]["settings"] = settings | {"nu": settings.pop("alpha"), "gradient": "code"}
+    manifest.write_text(json.dumps(content))
+    frame = pd.read_parquet(tmp_path / f"{manifest.stem}.parquet").drop(columns="split", errors="ignore")
+    frame.to_parquet(tmp_path / f"{manifest.stem}.parquet")
+    assert neucb.load_results(tmp_path)["config_id"].unique().tolist() == today["config_id"].unique().tolist()
 
 
 def test_a_frame_with_former_columns_is_drawn_and_scored(tmp_path: Path) -> None:

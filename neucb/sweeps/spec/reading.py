@@ -13,6 +13,7 @@ from neucb.agents.parameter import by_name
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.files import check_text
 from neucb.core.seeds import parse_seeds
+from neucb.core.spec import check_device_name
 from neucb.engines.choose import EngineName
 from neucb.environments.orders.registry import ORDERS
 from neucb.environments.preprocessing import Preprocessing
@@ -109,6 +110,7 @@ class _SpecReader(Places):
         self.one_of(given, "select", get_args(Selection))
         self.one_of(given, "engine", get_args(EngineName))
         self.one_of(given, "dtype", ("float32", "float64"))
+        self.checked(lambda: check_device_name(given.get("device", "cpu")), "experiment", "device")
         self.one_of(given, "source", ("auto", "openml", "bundled"))
         self.whole(given, "rounds", 1)
         self.whole(given, "delay", 0)

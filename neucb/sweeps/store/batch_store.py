@@ -25,6 +25,11 @@ ASIDE = "_aside"
 COLUMNS = LOG | dict.fromkeys(WORDS, "text") | {"label_noise": "numbers"}
 
 
+def holds_runs(folder: Path) -> bool:
+    """Return whether a folder holds logs of single runs, by the names of their manifests."""
+    return any(log.with_suffix(".json").exists() for log in folder.glob("[!._]*.parquet"))
+
+
 class BatchStore(Store):
     """The folder of one experiment.
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neucb.core.columns import with_current_keys
+from neucb.core.columns import current_settings, with_current_keys
 from neucb.core.errors import InputError
 from neucb.runs.formats import MEND
+from neucb.runs.log_table import run_columns
 from neucb.sweeps.store.naming import with_labels
 from neucb.sweeps.store.read_results import is_sweep
 from neucb.sweeps.store.run_logs import environment_of, find_logs, read_manifest
@@ -65,9 +66,9 @@ def _times_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         row = {key: str(configuration[key]) for key in ("agent_label", "agent", "split")}
         row["dataset"] = str(configuration["world"]["dataset"]["name"])
     else:
-        agent, settings = str(configuration["agent"]), dict(configuration["settings"])
-        row = settings | {"agent_label": agent, "agent": agent, "split": "reporting"}
-        row["dataset"] = str(environment_of(manifest)["dataset"])
+        agent, environment = str(configuration["agent"]), environment_of(manifest)
+        row = current_settings(configuration["settings"]) | run_columns(agent, environment, configuration)
+        row |= {"agent": agent, "dataset": str(environment["dataset"])}
     return {
         **row,
         "engine": str(manifest["engine"]),

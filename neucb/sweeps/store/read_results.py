@@ -96,14 +96,15 @@ def read_results(paths: Sequence[Path], notify: Callable[[str], object]) -> Resu
     frames, manifests = [], []
     for path in filter(is_sweep, paths):
         frame, read = _read_sweep(path, notify)
-        frames.append(with_labels(frame, everywhere=False))
+        frames.append(frame)
         manifests += read
     runs = [path for path in paths if not is_sweep(path)]
     if runs or not paths:
         frame, read = _read_runs(runs, notify)
-        frames.append(with_labels(frame, everywhere=True))
+        frames.append(frame)
         manifests += read
-    frame = with_names(pd.concat(frames, ignore_index=True), "world", "data")
+    frame = with_labels(pd.concat(frames, ignore_index=True), everywhere=len(runs) == len(paths))
+    frame = with_names(frame, "world", "data")
     frame = _without_doubles(frame, ["dataset", "agent_label", "seed", "round"], notify)
     return Results(frame, tuple(manifests))
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.columns import current_settings
 from neucb.core.errors import InputError
-from neucb.runs.formats import MEND, read_json, read_log
+from neucb.runs.formats import MEND, aliases_of, read_json, read_log
 from neucb.runs.log_table import cell_id, run_columns
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_run(log: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
     if "split" in frame:
         return frame
     configuration = manifest.get("configuration") or {}
-    given = configuration.get("settings") or {}
+    given = current_settings(configuration.get("settings") or {}, aliases_of(configuration.get("agent")))
     settings = {
         seed: cell_id({name: _at(value, replica) for name, value in given.items()})
         for replica, seed in enumerate(dict.fromkeys(frame["seed"]))
