@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from neucb.cli.messages import note
 from neucb.cli.progress import play
-from neucb.cli.run_plot import Plotter
 from neucb.cli.tables import print_summary, print_table
-from neucb.core.errors import NeucbError, StoppedError
+from neucb.core.errors import NeucbError, StoppedError, in_one_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from neucb.runs.run import Run
     from neucb.runs.save import Saved
 
@@ -29,7 +31,6 @@ class Output:
         quiet: print the paths of the results only.
         several: one table for all runs at the end instead of one after each.
         best_in_class: fit the best policy of the agent's class after each run.
-        plotter: draws the plots.
         resume: show the results of a run that is saved already, and do not play it again.
         figures: JSON values of `neucb.runs.summary.summary`, one per run.
     """
@@ -38,7 +39,6 @@ class Output:
     as_json: bool
     quiet: bool
     several: bool
-    plotter: Plotter
     best_in_class: bool = False
     resume: bool = True
     figures: list[dict[str, Any]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Output:
             saved = save(run, self.folder)
         finally:
             self._show(summary(run))
-        self._print_paths(saved, self.plotter.draw(saved.log))
+        self._print_paths(saved, draw_plot(run.frame(), saved.log))
         if interrupted:
             raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
         if left_out is not None:
@@ -89,7 +89,7 @@ class Output:
             return False
         note(f"played before, and not again: {saved.log}")
         plot = saved.log.with_suffix(".png")
-        drawn = plot if plot.is_file() else self.plotter.draw(saved.log)
+        drawn = plot if plot.is_file() else draw_plot(saved.frame(), saved.log)
         self._show(saved.summary)
         self._print_paths(saved, drawn)
         return True
@@ -104,7 +104,7 @@ class Output:
             saved = save(run, self.folder)
         except NeucbError:
             return error
-        self.plotter.draw(saved.log)
+        draw_plot(run.frame(), saved.log)
         before = "the round before is" if run.log.round == 1 else f"the {run.log.round} rounds before are"
         return type(error)(f"{error}; {before} in {saved.log}")
 
@@ -136,6 +136,24 @@ class Output:
         elif not self.quiet:
             print_table(self.figures)
             print(f"logs, manifests and plots: {self.folder}")
+
+
+def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
+    """Draw the regret of a run beside its log; return the path, or None with a note on failure."""
+    from neucb.core.files import atomic_write
+    from neucb.plots import save_figure
+    from neucb.plots.kinds.regret import regret_figure
+
+    path = log.with_suffix(".png")
+    try:
+        figure = regret_figure(frame, guarantees=False)
+        atomic_write(path, lambda temporary: save_figure(figure, temporary))
+    except (NeucbError, OSError) as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # plot of an earlier run in this place
+        note(f"log and manifest of {path.stem} are saved, but no plot: {in_one_line(error)}")
+        return None
+    return path
 
 
 def _fit_class(run: Run) -> NeucbError | None:

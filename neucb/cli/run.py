@@ -28,7 +28,6 @@ from neucb.cli.options import (
     reading_options,
 )
 from neucb.cli.output import Output
-from neucb.cli.run_plot import Plotter
 from neucb.core.collection import suspended
 from neucb.core.errors import InputError, NeucbError, StoppedError
 from neucb.environments.orders.registry import ORDERS
@@ -260,34 +259,31 @@ def run(
         trace=wanted,
         environment=cast("EnvironmentOptions", given_options),
     )
-    with Plotter() as plotter:
-        output = Output(
-            out, as_json, quiet, len(names) > 1, plotter, best_in_class, resume=save_agent is None
-        )
-        failed: dict[str, str] = {}
-        for name in names:
+    output = Output(out, as_json, quiet, len(names) > 1, best_in_class, resume=save_agent is None)
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            prepared = prepare_run(replace(request, dataset=name), note)
+            if isinstance(prepared.env, ClassificationVectorEnv) and "cost" in given_options:
+                announce(name, cost_order(given_options["cost"], prepared.env.table.classes), note)
+            if save_agent is not None:
+                prepared.check_keepable()
             try:
-                prepared = prepare_run(replace(request, dataset=name), note)
-                if isinstance(prepared.env, ClassificationVectorEnv) and "cost" in given_options:
-                    announce(name, cost_order(given_options["cost"], prepared.env.table.classes), note)
-                if save_agent is not None:
-                    prepared.check_keepable()
-                try:
-                    output.play(prepared)
-                finally:  # even where the plot, the results or the fit failed
-                    if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
-                        prepared.agent.save(save_agent)
-            except (StoppedError, KeyboardInterrupt):
-                output.finish()
+                output.play(prepared)
+            finally:  # even where the plot, the results or the fit failed
+                if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
+                    prepared.agent.save(save_agent)
+        except (StoppedError, KeyboardInterrupt):
+            output.finish()
+            raise
+        except NeucbError as error:
+            if len(names) == 1:
                 raise
-            except NeucbError as error:
-                if len(names) == 1:
-                    raise
-                failed[name] = str(error)
-        output.finish()
-        if failed:
-            lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
-            raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
+            failed[name] = str(error)
+    output.finish()
+    if failed:
+        lines = "; ".join(f"{name}: {message}" for name, message in failed.items())
+        raise NeucbError(f"{len(failed)} of {len(names)} data sets failed: {lines}")
 
 
 def parse_rounds(text: str | None) -> tuple[int, ...] | None:
