@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import subprocess
@@ -54,9 +55,9 @@ def test_collection_is_suspended_and_resumed() -> None:
     assert gc.isenabled()
     with suspended():
         assert not gc.isenabled()
-        with pytest.raises(ValueError, match="inside"), resumed():
+        with contextlib.suppress(ValueError), resumed():
             assert gc.isenabled()
-            raise ValueError("inside")
+            raise ValueError
         assert not gc.isenabled()
     assert gc.isenabled()
 
