@@ -47,7 +47,7 @@ class Output:
         """Play a run with a progress bar, save it, print its figures.
 
         It is saved before printing, so that a closed output (`| head`) loses nothing; figures are printed
-        even if the disk is full.
+        even if the disk is full, and before the plot, which takes longer than many a run.
 
         Raises:
             NeucbError: the run failed, or could not be saved.
@@ -71,10 +71,9 @@ class Output:
         left_out = _fit_class(run) if self.best_in_class and not interrupted else None
         try:
             saved = save(run, self.folder)
-            plot = draw_plot(run.frame(), saved.log)
         finally:
             self._show(summary(run))
-        self._print_paths(saved, plot)
+        self._print_paths(saved, draw_plot(run.frame(), saved.log))
         if interrupted:
             raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
         if left_out is not None:
@@ -147,7 +146,7 @@ def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
 
     path = log.with_suffix(".png")
     try:
-        figure = regret_figure(frame)
+        figure = regret_figure(frame, guarantees=False)
         atomic_write(path, lambda temporary: save_figure(figure, temporary))
     except (NeucbError, OSError) as error:
         with contextlib.suppress(OSError):

@@ -28,6 +28,7 @@ from neucb.cli.options import (
     reading_options,
 )
 from neucb.cli.output import Output
+from neucb.core.collection import suspended
 from neucb.core.errors import InputError, NeucbError, StoppedError
 from neucb.environments.orders.registry import ORDERS
 
@@ -39,6 +40,7 @@ PLAYED: Final = "played"  # --trace alone
 FULL: Final = "full"
 
 
+@suspended()
 def run(
     agent: Annotated[
         str,

@@ -150,8 +150,6 @@ def caption(title: str, played: Sequence[Curve], note: str) -> str:
 
 
 def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, made: Panels) -> None:
-    from scipy.ndimage import binary_dilation
-
     ends = []
     few = len(curves) <= 6
     limits = min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves)
@@ -175,7 +173,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
                 curve.x,
                 curve.y - curve.half,
                 curve.high,
-                where=binary_dilation(curve.half > hidden),  # narrower, the band lies under its line
+                where=_with_neighbours(curve.half > hidden),  # narrower, the band lies under its line
                 color=style.color,
                 alpha=0.18 if few else 0.07,
                 linewidth=0,
@@ -186,6 +184,14 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
     axes.yaxis.set_major_formatter(_number)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     label_ends(axes, ends, made.height, made.width)
+
+
+def _with_neighbours(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask that is true at and next to the true places of `where`."""
+    spread = where.copy()
+    spread[1:] |= where[:-1]
+    spread[:-1] |= where[1:]
+    return spread
 
 
 def top(curves: Sequence[Curve]) -> float:

@@ -61,9 +61,9 @@ def test_no_delay_is_the_agent_itself_and_delay_costs() -> None:
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(InputError, match="delay must be at least 0"):
+    with pytest.raises(InputError, match="delay must be a whole number of at least 0"):
         neucb.run("kl", toy(), delay=-1)
-    with pytest.raises(InputError, match="batch at least 1"):
+    with pytest.raises(InputError, match="feedback_batch must be a whole number of at least 1"):
         neucb.run("kl", toy(), feedback_batch=0)
 
 

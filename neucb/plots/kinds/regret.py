@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @drawing()
-def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
+def regret_figure(
+    frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True, guarantees: bool = True
+) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
     Where the best arms' losses are unknown, the realised loss is drawn in place of regret.
@@ -27,7 +29,8 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
     Args:
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".
         x: scale of the rounds.
-        bounds: draw the shapes of bounds too, see `fitted_shapes`.
+        bounds: draw the shapes of bounds, see `fitted_shapes`, and guarantees.
+        guarantees: draw the guarantees among the bounds, see `guaranteed`; they import torch.
     """
     figure = "regret" if frame["regret"].notna().any() else "loss"
     panels = []
@@ -36,6 +39,7 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
         lines = [fixed] if fixed else []
         if bounds:
             lines += [shape for shape, _ in fitted_shapes(part, curves, arms_of(part, frame))]
+        if bounds and guarantees:
             lines += guaranteed(part, curves, arms_of(part, frame))
         panels.append((name, [*curves, *lines]))
     used = {str(curve.linestyle) for _, curves in panels for curve in curves if not curve.seeds}
