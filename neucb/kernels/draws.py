@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @kernel
-def draw_arms(p: Array, dice: Array, action: Array) -> None:
-    """Set action [R] to arms drawn from p [R, K] with uniform numbers [R], as `block_record.draw`."""
+def draw_arms(p: Array, dice: Array, action: Array, copy: Array) -> None:
+    """Set action and copy [R] to arms drawn from p [R, K] with dice [R], as `block_record.draw`."""
     for r in range(len(p)):
         total = 0.0
         for a in range(p.shape[1]):
@@ -24,7 +24,7 @@ def draw_arms(p: Array, dice: Array, action: Array) -> None:
         for a in range(p.shape[1]):
             end += p[r, a]
             arm += end <= dice[r] and end < total
-        action[r] = arm
+        action[r] = copy[r] = arm
 
 
 @kernel
@@ -44,5 +44,5 @@ def is_valid(p: Array, mean: Array) -> bool:
 def load() -> None:
     """Compile the kernels, or load them from numba's cache."""
     p = np.ones((1, 1))
-    draw_arms(p, np.zeros(1), np.zeros(1, np.int64))
+    draw_arms(p, np.zeros(1), *np.zeros((2, 1), np.int64))
     is_valid(p, p)

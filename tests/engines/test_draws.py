@@ -25,13 +25,13 @@ def distributions(rounds: int, replicas: int, arms: int) -> np.ndarray:
 @pytest.mark.parametrize("arms", [2, 7, 100])
 def test_arms_are_those_of_torch(arms: int) -> None:
     rng = np.random.default_rng(1)
-    action = np.zeros(3, np.int64)
+    action, copy = np.zeros((2, 3), np.int64)
     for p in distributions(300, 3, arms):
         end = np.cumsum(p, 1)
         for dice in (rng.random(3), end[:, 0], end[:, -2], np.zeros(3), np.full(3, 1 - 2.0**-53)):
-            draw_arms(p, dice, action)
+            draw_arms(p, dice, action, copy)
             expected = draw(torch.from_numpy(p), torch.from_numpy(dice)[:, None]).squeeze(1)
-            assert action.tolist() == expected.tolist()
+            assert action.tolist() == copy.tolist() == expected.tolist()
             assert (p[range(3), action] > 0.0).all()
 
 

@@ -52,14 +52,15 @@ class BlockRecord:
         self.asked = 0
         self.rounds = 0
         self.predicts = True
-        action = self.action[:, :, 0]
-        self._rows = list(zip(self.p.unbind(), self.mean.unbind(), action.unbind(), strict=True))
+        given = torch.empty_like(self.action[:, :, 0])  # for the agent, which may change it
+        self._rows = list(zip(self.p.unbind(), self.mean.unbind(), given.unbind(), strict=True))
+        self._dice: Any = dice
+        self._arrays: list[tuple[NDArray[Any], ...]] = []
         if spec.device == "cpu":
-            self._dice: Any = dice
-            self._arrays = [*zip(self.p.numpy(), self.mean.numpy(), action.numpy(), strict=True)]
+            arrays = (values.numpy() for values in (self.p, self.mean, self.action[:, :, 0], given))
+            self._arrays = [*zip(*arrays, strict=True)]
         else:
             self._dice = torch.as_tensor(dice, device=spec.device).unsqueeze(2)
-            self._arrays = []
 
     def add(self, p: Tensor, prediction: Any, available: Tensor | None) -> Tensor:
         """Add the distribution and prediction of a round; return the arms [R] drawn from it."""
@@ -73,17 +74,18 @@ class BlockRecord:
             self.masks[self.asked] = available
         dice = self._dice[self.asked]
         if self._arrays:
-            own, _, arms = self._arrays[self.asked]
-            draw_arms(own, dice, arms)
+            own, _, arms, given = self._arrays[self.asked]
+            draw_arms(own, dice, arms, given)
         else:
-            action.copy_(draw(own_p, dice).squeeze(1))
+            self.action[self.asked] = draw(own_p, dice)
+            action.copy_(self.action[self.asked, :, 0])
         self.asked += 1
         return action
 
     def is_valid(self) -> bool:
         """Return whether the distribution and the prediction of the newest round are valid."""
         if self._arrays and self.asked - 1 not in self.masks:
-            p, mean, _ = self._arrays[self.asked - 1]
+            p, mean, *_ = self._arrays[self.asked - 1]
             return bool(is_valid(p, mean))
         return all(bool(good.all()) for good in self.checked(self.asked - 1))
 
