@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from neucb.agents.base import Agent, CountsPending, ask
+from neucb.agents.base import Agent, AgentWrapper, ask
 from neucb.agents.prediction import Prediction
 from neucb.agents.propensity import Propensities
 from neucb.agents.protocols import uses_numpy
@@ -25,7 +25,7 @@ def over_tensors(agent: Agent) -> Agent:
     return OverArrays(agent) if uses_numpy(agent) and not isinstance(agent, OverArrays) else agent
 
 
-class OverArrays(CountsPending):
+class OverArrays(AgentWrapper):
     """An agent over tensors from one over NumPy arrays.
 
     The arrays share memory with the tensors, so that a call costs about a microsecond more than the agent.
@@ -40,20 +40,8 @@ class OverArrays(CountsPending):
         self.agent = agent
 
     def __getattr__(self, name: str) -> Any:
-        if name == "agent":  # absent while a copy is being made
-            raise AttributeError(name)
-        value = getattr(self.agent, name)
+        value = super().__getattr__(name)
         return _taking_tensors(value) if name in TAKING else value
-
-    @property
-    def pending(self) -> int:
-        """Number of rounds played whose losses have not arrived, see `CountsPending`."""
-        return self.agent.pending if isinstance(self.agent, CountsPending) else 0
-
-    @pending.setter
-    def pending(self, count: int) -> None:
-        if isinstance(self.agent, CountsPending):
-            self.agent.pending = count
 
     def reset(self, spec: Spec) -> None:
         """Discard all state and prepare R = spec.replicas replicas.
