@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
+import neucb
 from neucb.core.errors import InputError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.drawing import SETTINGS
@@ -327,6 +328,6 @@ def test_names_are_not_taken_for_mathematics() -> None:
 
 
 def test_two_settings_under_one_name_are_refused() -> None:
-    frame = pd.concat([run("uniform", "iris", 20, 2), run("uniform", "iris", 20, 2)])
+    frame = pd.concat([neucb.run("uniform", "iris", 20, 2)] * 2)
     with pytest.raises(InputError, match="uniform on iris with seed 0 occurs twice; give competitors names"):
         draw(frame)
