@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.drawing import SMALL
 from neucb.plots.kind import XScale, not_logged
@@ -80,9 +81,16 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
     """Return name, rows and mean curves of every data set on which some competitor has the figure.
 
     Raises:
-        InputError: no competitor has it.
+        InputError: no competitor has it, or a run occurs twice.
     """
     frame = with_labels(frame)
+    repeated = frame[frame.duplicated(["dataset", "agent_label", "seed", "round"])]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise InputError(
+            f"{row['agent_label']} on {row['dataset']} with seed {row['seed']} occurs twice; give competitors"
+            " names of their own in the column 'agent_label'"
+        )
     panels = []
     if column in frame:
         for name, part in frame.groupby("dataset", sort=False):
