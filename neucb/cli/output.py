@@ -71,9 +71,14 @@ class Output:
         left_out = _fit_class(run) if self.best_in_class and not interrupted else None
         try:
             saved = save(run, self.folder)
-        finally:
+        except NeucbError:
             self._show(summary(run))
-        self._print_paths(saved, draw_plot(run.frame(), saved.log))
+            raise
+        try:
+            self._show(summary(run))
+        finally:  # even where the output is closed
+            plot = draw_plot(run.frame(), saved.log)
+        self._print_paths(saved, plot)
         if interrupted:
             raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
         if left_out is not None:
