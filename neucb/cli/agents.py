@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def agents(
-    name: Annotated[str | None, typer.Argument(help="Show this one only, with all details.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Agent to show with all details.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list with all details.")] = False,
 ) -> None:
     """List the agents, one line each; NAME or --json shows formula, source and hyper-parameters."""
@@ -28,10 +28,10 @@ def agents(
         _print_details(recipes[0])
     else:
         print_rows([(recipe.name, _summary(recipe)) for recipe in recipes])
-        others = installed(AGENTS)
-        if others:
-            print("\ninstalled besides:")
-            print_rows(list(others.items()))
+        plugins = installed(AGENTS)
+        if plugins:
+            print("\ninstalled plugins:")
+            print_rows(list(plugins.items()))
 
 
 def _summary(recipe: Recipe) -> str:
@@ -59,8 +59,8 @@ def _print_details(recipe: Recipe) -> None:
     from neucb.core.terminal import show_table
 
     print_rows([("agent", recipe.name), ("", _summary(recipe)), ("source", recipe.source)])
-    for k, part in enumerate(recipe.formula.split("; ")):
-        print(f"{'' if k else 'formula':7} {part}")
+    for i, part in enumerate(recipe.formula.split("; ")):
+        print(f"{'' if i else 'formula':7} {part}")
     if not recipe.parameters:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

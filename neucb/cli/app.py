@@ -1,4 +1,4 @@
-"""app: the assembled command line, and the handling of failures."""
+"""The assembled command line and its error handling."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from neucb.core.files import check_text
 from neucb.core.former_names import FORMER
 from neucb.core.version import __version__
 
-NOTHING_ASKED = 2  # exit code, also of `neucb` without a command, which in a script is a mistake
+NO_COMMAND = 2  # exit code of `neucb` without a command, which in a script is a mistake
 
 app = typer.Typer(
     help="Contextual-bandit simulation and benchmarking.",
@@ -58,16 +58,16 @@ def main() -> None:
     warnings.showwarning = warning_printer()
     messages.options.clear()
     messages.options.update(option_names(sys.argv[1:]))
-    _show_all_letters()
+    _escape_unencodable()
     try:
-        for word in sys.argv[1:]:
-            check_text(word, "the argument")
+        for argument in sys.argv[1:]:
+            check_text(argument, "the argument")
         code = app(args=complete_trace(spread_settings(sys.argv[1:])), standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-        if code == StoppedError.exit_code:  # the parser's exception for a KeyboardInterrupt
+        if code == StoppedError.exit_code:  # the parser's exit code for a KeyboardInterrupt
             raise KeyboardInterrupt
-    except BrokenPipeError:  # the reader, `head` for example, closed the pipe
+    except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         _drop_output()
         sys.exit(1)
     except (Exception, KeyboardInterrupt) as error:
@@ -80,11 +80,11 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def option_names(words: Sequence[str]) -> dict[str, str]:
-    """Return argument -> option, in the longest spelling, of the command that the words of a line name."""
+def option_names(arguments: Sequence[str]) -> dict[str, str]:
+    """Return argument -> option, in its longest spelling, of the command in a command line."""
     command: Any = typer.main.get_command(app)
-    for word in words:
-        command = getattr(command, "commands", {}).get(word, command)
+    for argument in arguments:
+        command = getattr(command, "commands", {}).get(argument, command)
     return {
         parameter.name: max(parameter.opts, key=len)
         for parameter in command.params
@@ -92,15 +92,15 @@ def option_names(words: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _no_such_option(error: BaseException) -> str | None:
+def _renamed_option(error: BaseException) -> str | None:
     """Return the message for a renamed option; None for any other error."""
     name = str(getattr(error, "option_name", "")).lstrip("-").replace("-", "_")
     command = getattr(getattr(error, "ctx", None), "command", None)
     if name not in FORMER or command is None:
         return None
-    known = {parameter.name: max(parameter.opts, key=len) for parameter in command.params}
-    today = next((known[new] for new in FORMER[name] if new in known), None)
-    return None if today is None else f"no such option '{error.option_name}': it is '{today}' now"  # type: ignore[attr-defined]
+    options = {parameter.name: max(parameter.opts, key=len) for parameter in command.params}
+    current = next((options[new] for new in FORMER[name] if new in options), None)
+    return None if current is None else f"no such option '{error.option_name}': it is '{current}' now"  # type: ignore[attr-defined]
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
@@ -115,35 +115,35 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
         reason = " ".join(str(error).split())
         return f"out of memory: play fewer seeds at once or a smaller network ({reason})", 1
-    renamed = _no_such_option(error)
+    renamed = _renamed_option(error)
     if renamed is not None:
         return renamed, 2
-    usage = getattr(error, "format_message", None)  # of the parser
+    usage = getattr(error, "format_message", None)  # an error of the parser
     return None if usage is None else (" ".join(usage().split()), 2)
 
 
-def _show_all_letters() -> None:
-    """Print letters outside the terminal's encoding as escapes, so that no table fails."""
+def _escape_unencodable() -> None:
+    """Print characters outside the terminal's encoding as escapes, so that no table fails."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
     """Discard pending output, so that closing the stream does not fail again."""
-    if sys.stdout is not None:  # None: closed from the start
+    if sys.stdout is not None:  # None: closed at the start
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def spread_settings(arguments: Sequence[str]) -> list[str]:
     """Allow several settings after one `--set`: repeat it before every further key=value."""
     spread: list[str] = []
-    setting = False
-    for word in arguments:
-        follows = setting and "=" in word and not word.startswith("-")
+    in_settings = False
+    for argument in arguments:
+        follows = in_settings and "=" in argument and not argument.startswith("-")
         if follows and spread[-1] != "--set":
             spread.append("--set")
-        spread.append(word)
-        setting = word == "--set" or follows
+        spread.append(argument)
+        in_settings = argument == "--set" or follows
     return spread
 
 
@@ -163,4 +163,4 @@ def _common(
     """Contextual-bandit simulation and benchmarking."""
     if context.invoked_subcommand is None:
         print(context.get_help())
-        raise typer.Exit(NOTHING_ASKED)
+        raise typer.Exit(NO_COMMAND)

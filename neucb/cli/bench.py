@@ -8,24 +8,24 @@ from typing import Annotated
 
 import typer
 
+from neucb.cli.options import OpenmlCache
+
 
 def bench(
     shapes: Annotated[
-        str | None, typer.Option(help="Data sets, with commas between.  [default: all, --quick: covertype]")
+        str | None, typer.Option(help="Data sets, comma-separated.  [default: all, --quick: covertype]")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Under a minute: fewer of everything.")] = False,
-    openml_cache: Annotated[
-        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write bench.json, bench.txt and README.md to this folder.")
-    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run fewer entrants and repetitions: under a minute.")
+    ] = False,
+    openml_cache: OpenmlCache = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for bench.json, bench.txt and README.md.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and no table.")] = False,
 ) -> None:
-    """Measure the speed of the agents against a plain PyTorch loop, on this machine, now.
+    """Measure the speed of the agents against a plain PyTorch loop on this machine.
 
-    Figures are medians over repetitions in which the entrants alternate. Data are real rows from the OpenML
-    cache, or else random rows of the same shape.
+    Times are medians over repetitions in which the entrants alternate. Data are real rows from the OpenML
+    cache, or random rows of the same shape.
     """
     from neucb.benchmarks.bench import run_bench
     from neucb.benchmarks.folder import write_folder
@@ -39,12 +39,12 @@ def bench(
         check_writable(out)
     chosen = find_shapes(shapes or ("covertype" if quick else "all"))
     with steps("measuring") as (plan, tick):
-        found = run_bench(chosen, openml_cache, quick=quick, plan=plan, tick=tick)
+        measurements = run_bench(chosen, openml_cache, quick=quick, plan=plan, tick=tick)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(measurements))
     else:
-        show(found, terminal())
+        show(measurements, terminal())
     if out is not None:
         with explained(out):
-            for path in write_folder(found, out):
+            for path in write_folder(measurements, out):
                 note(f"written: {path}")

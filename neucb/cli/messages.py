@@ -1,4 +1,4 @@
-"""Messages of all commands: lines on stderr, two-column lists."""
+"""Messages of all commands: lines on stderr and two-column lists."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ options: dict[str, str] = {}  # argument -> option of the running command; fille
 
 
 def as_options(message: object) -> str:
-    """Return a message of the library with its arguments, like `header=False`, spelled as options.
+    """Return a message of the library with its arguments, such as `header=False`, spelled as options.
 
-    Words of the command line itself, such as a file `seeds=3.csv`, stay as they are.
+    Text from the command line itself, such as a file `seeds=3.csv`, is unchanged.
     """
     return ARGUMENT.sub(_as_option, str(message))
 
 
-def _as_option(found: re.Match[str]) -> str:
-    whole, name, value, column, kind, text = found.group(0, 1, 2, 3, 4, 5)
+def _as_option(match: re.Match[str]) -> str:
+    whole, name, value, column, column_type, text = match.group(0, 1, 2, 3, 4, 5)
     option = options.get(name)
-    if option is None or any(whole in word for word in sys.argv[1:]):
+    if option is None or any(whole in argument for argument in sys.argv[1:]):
         return whole
     if value in ("...", "True"):
         return option
     if value == "False":
         return option.replace("--", "--no-", 1)
     if column is not None:
-        value = shlex.quote(ast.literal_eval(f"'{column}'") + f"={kind}")
+        value = shlex.quote(ast.literal_eval(f"'{column}'") + f"={column_type}")
     elif text is not None:
         value = text
     elif value.startswith("("):
@@ -58,7 +58,7 @@ def note(message: object) -> None:
 
 
 def warning_printer() -> Callable[..., None]:
-    """Return a replacement of `warnings.showwarning`: one line without source, each text once."""
+    """Return a replacement of `warnings.showwarning` that prints each text once, without source line."""
     printed: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -78,7 +78,7 @@ def print_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """Return the console for tables and bars, without [markup] and :emoji: in names."""
+    """Return a console for tables and progress bars that prints [markup] and :emoji: in names literally."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, stderr=stderr)

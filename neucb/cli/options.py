@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -19,10 +20,6 @@ def listed(names: Iterable[str]) -> str:
     """Return "a, b or c"."""
     *first, last = names
     return f"{', '.join(first)} or {last}"
-
-
-ENCODINGS = f"Encoding of the features: {listed(get_args(Preprocessing))}."
-SOURCES = f"Source of the data: {listed(get_args(Source))}."
 
 
 class PanelCommand(typer.core.TyperCommand):
@@ -43,7 +40,7 @@ class PanelCommand(typer.core.TyperCommand):
 
 
 Target = Annotated[
-    str | None, typer.Option(rich_help_panel=DATA, help="Column to predict, of a file.  [default: the last]")
+    str | None, typer.Option(rich_help_panel=DATA, help="Column of a file to predict.  [default: the last]")
 ]
 Columns = Annotated[
     list[str] | None,
@@ -51,8 +48,8 @@ Columns = Annotated[
         "--columns",
         rich_help_panel=DATA,
         metavar="NAME=TYPE,...",
-        help="Types of a file's columns in the place of the rules: number, date, category, id, text, skip "
-        "(the last three leave out) or label.",
+        help="Types of a file's columns in place of the inferred ones: number, date, category, label, or id, "
+        "text, skip (left out).",
     ),
 ]
 Header = Annotated[
@@ -60,19 +57,19 @@ Header = Annotated[
     typer.Option(
         "--header/--no-header",
         rich_help_panel=DATA,
-        help="Whether the first line of a .csv or .tsv file names the columns.  [default: it does, and one "
-        "that looks like data is refused]",
+        help="Whether the first line of a .csv or .tsv file holds the column names.  [default: yes; a line "
+        "that looks like data is an error]",
         show_default=False,
     ),
 ]
 Decimal = Annotated[
     str | None,
-    typer.Option(rich_help_panel=DATA, metavar="SIGN", help="Decimal sign of a file's numbers, . or ,"),
+    typer.Option(rich_help_panel=DATA, metavar="SIGN", help="Decimal sign of a file's numbers: . or ,"),
 ]
 Separator = Annotated[
     str | None,
     typer.Option(
-        rich_help_panel=DATA, metavar="SIGN", help="Separator of a .csv or .tsv file; \\t is a tab."
+        rich_help_panel=DATA, metavar="SIGN", help="Separator of a .csv or .tsv file; \\t for a tab."
     ),
 ]
 Strict = Annotated[
@@ -81,6 +78,16 @@ Strict = Annotated[
         "--strict", rich_help_panel=DATA, help="Fail if rows or columns of the data set would be left out."
     ),
 ]
+OpenmlCache = Annotated[
+    Path | None,
+    typer.Option("--openml-cache", rich_help_panel=DATA, help="Folder of the OpenML cache."),
+]
+# Help of options whose default differs between commands
+SUITE_HELP = "Suite of data sets: cc18 or bakeoff."
+SEEDS_HELP = "Seeds: a count (5 for 0 to 4), a range (10:20 for 10 to 19) or a list (3,7)."
+PREPROCESSING_HELP = f"Encoding of the features: {listed(get_args(Preprocessing))}."
+LABEL_NOISE_HELP = "Label noise: probability that a label is replaced, at least 0, below (K - 1) / K."
+SOURCE_HELP = f"Source of the data: {listed(get_args(Source))}."
 
 
 def reading_options(
@@ -90,10 +97,10 @@ def reading_options(
     decimal: str | None,
     separator: str | None,
 ) -> dict[str, object]:
-    """Return the options of `neucb.environments.tables.table_file.Reading` that were given.
+    """Return the given options as arguments of `neucb.environments.tables.table_file.Reading`.
 
     Raises:
-        InputError: `columns` is not made of name=type.
+        InputError: an entry of `columns` is not name=type.
     """
     options = {
         "target": target,

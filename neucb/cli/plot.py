@@ -14,27 +14,31 @@ from neucb.plots.kinds.registry import KINDS, find_kind
 
 def plot(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Parquet logs, folders of runs or of sweeps.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Logs (Parquet), or folders of runs or of a sweep."),
     ],
     kind: Annotated[
         str,
-        typer.Option(help=f"{', '.join(KINDS)}."),
+        typer.Option(help=f"Kind of plot: {', '.join(KINDS)}."),
     ] = "regret",
     x: Annotated[
         str | None,
-        typer.Option("--x", help="Scale of the rounds: linear, log or sqrt.  [default: log; lstar: linear]"),
+        typer.Option(
+            "--x", help="Scale of the horizontal axis: linear, log or sqrt.  [default: log; lstar: linear]"
+        ),
     ] = None,
     bounds: Annotated[
         bool,
         typer.Option(
-            "--bounds", help="Draw the shapes of bounds, constants fitted, and what the rules guarantee."
+            "--bounds", help="Draw bounds too: shapes with fitted constants, and guaranteed bounds."
         ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="A .pdf, .png or .svg file.  [default: KIND.pdf]")
+        Path | None,
+        typer.Option("-o", "--out", help="File of the figure: .pdf, .png or .svg.  [default: KIND.pdf]"),
     ] = None,
 ) -> None:
-    """Draw the logs of runs or of a sweep."""
+    """Plot the logs of runs or of a sweep."""
     from neucb.core.files import atomic_write, check_file, explained
     from neucb.plots import draw, save_figure
     from neucb.plots.style import FORMATS

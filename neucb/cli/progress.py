@@ -1,4 +1,4 @@
-"""The progress bar of a run, with its rate and the time left."""
+"""Progress bars of runs and of several steps, with the time left."""
 
 from __future__ import annotations
 
@@ -58,23 +58,23 @@ def _progress_bar(run: Run, show: bool) -> Iterator[Progress | None]:
     )
     console = terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        words = f"{run.agent_name} on {run.environment['dataset']}, {spec.replicas} seeds"
-        task = bar.add_task(words, total=spec.horizon, rate=0.0)
-        started = shown = time.monotonic()
+        title = f"{run.agent_name} on {run.environment['dataset']}, {spec.replicas} seeds"
+        task = bar.add_task(title, total=spec.horizon, rate=0.0)
+        started = last_update = time.monotonic()
 
-        def advance(played: int) -> None:
-            nonlocal shown
+        def update(played: int) -> None:
+            nonlocal last_update
             now = time.monotonic()
-            if now - shown > 0.1 or played == spec.horizon:
-                shown = now
+            if now - last_update > 0.1 or played == spec.horizon:
+                last_update = now
                 bar.update(task, completed=played, rate=played * spec.replicas / (now - started))
 
-        yield advance
+        yield update
 
 
 @contextmanager
-def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """Show a bar of steps on stderr: yield the setter of their number, and the callback for each step."""
+def steps(title: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+    """Show a progress bar on stderr: yield the setter of the number of steps, and the callback per step."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -85,8 +85,8 @@ def steps(words: str) -> Iterator[tuple[Callable[[int], None], Callable[[str], N
     )
     console = terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(words, total=None)
+        task = bar.add_task(title, total=None)
         yield (
             lambda total: bar.update(task, total=total),
-            lambda what: bar.update(task, advance=1, description=what),
+            lambda step: bar.update(task, advance=1, description=step),
         )

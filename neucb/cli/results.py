@@ -13,22 +13,20 @@ from neucb.core.errors import InputError, NeucbError
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMES = "seconds of the processor per 10,000 rounds of a run"
+TIMES = "CPU seconds per 10,000 rounds of a run"
 
 
 def results(
     path: Annotated[Path, typer.Argument(help="Folder of a sweep, as `neucb sweep` prints it, or of runs.")],
-    export: Annotated[
-        Path | None, typer.Option(help="Also write the table to this file: .csv or .tex.")
-    ] = None,
+    export: Annotated[Path | None, typer.Option(help="File for the table, .csv or .tex.")] = None,
     rows: Annotated[
-        Path | None, typer.Option(help="Also write all rows, a run and round each, to this .csv file.")
+        Path | None, typer.Option(help="File for all rows, one per run and logged round, .csv.")
     ] = None,
     times: Annotated[
-        bool, typer.Option("--times", help="Show the time of a run of every agent instead of its regret.")
+        bool, typer.Option("--times", help="Show CPU seconds per 10,000 rounds instead of regret.")
     ] = False,
 ) -> None:
-    """Show the mean regret of all agents on all data sets of a sweep or of runs; list missing runs."""
+    """Show the mean regret of all agents on all data sets of a sweep or of runs; list failed runs."""
     from neucb.sweeps.store.load_times import load_times
     from neucb.sweeps.store.read_results import load_results
     from neucb.sweeps.tables import regret_table, shown, shown_times, times_table, to_latex, to_tabular
@@ -39,16 +37,18 @@ def results(
         raise InputError(f"--rows takes a .csv file, not {rows}")
     frame = load_results(path)
     table = times_table(load_times(path)) if times else regret_table(frame)
-    words = shown_times(table) if times else shown(table)
-    _print(words, f"{path.resolve().name}: {TIMES if times else 'cumulative regret'}")
+    cells = shown_times(table) if times else shown(table)
+    _print(cells, f"{path.resolve().name}: {TIMES if times else 'cumulative regret'}")
     if export is not None:
-        latex = to_tabular(words) if times else to_latex(table)
+        latex = to_tabular(cells) if times else to_latex(table)
         _write("--export", export, latex if export.suffix == ".tex" else table.to_csv(index=False))
     if rows is not None:
         _write("--rows", rows, frame.to_csv(index=False))
     failures = frame.attrs["failures"]
-    for one in failures[:5]:
-        note(f"failed: {one['agent']} on {one['dataset']}, seed {one['seed']}: {one['reason']}")
+    for failure in failures[:5]:
+        note(
+            f"failed: {failure['agent']} on {failure['dataset']}, seed {failure['seed']}: {failure['reason']}"
+        )
     if failures:
         raise NeucbError(f"{len(failures)} runs failed and are not in the table")
 
@@ -67,10 +67,10 @@ def _print(table: pd.DataFrame, title: str) -> None:
 
     from neucb.core.terminal import show_table
 
-    words = {"data set", "agent", "order", "engine"}
+    text_columns = {"data set", "agent", "order", "engine"}
     grid = Table(title=title, title_justify="left")
     for name in table.columns:
-        grid.add_column(name, justify="left" if name in words else "right")
+        grid.add_column(name, justify="left" if name in text_columns else "right")
     for row in table.itertuples(index=False):
         grid.add_row(*(str(value) for value in row))
     show_table(grid)

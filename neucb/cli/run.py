@@ -14,14 +14,18 @@ from neucb.cli.messages import note
 from neucb.cli.options import (
     AGENT,
     DATA,
-    ENCODINGS,
     ENGINE,
     FEEDBACK,
+    LABEL_NOISE_HELP,
     OUTPUT,
-    SOURCES,
+    PREPROCESSING_HELP,
+    SEEDS_HELP,
+    SOURCE_HELP,
+    SUITE_HELP,
     Columns,
     Decimal,
     Header,
+    OpenmlCache,
     Separator,
     Strict,
     Target,
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from neucb.engines.trace import Wanted
     from neucb.environments.make import EnvironmentOptions
 
-PLAYED: Final = "played"  # --trace alone
+PLAYED: Final = "played"  # value of --trace without one
 FULL: Final = "full"
 
 
@@ -46,22 +50,20 @@ def run(
         str,
         typer.Option(
             rich_help_panel=AGENT,
-            help="Name; `neucb agents` lists them. Or your own: file.py:Name, package.module:Name. Or a "
-            "trained one that goes on: the file of --save-agent.",
+            help="Agent: a name of `neucb agents`; your own, file.py:Name or package.module:Name; or a "
+            "trained one to continue, a file of --save-agent.",
         ),
     ] = "kl-perturbed",
     dataset: Annotated[
         list[str] | None,
         typer.Option(
             rich_help_panel=DATA,
-            help="Name, openml:<id>, openml:<name>[@<version>], file, synthetic:<world>, or a function of "
-            "yours: file.py:name, package.module:name; lists (a,b) and globs (mfeat-*) play several.  "
-            "[default: covertype]",
+            help="Data set: a name, openml:<id>, openml:<name>[@<version>], a file, synthetic:<world>, or "
+            "your own function, file.py:name or package.module:name; several as lists (a,b) and globs "
+            "(mfeat-*).  [default: covertype]",
         ),
     ] = None,
-    suite: Annotated[
-        str | None, typer.Option(rich_help_panel=DATA, help="Play all sets of a suite: cc18 or bakeoff.")
-    ] = None,
+    suite: Annotated[str | None, typer.Option(rich_help_panel=DATA, help=SUITE_HELP)] = None,
     target: Target = None,
     columns: Columns = None,
     header: Header = None,
@@ -70,94 +72,107 @@ def run(
     strict: Strict = False,
     rounds: Annotated[
         int | None,
-        typer.Option(rich_help_panel=DATA, help="Rounds T.  [default: 10000, or the rows there are]"),
+        typer.Option(rich_help_panel=DATA, help="Rounds T.  [default: 10000, at most the number of rows]"),
     ] = None,
     seeds: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=DATA,
-            help="5 (seeds 0 to 4), 10:20 (10 to 19) or 3,7.  [default: 5, or those of a trained agent]",
+            help=f"{SEEDS_HELP}  [default: 5, or those of a trained agent]",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", rich_help_panel=AGENT, metavar="KEY=VALUE ...", help="Hyper-parameters."),
+        typer.Option(
+            "--set",
+            rich_help_panel=AGENT,
+            metavar="KEY=VALUE ...",
+            help="Hyper-parameters of the agent: one value, or one per seed (gamma=10,50).",
+        ),
     ] = None,
     preprocessing: Annotated[
         str | None,
         typer.Option(
             "--preprocessing",
             rich_help_panel=DATA,
-            help=f"{ENCODINGS}  [default: standard]",
+            help=f"{PREPROCESSING_HELP}  [default: standard]",
         ),
     ] = None,
     label_noise: Annotated[
-        float | None, typer.Option(rich_help_panel=DATA, help="Chance q that a label is replaced.")
+        float | None, typer.Option(rich_help_panel=DATA, help=f"{LABEL_NOISE_HELP}  [default: 0]")
     ] = None,
     order: Annotated[
         str | None,
-        typer.Option(rich_help_panel=DATA, help=f"Order of the rows: {', '.join(ORDERS)}."),
+        typer.Option(
+            rich_help_panel=DATA, help=f"Order of the rows: {', '.join(ORDERS)}.  [default: shuffled]"
+        ),
     ] = None,
     drift: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=DATA, metavar="ROUND,...", help="Permute the labels anew before these rounds."
+            rich_help_panel=DATA,
+            metavar="ROUND,...",
+            help="Rounds before which the labels are permuted anew.",
         ),
     ] = None,
     recycle: Annotated[
         bool,
-        typer.Option("--recycle", rich_help_panel=DATA, help="Draw the rows again where rounds exceed them."),
+        typer.Option(
+            "--recycle",
+            rich_help_panel=DATA,
+            help="Repeat the rows, in a new order, if T exceeds their number.",
+        ),
     ] = False,
     cost: Annotated[
         Path | None,
         typer.Option(
             rich_help_panel=DATA,
-            help="CSV file of K x K losses in [0, 1], labels down, arms across, with names or without.",
+            help="CSV file of a K x K loss matrix in [0, 1]: a row per label, a column per arm; names are "
+            "optional.",
         ),
     ] = None,
     group: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=DATA, help="Column of a ranking file that names the query; its rows are the arms."
+            rich_help_panel=DATA, help="Query column of a ranking file; the rows of a query are the arms."
         ),
     ] = None,
     arms: Annotated[
         int | None,
         typer.Option(
-            rich_help_panel=DATA, help="Arms of a synthetic world; rows per round of a regression file."
+            rich_help_panel=DATA, help="Arms K of a synthetic world; rows per round of a regression file."
         ),
     ] = None,
     features: Annotated[
-        int | None, typer.Option(rich_help_panel=DATA, help="Context dimension of a synthetic world.")
+        int | None, typer.Option(rich_help_panel=DATA, help="Context dimension d of a synthetic world.")
     ] = None,
     reward_range: Annotated[
         str | None,
         typer.Option(
             rich_help_panel=DATA,
             metavar="LOW,HIGH",
-            help="Map the rewards of an environment of yours from these to [0, 1].",
+            help="Reward range of your own environment, mapped to [0, 1].",
         ),
     ] = None,
     delay: Annotated[int, typer.Option(rich_help_panel=FEEDBACK, help="Feedback delay in rounds.")] = 0,
     feedback_batch: Annotated[
-        int, typer.Option(rich_help_panel=FEEDBACK, help="Deliver feedback in batches of this many rounds.")
+        int, typer.Option(rich_help_panel=FEEDBACK, help="Feedback batch size in rounds.")
     ] = 1,
     source: Annotated[
         str | None,
-        typer.Option(rich_help_panel=DATA, help=f"{SOURCES}  [default: auto]"),
+        typer.Option(rich_help_panel=DATA, help=f"{SOURCE_HELP}  [default: auto]"),
     ] = None,
-    openml_cache: Annotated[
-        Path | None, typer.Option("--openml-cache", rich_help_panel=DATA, help="Folder of the OpenML cache.")
-    ] = None,
+    openml_cache: OpenmlCache = None,
     engine: Annotated[
         str,
         typer.Option(
-            rich_help_panel=ENGINE, help="compiled, torch, or auto: compiled where it covers the run."
+            rich_help_panel=ENGINE,
+            help="Engine: compiled, torch, or auto (compiled where it supports the run).",
         ),
     ] = "auto",
-    device: Annotated[str, typer.Option(rich_help_panel=ENGINE, help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(rich_help_panel=ENGINE, help="Device: cpu or cuda.")] = "cpu",
     dtype: Annotated[
-        str, typer.Option(rich_help_panel=ENGINE, help="Numbers of networks: float32 or float64.")
+        str, typer.Option(rich_help_panel=ENGINE, help="Floating-point type of networks: float32 or float64.")
     ] = "float32",
     trace: Annotated[
         str | None,
@@ -165,7 +180,7 @@ def run(
             "--trace",
             rich_help_panel=OUTPUT,
             metavar="[full]",
-            help="Save every round too: row, action, propensity, loss, label; full: and the probabilities "
+            help="Save row, action, propensity, loss and label of every round; full adds the probabilities "
             "and predicted losses of all arms.",
         ),
     ] = None,
@@ -174,14 +189,12 @@ def run(
         typer.Option(
             "--best-in-class",
             rich_help_panel=OUTPUT,
-            help="Fit the best policy of the agent's class afterwards (and --trace).",
+            help="Fit the best policy of the agent's class after the run; implies --trace.",
         ),
     ] = False,
     save_agent: Annotated[
         Path | None,
-        typer.Option(
-            rich_help_panel=OUTPUT, help="Save the trained agent to this .safetensors file (torch engine)."
-        ),
+        typer.Option(rich_help_panel=OUTPUT, help="File for the trained agent, .safetensors (torch engine)."),
     ] = None,
     out: Annotated[Path, typer.Option(rich_help_panel=OUTPUT, help="Folder for the results.")] = Path(
         "results/runs"
@@ -189,7 +202,9 @@ def run(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", rich_help_panel=OUTPUT, help="Print one JSON object (a list of several) and no table."
+            "--json",
+            rich_help_panel=OUTPUT,
+            help="Print one JSON object, a list for several data sets, and no table.",
         ),
     ] = False,
     quiet: Annotated[
@@ -199,8 +214,7 @@ def run(
     """Play an agent on a data set, one replica per seed, and save log, manifest and regret plot.
 
     Several data sets are played in turn; failures are listed at the end, the exit code is then 1, and the
-    other runs are kept. A run of the same configuration and code that the folder already holds is not
-    played again.
+    other runs are kept. A run stored in the folder, of the same configuration and code, is not played again.
     """
     from neucb.core.files import check_file, check_writable
     from neucb.environments.classification import ClassificationVectorEnv
@@ -217,11 +231,11 @@ def run(
     check_writable(out)
     if is_sweep(out):
         raise InputError(f"{out} is the folder of a sweep; name another one with out=...")
-    wanted = parse_trace(trace) or best_in_class
-    given = list(dataset or []) or ([] if suite else ["covertype"])
-    names = expand(given, suite, installed(DATASETS))
+    traced = parse_trace(trace) or best_in_class
+    patterns = list(dataset or []) or ([] if suite else ["covertype"])
+    names = expand(patterns, suite, installed(DATASETS))
     given_settings = parse_settings(settings or [])
-    resolve_agent(agent, given_settings)  # errors in the agent come before errors in the data
+    resolve_agent(agent, given_settings)  # raise errors of the agent before loading data
     if save_agent is not None and len(names) > 1:
         raise InputError("--save-agent keeps the agent of one data set; name one")
     if save_agent is not None:
@@ -256,7 +270,7 @@ def run(
         device=device,
         dtype=dtype,
         keep_agent=save_agent is not None,
-        trace=wanted,
+        trace=traced,
         environment=cast("EnvironmentOptions", given_options),
     )
     output = Output(out, as_json, quiet, len(names) > 1, best_in_class, resume=save_agent is None)
@@ -270,7 +284,7 @@ def run(
                 prepared.check_keepable()
             try:
                 output.play(prepared)
-            finally:  # even where the plot, the results or the fit failed
+            finally:  # even if the plot, the results or the fit failed
                 if save_agent is not None and prepared.log.round == prepared.log.spec.horizon:
                     prepared.agent.save(save_agent)
         except (StoppedError, KeyboardInterrupt):
@@ -315,10 +329,13 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         raise InputError(f"--reward-range takes LOW,HIGH, like -3,7, not '{text}'") from None
 
 
-def complete_trace(words: Sequence[str]) -> list[str]:
+def complete_trace(arguments: Sequence[str]) -> list[str]:
     """Allow --trace without a value: insert the default."""
-    followed = pairwise([*words, ""])
-    return [f"--trace={PLAYED}" if word == "--trace" and after != FULL else word for word, after in followed]
+    pairs = pairwise([*arguments, ""])
+    return [
+        f"--trace={PLAYED}" if argument == "--trace" and following != FULL else argument
+        for argument, following in pairs
+    ]
 
 
 def parse_trace(text: str | None) -> Wanted:
@@ -332,17 +349,17 @@ def parse_trace(text: str | None) -> Wanted:
     return FULL if text == FULL else text is not None
 
 
-def parse_settings(words: Sequence[str]) -> dict[str, str]:
-    """Return the settings of `--set key=value` words.
+def parse_settings(texts: Sequence[str]) -> dict[str, str]:
+    """Return the settings of the values `key=value` of --set.
 
     Raises:
-        InputError: a word without "=", or a name given twice.
+        InputError: a value without "=", or a name given twice.
     """
     settings: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
+    for text in texts:
+        name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise InputError(f"--set takes key=value, not '{word}'")
+            raise InputError(f"--set takes key=value, not '{text}'")
         if name in settings:
             raise InputError(f"--set gives '{name}' twice")
         settings[name] = value

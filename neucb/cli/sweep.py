@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neucb.cli.messages import note
-from neucb.cli.options import Strict
+from neucb.cli.options import OpenmlCache, Strict
 from neucb.core.errors import InputError, NeucbError, StoppedError, unknown_name
 
 if TYPE_CHECKING:
@@ -20,29 +20,32 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[str, typer.Argument(help="A TOML file, or the name of a spec that comes with neucb.")],
+    spec: Annotated[str, typer.Argument(help="Spec: a TOML file, or the name of one that comes with neucb.")],
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Batches at a time.  [default: as many as there are cores]")
+        int | None, typer.Option(min=1, help="Number of batches played at once.  [default: number of cores]")
     ] = None,
-    openml_cache: Annotated[
-        Path | None, typer.Option("--openml-cache", help="Folder of the OpenML cache.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder; the results go to a folder in it.")] = Path("results"),
+    openml_cache: OpenmlCache = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results; each sweep gets a subfolder.")] = Path(
+        "results"
+    ),
     backend: Annotated[
-        str, typer.Option(help="local: threads and processes of this machine; or dask.")
+        str, typer.Option(help="Backend: local (threads and processes of this machine) or dask.")
     ] = "local",
     scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, like tcp://host:8786.")
     ] = None,
     report_only: Annotated[
-        bool, typer.Option("--report-only", help="Take the settings an earlier sweep chose; do not tune.")
+        bool,
+        typer.Option(
+            "--report-only", help="Skip tuning; use the hyper-parameters that an earlier sweep chose."
+        ),
     ] = False,
     strict: Strict = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the folder of the results only.")] = False,
 ) -> None:
     """Play agents x data sets x grids x seeds in parallel; stored runs are not played again.
 
-    Runs that fail are listed at the end, the exit code is then 1, and the others are not lost.
+    Failures are listed at the end, the exit code is then 1, and the other runs are kept.
     """
     from neucb.sweeps.api import find_spec, play_experiment
 
@@ -65,7 +68,7 @@ def sweep(
         raise StoppedError(
             f"interrupted; the finished batches are in {folder}, the same command plays the others"
         ) from None
-    _say(experiment, report, folder, quiet)
+    _print_outcome(experiment, report, folder, quiet)
 
 
 def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Workers:
@@ -88,22 +91,23 @@ def choose_workers(backend: str, scheduler: str | None, jobs: int | None) -> Wor
     return lambda tasks: local(tasks, jobs or cores())
 
 
-def _say(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> None:
+def _print_outcome(experiment: Experiment, report: Report, folder: Path, quiet: bool) -> None:
     if quiet:
         print(folder)
     else:
         print(
-            f"{experiment.name}: {report.runs:,} runs, {report.found:,} were there, {report.played:,} played "
-            f"({report.rounds:,} rounds) in {report.seconds:,.1f} s; results: {folder}"
+            f"{experiment.name}: {report.runs:,} runs, {report.found:,} stored before, "
+            f"{report.played:,} played ({report.rounds:,} rounds) in {report.seconds:,.1f} s; "
+            f"results: {folder}"
         )
     fits = report.fits
     if fits is not None and fits.runs and not quiet:
-        print(f"best-in-class fits: {fits.runs:,}, {fits.found:,} were there, {fits.played:,} made")
+        print(f"best-in-class fits: {fits.runs:,}, {fits.found:,} stored before, {fits.played:,} made")
     failures = [*report.failures, *(fits.failures if fits is not None else ())]
     if failures:
         reasons: dict[str, list[str]] = {}
-        for one in failures:
-            reasons.setdefault(f"{one.agent} on {one.dataset}", []).append(one.reason)
+        for failure in failures:
+            reasons.setdefault(f"{failure.agent} on {failure.dataset}", []).append(failure.reason)
         for where, lines in reasons.items():
             note(f"failed: {where}, {len(lines)} runs: {lines[0]}")
         total = report.runs + (fits.runs if fits is not None else 0)
@@ -131,14 +135,14 @@ def _progress_bar(name: str, *, show: bool) -> Iterator[Progress | None]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=0, unit="runs", rate="")
-        fitting = bar.add_task("best in class", total=0, unit="fits", rate="", visible=False)
+        fit_task = bar.add_task("best in class", total=0, unit="fits", rate="", visible=False)
 
-        def advance(report: Report) -> None:
+        def update(report: Report) -> None:
             rate = f"{report.rounds / (time.monotonic() - started):,.0f} rounds/s"
             bar.update(task, total=report.runs, completed=report.found + report.played, rate=rate)
             fits = report.fits
             if fits is not None and fits.runs:
                 done = fits.found + fits.played
-                bar.update(fitting, total=fits.runs, completed=done, visible=True)
+                bar.update(fit_task, total=fits.runs, completed=done, visible=True)
 
-        yield advance
+        yield update

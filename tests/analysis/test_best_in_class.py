@@ -189,7 +189,7 @@ def test_other_classes_are_refused_before_anything_is_played(agent: str, name: s
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (KeyboardInterrupt(), 130, "interrupted while the class was fitted; the run is saved without it"),
+        (KeyboardInterrupt(), 130, "interrupted during the best-in-class fit; the run is saved without it"),
         (InputError("too few"), 2, "too few; the run is saved without it"),
     ],
 )

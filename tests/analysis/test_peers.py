@@ -244,7 +244,7 @@ def test_the_command_says_who_is_missing_and_who_is_ahead(
     assert run_main(monkeypatch, *words, "--peer", "absent") == 2
     assert capsys.readouterr().err.splitlines() == [
         "neucb: no_such_library is not installed (pip install 'neucb[peers]')",
-        "neucb: error: there is no peer to play; install them: pip install 'neucb[peers]'",
+        "neucb: error: no peer is installed; install them: pip install 'neucb[peers]'",
     ]
     assert run_main(monkeypatch, *words, "--page", str(tmp_path / "new" / "page.md")) == 0
     assert "## Against squarecb" in (tmp_path / "new" / "page.md").read_text()

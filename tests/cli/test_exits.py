@@ -192,7 +192,7 @@ def test_agents_that_exit_are_failures_of_a_sweep(
         assert err.splitlines()[-1] == (
             f"neucb: error: 24 of {30 + 6 * (found == 0)} runs failed; the others are stored"
         )
-        assert f" {found} were there" in out
+        assert f" {found} stored before" in out
     frame = neucb.load_results("out/own")
     assert set(frame["agent"]) == {"uniform"}
     assert len(frame.attrs["failures"]) == 24

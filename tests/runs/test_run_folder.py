@@ -177,7 +177,7 @@ def test_a_run_is_resumed_by_the_same_code(
     assert lines == []
     shown, lines = play("--dataset", "iris,wine")
     (log,) = tmp_path.glob("uniform_iris_*.parquet")
-    assert lines == [f"neucb: played before, and not again: {log}"]
+    assert lines == [f"neucb: stored before, not played again: {log}"]
     assert shown[0] == first
     assert [one["dataset"] for one in shown] == ["iris", "wine"]
     plot = log.with_suffix(".png")
@@ -212,7 +212,7 @@ def test_unknown_figures_are_shown_again_as_unknown(
         assert command(monkeypatch, *words, "--reward-range", "0,1", "--out", str(tmp_path / "out")) == 0
         captured = capsys.readouterr()
         outputs.append(captured.out)
-    assert "played before" in captured.err
+    assert "stored before" in captured.err
     assert outputs[0] == outputs[1]
     assert "regret is unknown" in outputs[0]
 

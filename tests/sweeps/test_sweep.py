@@ -173,7 +173,7 @@ def test_the_command(
         with pytest.raises(SystemExit) as done:
             cli.main()
         assert done.value.code == 0
-        assert f"{QUICK_RUNS} runs, {found} were there, {played} played" in capsys.readouterr().out
+        assert f"{QUICK_RUNS} runs, {found} stored before, {played} played" in capsys.readouterr().out
     assert len(ended(neucb.load_results(tmp_path / "out" / "small"))) == QUICK_RUNS
 
 

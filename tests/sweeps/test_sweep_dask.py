@@ -90,7 +90,7 @@ def test_a_cluster_that_loses_a_worker(
     os.kill(workers[0].pid, signal.SIGKILL)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert f"{LONG_RUNS} runs, 0 were there, {LONG_RUNS} played" in out
+    assert f"{LONG_RUNS} runs, 0 stored before, {LONG_RUNS} played" in out
     frame = neucb.load_results(tmp_path / "long")
     assert len(frame.drop_duplicates(["dataset", "label_noise", "lr", "seed"])) == LONG_RUNS
 

@@ -181,7 +181,7 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     os.kill(workers[0], signal.SIGKILL)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert f"{LONG_RUNS} runs, 0 were there, {LONG_RUNS} played" in out
+    assert f"{LONG_RUNS} runs, 0 stored before, {LONG_RUNS} played" in out
     assert neucb.load_results(tmp_path / "long").attrs["missing"] == []
 
 
