@@ -160,7 +160,7 @@ def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:
         run_tournament(players, ["iris"], load, (1, 2, 3), 50, out)
     assert read(out)["seed"].tolist() == [0, 1, 2]
     (tmp_path / "b.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"b\.csv is no file of `neucb peers`"):
+    with pytest.raises(InputError, match=r"b\.csv is not a file of `neucb peers`"):
         run_tournament(players, ["iris"], load, (0,), 50, tmp_path / "b.csv")
 
 
@@ -244,7 +244,7 @@ def test_the_command_says_who_is_missing_and_who_is_ahead(
     assert run_main(monkeypatch, *words, "--peer", "absent") == 2
     assert capsys.readouterr().err.splitlines() == [
         "neucb: no_such_library is not installed (pip install 'neucb[peers]')",
-        "neucb: error: there is no peer to play; install them: pip install 'neucb[peers]'",
+        "neucb: error: no peer is installed; install them: pip install 'neucb[peers]'",
     ]
     assert run_main(monkeypatch, *words, "--page", str(tmp_path / "new" / "page.md")) == 0
     assert "## Against squarecb" in (tmp_path / "new" / "page.md").read_text()
