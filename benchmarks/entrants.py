@@ -21,7 +21,7 @@ from neucb.environments.preprocessing import Encoded
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 
-WARM_UP = BLOCK  # warm-up rounds of the torch engine before timing; the first draws the weights
+WARM_UP = BLOCK  # untimed first rounds of the torch engine, which draw the weights
 ROUNDS = 10_000  # rounds of a full run
 MOST_RUNS = 50  # maximum runs of the compiled engine in a repetition
 
@@ -42,16 +42,16 @@ class BenchTask:
 
     @property
     def recipe(self) -> Recipe:
-        """The agent's recipe."""
+        """Recipe of the agent."""
         return find_recipe(self.agent)
 
     @property
-    def own(self) -> dict[str, Any]:
+    def all_settings(self) -> dict[str, Any]:
         """All hyper-parameters of the agent."""
         return dict(self.recipe.settings(self.settings))
 
     def env(self, replicas: int, rounds: int) -> ClassificationVectorEnv:
-        """Return the environment; rows are recycled where there are fewer than rounds."""
+        """Return the environment; the rows are repeated if there are fewer than rounds."""
         return ClassificationVectorEnv(self.encoded, replicas, horizon=rounds, recycle=True)
 
     def run(self, replicas: int, rounds: int, engine: str, first: int = 0) -> Run:
@@ -64,7 +64,7 @@ class BenchTask:
         """Whether the compiled engine supports the agent."""
         env = self.env(1, ROUNDS)
         spec = Spec((0,), env.table.arms, self.encoded.contexts.shape[1], ROUNDS)
-        return refusal(self.recipe, self.own, env, spec, late=False) is None
+        return refusal(self.recipe, self.all_settings, env, spec, late=False) is None
 
 
 def _since(before: Clock) -> Clock:
@@ -76,7 +76,7 @@ def plain(task: BenchTask) -> Entrant:
     """Return the plain-loop baseline: one replica, its construction untimed."""
 
     def play(rounds: int) -> tuple[int, Clock]:
-        loop = PlainLoop(task.recipe, task.own, task.env(1, rounds), seed=0)
+        loop = PlainLoop(task.recipe, task.all_settings, task.env(1, rounds), seed=0)
         before = clock()
         loop.play(rounds)
         return rounds, _since(before)
@@ -151,7 +151,7 @@ def _seed(task: BenchTask, seed: int, rounds: int) -> float:
     import torch
 
     torch.set_num_threads(1)
-    loop = PlainLoop(task.recipe, task.own, task.env(1, rounds), seed)
+    loop = PlainLoop(task.recipe, task.all_settings, task.env(1, rounds), seed)
     before = time.process_time()
     loop.play(rounds)
     return time.process_time() - before

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neucb.benchmarks.aims import measured
 from neucb.benchmarks.report import show, significant
+from neucb.benchmarks.targets import measured
 from neucb.core.files import atomic_write
 
 COLUMNS = 118  # width of bench.txt
@@ -44,32 +44,32 @@ def page(results: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     load = "" if host["load"] is None else f", load average {host['load']:.1f} when it began"
     platform = f"{host['platform']}{load}"
-    aims = [
-        f"| {aim.metric} | {'at most' if aim.most else 'at least'} {significant(aim.wanted)}{aim.unit} "
-        f"| {significant(value)}{aim.unit} | {'met' if aim.met(value) else '**missed**'} |"
-        for aim, value in measured(results)
+    targets = [
+        f"| {entry.metric} "
+        f"| {'at most' if entry.most else 'at least'} {significant(entry.wanted)}{entry.unit} "
+        f"| {significant(value)}{entry.unit} | {'met' if entry.met(value) else '**missed**'} |"
+        for entry, value in measured(results)
     ]
     lines = [
         "# Speed",
         "",
         "    neucb bench --openml-cache CACHE --out results/benchmarks",
         "",
-        "wrote this page, `bench.json` and `bench.txt`, the same as tables. CACHE held the OpenML",
-        "sets; without it all but covertype are stand-ins of the same shape.",
+        "wrote this page, `bench.json` and its tables, `bench.txt`. CACHE held the OpenML data sets;",
+        "without it all but covertype are stand-ins of the same shape.",
         "",
         f"- Rows: {sources}; covertype is the sample that comes with neucb.",
         f"- Machine: {host['processor']} ({host['vectors']}), {host['cores']} cores, {platform}.",
         f"- Python {host['python']}, {libraries}.",
-        f"- Medians of {results['repetitions']} repetitions in which the contenders take turns; "
-        "CPU time, but",
-        "  for the table of the whole machine. Compiling is not counted.",
+        f"- Medians of {results['repetitions']} repetitions in which the entrants alternate; CPU time,",
+        "  except for the table of all cores. Compiling is not counted.",
         f"- The run took {results['seconds']:.0f} s. It measures the CPU only.",
         "",
-        "## Aims",
+        "## Targets",
         "",
-        "| figure | aim | measured | |",
+        "| metric | target | measured | |",
         "|---|---:|---:|---|",
-        *aims,
+        *targets,
         "",
     ]
     return "\n".join(lines)

@@ -61,7 +61,7 @@ class EntrantGroup:
 def measure(group: EntrantGroup, seconds: float, repetitions: int, tick: Tick) -> list[dict[str, Any]]:
     """Time all entrants of a group in turn, `repetitions` times; return one row per entrant.
 
-    Columns of a row: `cpu_us` and `wall_us`, medians over the repetitions in microseconds a round of one
+    Columns of a row: `cpu_us` and `wall_us`, medians over the repetitions in microseconds per round of one
     replica; `cpu_us_min`; `rounds`, timed rounds of all replicas in a repetition; `ratio` of the first
     entrant's median to this one's.
 
@@ -73,24 +73,24 @@ def measure(group: EntrantGroup, seconds: float, repetitions: int, tick: Tick) -
     """
     times: list[list[Clock]] = [[] for _ in group.entrants]
     lengths = [entrant.least for entrant in group.entrants]
-    timed = [0] * len(lengths)
+    timed_rounds = [0] * len(lengths)
     for repetition in range(repetitions + 1):
         for i, entrant in enumerate(group.entrants):
             tick(f"{group.task}: {entrant.name}")
             gc.collect()
-            timed[i], (cpu, wall) = entrant.play(lengths[i])
+            timed_rounds[i], (cpu, wall) = entrant.play(lengths[i])
             if repetition == 0:
                 wanted = lengths[i] * seconds / max(cpu, 1e-9)
                 lengths[i] = int(min(max(wanted, entrant.least), entrant.most))
             else:
-                times[i].append((1e6 * cpu / timed[i], 1e6 * wall / timed[i]))
-    return list(_rows(group, times, timed))
+                times[i].append((1e6 * cpu / timed_rounds[i], 1e6 * wall / timed_rounds[i]))
+    return list(_rows(group, times, timed_rounds))
 
 
-def _rows(group: EntrantGroup, times: list[list[Clock]], timed: list[int]) -> Iterable[dict[str, Any]]:
+def _rows(group: EntrantGroup, times: list[list[Clock]], timed_rounds: list[int]) -> Iterable[dict[str, Any]]:
     clocks = {"cpu": 0, "wall": 1}
     baseline = statistics.median(pair[clocks[group.by]] for pair in times[0])
-    for entrant, pairs, rounds in zip(group.entrants, times, timed, strict=True):
+    for entrant, pairs, rounds in zip(group.entrants, times, timed_rounds, strict=True):
         cpu, wall = ([pair[i] for pair in pairs] for i in (0, 1))
         ratio = baseline / statistics.median(cpu if group.by == "cpu" else wall)
         yield {

@@ -60,7 +60,7 @@ def _arrays(task: BenchTask) -> float:
     tracemalloc.start()
     replica = player._make(0)
     gc.collect()
-    held, _ = tracemalloc.get_traced_memory()
+    allocated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del replica
-    return float(held)
+    return float(allocated)

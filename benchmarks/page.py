@@ -27,22 +27,22 @@ def page(frame: pd.DataFrame, ours: Sequence[str], sweep_log: pd.DataFrame | Non
         _table(
             ("agent", "rank", "rounds per CPU second"),
             (
-                (str(label), f"{rank:.1f}", "" if speed != speed else f"{speed:,.0f}")
-                for label, rank, speed in zip(
+                (str(label), f"{rank:.1f}", "" if rate != rate else f"{rate:,.0f}")
+                for label, rank, rate in zip(
                     ranking.index, ranking["rank"], ranking["rounds_per_second"], strict=True
                 )
             ),
         ),
     ]
     pairs = duels(frame, ours)
-    for own in ours:
+    for agent in ours:
         parts += [
-            f"## Against {own}",
+            f"## Against {agent}",
             "On how many sets the peer has less : more mean regret, sets won minus lost by paired t tests "
             "over seeds (p < 0.05), CPU time over ours (median and range over the sets), the sets with less.",
             _table(
                 ("peer", "less : more", "tests", "CPU time over ours", "less regret on"),
-                (_duel(duel) for duel in pairs if duel.own == own),
+                (_duel(duel) for duel in pairs if duel.own == agent),
             ),
         ]
     means = mean_table(final_scores(frame))
@@ -71,7 +71,7 @@ def _duel(duel: Duel) -> tuple[str, ...]:
 
 def times(duel: Duel) -> str:
     """Return the ratio of the peer's CPU time to ours: median and range over the data sets."""
-    middle, least, most = (significant(take(duel.times)) for take in (median, min, max))
+    middle, least, most = (significant(statistic(duel.times)) for statistic in (median, min, max))
     return f"{middle} ({least} - {most})"
 
 

@@ -1,9 +1,8 @@
 """Peer libraries, where installed, on the same rows as our environments.
 
 They are optional dependencies: `pip install 'neucb[peers]'`. Each draws its actions from its own
-generator and plays with its defaults unless its settings, recorded in every result, differ. Vowpal
-Wabbit reads its text format from a file, parser included and cache off; the others are called round by
-round.
+generator and plays with its defaults unless its settings, recorded in every result, differ. The time of
+Vowpal Wabbit includes parsing a text file, without cache; the others are called round by round.
 """
 
 from __future__ import annotations
@@ -155,13 +154,13 @@ def _contextualbandits(game: Game) -> tuple[Arms, float]:
     """Play contextualbandits' LinUCB, updated after every round."""
     from contextualbandits.online import LinUCB
 
-    player = LinUCB(game.arms, random_state=game.seed + 1)  # a seed of 0 is rejected
+    learner = LinUCB(game.arms, random_state=game.seed + 1)  # a seed of 0 is rejected
     x, y, played = game.x, game.y, np.empty(game.rounds, np.int64)
     before = time.process_time()
     for t in range(game.rounds):
         row = x[t : t + 1]
-        played[t] = player.predict(row)[0]
-        player.partial_fit(row, played[t : t + 1], np.array([float(y[t] == played[t])]))
+        played[t] = learner.predict(row)[0]
+        learner.partial_fit(row, played[t : t + 1], np.array([float(y[t] == played[t])]))
     return played, time.process_time() - before
 
 
@@ -169,13 +168,13 @@ def _mabwiser(game: Game) -> tuple[Arms, float]:
     """Play mabwiser's LinUCB, updated after every round."""
     from mabwiser.mab import MAB, LearningPolicy
 
-    player = MAB(list(range(game.arms)), LearningPolicy.LinUCB(alpha=0.1), seed=game.seed)
+    learner = MAB(list(range(game.arms)), LearningPolicy.LinUCB(alpha=0.1), seed=game.seed)
     x, y, played = game.x.astype(np.float64), game.y, np.empty(game.rounds, np.int64)
     before = time.process_time()
     for t in range(game.rounds):
         row = x[t : t + 1]
-        played[t] = player.predict(row) if t else 0
-        learn = player.partial_fit if t else player.fit
+        played[t] = learner.predict(row) if t else 0
+        learn = learner.partial_fit if t else learner.fit
         learn([int(played[t])], [float(y[t] == played[t])], row)
     return played, time.process_time() - before
 

@@ -1,7 +1,7 @@
-"""Plain loop, the baseline: unoptimised research code with autograd and the dense disjoint encoding.
+"""Plain loop, the baseline: unoptimised PyTorch with autograd and the dense disjoint encoding.
 
-It computes the same updates as the recipes on the same random streams; in float64 it plays the same
-arms (tested). From neucb it uses only the streams and the draws of theta_0 and signs.
+It computes the updates of the recipes on the same random streams; in float64 it plays the same arms
+(tested). From neucb it takes only the streams and the draws of theta_0 and signs.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def flat(model: nn.Module) -> Tensor:
 
 @dataclass(frozen=True)
 class SeedRounds:
-    """Rounds of one seed: x [T, d] with the constant input, all losses [T, K], uniform draws dice [T]."""
+    """Rounds of one seed: x [T, d] with the constant input, losses [T, K], uniform draws [T]."""
 
     x: Tensor
     losses: NDArray[np.float64]
-    dice: NDArray[np.float64]
+    uniforms: NDArray[np.float64]
 
     @staticmethod
     def of(env: ClassificationVectorEnv, seed: int, intercept: float, dtype: torch.dtype) -> SeedRounds:
@@ -62,8 +62,8 @@ class SeedRounds:
         script = env.script(seed)
         x = torch.tensor(env.encoded.contexts[script.rows], dtype=dtype)
         constant = torch.full((len(x), 1), intercept, dtype=dtype)
-        dice = stream(seed, "action").random(len(x))
-        return SeedRounds(torch.cat([x, constant], 1), env.feedback.cost[script.seen], dice)
+        uniforms = stream(seed, "action").random(len(x))
+        return SeedRounds(torch.cat([x, constant], 1), env.feedback.cost[script.seen], uniforms)
 
 
 class PlainLoop:
@@ -71,7 +71,7 @@ class PlainLoop:
 
     Args:
         recipe: SquareCB or FastCB on a network, perturbed or not, or NeuralUCB.
-        settings: all hyper-parameters as numbers; no radius, He initialisation, gamma by time.
+        settings: all hyper-parameters as numbers; infinite radius, He initialisation, gamma by time.
         env: environment of the rounds.
         seed: seed of the replica.
         dtype: dtype of the network.
@@ -91,7 +91,7 @@ class PlainLoop:
         if not supports(recipe, settings):
             raise InputError(f"there is no plain loop of {recipe.name} with these settings")
         self.recipe = recipe
-        self.own = settings
+        self.settings = settings
         self.dtype = dtype
         self.arms = env.table.arms
         self.samples = SeedRounds.of(env, seed, settings["intercept"], dtype)
@@ -101,8 +101,8 @@ class PlainLoop:
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=settings["lr"])
         self.start = flat(self.net).detach().clone()
         self.squares = torch.zeros(self.inputs, dtype=torch.float64)
-        self.past: list[tuple[int, int, float]] = []
-        self.draws = stream(seed, "replay")
+        self.history: list[tuple[int, int, float]] = []
+        self.replay_stream = stream(seed, "replay")
         self.count = settings["perturbations"] if recipe.perturbed else 0
         self.c = settings["c_p"] / settings["width"] ** 0.25 if recipe.perturbed else 0.0
         if self.count and math.isfinite(self.count):
@@ -114,7 +114,7 @@ class PlainLoop:
 
     def _signs(self, seed: int, count: int) -> Tensor:
         """Return the sign vectors [S, p] in the order of `flat`."""
-        width, size = self.own["width"], len(self.start)
+        width, size = self.settings["width"], len(self.start)
         bits = torch.tensor(draw_signs(seed, count, size)).to(self.dtype) * 2 - 1
         first = bits[:, :-width].view(count, self.arms, width, self.inputs).transpose(1, 2)
         return torch.cat([first.reshape(count, -1), bits[:, -width:]], 1)
@@ -126,13 +126,13 @@ class PlainLoop:
             t, x = self.round, self.samples.x[self.round]
             self.round += 1
             z = torch.kron(self.eye, x)  # e_a (x) x for all arms [K, K d]
-            arm = self.bound(z) if self.ucb else self.explore(z)
+            arm = self.confidence_arm(z) if self.ucb else self.inverse_gap_arm(z)
             loss = float(self.samples.losses[t, arm])
-            if self.own["input_scaling"]:
+            if self.settings["input_scaling"]:
                 self.squares += x.double() ** 2
             self.learn(z[arm], loss)
-            if self.own["updates_per_round"] > 1:
-                self.past.append((t, arm, loss))
+            if self.settings["updates_per_round"] > 1:
+                self.history.append((t, arm, loss))
                 self.replay()
             played.append(arm)
         return played
@@ -147,10 +147,10 @@ class PlainLoop:
         return f if self.recipe.loss is Squared else torch.sigmoid(f)
 
     @torch.no_grad()
-    def explore(self, z: Tensor) -> int:
+    def inverse_gap_arm(self, z: Tensor) -> int:
         """Return an arm drawn by inverse gap weighting."""
         mean = self.predict(z).double()
-        gamma = self.own["gamma"] * self.round ** self.own["gamma_power"]
+        gamma = self.settings["gamma"] * self.round ** self.settings["gamma_power"]
         if self.recipe.rule is FastInverseGap:
             mean = mean.clamp_min(1e-6)
         best = int(mean.argmin())
@@ -161,73 +161,74 @@ class PlainLoop:
             p = 1.0 / (self.arms + gamma * gap)
         p[best] = 0.0
         p[best] = 1.0 - p.sum()
-        below = p.cumsum(0) <= self.samples.dice[self.round - 1]
+        below = p.cumsum(0) <= self.samples.uniforms[self.round - 1]
         return min(int(below.sum()), self.arms - 1)
 
-    def bound(self, z: Tensor) -> int:
-        """Return the arm of least f - nu sqrt(lambda g' U^-1 g), and add its g^2 to U."""
+    def confidence_arm(self, z: Tensor) -> int:
+        """Return the arm of least f - alpha sqrt(lambda g' U^-1 g), and add its g^2 to U."""
         gradients, scores = [], []
         for output in self.net(z).squeeze(1):
             self.optimizer.zero_grad()
             output.backward(retain_graph=True)
             gradient = torch.cat([part.grad.reshape(-1) for part in self.net.parameters()])  # type: ignore[union-attr]
-            sigma = (self.own["regularization"] * gradient * gradient / self.u).sum().sqrt()
+            sigma = (self.settings["regularization"] * gradient * gradient / self.u).sum().sqrt()
             gradients.append(gradient)
-            scores.append(output.item() - self.own["alpha"] * sigma.item())
+            scores.append(output.item() - self.settings["alpha"] * sigma.item())
         arm = int(np.argmin(scores))
         self.u += gradients[arm] ** 2
         return arm
 
     def offsets(self) -> tuple[Tensor, Tensor]:
-        """Return the offsets c <theta - theta_0, eps_s> and weights; quadrature nodes for S = infinity."""
-        moved = flat(self.net) - self.start
+        """Return offsets c <theta - theta_0, eps_s>, quadrature nodes for infinite S, and their weights."""
+        displacement = flat(self.net) - self.start
         if math.isinf(self.count):
             nodes = torch.tensor(NODES, dtype=self.dtype)
-            norm = (moved.square().sum() + 1e-30).sqrt()  # the root has no derivative at 0
+            norm = (displacement.square().sum() + 1e-30).sqrt()  # the root has no derivative at 0
             return self.c * norm * nodes, torch.tensor(WEIGHTS / WEIGHTS.sum(), dtype=self.dtype)
-        return self.c * (self.signs @ moved), torch.full((self.count,), 1 / self.count, dtype=self.dtype)
+        weights = torch.full((self.count,), 1 / self.count, dtype=self.dtype)
+        return self.c * (self.signs @ displacement), weights
 
     def learn(self, z: Tensor, loss: float) -> None:
-        """Make one step on the average of the losses, for the played arm's encoded context [K d]."""
-        self.optimizer.param_groups[0]["lr"] = self.own["lr"] / self.round ** self.own["lr_power"]
+        """Make one SGD step on the weighted training loss of the played arm's encoded context [K d]."""
+        self.optimizer.param_groups[0]["lr"] = self.settings["lr"] / self.round ** self.settings["lr_power"]
         self.optimizer.zero_grad()
         f = self.net(z).squeeze()
         if not self.count:
-            self.loss(f, loss).backward()  # type: ignore[no-untyped-call]
-            self.scale()
-        else:  # step sizes per input apply to the gradient through f, not to that through the offsets
+            self.training_loss(f, loss).backward()  # type: ignore[no-untyped-call]
+            self.scale_gradient()
+        else:  # step sizes per input apply to the gradient through f, not through the offsets
             offset, weight = self.offsets()
-            total = self.loss(f + offset, loss) @ weight
+            total = self.training_loss(f + offset, loss) @ weight
             through_f, through_offset = torch.autograd.grad(total, (f, offset))
             f.backward(through_f)
-            self.scale()
+            self.scale_gradient()
             offset.backward(through_offset)  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def loss(self, f: Tensor, loss: float) -> Tensor:
-        """Return the training losses of outputs f."""
+    def training_loss(self, f: Tensor, loss: float) -> Tensor:
+        """Return the training losses of outputs f for an observed loss."""
         target = torch.full_like(f, loss)
         if self.recipe.loss is Squared:
             return 0.5 * mse_loss(f, target, reduction="none")
         return binary_cross_entropy_with_logits(f, target, reduction="none")
 
-    def scale(self) -> None:
+    def scale_gradient(self) -> None:
         """Scale the gradient of the first layer by the step sizes per input."""
-        if self.own["input_scaling"] == 0.0:
+        if self.settings["input_scaling"] == 0.0:
             return
         mean = (self.squares + 1e-3) / self.round * self.inputs
-        sizes = (mean ** -self.own["input_scaling"]).to(self.dtype)
+        sizes = (mean ** -self.settings["input_scaling"]).to(self.dtype)
         gradient = self.net[0].weight.grad
         assert isinstance(gradient, Tensor)
         gradient.view(-1, self.arms, self.inputs).mul_(sizes)
 
     def replay(self) -> None:
-        """Make the replay steps of the round on samples drawn from all played rounds."""
-        more = self.own["updates_per_round"] - 1
+        """Make the replayed updates of the round, on samples drawn from all played rounds."""
+        count = self.settings["updates_per_round"] - 1
         if (self.round - 1) % 256 == 0:
-            self.ahead = self.draws.random((256, more))
-        for dice in self.ahead[(self.round - 1) % 256]:
-            t, arm, loss = self.past[int(dice * self.round)]
+            self.sample_draws = self.replay_stream.random((256, count))
+        for uniform in self.sample_draws[(self.round - 1) % 256]:
+            t, arm, loss = self.history[int(uniform * self.round)]
             self.learn(torch.kron(self.eye[arm], self.samples.x[t]), loss)
 
 

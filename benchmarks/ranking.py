@@ -1,4 +1,4 @@
-"""Ranking of a tournament: average ranks, and duels of every peer with every agent of ours."""
+"""Ranking of a tournament: average ranks, and comparisons of every peer with each of our agents."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def duels(frame: pd.DataFrame, ours: Sequence[str]) -> list[Duel]:
     balance = win_loss(compare_over_seeds(scores))
     seconds = frame.pivot_table(index="dataset", columns="agent_label", values="cpu_seconds", aggfunc="mean")
     pairs = []
-    for own in ours:
+    for agent in ours:
         for peer in means.columns.difference(list(ours)):
-            times = (seconds[peer] / seconds[own]).dropna()
-            less = tuple(str(name) for name in means.index[means[peer] < means[own]])
-            more = int((means[peer] > means[own]).sum())
-            pairs.append(Duel(own, peer, less, more, cast("int", balance.at[peer, own]), tuple(times)))
+            times = (seconds[peer] / seconds[agent]).dropna()
+            less = tuple(str(name) for name in means.index[means[peer] < means[agent]])
+            more = int((means[peer] > means[agent]).sum())
+            pairs.append(Duel(agent, peer, less, more, cast("int", balance.at[peer, agent]), tuple(times)))
     return pairs

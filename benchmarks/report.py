@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 LIBRARIES = ("neucb", "numpy", "numba", "torch", "joblib")
-MOST_COLUMNS = 6  # maximum tasks in columns
+MOST_COLUMNS = 6  # maximum number of columns of tasks
 TITLES = {
     "speed": "KL network with FastCB's rule (agent kl), microseconds of CPU time per round of one replica",
     "variants": "agents on the first data set, each against a plain loop that computes the same, one process",
     "loop": "loop around an agent of the user's that does nothing",
-    "scaling": "agent kl on dense rows, K = 7, d = 54, width 100 but for the size named",
-    "replicas": "agent kl on the torch engine, dense rows of that size; ratio to R = 1",
-    "machine": "the whole machine, all its cores: microseconds of wall-clock time per round of one replica",
+    "scaling": "agent kl on dense rows, K = 7, d = 54, width 100, except for the varied size",
+    "replicas": "agent kl on the torch engine, dense rows of the same size; ratio to R = 1",
+    "machine": "all cores of the machine: microseconds of wall-clock time per round of one replica",
 }
 
 
@@ -61,34 +61,34 @@ def show(results: dict[str, Any], console: Console) -> None:
             show_table(by_task(title, rows), console)
     show_table(memory_table(results["memory"]), console)
     show_table(peer_table(results["peers"]), console)
-    described = results["machine"]
+    host = results["machine"]
     sources = ", ".join(f"{name} {source}" for name, source in results["sources"].items())
-    last = (
+    footer = (
         f"rows: {sources}\n"
-        f"{described['processor']}, {described['cores']} cores, torch {described['versions']['torch']}, "
-        f"numba {described['versions']['numba']}; medians of {results['repetitions']} repetitions, "
-        f"contenders in turn; {results['seconds']:.0f} s"
+        f"{host['processor']}, {host['cores']} cores, torch {host['versions']['torch']}, "
+        f"numba {host['versions']['numba']}; medians of {results['repetitions']} repetitions, "
+        f"entrants alternating; {results['seconds']:.0f} s"
     )
-    console.print(last, soft_wrap=True, highlight=False, markup=False)
+    console.print(footer, soft_wrap=True, highlight=False, markup=False)
 
 
 def by_task(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table of times and ratios, entrants by tasks, or tasks by entrants for many tasks."""
+    """Return a table of times and ratios: entrants in rows, tasks in columns; transposed for many tasks."""
     from rich.table import Table
 
     tasks = list(dict.fromkeys(row["task"] for row in rows))
-    names = list(dict.fromkeys(row["contender"] for row in rows))
+    entrants = list(dict.fromkeys(row["contender"] for row in rows))
     cells = {(row["task"], row["contender"]): cell(row) for row in rows}
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    down = len(tasks) > MOST_COLUMNS
-    for heading in names if down else tasks:
+    transposed = len(tasks) > MOST_COLUMNS
+    for heading in entrants if transposed else tasks:
         table.add_column(heading, justify="right")
-    if down:
+    if transposed:
         for task in tasks:
-            table.add_row(task, *(cells.get((task, name), "-") for name in names))
+            table.add_row(task, *(cells.get((task, name), "-") for name in entrants))
     else:
-        for name in names:
+        for name in entrants:
             table.add_row(name, *(cells.get((task, name), "-") for task in tasks))
     return table
 

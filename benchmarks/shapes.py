@@ -55,11 +55,11 @@ def find_shapes(names: str) -> list[DataShape]:
     Raises:
         InputError: an unknown name.
     """
-    wanted = list(SHAPES) if names == "all" else [name for name in names.split(",") if name]
-    for name in wanted:
+    chosen = list(SHAPES) if names == "all" else [name for name in names.split(",") if name]
+    for name in chosen:
         if name not in SHAPES:
             raise unknown_name("shape", name, SHAPES)
-    return [SHAPES[name] for name in wanted]
+    return [SHAPES[name] for name in chosen]
 
 
 def rows_of(shape: DataShape, openml_cache: Path | None = None) -> Encoded:

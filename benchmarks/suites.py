@@ -16,12 +16,12 @@ from neucb.environments.preprocessing import Encoded
 Data = Mapping[str, Encoded]
 
 AGENT = "kl"
-MOST_WEIGHTS = 100e6  # maximum bytes of weights of a lockstep batch, by the time of their draw
+MOST_WEIGHTS = 100e6  # maximum bytes of weights of a lockstep batch; drawing them takes long
 REPLICAS = (1, 32, 128)
 
 
 def speed(data: Data, *, quick: bool) -> Iterator[EntrantGroup]:
-    """Yield the groups of the main table: an agent on every data set, the plain loop against both engines."""
+    """Yield the groups of the main table: the plain loop against both engines on every data set."""
     for name, encoded in data.items():
         task = BenchTask(AGENT, encoded)
         weights = 400 * encoded.contexts.shape[1] * encoded.table.arms
@@ -68,7 +68,7 @@ SWEEPS: dict[str, tuple[int, ...]] = {
 
 
 def scaling() -> Iterator[EntrantGroup]:
-    """Yield stand-ins of covertype's size with one size changed, and different numbers of replicas."""
+    """Yield stand-ins of covertype's shape with one size varied, and with several numbers of replicas."""
     for name, sizes in SWEEPS.items():
         for size in sizes:
             shape = replace(
@@ -94,7 +94,7 @@ def loop(data: Data) -> Iterator[EntrantGroup]:
 
 
 def machine(data: Data) -> Iterator[EntrantGroup]:
-    """Yield a group for all cores, by the wall clock: seeds over processes against threads."""
+    """Yield a group for all cores, by wall-clock time: processes against threads."""
     for name, encoded in list(data.items())[:1]:
         task = BenchTask(AGENT, encoded)
         entrants = [processes(task, cores()), compiled(task, replicas=4 * cores(), threads=cores())]

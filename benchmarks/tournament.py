@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OURS = ("kl", "kl-perturbed", "kl-perturbed-replay", "squarecb")  # our agents in `neucb bench`
 RUN = ["agent_label", "dataset", "seed"]
-WHICH = [*RUN, "round", "library", "version", "settings"]  # key of a stored run
+KEY = [*RUN, "round", "library", "version", "settings"]  # key of a stored run
 METRICS = ["regret", "best_fixed_arm_regret", "cpu_seconds"]
 
 
@@ -55,11 +55,11 @@ def of_peer(peer: Peer) -> Player:
     return Player(peer.name, peer.library, peer.version, peer.settings, play)
 
 
-def of_agent(words: str) -> Player:
+def of_agent(text: str) -> Player:
     """Return one of our agents as a player, on its default engine.
 
     Args:
-        words: name and hyper-parameters other than the defaults: "kl:updates_per_round=16:gamma=50".
+        text: name and hyper-parameters other than the defaults: "kl:updates_per_round=16:gamma=50".
 
     Raises:
         InputError: an unknown name, or an invalid hyper-parameter.
@@ -67,7 +67,7 @@ def of_agent(words: str) -> Player:
     from neucb.agents.recipes.registry import find_recipe
     from neucb.sweeps.identity import code_version
 
-    name, *pairs = words.split(":")
+    name, *pairs = text.split(":")
     settings = {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
     recipe = find_recipe(name)
     recipe.settings(settings)
@@ -80,11 +80,11 @@ def of_agent(words: str) -> Player:
         return float(run.log.sums["regret"][0]), time.process_time() - before
 
     version = f"{library_version('neucb')}+{code_version(recipe)[:8]}"
-    return Player(words, "neucb", version, ", ".join(pairs) or "defaults", play)
+    return Player(text, "neucb", version, ", ".join(pairs) or "defaults", play)
 
 
 def measure_peers(encoded: Encoded, rounds: int) -> list[dict[str, Any]]:
-    """Return mistakes and CPU microseconds a round of our agents and all peers on seed 0, or a note."""
+    """Return mistakes and CPU microseconds per round of our agents and all peers on seed 0, or a note."""
     game = Game(encoded, min(rounds, encoded.table.rows), 0)
     rows: list[dict[str, Any]] = []
     for player in [*map(of_agent, OURS), *map(of_peer, PEERS.values())]:
@@ -115,7 +115,7 @@ def read(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = [*WHICH, *METRICS]
+    columns = [*KEY, *METRICS]
     if not path.exists():
         return pd.DataFrame(columns=columns)
     try:
@@ -123,7 +123,7 @@ def read(path: Path) -> pd.DataFrame:
     except (ValueError, UnicodeDecodeError):
         frame = pd.DataFrame()
     if list(frame.columns) != columns:
-        raise InputError(f"{path} is no file of `neucb peers`: name another one with --out")
+        raise InputError(f"{path} is not a file of `neucb peers`: name another one with --out")
     return frame
 
 
@@ -138,7 +138,7 @@ def run_tournament(
     plan: Callable[[int], None] = lambda _: None,
     tick: Tick = lambda _: None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Play the runs that are missing in the file, players in turn; return the requested rows and failures.
+    """Play the runs that are missing in the file; return the requested rows and the failures.
 
     A run is played again after a change of its library's version, its settings or the rounds; the settings
     include a non-standard encoding and the use of the bundled rows. Completed runs are in the file even if
@@ -161,7 +161,7 @@ def run_tournament(
     rows = _Rows(out)
     failed: list[str] = []
     plan(len(names) * len(seeds) * len(players))
-    wanted = []
+    requested = []
     for name in names:
         encoded = load(name)
         for seed in seeds:
@@ -169,16 +169,16 @@ def run_tournament(
             with rows:
                 for player in players:
                     tick(f"{name}: {player.label}")
-                    which = _which(player, name, game)
-                    if which not in rows:
-                        _play(player, game, which, rows, failed)
-                    wanted.append(which)
+                    key = _key(player, name, game)
+                    if key not in rows:
+                        _play(player, game, key, rows, failed)
+                    requested.append(key)
     frame = rows.frame()
-    keys = frame.set_index(WHICH).index
-    return frame[keys.isin(wanted)].reset_index(drop=True), failed
+    keys = frame.set_index(KEY).index
+    return frame[keys.isin(requested)].reset_index(drop=True), failed
 
 
-def _which(player: Player, name: str, game: Game) -> tuple[Any, ...]:
+def _key(player: Player, name: str, game: Game) -> tuple[Any, ...]:
     encoded = game.encoded
     rows = [f"{encoded.preprocessing} encoding"] if encoded.preprocessing != "standard" else []
     rows += ["bundled rows"] if encoded.table.source == "bundled" else []
@@ -188,32 +188,30 @@ def _which(player: Player, name: str, game: Game) -> tuple[Any, ...]:
     )
 
 
-def _play(player: Player, game: Game, which: tuple[Any, ...], rows: _Rows, failed: list[str]) -> None:
+def _play(player: Player, game: Game, key: tuple[Any, ...], rows: _Rows, failed: list[str]) -> None:
     import numpy as np
 
     try:
         regret, seconds = player.play(game)
     except Exception as error:  # a fault of a peer library must not end the tournament
-        label, name, seed = which[: len(RUN)]
+        label, name, seed = key[: len(RUN)]
         failed.append(f"{label} on {name}, seed {seed}: {_reason(error)}")
         return
     fixed = float(game.rounds - np.bincount(game.y).max())
-    rows.add(which, (regret, fixed, round(seconds, 6)))
+    rows.add(key, (regret, fixed, round(seconds, 6)))
 
 
 class _Rows:
-    """The rows of the file; the end of the context writes new ones."""
+    """Rows of the file; new ones are written when the context exits."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
         frame = read(out)
-        self._rows = {
-            row[: len(WHICH)]: row[len(WHICH) :] for row in frame.itertuples(index=False, name=None)
-        }
+        self._rows = {row[: len(KEY)]: row[len(KEY) :] for row in frame.itertuples(index=False, name=None)}
         self._new = False
 
-    def __contains__(self, which: tuple[Any, ...]) -> bool:
-        return which in self._rows
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        return key in self._rows
 
     def __enter__(self) -> None:
         pass
@@ -224,21 +222,21 @@ class _Rows:
                 atomic_write(self.out, lambda path: self.frame().to_csv(path, index=False))
             self._new = False
 
-    def add(self, which: tuple[Any, ...], metrics: tuple[float, float, float]) -> None:
-        """Add a row, and drop the row of the same run with another provenance."""
-        run = which[: len(RUN)]
+    def add(self, key: tuple[Any, ...], metrics: tuple[float, float, float]) -> None:
+        """Add a row; drop rows of the same run with another provenance."""
+        run = key[: len(RUN)]
         for old in list(self._same(run)):
             del self._rows[old]
-        self._rows[which] = metrics
+        self._rows[key] = metrics
         self._new = True
 
     def _same(self, run: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-        return (which for which in self._rows if which[: len(RUN)] == run)
+        return (key for key in self._rows if key[: len(RUN)] == run)
 
     def frame(self) -> pd.DataFrame:
         """Return all rows."""
         import pandas as pd
 
-        rows = [(*which, *metrics) for which, metrics in self._rows.items()]
-        frame = pd.DataFrame(rows, columns=[*WHICH, *METRICS])
+        rows = [(*key, *metrics) for key, metrics in self._rows.items()]
+        frame = pd.DataFrame(rows, columns=[*KEY, *METRICS])
         return frame.sort_values(["dataset", "agent_label", "seed"], kind="stable").reset_index(drop=True)

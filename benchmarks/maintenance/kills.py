@@ -2,8 +2,8 @@
 
     python -m neucb.benchmarks.maintenance.kills [KILLS [SEED]]
 
-Runs a sweep in a child process, kills it with SIGKILL after a random time, resumes it in the same folder,
-and so on. A completed sweep is compared with an uninterrupted one, and the next one starts in a new
+Runs a sweep in a child process, kills it with SIGKILL after a random time, and resumes it in the same
+folder, repeatedly. A completed sweep is compared with an uninterrupted one, and the next one starts in a new
 folder. After every kill all complete batches must be unchanged, and every readable row must be correct.
 """
 
@@ -61,17 +61,19 @@ def main(kills: int = 100, seed: int = 0) -> None:
         spec.write_text(SPEC)
         started = time.monotonic()
         subprocess.run(command(spec, root / "alone"), check=True, stdout=subprocess.DEVNULL)
-        alone = time.monotonic() - started
+        seconds = time.monotonic() - started
         expected = load_sweep(root / "alone" / "kills")
         done, sweeps, early = 0, 0, 0
         while done < kills:
             folder = root / f"sweep-{sweeps}"
-            ended, count, late = until_it_ends(spec, folder, kills - done, min(LONGEST, alone), rng, expected)
+            ended, count, count_early = until_it_ends(
+                spec, folder, kills - done, min(LONGEST, seconds), rng, expected
+            )
             done += count
-            early += late
+            early += count_early
             sweeps += ended
-            print(f"{done} kills, {sweeps} sweeps ended and were right", flush=True)
-    print(f"nothing was lost; {early} of {done} kills came before the first batch was stored")
+            print(f"{done} kills, {sweeps} sweeps completed and were correct", flush=True)
+    print(f"no batch was lost; {early} of {done} kills came before the first batch was stored")
 
 
 def command(spec: Path, folder: Path) -> list[str]:
@@ -109,7 +111,7 @@ def until_it_ends(
             warnings.simplefilter("error")  # an incomplete sweep warns
             rows = load_sweep(folder / "kills")
         if not rows.equals(expected):
-            raise NeucbError("a sweep that was killed has other rows than one that was not")
+            raise NeucbError("the rows of a killed sweep differ from those of an uninterrupted one")
         return True, kills, early
     return False, kills, early
 
@@ -127,16 +129,16 @@ def check(folder: Path, before: dict[str, bytes], expected: pd.DataFrame) -> dic
     complete = {name: store.log(name).read_bytes() for name in store.names() if store.find(name) is not None}
     for name, content in before.items():
         if complete.get(name) != content:
-            raise NeucbError(f"{name} was stored and is lost")
+            raise NeucbError(f"{name} was stored and is missing or changed")
     if (folder / PLAN).exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an incomplete sweep warns
             rows = load_sweep(folder)
         if len(rows):
             keys = expected.set_index(RUN).index
-            right = expected[keys.isin(rows.set_index(RUN).index)]
-            if len(right) != len(rows) or right["regret"].sum() != rows["regret"].sum():
-                raise NeucbError("a row was read that is not right")
+            matching = expected[keys.isin(rows.set_index(RUN).index)]
+            if len(matching) != len(rows) or matching["regret"].sum() != rows["regret"].sum():
+                raise NeucbError("a stored row is wrong")
     return complete
 
 

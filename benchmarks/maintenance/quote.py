@@ -13,9 +13,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from neucb.benchmarks.aims import measured, peer, row
 from neucb.benchmarks.folder import COLUMNS
 from neucb.benchmarks.report import significant
+from neucb.benchmarks.targets import measured, peer, row
 from neucb.core.errors import InputError
 
 BEGIN, END = "<!-- quoted from bench.json -->", "<!-- end of quotation -->"
@@ -33,9 +33,9 @@ def quote(results: dict[str, Any]) -> str:
     }
     compiled, few, many = speed["compiled"], speed["torch R=32"], speed["torch R=128"]
     theirs, ours = peer(results, "vw-squarecb"), peer(results, "kl")
-    aims = list(measured(results))
-    missed = sum(not aim.met(value) for aim, value in aims)
-    met = f"{missed} of {len(aims)} of them missed" if missed else f"all {len(aims)} of them met"
+    targets = list(measured(results))
+    missed = sum(not target.met(value) for target, value in targets)
+    met = f"{missed} of {len(targets)} of them missed" if missed else f"all {len(targets)} of them met"
     us = [significant(entry["cpu_us"]) for entry in (compiled, many, few, theirs, ours)]
     sentences = [
         f"On {machine['cores']} cores of an {machine['processor']}, by CPU time,",
@@ -45,7 +45,7 @@ def quote(results: dict[str, Any]) -> str:
         f"128 and 32 replicas ({many['ratio']:.0f} and {few['ratio']:.0f} times less). On the same",
         f"{theirs['rounds']:,} rows Vowpal Wabbit's linear SquareCB took {us[3]} and",
         f"made {theirs['mistakes']:,} mistakes, `kl` {us[4]} and {ours['mistakes']:,},",
-        f"one seed. All tables, and the aims, {met}:",
+        f"one seed. All tables, and the targets, {met}:",
         "[results/benchmarks](results/benchmarks/README.md).",
     ]
     return textwrap.fill(" ".join(sentences), COLUMNS, break_long_words=False, break_on_hyphens=False)
@@ -65,5 +65,5 @@ def quoted(readme: str, results: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    target, source = map(Path, sys.argv[1:])
-    target.write_text(quoted(target.read_text("utf-8"), json.loads(source.read_text("utf-8"))), "utf-8")
+    readme, source = map(Path, sys.argv[1:])
+    readme.write_text(quoted(readme.read_text("utf-8"), json.loads(source.read_text("utf-8"))), "utf-8")

@@ -1,4 +1,4 @@
-"""Competitors: their labels, and the exclusion of skylines."""
+"""Labels of competitors, and the exclusion of skylines."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with a column `agent_label`, the agent's name where there was none."""
+    """Return the frame with a column `agent_label`, by default the agent's name."""
     named = with_current_names(frame)
     return named if "agent_label" in named else named.assign(agent_label=named["agent"])
 
 
 def learners(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the labelled rows of all agents but skylines.
+    """Return the labelled rows of all agents except skylines.
 
     Raises:
-        InputError: no such rows.
+        InputError: there are no such rows.
     """
     rows = with_labels(frame)[~frame["agent"].isin(SKYLINES)]
     if rows.empty:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OFF_SCALE = 3.0  # curves that end above this many medians do not squeeze the others
+OFF_SCALE = 3.0  # final values above this many medians do not set the scale
 LINE_WIDTH = 1.2  # points
 
 
@@ -33,13 +33,13 @@ class Curve:
     """A curve of one panel.
 
     Attributes:
-        label: text at its end.
-        x: [n].
-        y: [n], the mean over seeds.
-        half: [n], half width of its interval; NaN for a single seed.
+        label: text at the end of the curve.
+        x: horizontal coordinates [n].
+        y: means over seeds [n].
+        half: half widths of the intervals [n], NaN for a single seed.
         seeds: number of seeds; 0 for a reference line.
-        linestyle: of a reference line.
-        most: upper limit of the values and their interval.
+        linestyle: line style of a reference line.
+        most: upper limit of the values and their intervals.
     """
 
     label: str
@@ -52,7 +52,7 @@ class Curve:
 
     @property
     def high(self) -> NDArray[np.float64]:
-        """Upper end of the interval [n], NaN for a single seed."""
+        """Upper ends of the intervals [n], NaN for a single seed."""
         return np.minimum(self.y + self.half, self.most)
 
 
@@ -62,9 +62,9 @@ def line(label: str, x: NDArray[Any], y: NDArray[Any], linestyle: Any) -> Curve:
 
 
 def mean_curves(frame: pd.DataFrame, column: str) -> list[Curve]:
-    """Return the mean over seeds of a cumulative figure for every competitor, on one data set.
+    """Return the mean of a column over seeds for every competitor, on one data set.
 
-    Competitors of which a value is missing (NaN) in all rounds are left out.
+    Rounds without a value (NaN) of some seed are dropped, and competitors without any other round.
     """
     curves = []
     for label, group in frame.groupby("agent_label", sort=False):
@@ -78,10 +78,10 @@ def mean_curves(frame: pd.DataFrame, column: str) -> list[Curve]:
 
 
 def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame, list[Curve]]]:
-    """Return name, rows and mean curves of every data set on which some competitor has the figure.
+    """Return name, rows and mean curves of every data set on which a competitor has values in a column.
 
     Raises:
-        InputError: no competitor has it, or a run occurs twice.
+        InputError: no competitor has, or a run occurs twice.
     """
     frame = with_labels(frame)
     repeated = frame[frame.duplicated(["dataset", "agent_label", "seed", "round"])]
@@ -103,12 +103,12 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
 
 
 def absent(frame: pd.DataFrame, drawn: Iterable[str], reason: str) -> list[str]:
-    """Return the caption's sentence on data sets without a panel, in a list that is empty if all have one.
+    """Return the caption's sentence on data sets without a panel as a list, empty if all have one.
 
     Args:
         frame: logs.
-        drawn: the data sets that have a panel.
-        reason: why the others have no panel.
+        drawn: data sets with a panel.
+        reason: reason for the missing panels.
     """
     lacking = [name for name in dict.fromkeys(map(str, frame["dataset"])) if name not in set(drawn)]
     return [f"Left out, as {reason}: {', '.join(map(one_line, lacking))}."] if lacking else []
@@ -126,45 +126,45 @@ def draw_panels(
     """Draw panels of curves.
 
     Args:
-        panels: name and curves of each.
-        looks: the style of every competitor.
-        title: the vertical axis in words.
+        panels: name and curves of each panel.
+        looks: style of every competitor.
+        title: label of the vertical axis.
         x: scale of the horizontal axis.
-        note: further sentences of the caption.
-        against: the horizontal axis in words.
+        note: additional sentences of the caption.
+        against: label of the horizontal axis.
     """
     played = [curve for _, curves in panels for curve in curves if curve.seeds]
     most = max(len(curves) for _, curves in panels)
-    words = [end_label(c.label, c.y[-1], c.y[-1] > top(curves)) for _, curves in panels for c in curves]
-    right = LEADER + EDGE + max(text_width(one, SMALL) for one in words)
-    made = make_panels(
+    labels = [end_label(c.label, c.y[-1], c.y[-1] > top(curves)) for _, curves in panels for c in curves]
+    right = LEADER + EDGE + max(text_width(text, SMALL) for text in labels)
+    layout = make_panels(
         len(panels), caption(title, played, note), height=max(2.0, most * LINE + 0.1), right=right
     )
-    for axes, (name, curves) in zip(made.axes, panels, strict=True):
-        _draw(axes, curves, looks, x, made)
+    for axes, (name, curves) in zip(layout.axes, panels, strict=True):
+        _draw(axes, curves, looks, x, layout)
         set_title(axes, name)
         axes.set_xlabel(against)
-    made.axes[0].set_ylabel(title)
-    return made.figure
+    layout.axes[0].set_ylabel(title)
+    return layout.figure
 
 
 def caption(title: str, played: Sequence[Curve], note: str) -> str:
-    """Return the sentence that explains lines and bands."""
+    """Return the caption: lines, bands and the note."""
     fewest, most = min(curve.seeds for curve in played), max(curve.seeds for curve in played)
     seeds = seeds_in_words(fewest, most)
     band = "" if most == 1 else "; bands are 95\N{NO-BREAK SPACE}% Student t intervals of the mean"
-    words = f"Lines are means of the {title} over {seeds}{band}."
-    return f"{words} {note}".strip()
+    text = f"Lines are means of the {title} over {seeds}{band}."
+    return f"{text} {note}".strip()
 
 
-def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, made: Panels) -> None:
+def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, layout: Panels) -> None:
     ends = []
     few = len(curves) <= 6
     limits = min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves)
-    hidden = 0.5 * LINE_WIDTH * (limits[1] - limits[0]) / (72.0 * made.height)
+    hidden = 0.5 * LINE_WIDTH * (limits[1] - limits[0]) / (72.0 * layout.height)
     for i, curve in enumerate(curves):
         style = looks[curve.label] if curve.seeds else Style(GREY, curve.linestyle, "")
-        every = (0.05 + 0.013 * (i % 10), 0.17) if curve.seeds else None  # as a share of the line's length
+        every = (0.05 + 0.013 * (i % 10), 0.17) if curve.seeds else None  # fractions of the line's length
         axes.plot(
             curve.x,
             curve.y,
@@ -181,7 +181,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
                 curve.x,
                 curve.y - curve.half,
                 curve.high,
-                where=_with_neighbours(curve.half > hidden),  # narrower, the band lies under its line
+                where=_with_neighbours(curve.half > hidden),  # a narrower band is hidden by its line
                 color=style.color,
                 alpha=0.18 if few else 0.07,
                 linewidth=0,
@@ -191,7 +191,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
     axes.set_ylim(*limits)
     axes.yaxis.set_major_formatter(_number)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
-    label_ends(axes, ends, made.height, made.width)
+    label_ends(axes, ends, layout.height, layout.width)
 
 
 def _with_neighbours(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -203,14 +203,14 @@ def _with_neighbours(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def top(curves: Sequence[Curve]) -> float:
-    """Return the upper limit of the vertical axis: the highest end that is no outlier, and room."""
+    """Return the upper limit of the vertical axis: the highest curve without outliers, plus a margin."""
     ends = np.array([curve.y[-1] for curve in curves if curve.seeds])
-    shown = max(float(curve.y[-1]) for curve in curves)
+    limit = max(float(curve.y[-1]) for curve in curves)
     median = float(np.median(ends))
     if median > 0.0:
-        shown = min(shown, OFF_SCALE * median)
-    held = [curve for curve in curves if curve.y[-1] <= shown]
-    peak = max((float(np.nanmax(np.fmax(curve.y, curve.high))) for curve in held), default=shown)
+        limit = min(limit, OFF_SCALE * median)
+    inside = [curve for curve in curves if curve.y[-1] <= limit]
+    peak = max((float(np.nanmax(np.fmax(curve.y, curve.high))) for curve in inside), default=limit)
     return 1.05 * peak if peak > 0.0 else 1.0
 
 
@@ -218,8 +218,8 @@ def set_x(axes: Axes, scale: XScale, last: float) -> None:
     """Set the scale and limits of the horizontal axis."""
     if scale == "sqrt":
         axes.set_xscale("function", functions=(_root, np.square))
-        between = [float(f"{last * share:.0e}") for share in (0.05, 0.25, 0.5)]
-        axes.set_xticks([0.0, *between, last])
+        ticks = [float(f"{last * share:.0e}") for share in (0.05, 0.25, 0.5)]
+        axes.set_xticks([0.0, *ticks, last])
     else:
         axes.set_xscale(scale)
     axes.set_xlim(1 if scale == "log" else 0, max(last, 2.0))

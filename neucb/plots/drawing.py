@@ -1,4 +1,4 @@
-"""Drawing: matplotlib under neucb's own settings, and failures of it in one line."""
+"""Context for matplotlib: neucb's settings, and one-line errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 from neucb.core.errors import NeucbError, in_one_line
 
 SMALL, NORMAL = 7.0, 8.0  # font sizes in points
-SETTINGS: Any = {  # for rc_context, whose annotation wants every key as a literal
-    "pdf.fonttype": 42,  # fonts are embedded as TrueType, so that text stays text
+SETTINGS: Any = {  # Any: rc_context is annotated with literal keys
+    "pdf.fonttype": 42,  # TrueType fonts, so that text stays text
     "ps.fonttype": 42,
-    "svg.fonttype": "path",  # a reader without our font sees the same figure
-    "font.family": "sans-serif",  # first of it: DejaVu Sans, which comes with matplotlib
+    "svg.fonttype": "path",  # the same figure without our font
+    "font.family": "sans-serif",  # first choice: DejaVu Sans, part of matplotlib
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
     "axes.labelsize": NORMAL,
@@ -33,15 +33,14 @@ NO_GLYPH = re.compile(r"Glyph (\d+) .*missing from")
 
 @contextmanager
 def drawing(settings: Any = None, *, writing: bool = False) -> Iterator[None]:
-    """Draw under matplotlib's default settings and ours, whatever the user's matplotlibrc says.
+    """Draw with matplotlib's default settings and ours, independently of the user's matplotlibrc.
 
     Args:
-        settings: further ones.
-        writing: a file is written, so that an OSError says more than that the figure cannot be drawn.
+        settings: additional matplotlib settings.
+        writing: whether a file is written; its OSError is then raised unchanged.
 
     Raises:
-        NeucbError: the figure cannot be drawn, in the place of any other error, but for the OSError of
-            a file that is written.
+        NeucbError: the figure cannot be drawn; replaces any other error.
 
     Warns:
         UserWarning: the font lacks characters of a name.
@@ -55,24 +54,24 @@ def drawing(settings: Any = None, *, writing: bool = False) -> Iterator[None]:
         try:
             with rc_context({**usual, **SETTINGS, **(settings or {})}):
                 yield
-        except Exception as error:  # of whatever kind: a figure never costs results
+        except Exception as error:  # any kind: a figure must never lose results
             if isinstance(error, NeucbError) or (writing and isinstance(error, OSError)):
                 raise
             raise NeucbError(f"the figure cannot be drawn: {in_one_line(error)}") from error
-    _repeat([one.message for one in caught])
+    _repeat([warning.message for warning in caught])
 
 
 def _import_matplotlib() -> None:
-    """Import matplotlib; without the user's settings where it fails for these.
+    """Import matplotlib, without the user's settings if these make the import fail.
 
     Raises:
-        NeucbError: it fails without them too.
+        NeucbError: the import fails without them too.
     """
     try:
         import matplotlib
     except Exception as error:
-        # MPLBACKEND names no backend, or the matplotlibrc cannot be read.
-        for name in [one for one in sys.modules if one.partition(".")[0] == "matplotlib"]:
+        # MPLBACKEND is invalid, or the matplotlibrc cannot be read.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
             del sys.modules[name]
         environment = dict(os.environ)
         os.environ.pop("MPLBACKEND", None)
@@ -91,16 +90,16 @@ def _import_matplotlib() -> None:
 
 
 def _repeat(caught: list[Warning | str]) -> None:
-    """Repeat the warnings of a figure, those on characters that the font lacks as one."""
+    """Repeat the warnings of a figure, with a single one on characters that the font lacks."""
     others = {}
     lacking = {}
-    for one in caught:
-        found = NO_GLYPH.match(str(one))
-        if found:
-            lacking[chr(int(found[1]))] = True
+    for warning in caught:
+        match = NO_GLYPH.match(str(warning))
+        if match:
+            lacking[chr(int(match[1]))] = True
         else:
-            others[str(one)] = one
+            others[str(warning)] = warning
     if lacking:
         warnings.warn(f"the font of figures lacks {' '.join(lacking)}: drawn as boxes", stacklevel=4)
-    for one in others.values():
-        warnings.warn(one, stacklevel=4)
+    for warning in others.values():
+        warnings.warn(warning, stacklevel=4)

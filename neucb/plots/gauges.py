@@ -1,4 +1,4 @@
-"""Curves of a gauge, a logged figure other than the sums of losses, against rounds."""
+"""Curves of gauges, logged metrics other than cumulative losses, against rounds."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gauge:
-    """A gauge of the runs.
+    """A gauge: a metric of the agent logged during a run.
 
     Attributes:
-        column: its column in the logs.
-        title: the vertical axis in words.
+        column: column of the logs.
+        title: label of the vertical axis.
         note: sentence of the caption.
-        most: upper limit of the figure and its interval.
+        most: upper limit of the values and their intervals.
     """
 
     column: str
@@ -41,14 +41,14 @@ class Gauge:
 
     @drawing()
     def draw(self, frame: pd.DataFrame, x: XScale = "log") -> Figure:
-        """Draw the gauge with 95 % bands; agents that do not log it, or log 0 throughout, are left out.
+        """Draw the gauge with 95 % bands; agents without values, or with 0 in all rounds, are left out.
 
         Args:
             frame: logs; a panel per data set.
             x: scale of the rounds.
 
         Raises:
-            InputError: no agent has logged it.
+            InputError: no agent has logged the gauge, or all values are 0.
         """
         panels = [
             (name, [replace(curve, most=self.most) for curve in curves if curve.y.any()])

@@ -1,4 +1,4 @@
-"""The record of a kind of plot."""
+"""PlotKind: the definition of a kind of plot."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class PlotKind:
     """A kind of plot.
 
     Attributes:
-        summary: one line.
-        columns: columns of the logs that it needs.
-        draw: function from logs to a figure, with the further arguments `x`, where there is a `scale`, and
-            `bounds`, where it is `bounded`.
+        summary: one-line description.
+        columns: required columns of the logs.
+        draw: function from logs to a figure, with arguments `x` if there is a `scale` and `bounds` if
+            `bounded`.
         scale: default scale of the horizontal axis; None for figures other than curves.
-        bounded: whether it can draw the shapes of bounds.
+        bounded: whether bounds can be drawn.
     """
 
     summary: str
@@ -35,5 +35,5 @@ class PlotKind:
 
 
 def not_logged(column: str) -> InputError:
-    """Return the error of logs without a column, or without a value in it."""
+    """Return the error for logs without a column, or without values in it."""
     return InputError(f"no run here has logged '{column}'; draw another kind=..., or play the runs again")

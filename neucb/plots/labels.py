@@ -23,7 +23,7 @@ LEADER = 0.22  # inches between a curve's end and its label
 
 @dataclass(frozen=True)
 class End:
-    """The end of a curve: its label, and its height on the vertical axis."""
+    """End of a curve: its label, its vertical coordinate and its style."""
 
     label: str
     y: float
@@ -31,23 +31,23 @@ class End:
 
 
 def end_label(label: str, y: float, off: bool) -> str:
-    """Return the label of a curve's end; off: above the axis."""
-    shown = f"{y:,.0f}" if y >= 10.0 else f"{y:.2g}"
+    """Return the label of a curve's end; with `off`, above the axis, an arrow and the value are added."""
+    value = f"{y:,.0f}" if y >= 10.0 else f"{y:.2g}"
     name = one_line(label)
-    return f"{name} \N{UPWARDS ARROW} {shown}" if off else name
+    return f"{name} \N{UPWARDS ARROW} {value}" if off else name
 
 
 def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray[np.float64]:
-    """Return places [n] at least `gap` apart, in the order of `wanted` and nearest to it in squares.
+    """Return positions [n] at least `gap` apart, in the order of `wanted` and closest to it in squares.
 
-    Isotonic regression of wanted_i - i gap; equal wishes keep their order. Places stay within [low,
-    high] where they fit, and are spaced evenly over it where they do not.
+    Isotonic regression of wanted_i - i gap; ties keep their order. Positions lie in [low, high]; if they do
+    not fit, they are spaced evenly.
 
     Args:
-        wanted: [n] where each would be best.
-        gap: the least distance.
-        low: the lower end of the axis.
-        high: its upper end.
+        wanted: preferred positions [n].
+        gap: least distance.
+        low: lower end of the axis.
+        high: upper end of the axis.
     """
     n = len(wanted)
     if n == 0:
@@ -55,10 +55,10 @@ def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray
     gap = min(gap, (high - low) / max(n - 1, 1))
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(n)
-    fitted = isotonic(np.asarray(wanted, dtype=np.float64)[order] - steps)
-    places = np.empty(n)
-    places[order] = np.clip(fitted, low, high - steps[-1]) + steps
-    return places
+    shifted = isotonic(np.asarray(wanted, dtype=np.float64)[order] - steps)
+    positions = np.empty(n)
+    positions[order] = np.clip(shifted, low, high - steps[-1]) + steps
+    return positions
 
 
 def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,25 +82,25 @@ def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def label_ends(axes: Axes, ends: Sequence[End], height: float, width: float) -> None:
     """Write labels to the right of the axes, each joined to the end of its curve by a line.
 
-    Ends above the axis get their label at its top, with an arrow and their value.
+    Ends above the axis have their label at its top, with an arrow and their value.
 
     Args:
-        axes: with their final limits.
-        ends: of the curves.
-        height: of the axes in inches.
-        width: likewise.
+        axes: axes with their final limits.
+        ends: ends of the curves.
+        height: height of the axes in inches.
+        width: width of the axes in inches.
     """
     low, high = axes.get_ylim()
-    at = np.array([(end.y - low) / (high - low) for end in ends])
-    above = at > 1.0
-    ranks = np.argsort(np.argsort(at, kind="stable"), kind="stable")
-    wanted = np.where(above, 1.0 + 1e-3 * ranks, at)  # those above the axis keep their order
-    places = spread(wanted, LINE / height, 0.0, 1.0)
-    for end, start, place, off in zip(ends, np.minimum(at, 1.0), places, above, strict=True):
+    heights = np.array([(end.y - low) / (high - low) for end in ends])
+    above = heights > 1.0
+    ranks = np.argsort(np.argsort(heights, kind="stable"), kind="stable")
+    wanted = np.where(above, 1.0 + 1e-3 * ranks, heights)  # ends above the axis keep their order
+    positions = spread(wanted, LINE / height, 0.0, 1.0)
+    for end, start, position, off in zip(ends, np.minimum(heights, 1.0), positions, above, strict=True):
         style, x = end.style, 1.0 + LEADER / width
         axes.plot(
             [1.0 + 0.03 / width, x - 0.06 / width],
-            [start, place],
+            [start, position],
             transform=axes.transAxes,
             color=style.color,
             linestyle=style.linestyle,
@@ -112,7 +112,7 @@ def label_ends(axes: Axes, ends: Sequence[End], height: float, width: float) -> 
         )
         axes.text(
             x,
-            place,
+            position,
             end_label(end.label, end.y, off),
             transform=axes.transAxes,
             color=style.ink,

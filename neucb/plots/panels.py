@@ -20,7 +20,7 @@ CAPTION_LINE = 1.35 * SMALL / 72.0
 
 @dataclass(frozen=True)
 class Panels:
-    """A figure and its axes, with their size in inches."""
+    """A figure and its axes, with the size of the axes in inches."""
 
     figure: Figure
     axes: list[Axes]
@@ -43,36 +43,40 @@ def make_panels(
     """Return a figure of `count` equal panels, row by row, over a caption.
 
     Args:
-        count: of panels, at least 1.
-        caption: wrapped to the figure's width.
-        width: of the axes, in inches, as all that follows.
-        height: of the axes.
-        side: room to the left of every axes.
-        right: room to its right.
-        top: room above.
-        foot: room below.
-        columns: greatest number of panels in a row.
+        count: number of panels, at least 1.
+        caption: text, wrapped to the figure's width.
+        width: width of the axes; all lengths are in inches.
+        height: height of the axes.
+        side: space to the left of every axes.
+        right: space to the right.
+        top: space above.
+        foot: space below.
+        columns: maximum number of panels in a row.
     """
     from matplotlib.figure import Figure
 
-    down = -(-count // columns)
-    across = -(-count // down)  # four are two by two
+    row_count = -(-count // columns)
+    column_count = -(-count // row_count)  # four panels are two by two
     cell = side + width + right + GAP
-    total = max(across * cell, 4.2)
-    letters = int((total - 2 * EDGE) / text_width("n" * 100, SMALL) * 100 * 1.05)
-    lines = textwrap.wrap(caption, letters, break_on_hyphens=False)
+    total_width = max(column_count * cell, 4.2)
+    characters = int((total_width - 2 * EDGE) / text_width("n" * 100, SMALL) * 100 * 1.05)
+    lines = textwrap.wrap(caption, characters, break_on_hyphens=False)
     below = CAPTION_LINE * len(lines) + 2 * EDGE
     row = top + height + foot
-    tall = down * row + below
-    figure = Figure(figsize=(total, tall))
+    total_height = row_count * row + below
+    figure = Figure(figsize=(total_width, total_height))
     axes = []
     for i in range(count):
-        left = (i % across) * cell + side
-        bottom = tall - (i // across) * row - top - height
-        axes.append(figure.add_axes((left / total, bottom / tall, width / total, height / tall)))
+        left = (i % column_count) * cell + side
+        bottom = total_height - (i // column_count) * row - top - height
+        axes.append(
+            figure.add_axes(
+                (left / total_width, bottom / total_height, width / total_width, height / total_height)
+            )
+        )
     figure.text(
-        EDGE / total,
-        (below - EDGE) / tall,
+        EDGE / total_width,
+        (below - EDGE) / total_height,
         "\n".join(lines),
         fontsize=SMALL,
         linespacing=1.35,

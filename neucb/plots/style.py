@@ -1,4 +1,4 @@
-"""Styles that distinguish competitors, also to the colour-blind and in grey print; saving of figures."""
+"""Styles that distinguish competitors, also for the colour-blind and in greyscale; saving of figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56
 DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (2, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p")
 FORMATS = (".pdf", ".png", ".svg")
-DPI, PIXELS = 200.0, 60_000  # resolution of a PNG, and the most pixels that one may have across or down
+DPI, PIXELS = 200.0, 60_000  # resolution of a PNG, and the maximum pixels of a side
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Style:
 
     @property
     def ink(self) -> tuple[float, ...]:
-        """The colour of its text, darker: thin strokes on white need more contrast than lines."""
+        """Colour of text, darker: thin strokes on white need more contrast than lines."""
         from matplotlib.colors import to_rgb
 
         return tuple(0.7 * part for part in to_rgb(self.color))
 
 
 def styles(labels: Iterable[str]) -> dict[str, Style]:
-    """Return a style per label, by alphabetical position; up to 300 are distinct."""
+    """Return a style per label, by alphabetical position, distinct for up to 300 labels."""
     return {
         label: Style(COLORS[i % 7], DASHES[i % 4], MARKERS[i % 11])
         for i, label in enumerate(sorted(set(labels)))
@@ -50,7 +50,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PDF, PNG or SVG, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        NeucbError: it cannot be drawn; OSError: it cannot be written.
+        NeucbError: the figure cannot be drawn.
+        OSError: the file cannot be written.
     """
     suffix = path.suffix.lower()
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix)

@@ -1,17 +1,19 @@
-"""Text of figures: names from users, drawn literally on one line, and its width."""
+"""Text of figures: user-defined names, drawn literally on one line, and the width of text."""
 
 from __future__ import annotations
 
 import unicodedata
 
-LONGEST = 80  # characters of a name that are drawn
-UNDRAWABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of surrogate pairs, line and paragraph separators
+LONGEST = 80  # maximum characters of a drawn name
+UNDRAWABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line and paragraph separators
 
 
 def one_line(name: object) -> str:
-    """Return a name as it is drawn: on one line, its middle left out where it is very long."""
-    signs = (" " if unicodedata.category(sign) in UNDRAWABLE else sign for sign in str(name))
-    text = " ".join("".join(signs).split()) or "(no name)"
+    """Return a name on one line, with an ellipsis for the middle of a long one."""
+    characters = (
+        " " if unicodedata.category(character) in UNDRAWABLE else character for character in str(name)
+    )
+    text = " ".join("".join(characters).split()) or "(no name)"
     if len(text) <= LONGEST:
         return text
     end = LONGEST // 3
@@ -26,5 +28,5 @@ def text_width(text: str, size: float) -> float:
     if not text.strip():
         return 0.0
     font = FontProperties(family="DejaVu Sans")
-    literal = text.replace("$", r"\$")  # two dollar signs are no mathematics
+    literal = text.replace("$", r"\$")  # two dollar signs would start mathematics
     return float(TextPath((0.0, 0.0), literal, size=size, prop=font).get_extents().width) / 72.0

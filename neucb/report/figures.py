@@ -1,4 +1,4 @@
-"""SVG figures of an HTML page, compressed; each image is a document, so identifiers cannot collide."""
+"""Compressed SVG figures of an HTML page, a document each, so that identifiers cannot collide."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Drawing:
 
     Attributes:
         title: text alternative of the figure.
-        data: SVG markup, gzip and base64; the script of the page decompresses it.
+        data: SVG markup, gzip and base64, decompressed by the script of the page.
     """
 
     title: str
     data: str
 
 
-@drawing({"svg.hashsalt": "neucb", "svg.fonttype": "none"})  # text as text: a third shorter
+@drawing({"svg.hashsalt": "neucb", "svg.fonttype": "none"})  # text stays text: a third shorter
 def make_drawing(figure: Figure, title: str) -> Drawing:
     """Return a figure as SVG with the text alternative `title`.
 
     Raises:
-        NeucbError: it cannot be drawn.
+        NeucbError: the figure cannot be drawn.
     """
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})

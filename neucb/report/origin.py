@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neucb.report.table import Cell, ReportTable, number, words
+from neucb.report.table import Cell, ReportTable, number, text_cell
 from neucb.sweeps.store.naming import in_words
 from neucb.sweeps.store.run_logs import environment_of
 
@@ -25,14 +25,19 @@ def settings_table(frame: pd.DataFrame) -> ReportTable:
         agent = str(part["agent"].iloc[0])
         recipe = RECIPES.get(agent)
         names = [item.name for item in recipe.parameters if item.name in part] if recipe else []
-        worlds: dict[str, list[str]] = {}
+        datasets_by_settings: dict[str, list[str]] = {}
         for (dataset, *values), _ in part.groupby(["dataset", *names], sort=False, dropna=False):
             text = ", ".join(f"{name} = {in_words(value)}" for name, value in zip(names, values, strict=True))
-            worlds.setdefault(text, []).append(str(dataset))
-        everywhere = len(worlds) == 1
+            datasets_by_settings.setdefault(text, []).append(str(dataset))
+        everywhere = len(datasets_by_settings) == 1
         rows += [
-            [words(label), words(agent), words("all" if everywhere else ", ".join(played)), words(text)]
-            for text, played in worlds.items()
+            [
+                text_cell(label),
+                text_cell(agent),
+                text_cell("all" if everywhere else ", ".join(datasets)),
+                text_cell(text),
+            ]
+            for text, datasets in datasets_by_settings.items()
         ]
     return ReportTable("Hyper-parameters.", ["agent", "recipe", "data sets", "settings"], rows)
 
@@ -40,41 +45,43 @@ def settings_table(frame: pd.DataFrame) -> ReportTable:
 def provenance_table(manifests: Manifests) -> ReportTable:
     """Return source, size and encoding of every data set."""
     datasets: dict[str, dict[str, Any]] = {}
-    for about in map(environment_of, manifests):
-        if about:
-            kept = {name: about.get(name) for name in ("dataset", "source", "rows", "arms", "features")}
-            text = json.dumps({**kept, "encoding": about.get("preprocessing")}, sort_keys=True)
-            datasets.setdefault(text, about)
+    for environment in map(environment_of, manifests):
+        if environment:
+            fields = {
+                name: environment.get(name) for name in ("dataset", "source", "rows", "arms", "features")
+            }
+            text = json.dumps({**fields, "encoding": environment.get("preprocessing")}, sort_keys=True)
+            datasets.setdefault(text, environment)
     rows = []
-    for about in datasets.values():
-        origin = about.get("provenance") or {}
+    for environment in datasets.values():
+        origin = environment.get("provenance") or {}
         rows.append(
             [
-                words(about.get("dataset", "")),
-                words(about.get("source", "")),
-                *(_count(about.get(name)) for name in ("rows", "arms", "features")),
-                words(about.get("preprocessing", "")),
-                words(", ".join(f"{name}: {value}" for name, value in origin.items())),
+                text_cell(environment.get("dataset", "")),
+                text_cell(environment.get("source", "")),
+                *(_count(environment.get(name)) for name in ("rows", "arms", "features")),
+                text_cell(environment.get("preprocessing", "")),
+                text_cell(", ".join(f"{name}: {value}" for name, value in origin.items())),
             ]
         )
     columns = ["data set", "source", "rows", "arms", "features", "encoding", "provenance"]
-    return ReportTable("The data sets. Features are counted after the encoding.", columns, rows)
+    return ReportTable("Data sets; features are counted after the encoding.", columns, rows)
 
 
 def _count(value: object) -> Cell:
     """Return a numeric cell, or a text cell for a non-integer value of a user's environment."""
-    return number(value, ",d") if type(value) is int else words("" if value is None else value)
+    return number(value, ",d") if type(value) is int else text_cell("" if value is None else value)
 
 
 def notes_table(manifests: Manifests) -> ReportTable | None:
     """Return the omissions and guesses of the data readers per data set, or None without any."""
     notes: dict[tuple[str, str], None] = {}
-    for about in map(environment_of, manifests):
+    for environment in map(environment_of, manifests):
         notes |= dict.fromkeys(
-            (str(about.get("dataset", "")), str(note)) for note in about.get("notes") or ()
+            (str(environment.get("dataset", "")), str(note)) for note in environment.get("notes") or ()
         )
-    rows = [[words(dataset), words(note)] for dataset, note in notes]
-    caption = "What of the data was left out or read by a guess."
+    rows = [[text_cell(dataset), text_cell(note)] for dataset, note in notes]
+    caption = "Rows and columns left out, and guesses of the readers."
     return ReportTable(caption, ["data set", "left out or guessed"], rows) if rows else None
 
 
@@ -89,8 +96,10 @@ def versions_table(manifests: Manifests) -> ReportTable:
         engine = manifest.get("engine") or (manifest.get("configuration") or {}).get("engine") or ""
         key = versions, str(manifest.get("commit") or "installed"), platform, str(engine)
         counts[key] = counts.get(key, 0) + 1
-    rows = [[*map(words, key), number(count, ",d")] for key, count in counts.items()]
-    return ReportTable("What played them.", ["versions", "commit", "machine", "engine", "logs"], rows)
+    rows = [[*map(text_cell, key), number(count, ",d")] for key, count in counts.items()]
+    return ReportTable(
+        "Software and machines of the runs.", ["versions", "commit", "machine", "engine", "logs"], rows
+    )
 
 
 def failures(manifests: Manifests) -> list[str]:

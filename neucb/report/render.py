@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from neucb.sweeps.store.read_results import Results
 
-Part = ReportTable | Drawing | str  # a sentence with the reason of a missing part
+Part = ReportTable | Drawing | str  # str: reason for a missing part
 
 
 def render_report(
@@ -41,8 +41,8 @@ def render_report(
     Args:
         results: results of runs or of a sweep.
         title: title of the page.
-        left_out: lines on omitted runs.
-        progress: callback, called `steps` times.
+        left_out: messages on omitted runs.
+        progress: callback, called as often as `steps` returns.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -85,7 +85,7 @@ def _sections(
         ("Summary", [_if_allowed(summary_table, frame)]),
         ("Regret, data set by data set", _curves(frame, progress)),
         ("Regret against L*", [_figure(frame, "lstar", "Regret against L*", bounds=True)]),
-        ("Best of the class in hindsight", [_if_allowed(best_in_class_table, frame)]),
+        ("Best policy of the class", [_if_allowed(best_in_class_table, frame)]),
         ("Normalised regret", [_figure(frame, "normalized", "Normalised regret")]),
         ("Ranks", [_figure(frame, "ranks", "Average ranks and the critical difference")]),
         ("Wins and losses", [_figure(frame, "winloss", "Wins minus losses")]),

@@ -40,7 +40,7 @@ class ReportTable:
     long: bool = False
 
 
-def words(value: object) -> Cell:
+def text_cell(value: object) -> Cell:
     """Return a text cell."""
     return Cell(str(value))
 

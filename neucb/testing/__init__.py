@@ -1,4 +1,4 @@
-"""Checkers for environments and agents of your own; a fault raises an AssertionError that names it."""
+"""Checkers for your own agents and environments; a fault raises an AssertionError that names it."""
 
 from __future__ import annotations
 

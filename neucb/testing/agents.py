@@ -1,4 +1,4 @@
-"""check_agent: test by play the properties of an agent that runs and comparisons rely on."""
+"""check_agent: test, by playing it, the properties of an agent that runs and comparisons rely on."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 
 SEEDS = (11, 12, 13)
 ARMS, FEATURES = 3, 4
-SHORT, LONG = 40, 600  # numbers of rounds of the comparisons and of the learning check
-ROUNDING = 1e-3  # of probabilities, 40 times the rounding differences in networks of 250 by 250 units
-SHARE = 0.5  # greatest share of uniform play's loss for a learner; 8 standard errors below all of it
+SHORT, LONG = 40, 600  # rounds of the comparisons and of the learning check
+ROUNDING = 1e-3  # tolerance of probabilities, 40 times the rounding errors of networks of 250 x 250 units
+SHARE = 0.5  # maximum loss of a learner relative to uniform play, 8 standard errors below 1
 
 Make = Callable[[], "Agent"]
 
 
 def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str, Any] | None = None) -> None:
-    """Play an agent on small worlds and check the properties that comparisons rely on.
+    """Play an agent on small data sets and check the properties that comparisons rely on.
 
-    Checked: `distribution` gives a distribution over the arms and changes no state, for any number
-    of calls and any contexts; the same seed plays the same run; a replica's run does not depend
+    Checked: `distribution` returns a distribution over the arms and changes no state, for any number
+    of calls and any contexts; equal seeds give equal runs; a replica's run does not depend
     on its neighbours' seeds nor, for a named agent, on their hyper-parameters, so that one batch
     of several settings equals separate runs; contexts that are constant, zero, or of norm 1e-8 or
     1e4 give finite numbers or one of neucb's errors; an agent with the argument `available` gives
-    other arms probability 0; its optional members are as in `neucb.agents.protocols`; and its loss on a
-    world that a linear model can learn is at most half of that of uniform play.
+    unavailable arms probability 0; its optional members follow `neucb.agents.protocols`; and its loss
+    on linearly separable data is at most half of that of uniform play.
 
     Args:
         agent: name of a recipe, or a class or function that returns a new agent, over tensors or arrays.
-        learns: whether the agent should learn; False leaves out the last check.
-        settings: hyper-parameters of a named agent; defaults for the others.
+        learns: whether the agent should learn; False omits the last check.
+        settings: hyper-parameters of a named agent other than its defaults.
 
     Raises:
         AssertionError: a check fails; the message names the violated property.
@@ -68,14 +68,14 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
 
     together = _distributions(make(), SEEDS)
     _same(_distributions(make(), SEEDS), together, "the same seeds must give the same run")
-    nosy = _distributions(make(), SEEDS, nosy=True)
-    _same(nosy, together, "distribution must change no state: asking more often changed the run")
+    extra = _distributions(make(), SEEDS, extra_calls=True)
+    _same(extra, together, "distribution must change no state: extra calls of it changed the run")
     for r in range(2):
         alone = _distributions(make(), SEEDS[r : r + 1])
         _close(alone, together[:, r : r + 1], "a replica must not depend on its neighbours")
     if isinstance(agent, str):
         _check_settings(agent, settings or {})
-    for name, contexts in _awkward().items():
+    for name, contexts in _extreme_contexts().items():
         _check_survives(make(), name, contexts)
     _check_mask(make())
     _check_optional(make())
@@ -84,19 +84,19 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
 
 
 def _maker(make: Make) -> Make:
-    """Return a constructor of the agent whose errors are one line, as for `--agent`."""
+    """Return a constructor of the agent with one-line errors, as for `--agent`."""
     plain = inspect.isclass(make) or inspect.isfunction(make)
     name = getattr(make, "__name__", type(make).__name__)
     return Plugin(name, name, make if plain else lambda: make()).build
 
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> None:
-    assert np.array_equal(one, other), rule
+def _same(first: NDArray[np.float64], second: NDArray[np.float64], rule: str) -> None:
+    assert np.array_equal(first, second), rule
 
 
-def _close(one: NDArray[np.float64], other: NDArray[np.float64], rule: str) -> None:
-    """Check equality up to rounding: products may round differently in a batch and alone."""
-    assert np.allclose(one, other, rtol=0.0, atol=ROUNDING), rule
+def _close(first: NDArray[np.float64], second: NDArray[np.float64], rule: str) -> None:
+    """Check equality up to rounding: products may round differently in a batch."""
+    assert np.allclose(first, second, rtol=0.0, atol=ROUNDING), rule
 
 
 def _world(rows: int) -> Encoded:
@@ -115,61 +115,61 @@ def _encoded(x: NDArray[np.float64], labels: NDArray[np.int64]) -> Encoded:
 
 
 class _Recorder:
-    """Wrapper that records an agent's distributions; a nosy one makes extra calls of `distribution`."""
+    """Wrapper that records an agent's distributions, optionally with extra calls of `distribution`."""
 
     uses_autograd = autograd_of("agent")
 
-    def __init__(self, agent: Agent, nosy: bool, spec: Spec) -> None:
+    def __init__(self, agent: Agent, extra_calls: bool, spec: Spec) -> None:
         self.agent = agent
         self._spec = spec
-        self._nosy = nosy
+        self._extra_calls = extra_calls
         self.kept: list[NDArray[np.float64]] = []
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.agent, name)  # skylines have further methods
+        return getattr(self.agent, name)  # skylines have more methods
 
     def distribution(self, context: Tensor) -> Tensor:
-        """Return the agent's distribution, and record it."""
-        answer = self._asked(context)
-        if self._nosy:
+        """Record and return the agent's distribution."""
+        p = self._checked(context)
+        if self._extra_calls:
             self.agent.distribution(-context.flip(0))
-            again = self._asked(context)
-            assert bool((again == answer).all()), "asked twice, distribution must answer the same"
+            again = self._checked(context)
+            assert bool((again == p).all()), "two calls of distribution for a context must return the same"
             self.agent.distribution(context * 0.5)
-        self.kept.append(answer.cpu().numpy())
-        return answer
+        self.kept.append(p.cpu().numpy())
+        return p
 
-    def _asked(self, context: Tensor) -> Tensor:
+    def _checked(self, context: Tensor) -> Tensor:
         return distribution(self.agent.distribution(context), self._spec).clone()
 
 
 def _distributions(
-    agent: Agent, seeds: Sequence[int], encoded: Encoded | None = None, *, nosy: bool = False
+    agent: Agent, seeds: Sequence[int], encoded: Encoded | None = None, *, extra_calls: bool = False
 ) -> NDArray[np.float64]:
     """Play and return every distribution [T, R, K]; the runner checks their validity."""
     encoded = _world(SHORT) if encoded is None else encoded
     rounds = min(SHORT, encoded.table.rows)
     log = RunLog(Spec(tuple(seeds), ARMS, FEATURES, rounds))
-    recorder = _Recorder(agent, nosy, log.spec)
+    recorder = _Recorder(agent, extra_calls, log.spec)
     play(recorder, ClassificationVectorEnv(encoded, len(seeds), horizon=rounds), log)
     return np.stack(recorder.kept)
 
 
 def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    """Check that two settings of every number in one batch equal two separate runs."""
+    """Check that a batch with two values of every real hyper-parameter equals two separate runs."""
     recipe = find_recipe(name)
     values: Mapping[str, Any] = recipe.settings(settings)
     names = [p.name for p in recipe.parameters if not p.whole and not p.choices]
-    both = {key: (float(values[key]), 0.5 * float(values[key])) for key in names}
-    together = _distributions(make_agent(recipe, {**values, **both}), SEEDS[:2])
+    pairs = {key: (float(values[key]), 0.5 * float(values[key])) for key in names}
+    together = _distributions(make_agent(recipe, {**values, **pairs}), SEEDS[:2])
     for r in range(2):
-        one = {**values, **{key: pair[r] for key, pair in both.items()}}
-        alone = _distributions(make_agent(recipe, one), SEEDS[r : r + 1])
+        own = {**values, **{key: pair[r] for key, pair in pairs.items()}}
+        alone = _distributions(make_agent(recipe, own), SEEDS[r : r + 1])
         rule = "a replica must not depend on its neighbours' hyper-parameters"
         _close(alone, together[:, r : r + 1], rule)
 
 
-def _awkward() -> dict[str, NDArray[np.float64]]:
+def _extreme_contexts() -> dict[str, NDArray[np.float64]]:
     rng = np.random.default_rng(1)
     x = rng.standard_normal((40, FEATURES))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -182,7 +182,7 @@ def _awkward() -> dict[str, NDArray[np.float64]]:
 
 
 def _check_survives(agent: Agent, name: str, contexts: NDArray[np.float64]) -> None:
-    """Check for valid distributions, by the runner, or one of neucb's errors."""
+    """Check that the runner accepts the distributions, or raises one of neucb's errors."""
     labels = np.arange(len(contexts)) % ARMS
     try:
         _distributions(agent, SEEDS[:2], _encoded(contexts, labels))
@@ -226,9 +226,9 @@ def _check_optional(agent: Agent) -> None:
     for name, value in gauges_of(agent).items():
         assert name in GAUGES, f"gauges must be of {', '.join(GAUGES)}, not {name}"
         assert value.shape == (len(SEEDS),), f"the gauge {name} must be [R]"
-    before = propensities_of(agent, p)
-    assert bool(is_distribution(before.p).all()), "propensities must be a distribution [R, K]"
-    assert set(each_kind(before.kind, len(SEEDS))) <= {*KINDS}, f"a propensity kind is one of {KINDS}"
+    propensities = propensities_of(agent, p)
+    assert bool(is_distribution(propensities.p).all()), "propensities must be a distribution [R, K]"
+    assert set(each_kind(propensities.kind, len(SEEDS))) <= {*KINDS}, f"a propensity kind is one of {KINDS}"
 
 
 def _check_learns(agent: Agent) -> None:
@@ -238,6 +238,5 @@ def _check_learns(agent: Agent) -> None:
     uniform = LONG * (1.0 - 1.0 / ARMS)
     worst = float(log.sums["loss"].max())
     assert worst <= SHARE * uniform, (
-        f"on a world that a linear model can learn it lost {worst:.0f} of {LONG} rounds, "
-        f"uniform play {uniform:.0f}"
+        f"on linearly separable data the loss is {worst:.0f} in {LONG} rounds, {uniform:.0f} for uniform play"
     )

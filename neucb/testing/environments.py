@@ -1,4 +1,4 @@
-"""check_environment: test by play the properties of a bandit environment that the runner relies on."""
+"""check_environment: test, by playing it, the properties of an environment that the runner relies on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neucb.environments.step_info import FIGURES
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 SEEDS = (11, 12, 13)
 ROUNDS = 50  # default for environments without a horizon
-ROUNDING = 1e-6  # relative to the greatest loss, 1
+ROUNDING = 1e-6  # tolerance of losses in [0, 1]
 
 
 def check_environment(
@@ -61,13 +61,13 @@ def check_environment(
         return environment(replicas)
 
     together = play(make(len(SEEDS)), SEEDS)
-    _check_figures(together)
+    _check_metrics(together)
     _same(play(make(len(SEEDS)), SEEDS), together, "the same seeds and actions must give the same run")
     for r, seed in enumerate(SEEDS):
         alone = play(make(1), (seed,))
         _same(alone, together.replica(r), "a replica must not depend on its neighbours")
-    differ = (one[:, 0] != one[:, 1] for one in (together.contexts, together.losses))
-    assert any(map(np.any, differ)), "another seed must give another run, or all replicas are one"
+    differ = (values[:, 0] != values[:, 1] for values in (together.contexts, together.losses))
+    assert any(map(np.any, differ)), "another seed must give another run, or all replicas are copies"
     if isinstance(environment, str):
         check_env(gymnasium.make(environment, **options).unwrapped, skip_render_check=True)
         single = SyncVectorEnv([lambda: gymnasium.make(environment, **options)])
@@ -77,32 +77,32 @@ def check_environment(
 
 @dataclass(frozen=True)
 class _Record:
-    """A played run: contexts [T, R, ...], masks [T, R, K], actions and losses [T, R], metrics of T rounds."""
+    """A run: contexts [T, R, ...], masks [T, R, K], actions, losses [T, R], metrics [T, R] or [T, R, K]."""
 
     contexts: NDArray[Any]
     masks: NDArray[np.bool_]
     actions: NDArray[np.int64]
     losses: NDArray[np.float64]
-    figures: dict[str, NDArray[Any]]
+    metrics: dict[str, NDArray[Any]]
 
     def replica(self, r: int) -> _Record:
         """Return the run of one replica, its axis kept."""
-        one = slice(r, r + 1)
-        figures = {name: value[:, one] for name, value in self.figures.items()}
+        own = slice(r, r + 1)
+        metrics = {name: value[:, own] for name, value in self.metrics.items()}
         return _Record(
-            self.contexts[:, one], self.masks[:, one], self.actions[:, one], self.losses[:, one], figures
+            self.contexts[:, own], self.masks[:, own], self.actions[:, own], self.losses[:, own], metrics
         )
 
 
 @dataclass(frozen=True)
 class _Play:
-    """Player of environments, with random available arms; errors of the runner are failed checks."""
+    """Player of random available arms; errors of the runner become failed checks."""
 
     rounds: int | None
     reward_range: tuple[float, float]
 
     def __call__(self, env: AnyVectorEnv, seeds: tuple[int, ...], rounds: int | None = None) -> _Record:
-        """Play `rounds` rounds, by default those of the check, and close the environment."""
+        """Play rounds, by default those of the check, and close the environment."""
         assert env.num_envs == len(seeds), f"num_envs must be {len(seeds)}, not {env.num_envs}"
         wanted = rounds or self.rounds
         if wanted is None and attribute(env, "horizon") is None:
@@ -120,10 +120,10 @@ class _Play:
         episodes.trusted = False
         episodes.reset()
         shape = spec.replicas, spec.arms
-        figures = {name: np.full((spec.horizon, *shape[: _dimensions(name)]), np.nan) for name in FIGURES}
+        metrics = {name: np.full((spec.horizon, *shape[: _dimensions(name)]), np.nan) for name in FIGURES}
         masks = np.ones((spec.horizon, *shape), np.bool_)
         contexts, actions, losses = [], [], []
-        for t, die in enumerate(np.random.default_rng(0).random(spec.horizon)):
+        for t, uniform in enumerate(np.random.default_rng(0).random(spec.horizon)):
             context, available = episodes.look()
             assert env.observation_space.contains(context), (
                 f"round {t + 1}: contexts must lie in the observation space, {env.single_observation_space}; "
@@ -131,35 +131,39 @@ class _Play:
             )
             if available is not None:
                 masks[t] = available
-            action = np.array([np.flatnonzero(row)[int(die * row.sum())] for row in masks[t]])
+            action = np.array([np.flatnonzero(row)[int(uniform * row.sum())] for row in masks[t]])
             loss, info = episodes.step(action)
             contexts.append(context)
             actions.append(action)
             losses.append(loss)
-            for name in figures.keys() & info.keys():
-                figures[name][t] = info[name]
-        return _Record(np.stack(contexts), masks, np.stack(actions), np.stack(losses), figures)
+            for name in metrics.keys() & info.keys():
+                metrics[name][t] = info[name]
+        return _Record(np.stack(contexts), masks, np.stack(actions), np.stack(losses), metrics)
 
 
-def _dimensions(figure: str) -> int:
-    return 2 if figure == "expected_losses" else 1
+def _dimensions(metric: str) -> int:
+    return 2 if metric == "expected_losses" else 1
 
 
-def _check_figures(record: _Record) -> None:
-    figures = record.figures
-    expected = figures["expected_losses"]
-    own = np.take_along_axis(expected, record.actions[:, :, None], axis=2)[:, :, 0]
+def _check_metrics(record: _Record) -> None:
+    metrics = record.metrics
+    expected = metrics["expected_losses"]
+    played = np.take_along_axis(expected, record.actions[:, :, None], axis=2)[:, :, 0]
     least = np.where(record.masks, expected, np.inf).min(axis=2)
     for name, value, rule in (
         ("best_loss", least, "the least expected one of the available arms"),
-        ("expected_loss", own, "that of the arm played"),
+        ("expected_loss", played, "that of the arm played"),
     ):
-        far = np.abs(figures[name] - value) > ROUNDING
-        assert not far.any(), f"round {int(far.any(axis=1).argmax()) + 1}: {name} must be {rule}"
+        wrong = np.abs(metrics[name] - value) > ROUNDING
+        assert not wrong.any(), f"round {int(wrong.any(axis=1).argmax()) + 1}: {name} must be {rule}"
 
 
-def _same(one: _Record, other: _Record, rule: str) -> None:
-    for a, b in ((one.contexts, other.contexts), (one.losses, other.losses), (one.masks, other.masks)):
+def _same(first: _Record, second: _Record, rule: str) -> None:
+    for a, b in (
+        (first.contexts, second.contexts),
+        (first.losses, second.losses),
+        (first.masks, second.masks),
+    ):
         assert np.array_equal(a, b), rule
-    for name, value in one.figures.items():
-        assert np.array_equal(value, other.figures[name], equal_nan=True), f"{rule}: {name}"
+    for name, value in first.metrics.items():
+        assert np.array_equal(value, second.metrics[name], equal_nan=True), f"{rule}: {name}"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from neucb.benchmarks.aims import AIMS, measured
 from neucb.benchmarks.folder import COLUMNS, page, write_folder
 from neucb.benchmarks.maintenance.quote import BEGIN, END, quote, quoted
 from neucb.benchmarks.report import show
+from neucb.benchmarks.targets import TARGETS, measured
 from neucb.core.errors import InputError
 from tests.support.paths import ROOT
 
@@ -51,7 +51,7 @@ def test_a_figure_that_changes_changes_what_is_quoted() -> None:
     assert quoted(f"a\n{BEGIN}\nold\n{END}\nb\n", changed) == f"a\n{BEGIN}\n{quote(changed)}\n{END}\nb\n"
 
 
-def test_aims_are_read_from_their_rows() -> None:
+def test_targets_are_read_from_their_rows() -> None:
     def row(table: str, task: str, contender: str, cpu_us: float, ratio: float) -> dict[str, Any]:
         return {"table": table, "task": task, "contender": contender, "cpu_us": cpu_us, "ratio": ratio}
 
@@ -71,7 +71,7 @@ def test_aims_are_read_from_their_rows() -> None:
             {"peer": "coba: coba-squarecb", "note": "coba is not installed"},
         ],
     }
-    assert [(aim.metric, value, aim.met(value)) for aim, value in measured(some)] == [
+    assert [(target.metric, value, target.met(value)) for target, value in measured(some)] == [
         ("compiled on covertype, against the plain loop", 180.0, True),
         ("compiled on magic, against the plain loop", 699.0, False),
         ("squared loss, S = inf, time over unperturbed", 1.5, True),
@@ -83,6 +83,6 @@ def test_aims_are_read_from_their_rows() -> None:
     ]
 
 
-def test_a_full_run_measures_every_aim() -> None:
-    assert [aim for aim, _ in measured(found())] == list(AIMS)
-    assert page(found()).count("\n| ") == 1 + len(AIMS)
+def test_a_full_run_measures_every_target() -> None:
+    assert [target for target, _ in measured(found())] == list(TARGETS)
+    assert page(found()).count("\n| ") == 1 + len(TARGETS)

@@ -160,7 +160,7 @@ def test_what_ends_or_fails_loses_nothing(tmp_path: Path) -> None:
         run_tournament(players, ["iris"], load, (1, 2, 3), 50, out)
     assert read(out)["seed"].tolist() == [0, 1, 2]
     (tmp_path / "b.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"b\.csv is no file of `neucb peers`"):
+    with pytest.raises(InputError, match=r"b\.csv is not a file of `neucb peers`"):
         run_tournament(players, ["iris"], load, (0,), 50, tmp_path / "b.csv")
 
 

@@ -343,7 +343,9 @@ def test_replicas_that_are_copies_are_found() -> None:
         def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
             return super().reset(seed=None if seed is None else 0)
 
-    with pytest.raises(AssertionError, match="another seed must give another run, or all replicas are one"):
+    with pytest.raises(
+        AssertionError, match="another seed must give another run, or all replicas are copies"
+    ):
         check_environment(lambda replicas: SyncVectorEnv([Copy] * replicas))
 
 

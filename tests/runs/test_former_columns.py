@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import neucb
-from neucb.benchmarks.tournament import METRICS, WHICH
+from neucb.benchmarks.tournament import KEY, METRICS
 from neucb.benchmarks.tournament import read as read_tournament
 from neucb.core.columns import FORMER_COLUMNS, FORMER_SETTINGS, current_names
 from neucb.core.files import sha256
@@ -155,7 +155,7 @@ def test_a_current_name_is_not_given_twice() -> None:
 
 
 def test_a_tournament_of_a_former_version(tmp_path: Path) -> None:
-    columns = [*WHICH, *METRICS]
+    columns = [*KEY, *METRICS]
     path = tmp_path / "peers.csv"
     pd.DataFrame([range(len(columns))], columns=[FORMER.get(name, name) for name in columns]).to_csv(
         path, index=False

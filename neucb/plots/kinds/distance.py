@@ -1,4 +1,4 @@
-"""Kind "distance": distance of networks from their start against rounds."""
+"""Kind "distance": distance of network parameters from their initial values against rounds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from neucb.plots.gauges import Gauge
 
 KIND = Gauge(
     "parameter_distance",
-    "distance from the start",
+    "parameter distance",
     "Distance: |theta - theta_0| of the network after round t.",
-).kind("distance of networks from their start against rounds")
+).kind("distance of network parameters from their initial values against rounds")

@@ -1,4 +1,4 @@
-"""Kind "normalized": regret of every competitor on every data set, on one scale."""
+"""Kind "normalized": normalised regret of every competitor on every data set."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 ROW = 2.4 * LINE
-FURTHEST = 1.5  # end of the axis; 1 is the best fixed arm
-NAMED = 8  # so many data sets have marks of their own
+FURTHEST = 1.5  # maximum end of the axis; 1 is the best fixed arm
+NAMED = 8  # maximum number of data sets with their own marks
 CAPTION = (
     "Marks: mean over {seeds} of the normalised regret on one data set, with its 95\N{NO-BREAK SPACE}% "
-    "Student t interval; an arrow at the edge: further out. Black: mean over the data sets. "
+    "Student t interval; arrows at the edge: values outside. Black: mean over the data sets. "
     "0 is {zero}, 1 the best fixed arm in hindsight."
 )
 
@@ -37,7 +37,7 @@ CAPTION = (
 def normalized_figure(frame: pd.DataFrame) -> Figure:
     """Draw normalised regret at the end of the runs: a row per competitor, a mark per data set.
 
-    Rows are sorted by their mean over data sets. Skylines are left out; they are the scale.
+    Rows are sorted by their mean over data sets. Skylines are left out; they define the scale.
 
     Args:
         frame: logs.
@@ -48,15 +48,15 @@ def normalized_figure(frame: pd.DataFrame) -> Figure:
     scores = normalized_regret(with_labels(frame))
     table = intervals(scores[scores["agent_label"].isin(learners(frame)["agent_label"])])
     if table.empty:
-        raise InputError("no run here has a normalised regret: it takes the expected losses of all arms")
+        raise InputError("no run here has a normalised regret: it needs the expected losses of all arms")
     means = table.groupby("agent_label")["mean"].mean().sort_values()
     datasets = list(dict.fromkeys(table["dataset"]))
     side = max(text_width(one_line(label), SMALL) for label in means.index) + 0.2
     top = TITLE + (LINE * len(datasets) if len(datasets) <= NAMED else 0.0)
-    made = make_panels(
+    layout = make_panels(
         1, _caption(scores, table), width=3.6, height=ROW * len(means), side=side, right=0.3, top=top
     )
-    axes = made.axes[0]
+    axes = layout.axes[0]
     end = min(FURTHEST, max(1.05, float(table[["mean", "high"]].max().max()) * 1.03))
     least = min(0.0, float(table[["mean", "low"]].min().min()) * 1.03)
     axes.set_xlim(max(least, -0.5), end)
@@ -76,15 +76,15 @@ def normalized_figure(frame: pd.DataFrame) -> Figure:
     axes.plot(means[inside], rows[inside], "|", color="black", markersize=11, markeredgewidth=2.2)
     if len(datasets) <= NAMED:
         _name_marks(axes, marks, datasets)
-    return made.figure
+    return layout.figure
 
 
 def _name_marks(axes: Axes, marks: list[Line2D], datasets: list[str]) -> None:
-    """Write the names of the data sets above the axes, each behind its mark."""
-    places = [str(i) for i in range(len(datasets))]  # legends leave out names that begin with an underscore
+    """Write the names of the data sets above the axes, each next to its mark."""
+    placeholders = [str(i) for i in range(len(datasets))]  # legends omit names that begin with an underscore
     legend = axes.legend(
         marks,
-        places,
+        placeholders,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         frameon=False,
@@ -99,27 +99,27 @@ def _name_marks(axes: Axes, marks: list[Line2D], datasets: list[str]) -> None:
 def _caption(scores: pd.DataFrame, table: pd.DataFrame) -> str:
     used = set(scores.loc[scores["value"].notna(), "reference"])
     zero = "the supervised skyline" if "supervised" in used else "the best policy"
-    zero += " (the best policy where that was not played)" if len(used) > 1 else ""
+    zero += " (the best policy where no skyline was played)" if len(used) > 1 else ""
     seeds = seeds_in_words(int(table["seeds"].min()), int(table["seeds"].max()))
     return CAPTION.format(zero=zero, seeds=seeds)
 
 
-def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], place: int, count: int) -> Line2D:
-    """Draw the marks of one data set, data sets a little above each other; clip at the end of the axis."""
+def _draw_marks(axes: Axes, table: pd.DataFrame, labels: list[str], position: int, count: int) -> Line2D:
+    """Draw the marks of one data set, vertically offset; values outside the axis become arrows."""
     rows = table["agent_label"].map(labels.index).to_numpy(dtype=np.float64)
-    rows += 0.6 * ((place + 0.5) / count - 0.5)
+    rows += 0.6 * ((position + 0.5) / count - 0.5)
     low, end = axes.get_xlim()
     value = table["mean"].to_numpy(dtype=np.float64)
     inside = (value <= end) & (value >= low)
-    color = COLORS[place % len(COLORS)] if count <= NAMED else COLORS[0]
+    color = COLORS[position % len(COLORS)] if count <= NAMED else COLORS[0]
     bars = table[["low", "high"]].to_numpy(dtype=np.float64)
     axes.hlines(rows[inside], *bars[inside].T, color=color, linewidth=0.9, alpha=0.6)
-    marker = MARKERS[place % len(MARKERS)] if count <= NAMED else "o"
+    marker = MARKERS[position % len(MARKERS)] if count <= NAMED else "o"
     (marks,) = axes.plot(value[inside], rows[inside], marker, color=color, markersize=3.6)
     marks.set_label(str(table["dataset"].iloc[0]))
     for outside, edge, arrow in ((value < low, low, "<"), (value > end, end, ">")):
-        at = np.full(int(outside.sum()), edge)
-        axes.plot(at, rows[outside], arrow, color=color, markersize=4, clip_on=False)
+        edges = np.full(int(outside.sum()), edge)
+        axes.plot(edges, rows[outside], arrow, color=color, markersize=4, clip_on=False)
     return marks
 
 

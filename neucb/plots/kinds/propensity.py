@@ -1,4 +1,4 @@
-"""Kind "propensity": mean probability of the arms played against rounds."""
+"""Kind "propensity": mean probability of the played arms against rounds."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ KIND = Gauge(
     "Propensity: the probability with which the played arm was drawn, mean over rounds 1 to t; "
     "intervals end at 1.",
     most=1.0,
-).kind("mean probability of the arms played against rounds")
+).kind("mean probability of the played arms against rounds")

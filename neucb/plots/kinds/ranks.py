@@ -24,10 +24,10 @@ ROW = 1.5 * LINE  # inches
 
 
 def rank_table(frame: pd.DataFrame) -> AverageRanks:
-    """Rank the competitors, skylines apart, by mean regret at the end of the runs.
+    """Rank the competitors except skylines by mean regret at the end of the runs.
 
     Raises:
-        InputError: as `neucb.statistics.rank`.
+        InputError: see `neucb.statistics.rank`.
     """
     return rank(mean_table(final_scores(learners(frame))))
 
@@ -40,7 +40,7 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
         frame: logs of at least two competitors.
 
     Raises:
-        InputError: as `rank_table`.
+        InputError: see `rank_table`.
     """
     ranking = rank_table(frame)
     average = ranking.average
@@ -49,33 +49,33 @@ def rank_figure(frame: pd.DataFrame) -> Figure:
     bars = ROW * 0.6 * len(groups)
     height = 0.75 + bars + ROW * half
     side = max(text_width(f"{one_line(label)}  9.99", SMALL) for label in average.index) + 0.35
-    made = make_panels(1, in_words(ranking), width=3.4, height=height, side=side, right=side, foot=0.05)
-    axes = made.axes[0]
+    layout = make_panels(1, make_caption(ranking), width=3.4, height=height, side=side, right=side, foot=0.05)
+    axes = layout.axes[0]
     axes.set_axis_off()
     axes.set_xlim(1, len(average))
-    axes.set_ylim(-height + 0.45, 0.45)  # inches below the scale
+    axes.set_ylim(-height + 0.45, 0.45)  # inches from the scale
     _draw_scale(axes, ranking)
     for level, (first, last) in enumerate(groups):
         y = -0.12 - 0.6 * ROW * level
         ends = [average.iloc[first] - 0.04, average.iloc[last] + 0.04]
         axes.plot(ends, [y, y], color="black", linewidth=2.6, solid_capstyle="butt", clip_on=False)
-    _draw_names(axes, average, styles(with_labels(frame)["agent_label"]), half, 0.12 + bars, made.width)
-    return made.figure
+    _draw_names(axes, average, styles(with_labels(frame)["agent_label"]), half, 0.12 + bars, layout.width)
+    return layout.figure
 
 
-def in_words(ranking: AverageRanks) -> str:
-    """Return the caption: what was ranked, Friedman's test, what the bars mean."""
+def make_caption(ranking: AverageRanks) -> str:
+    """Return the caption: data sets, Friedman's test, meaning of the bars."""
     sets = f"{ranking.datasets} data set{'s' * (ranking.datasets != 1)}"
-    words = f"Average ranks by mean regret over {sets}, 1 is best. "
+    text = f"Average ranks by mean regret over {sets}, 1 is best. "
     if ranking.statistic == ranking.statistic:
-        words += f"Friedman: chi square {ranking.statistic:.2f}, p = {ranking.p:.2g}. "
-    words += (
+        text += f"Friedman: chi square {ranking.statistic:.2f}, p = {ranking.p:.2g}. "
+    text += (
         f"Bars join agents whose ranks differ by no more than Nemenyi's critical difference "
         f"CD = {ranking.critical_difference:.2f} at level {ranking.level:g}."
     )
     if ranking.left_out:
-        words += f" Left out, as not all agents played them: {', '.join(map(one_line, ranking.left_out))}."
-    return words
+        text += f" Left out, as not all agents played them: {', '.join(map(one_line, ranking.left_out))}."
+    return text
 
 
 def _draw_scale(axes: Axes, ranking: AverageRanks) -> None:
@@ -86,14 +86,14 @@ def _draw_scale(axes: Axes, ranking: AverageRanks) -> None:
         axes.text(place, 0.08, str(place), horizontalalignment="center", fontsize=SMALL)
     end = 1 + min(ranking.critical_difference, most - 1.0)
     axes.plot([1, end], [0.3, 0.3], color="black", linewidth=1.4, marker="|", clip_on=False)
-    words = f"CD = {ranking.critical_difference:.2f}" + ("" if end < most else " (longer than the scale)")
-    axes.text((1 + end) / 2, 0.34, words, horizontalalignment="center", fontsize=SMALL)
+    text = f"CD = {ranking.critical_difference:.2f}" + ("" if end < most else " (longer than the scale)")
+    axes.text((1 + end) / 2, 0.34, text, horizontalalignment="center", fontsize=SMALL)
 
 
 def _draw_names(
     axes: Axes, average: pd.Series[float], looks: Mapping[str, Style], half: int, below: float, width: float
 ) -> None:
-    """Write the better half to the left, the others to the right, each on a line of its own."""
+    """Write the labels, one per line: the better half to the left, the others to the right."""
     last = len(average)
     margin = 0.12 * (last - 1) / width  # 0.12 inches in ranks
     for i, (label, value) in enumerate(average.items()):

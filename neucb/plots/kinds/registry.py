@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-KINDS = {  # name -> module, imported when it is drawn
+KINDS = {  # name -> module, imported on use
     "regret": "neucb.plots.kinds.regret",
     "regression": "neucb.plots.kinds.regression",
     "normalized": "neucb.plots.kinds.normalized",
@@ -39,30 +39,30 @@ def find_kind(name: str) -> PlotKind:
 
 
 def draw(frame: pd.DataFrame, kind: str = "regret", x: str | None = None, *, bounds: bool = False) -> Figure:
-    """Draw a figure.
+    """Draw a plot of logs.
 
     Args:
-        frame: logs as `neucb.run` returns them, one after the other; `agent_label` distinguishes
-            competitors, or `agent` where there is no such column.
+        frame: concatenated logs of `neucb.run`; the column `agent_label`, by default `agent`, names the
+            competitors.
         kind: a key of `KINDS`.
         x: scale of the horizontal axis: linear, log or sqrt; by default log against rounds and linear
             against L*.
-        bounds: draw fitted shapes of bounds, and what the rules guarantee of regret.
+        bounds: whether to draw bounds too: shapes with fitted constants, and guaranteed bounds.
 
     Raises:
-        InputError: unknown kind or scale, or logs without the columns of the kind.
+        InputError: an unknown kind or scale, an argument that the kind does not have, or a missing column.
     """
-    found = find_kind(kind)
+    plot_kind = find_kind(kind)
     if x is not None and x not in get_args(XScale):
         raise unknown_name("scale", x, get_args(XScale))
-    if bounds and not found.bounded:
+    if bounds and not plot_kind.bounded:
         bounded = ", ".join(name for name in KINDS if find_kind(name).bounded)
         raise InputError(f"bounds=True is for kind={bounded}, not for {kind}")
-    if x is not None and found.scale is None:
+    if x is not None and plot_kind.scale is None:
         raise InputError(f"x=... is for curves, not for kind={kind}")
     frame = with_current_names(frame)
-    for column in found.columns:
+    for column in plot_kind.columns:
         if column not in frame:
             raise not_logged(column)
-    options: dict[str, Any] = {} if found.scale is None else {"x": x or found.scale}
-    return found.draw(frame, **options, **({"bounds": bounds} if found.bounded else {}))
+    options: dict[str, Any] = {} if plot_kind.scale is None else {"x": x or plot_kind.scale}
+    return plot_kind.draw(frame, **options, **({"bounds": bounds} if plot_kind.bounded else {}))

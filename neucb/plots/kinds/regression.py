@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-AGAINST = (
-    "Squared loss of the predictions minus that of the true expected losses, unhalved, on the arms that each "
-    "agent played; with clean labels the second is 0."
+WITH_H = (
+    "Squared loss of the predictions minus that of the true expected losses, unhalved, on the played arms; "
+    "with clean labels the second is 0."
 )
-USUAL = (
+WITHOUT_H = (
     "regression loss",
     "regression_loss",
-    "Squared loss of predictions clipped to [0, 1], unhalved, on the arms that each agent played.",
+    "Squared loss of predictions clipped to [0, 1], unhalved, on the played arms.",
 )
 
 
@@ -31,16 +31,16 @@ USUAL = (
 def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = False) -> Figure:
     """Draw the regression regret of the oracles against the true h on the played arms, with 95 % bands.
 
-    With clean labels h is 0 or 1, and the regret is their total squared loss. That loss is drawn too where
-    the logs have no h.
+    With clean labels h is 0 or 1, and the regret is the total squared loss, which is also drawn if h is
+    unknown.
 
     Args:
         frame: logs; agents that predict no losses are left out.
         x: scale of the rounds.
-        bounds: draw log t too, its constant fitted to the agents of theorems.
+        bounds: whether to draw log t too, with the constant fitted to the agents of THEOREMS.
     """
     logged = "squared_regression_regret" in frame and frame["squared_regression_regret"].notna().any()
-    title, column, note = ("regression regret", "squared_regression_regret", AGAINST) if logged else USUAL
+    title, column, note = ("regression regret", "squared_regression_regret", WITH_H) if logged else WITHOUT_H
     panels = []
     for name, part, curves in curves_of(frame, column):
         agent = dict(zip(part["agent_label"], part["agent"], strict=True))
@@ -52,7 +52,7 @@ def regression_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = 
         ]
         panels.append((name, [*curves, *lines]))
     notes = [note, FITTED] if any(not curve.seeds for _, curves in panels for curve in curves) else [note]
-    notes += absent(frame, [name for name, _ in panels], f"their {title} is not known")
+    notes += absent(frame, [name for name, _ in panels], f"their {title} is unknown")
     looks = styles(with_labels(frame)["agent_label"])
     return draw_panels(panels, looks, title=f"cumulative {title}", x=x, note=" ".join(notes))
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neucb.plots.bounds import DASHES, FITTED, GUARANTEED, SURE, arms_of, fitted_shapes, guaranteed
+from neucb.plots.bounds import (
+    DASHES,
+    FITTED,
+    GUARANTEE_DASHES,
+    GUARANTEED,
+    arms_of,
+    fitted_shapes,
+    guaranteed,
+)
 from neucb.plots.competitors import with_labels
 from neucb.plots.curves import Curve, absent, curves_of, draw_panels, line
 from neucb.plots.drawing import drawing
@@ -24,17 +32,17 @@ def regret_figure(
 ) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
-    Where the best arms' losses are unknown, the realised loss is drawn in place of regret.
+    Where the losses of the best arms are unknown, the realised loss is drawn instead of regret.
 
     Args:
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".
         x: scale of the rounds.
-        bounds: draw the shapes of bounds, see `fitted_shapes`, and guarantees.
-        guarantees: draw the guarantees among the bounds, see `guaranteed`; they import torch.
+        bounds: whether to draw bounds, see `fitted_shapes` and `guaranteed`.
+        guarantees: whether the guarantees are among the bounds; they import torch.
     """
-    figure = "regret" if frame["regret"].notna().any() else "loss"
+    metric = "regret" if frame["regret"].notna().any() else "loss"
     panels = []
-    for name, part, curves in curves_of(frame, figure):
+    for name, part, curves in curves_of(frame, metric):
         fixed = _fixed(part)
         lines = [fixed] if fixed else []
         if bounds:
@@ -42,14 +50,14 @@ def regret_figure(
         if bounds and guarantees:
             lines += guaranteed(part, curves, arms_of(part, frame))
         panels.append((name, [*curves, *lines]))
-    used = {str(curve.linestyle) for _, curves in panels for curve in curves if not curve.seeds}
-    dotted = "Dotted grey: regret of the arm that is best in hindsight."
-    notes = [dotted] if ":" in used else []
-    notes += [FITTED] if used & set(DASHES.values()) else []
-    notes += [GUARANTEED] if str(SURE) in used else []
-    notes += absent(frame, [name for name, _ in panels], f"their {figure} is not known")
+    linestyles = {str(curve.linestyle) for _, curves in panels for curve in curves if not curve.seeds}
+    dotted = "Dotted grey: regret of the best fixed arm in hindsight."
+    notes = [dotted] if ":" in linestyles else []
+    notes += [FITTED] if linestyles & set(DASHES.values()) else []
+    notes += [GUARANTEED] if str(GUARANTEE_DASHES) in linestyles else []
+    notes += absent(frame, [name for name, _ in panels], f"their {metric} is unknown")
     looks = styles(with_labels(frame)["agent_label"])
-    return draw_panels(panels, looks, title=f"cumulative {figure}", x=x, note=" ".join(notes))
+    return draw_panels(panels, looks, title=f"cumulative {metric}", x=x, note=" ".join(notes))
 
 
 def _fixed(part: pd.DataFrame) -> Curve | None:

@@ -1,4 +1,4 @@
-"""Kind "spread": spread of the perturbation against rounds."""
+"""Kind "spread": root mean square of the perturbation against rounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kind "winloss": number of data sets on which a competitor beats another, as in the bake-off."""
+"""Kind "winloss": wins minus losses over data sets, as in the contextual bandit bake-off."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ CAPTION = (
 
 
 def win_loss_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the matrix of wins minus losses of the competitors, skylines apart, most wins first.
+    """Return the matrix of wins minus losses of the competitors except skylines, sorted by row sum.
 
     Raises:
-        InputError: a single competitor or seed, so that there is nothing to test.
+        InputError: a single competitor or seed.
     """
     scores = final_scores(learners(frame))
     if scores["agent_label"].nunique() < 2:
@@ -47,31 +47,31 @@ def win_loss_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 @drawing()
 def win_loss_figure(frame: pd.DataFrame) -> Figure:
-    """Draw the matrix of wins minus losses, with its numbers.
+    """Draw the matrix of wins minus losses with its numbers.
 
     Args:
         frame: logs of at least two competitors and two seeds.
 
     Raises:
-        InputError: as `win_loss_table`.
+        InputError: see `win_loss_table`.
     """
     matrix = win_loss_table(frame)
     names, values = [one_line(name) for name in matrix.index], matrix.to_numpy()
     seeds = frame.groupby("dataset")["seed"].nunique()
     count = len(seeds)
-    text = CAPTION.format(
+    caption = CAPTION.format(
         seeds=seeds_in_words(int(seeds.min()), int(seeds.max())), count=count, plural="s" * (count != 1)
     )
     longest = max(text_width(name, SMALL) for name in names)
     size = CELL * len(names)
-    made = make_panels(
-        1, text, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2, foot=0.05
+    layout = make_panels(
+        1, caption, width=size, height=size, side=longest + 0.25, right=0.3, top=longest + 0.2, foot=0.05
     )
-    axes = made.axes[0]
+    axes = layout.axes[0]
     bound = max(abs(values).max(), 1)
     colors = {"cmap": "PuOr_r", "vmin": -1.6 * bound, "vmax": 1.6 * bound}
-    places = np.arange(len(names) + 1) - 0.5
-    axes.pcolormesh(places, places, values, edgecolors="white", linewidth=0.5, **colors)
+    edges = np.arange(len(names) + 1) - 0.5
+    axes.pcolormesh(edges, edges, values, edgecolors="white", linewidth=0.5, **colors)
     axes.invert_yaxis()
     axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
     axes.set_yticks(range(len(names)), names, parse_math=False)
@@ -79,9 +79,9 @@ def win_loss_figure(frame: pd.DataFrame) -> Figure:
     axes.spines[:].set_visible(False)
     for i, row in enumerate(values):
         for j, value in enumerate(row):
-            words = "" if i == j else f"{value:+d}" if value else "0"
-            axes.text(j, i, words, fontsize=SMALL, horizontalalignment="center", verticalalignment="center")
-    return made.figure
+            label = "" if i == j else f"{value:+d}" if value else "0"
+            axes.text(j, i, label, fontsize=SMALL, horizontalalignment="center", verticalalignment="center")
+    return layout.figure
 
 
 KIND = PlotKind("wins minus losses over data sets", ("regret",), win_loss_figure, scale=None)

@@ -1,6 +1,6 @@
 "use strict";
 
-// A click on a column's head sorts the rows by it; another click turns them round.
+// A click on a column's head sorts the rows by it; another click reverses the order.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement;
@@ -22,7 +22,7 @@ for (const button of document.querySelectorAll("th button")) {
   });
 }
 
-// What is folded is printed too.
+// Print collapsed tables too.
 window.addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });

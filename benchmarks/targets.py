@@ -1,4 +1,4 @@
-"""Performance targets of the project, and whether a full benchmark run meets them."""
+"""Performance targets of the project, compared with a full benchmark run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Results = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Aim:
-    """One target.
+class Target:
+    """A performance target.
 
     Attributes:
         metric: description of the metric.
         wanted: target value.
-        value: function that reads the metric from the results of `run_bench`; raises KeyError if unmeasured.
-        most: whether the target is an upper bound instead of a lower one.
+        value: function that returns the metric of results of `run_bench`; raises KeyError if unmeasured.
+        most: whether the target is an upper bound; by default a lower one.
         unit: unit printed after both numbers.
     """
 
@@ -32,11 +32,11 @@ class Aim:
         return value <= self.wanted if self.most else value >= self.wanted
 
 
-def measured(results: Results) -> Iterator[tuple[Aim, float]]:
+def measured(results: Results) -> Iterator[tuple[Target, float]]:
     """Yield every target whose metric was measured, with its value."""
-    for aim in AIMS:
+    for target in TARGETS:
         try:
-            yield aim, aim.value(results)
+            yield target, target.value(results)
         except KeyError:
             continue
 
@@ -45,7 +45,7 @@ def row(results: Results, table: str, task: str, contender: str) -> dict[str, An
     """Return one measurement.
 
     Raises:
-        KeyError: it is missing.
+        KeyError: the measurement is missing.
     """
     for entry in results["rows"]:
         if (entry["table"], entry["task"], entry["contender"]) == (table, task, contender):
@@ -57,7 +57,7 @@ def peer(results: Results, name: str) -> dict[str, Any]:
     """Return the measurement of a peer or of our agent on the same rows.
 
     Raises:
-        KeyError: it is missing.
+        KeyError: the measurement is missing.
     """
     for entry in results["peers"]:
         if entry["peer"].endswith(f": {name}") and "note" not in entry:
@@ -71,19 +71,19 @@ def _ratio(table: str, task: str, contender: str) -> Callable[[Results], float]:
 
 def _slower(task: str, than: str) -> Callable[[Results], float]:
     def value(results: Results) -> float:
-        own, other = (row(results, "variants", name, "compiled")["cpu_us"] for name in (task, than))
-        return float(own / other)
+        first, second = (row(results, "variants", name, "compiled")["cpu_us"] for name in (task, than))
+        return float(first / second)
 
     return value
 
 
-def _against(name: str, own: str, figure: str) -> Callable[[Results], float]:
-    return lambda results: float(peer(results, name)[figure] / peer(results, own)[figure])
+def _against(name: str, ours: str, metric: str) -> Callable[[Results], float]:
+    return lambda results: float(peer(results, name)[metric] / peer(results, ours)[metric])
 
 
-AIMS = (
+TARGETS = (
     *(
-        Aim(f"compiled on {task}, against the plain loop", wanted, _ratio("speed", task, "compiled"))
+        Target(f"compiled on {task}, against the plain loop", wanted, _ratio("speed", task, "compiled"))
         for task, wanted in (
             ("covertype", 180),
             ("mushroom", 180),
@@ -92,28 +92,28 @@ AIMS = (
             ("fashion", 30),
         )
     ),
-    Aim("torch, 32 replicas, covertype", 25, _ratio("speed", "covertype", "torch R=32")),
-    Aim("torch, 128 replicas, covertype", 60, _ratio("speed", "covertype", "torch R=128")),
-    Aim("squared loss, S = inf, time over unperturbed", 1.7, _slower("sq, S = inf", "sq"), most=True),
-    Aim("KL loss, S = inf, time over unperturbed", 2.5, _slower("kl, S = inf", "kl"), most=True),
-    Aim("squared loss, S = 10, time over unperturbed", 8, _slower("sq, S = 10", "sq"), most=True),
-    Aim("KL loss, S = 10, time over unperturbed", 8, _slower("kl, S = 10", "kl"), most=True),
-    Aim("neural-ucb compiled, against its plain loop", 150, _ratio("variants", "neural-ucb", "compiled")),
-    Aim("16 steps a round, against its plain loop", 60, _ratio("variants", "kl, 16 steps", "compiled")),
-    Aim(
+    Target("torch, 32 replicas, covertype", 25, _ratio("speed", "covertype", "torch R=32")),
+    Target("torch, 128 replicas, covertype", 60, _ratio("speed", "covertype", "torch R=128")),
+    Target("squared loss, S = inf, time over unperturbed", 1.7, _slower("sq, S = inf", "sq"), most=True),
+    Target("KL loss, S = inf, time over unperturbed", 2.5, _slower("kl, S = inf", "kl"), most=True),
+    Target("squared loss, S = 10, time over unperturbed", 8, _slower("sq, S = 10", "sq"), most=True),
+    Target("KL loss, S = 10, time over unperturbed", 8, _slower("kl, S = 10", "kl"), most=True),
+    Target("neural-ucb compiled, against its plain loop", 150, _ratio("variants", "neural-ucb", "compiled")),
+    Target("16 steps a round, against its plain loop", 60, _ratio("variants", "kl, 16 steps", "compiled")),
+    Target(
         "16 steps a round, rounds per CPU second",
         15_000,
         lambda results: 1e6 / row(results, "variants", "kl, 16 steps", "compiled")["cpu_us"],
         unit="",
     ),
-    Aim("kl, CPU time of vw-squarecb over ours", 4, _against("vw-squarecb", "kl", "cpu_us")),
-    Aim("kl, mistakes of vw-squarecb over ours", 1, _against("vw-squarecb", "kl", "mistakes")),
-    Aim(
+    Target("kl, CPU time of vw-squarecb over ours", 4, _against("vw-squarecb", "kl", "cpu_us")),
+    Target("kl, mistakes of vw-squarecb over ours", 1, _against("vw-squarecb", "kl", "mistakes")),
+    Target(
         "kl-perturbed-replay, CPU time of coba-squarecb over ours",
         8,
         _against("coba-squarecb", "kl-perturbed-replay", "cpu_us"),
     ),
-    Aim(
+    Target(
         "kl-perturbed-replay, mistakes of coba-squarecb over ours",
         1,
         _against("coba-squarecb", "kl-perturbed-replay", "mistakes"),
