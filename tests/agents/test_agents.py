@@ -90,8 +90,8 @@ def test_widths_that_are_rounded_differently_in_a_batch() -> None:
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
-        (Leader, "it lost"),
-        (Forgetful, "distribution must"),
+        (Leader, r"the loss is 4\d\d in 600 rounds"),
+        (Forgetful, "two calls of distribution"),
         (Sociable, "neighbours"),
         (Moody, "the same seeds"),
         (Blind, "not available"),
