@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.imports import circles, imports, modules
+from tests.support.imports import cycles, imports, modules
 from tests.support.paths import ROOT, TESTS
 
 MAINTAINERS = {"neucb.benchmarks.maintenance", "neucb.experiments.studies"}  # run from a checkout
@@ -91,7 +91,7 @@ def _children(package: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("package", sorted(n for n, p in modules().items() if p.name == "__init__.py"))
 def test_parts_of_a_package_import_in_no_circle(package: str) -> None:
     if package != "neucb":
-        assert not circles(_children(package))
+        assert not cycles(_children(package))
 
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:

@@ -1,4 +1,4 @@
-"""Kernels compiled before the tests start, so that no two of their processes compile the same ones.
+"""Compilation of kernels before the tests start, so that no two test processes compile the same ones.
 
 usage: python -m tests.support.kernels
 """
@@ -21,7 +21,7 @@ SHAPES = (("shuffled", False), ("shuffled", True), ("weakest-class", False))  # 
 
 
 def compile_for(recipes: list[str]) -> None:
-    """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
+    """Compile the kernels of recipes, or load them from numba's cache."""
     for name, (order, replay), dtype in itertools.product(recipes, SHAPES, ("float32", "float64")):
         if not replay or "updates_per_round" in RECIPES[name].settings({}):
             settings = {"updates_per_round": 2} if replay else {}
@@ -30,24 +30,24 @@ def compile_for(recipes: list[str]) -> None:
 
 
 def compile_common() -> None:
-    """Compile the kernels of no oracle: those of the torch engine and of traces."""
+    """Compile the kernels shared by all oracles: those of the torch engine and of traces."""
     neucb.run("kl", toy(), 200, 2, engine="torch")
     load_chances()
 
 
 def main() -> None:
-    """Compile the kernels of each oracle in a process."""
+    """Compile the kernels of each oracle in its own process."""
     groups = defaultdict(list)
     for name, recipe in RECIPES.items():
         if prepare(name, toy(), 2, 1).engine == "compiled":
             groups[str(recipe.oracle)].append(name)
     with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-        jobs = [
+        futures = [
             pool.submit(compile_for, recipes) for recipes in sorted(groups.values(), key=len, reverse=True)
         ]
-        jobs.append(pool.submit(compile_common))
-        for job in jobs:
-            job.result()
+        futures.append(pool.submit(compile_common))
+        for future in futures:
+            future.result()
 
 
 if __name__ == "__main__":
