@@ -15,13 +15,15 @@ from tests.support.openml_server import FakeOpenML, serve
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use; skip those of a GPU where there is none."""
+    """Mark tests by the modules that they use; skip tests that need a GPU where none is available."""
     for item in items:
         if isinstance(item, pytest.Function):
             for marker in sorted(markers(item)):
                 item.add_marker(marker)
-            if any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values()):
-                item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # made once, not per worker
+            if any(
+                fixtures[-1].scope == "module" for fixtures in item._fixtureinfo.name2fixturedefs.values()
+            ):
+                item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # one worker, one fixture
         if item.get_closest_marker("gpu") is not None and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
@@ -35,14 +37,14 @@ def _has_gpu() -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """Let commands started by tests hear SIGINT, which shells let their background jobs ignore."""
+    """Restore SIGINT for commands started by tests; shells ignore it in background jobs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """One torch thread, as the loop uses: with more, sums depend on the number of replicas."""
+    """Use one torch thread, as the loop does: with more, sums depend on the number of replicas."""
     with one_thread():
         yield
 

@@ -1,4 +1,4 @@
-"""check_agent on every recipe, and that it finds what it is there to find."""
+"""check_agent accepts every recipe and finds faulty agents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.recipes import one_quick_of_each
 
 
 @pytest.mark.parametrize("name", one_quick_of_each())
-def test_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neucb.testing.agents.ROUNDING", 0.0)  # ours are the same to the bit
+def test_every_recipe_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neucb.testing.agents.ROUNDING", 0.0)  # recipes are equal to the bit
     recipe = RECIPES[name]
     replay = (
         {"updates_per_round": 2} if recipe.settings({}).get("updates_per_round", 1) != 1 else {}
@@ -27,7 +27,7 @@ def test_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Leader:
-    """Plays the arm of least mean loss per sign of the first feature... and learns nothing of the rest."""
+    """Agent that plays the arm of least cumulative loss and ignores contexts."""
 
     def reset(self, spec: Spec) -> None:
         self.loss = torch.zeros(spec.replicas, spec.arms)
@@ -75,20 +75,20 @@ class Blind(Leader):
         return super().distribution(context)
 
 
-def test_an_agent_that_keeps_the_rules() -> None:
+def test_a_valid_agent_passes() -> None:
     check_agent(Leader, learns=False)
 
 
-def test_an_agent_that_rounds_differently_in_a_batch_keeps_them_too() -> None:
+def test_rounding_differences_in_a_batch_pass() -> None:
     check_agent(Rounded, learns=False)
 
 
-def test_widths_that_are_rounded_differently_in_a_batch() -> None:
+def test_networks_with_rounding_differences_in_a_batch_pass() -> None:
     check_agent("kl", learns=False, settings={"depth": 3, "width": 30})
 
 
 @pytest.mark.parametrize(
-    ("agent", "words"),
+    ("agent", "message"),
     [
         (Leader, r"the loss is 4\d\d in 600 rounds"),
         (Forgetful, "two calls of distribution"),
@@ -97,8 +97,8 @@ def test_widths_that_are_rounded_differently_in_a_batch() -> None:
         (Blind, "not available"),
     ],
 )
-def test_what_it_finds(agent: type[Leader], words: str) -> None:
-    with pytest.raises(AssertionError, match=words):
+def test_faulty_agents_are_found(agent: type[Leader], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
         check_agent(agent)
 
 
@@ -115,7 +115,7 @@ class Choosy(Leader):
 
 
 @pytest.mark.parametrize(
-    ("agent", "words"),
+    ("agent", "message"),
     [
         (Deaf, r"Deaf is no agent: it lacks update\(context, action, loss\)"),
         (lambda: Deaf(), "is no agent: it lacks update"),
@@ -125,16 +125,16 @@ class Choosy(Leader):
         (partial(Choosy), "TypeError: .*missing 1 required positional argument: 'rate'"),
     ],
 )
-def test_what_makes_no_agent_is_said_in_one_line(agent: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words) as found:
+def test_invalid_constructors_give_a_one_line_error(agent: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         check_agent(agent)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_what_makes_an_agent_may_be_a_partial() -> None:
+def test_a_partial_is_a_valid_constructor() -> None:
     check_agent(partial(Choosy, 0.5), learns=False)
 
 
-def test_errors_that_are_not_neucbs_come_through() -> None:
+def test_other_errors_are_not_caught() -> None:
     with pytest.raises(ZeroDivisionError):
         check_agent(Fragile, learns=False)

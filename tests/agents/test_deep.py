@@ -1,6 +1,6 @@
-"""Neural recipes with several hidden layers: they learn, and keep to what all recipes keep to.
+"""Neural recipes with several hidden layers learn and pass the checks of all recipes.
 
-Their numbers are held to autograd where those of one hidden layer are: test_neural.py, test_training.py,
+Other tests compare their numbers with autograd: test_neural.py, test_training.py,
 test_uncertainty.py, test_ensemble.py, test_module_parts.py, test_foreseen.py.
 """
 
@@ -30,9 +30,9 @@ NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 @pytest.mark.parametrize("depth", [2, 3])
 @pytest.mark.parametrize("name", ["kl-perturbed", "sq", "neural-ucb", "neural-linear", "neural-bootstrap"])
 def test_deep_recipes_learn_like_shallow_ones(name: str, depth: int) -> None:
-    """With the recipe's own defaults, one step a round, on digits; uniform play makes 450 mistakes in 500."""
+    """With default settings, one step per round, on digits; uniform play makes 450 mistakes in 500."""
     shallow, deep = (
-        neucb.run(name, "digits", 500, 3, settings={"depth": one}, engine="torch") for one in (1, depth)
+        neucb.run(name, "digits", 500, 3, settings={"depth": layers}, engine="torch") for layers in (1, depth)
     )
     ends = [frame.groupby("seed")["loss"].last().mean() for frame in (shallow, deep)]
     assert ends[1] < 1.35 * ends[0]
@@ -40,26 +40,26 @@ def test_deep_recipes_learn_like_shallow_ones(name: str, depth: int) -> None:
 
 
 @pytest.mark.parametrize("name", NEURAL)
-def test_every_neural_recipe_takes_a_depth(name: str, tmp_path: Path) -> None:
-    """Two replicas with other step sizes: the second is as it is alone, and both come back from a file."""
+def test_every_neural_recipe_supports_depth(name: str, tmp_path: Path) -> None:
+    """Two replicas with different step sizes: the second equals a single run, both survive a file."""
     settings: dict[str, Any] = {"depth": 2, "width": 8, "lr": [0.3, 0.6]}
     frame, agent = with_agent(name, toy(60), seeds=2, settings=settings)
     assert frame["depth"].unique() == [2]
     alone = neucb.run(name, toy(60), seeds=[1], settings={**settings, "lr": 0.6}, engine="torch")
     assert frame[frame["seed"] == 1]["loss"].tolist() == alone["loss"].tolist()
     agent.save(tmp_path / "deep.safetensors")
-    again = neucb.load_agent(tmp_path / "deep.safetensors")
+    loaded = neucb.load_agent(tmp_path / "deep.safetensors")
     context = torch.randn(2, agent.spec.features, generator=torch.Generator().manual_seed(1))
-    for one in (agent, again):
-        one.update(context, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
-    torch.testing.assert_close(again.distribution(context), agent.distribution(context), rtol=0, atol=0)
+    for trained in (agent, loaded):
+        trained.update(context, torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(loaded.distribution(context), agent.distribution(context), rtol=0, atol=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3])
 @pytest.mark.parametrize("name", NEURAL)
-def test_deep_recipes_are_agents(name: str, depth: int) -> None:
-    """That they learn with the steps of their defaults: see above."""
+def test_deep_recipes_pass_check_agent(name: str, depth: int) -> None:
+    """Learning is tested above."""
     replay = (
         {"updates_per_round": 2} if RECIPES[name].settings({})["updates_per_round"] != 1 else {}
     )  # 16 take long
@@ -67,8 +67,8 @@ def test_deep_recipes_are_agents(name: str, depth: int) -> None:
     check_agent(name, settings=settings, learns=False)
 
 
-def test_arms_share_what_is_above_the_first_layer() -> None:
-    """A step on arm 0 moves the features of arm 1, whose own block of the first layer stays as it was."""
+def test_arms_share_the_layers_above_the_first() -> None:
+    """A step on arm 0 moves the features of arm 1 but not its block of the first layer."""
     oracle = make_network(RECIPES["kl"], RECIPES["kl"].settings({"depth": 2, "width": 9}))
     oracle.reset(Spec((0,), 2, 4, 5, dtype="float64"))
     x = torch.ones(1, 4, dtype=torch.float64) / 2
@@ -80,12 +80,12 @@ def test_arms_share_what_is_above_the_first_layer() -> None:
     assert not torch.equal(after.features()[:, 1], before.features()[:, 1])
 
 
-def test_the_formula_of_a_recipe_that_takes_a_depth_says_what_it_does() -> None:
+def test_formulas_of_neural_recipes_describe_depth() -> None:
     for name, recipe in RECIPES.items():
         assert ("with depth L > 1, f_a = " in recipe.formula) == (name in NEURAL)
 
 
-def test_the_compiled_engine_refuses_depth() -> None:
+def test_the_compiled_engine_rejects_depth() -> None:
     settings = {"depth": 2, "width": 8}
     assert prepare("kl", toy(100), 60, 2, settings=settings).engine == "torch"
     with pytest.raises(InputError, match="it supports one hidden layer; use the torch engine"):
@@ -93,15 +93,15 @@ def test_the_compiled_engine_refuses_depth() -> None:
 
 
 @pytest.mark.parametrize("order", ["shuffled", "weakest-class"])  # both loops
-def test_a_gradient_that_overflows_before_its_predictions_is_a_divergence(order: str) -> None:
-    """Its square does in U, so that deviations are not finite, and no probability is."""
+def test_an_overflowing_gradient_is_a_divergence(order: str) -> None:
+    """The square of the gradient overflows in U, so that deviations and probabilities are not finite."""
     settings = {"depth": 3, "width": 9, "lr": 3.0, "clip_mean": 0.8}
-    words = r"neural-ucb, round 8, seed 3: .* no longer finite, .*\(lr = 3, 1.7 in this round\)"
-    with pytest.raises(DivergedError, match=words):
+    message = r"neural-ucb, round 8, seed 3: .* no longer finite, .*\(lr = 3, 1.7 in this round\)"
+    with pytest.raises(DivergedError, match=message):
         neucb.run("neural-ucb", "digits", 400, 4, settings=settings, order=order)
 
 
-def test_what_a_deep_network_cannot_be_is_refused() -> None:
+def test_invalid_settings_of_a_deep_network_are_rejected() -> None:
     for settings in ({"c_p": 30.0}, {"c_p": 5.0, "perturbations": 1}):
         with pytest.raises(InputError, match="c_p is too large"):
             neucb.run("sq-perturbed", toy(), 5, 1, settings={"depth": 2, **settings})

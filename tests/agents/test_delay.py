@@ -1,4 +1,4 @@
-"""Delayed feedback: exactly when the agent hears of what."""
+"""Delayed feedback: rounds at which losses reach the agent."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from neucb.core.spec import Spec
 from tests.support.tables import cyclic as toy
 
 
-class Diary:
-    """Writes down after how many rounds it was told of which."""
+class Recorder:
+    """Agent that records each loss with the number of rounds played before it."""
 
     def reset(self, spec: Spec) -> None:
-        self.told: list[tuple[int, float]] = []
-        self.asked = 0
+        self.updates: list[tuple[int, float]] = []
+        self.rounds = 0
 
     def distribution(self, context: torch.Tensor) -> torch.Tensor:
-        self.asked += 1
+        self.rounds += 1
         return torch.full((len(context), 3), 1 / 3)
 
     def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
-        self.told.append((self.asked, float(loss[0])))
+        self.updates.append((self.rounds, float(loss[0])))
 
 
 @pytest.mark.parametrize(
-    ("options", "heard"),
+    ("options", "arrivals"),
     [
         ({}, [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0), (7, 7.0)]),
         ({"delay": 2}, [(3, 1.0), (4, 2.0), (5, 3.0), (6, 4.0), (7, 5.0)]),
@@ -39,19 +39,21 @@ class Diary:
         ({"delay": 1, "feedback_batch": 2}, [(3, 1.0), (3, 2.0), (5, 3.0), (5, 4.0), (7, 5.0), (7, 6.0)]),
     ],
 )
-def test_when_losses_arrive(options: dict[str, int], heard: list[tuple[int, float]]) -> None:
-    diary = Diary()
-    agent = Delayed(diary, **options)
+def test_losses_arrive_after_delay_and_batch(
+    options: dict[str, int], arrivals: list[tuple[int, float]]
+) -> None:
+    recorder = Recorder()
+    agent = Delayed(recorder, **options)
     agent.reset(Spec((0,), 3, 2, 7))
     context = torch.zeros(1, 2)
     for t in range(1, 8):
         agent.distribution(context)
-        context.fill_(t)  # the environment's memory is its own
+        context.fill_(t)  # environments may reuse their memory
         agent.update(context, torch.tensor([0]), torch.tensor([float(t)]))
-    assert diary.told == heard
+    assert recorder.updates == arrivals
 
 
-def test_no_delay_is_the_agent_itself_and_delay_costs() -> None:
+def test_delay_0_changes_nothing_and_delay_costs_regret() -> None:
     plain = neucb.run("kl", toy(600), seeds=3).groupby("seed").tail(1)["regret"]
     late = neucb.run("kl", toy(600), seeds=3, delay=200)
     assert late.attrs["delay"] == 200
@@ -60,22 +62,22 @@ def test_no_delay_is_the_agent_itself_and_delay_costs() -> None:
     assert list(same.groupby("seed").tail(1)["regret"]) == list(plain)
 
 
-def test_bad_arguments() -> None:
+def test_invalid_arguments_are_rejected() -> None:
     with pytest.raises(InputError, match="delay must be a whole number of at least 0"):
         neucb.run("kl", toy(), delay=-1)
     with pytest.raises(InputError, match="feedback_batch must be a whole number of at least 1"):
         neucb.run("kl", toy(), feedback_batch=0)
 
 
-class Queue(Diary):
-    """An agent of a user's, with a `pending` of its own."""
+class Queue(Recorder):
+    """User-defined agent with an attribute `pending`."""
 
     def reset(self, spec: Spec) -> None:
         super().reset(spec)
         self.pending = ["mine"]
 
 
-def test_an_attribute_called_pending_stays_the_users_own() -> None:
+def test_a_user_attribute_named_pending_is_unchanged() -> None:
     queue = Queue()
     agent = Delayed(queue, delay=2)
     agent.reset(Spec((0,), 3, 2, 4))
@@ -86,23 +88,23 @@ def test_an_attribute_called_pending_stays_the_users_own() -> None:
         agent.update(context, torch.tensor([0]), torch.tensor([1.0]))
 
 
-def test_outstanding_losses_are_counted_for_agents_that_number_their_rounds() -> None:
+def test_pending_losses_are_counted() -> None:
     for name in ("kl", "exp4"):
         inner = make_agent(find_recipe(name))
         assert isinstance(inner, CountsPending)
         agent = Delayed(inner, delay=3)
         agent.reset(Spec((0,), 3, 2, 9))
         context = torch.ones(1, 2) / 2**0.5
-        counted = []
+        pending = []
         for _ in range(6):
             agent.distribution(context)
-            counted.append(inner.pending)
+            pending.append(inner.pending)
             agent.update(context, torch.tensor([0]), torch.tensor([1.0]))
-        assert counted == [0, 1, 2, 3, 3, 3], name
+        assert pending == [0, 1, 2, 3, 3, 3], name
 
 
-def test_a_trained_agent_goes_on_with_draws_of_its_own() -> None:
-    """Thompson's draws are numbered by the rounds played, also those whose losses never arrived."""
+def test_a_trained_agent_continues_with_new_draws() -> None:
+    """Draws are numbered by played rounds, including those whose losses never arrived."""
     inner = make_agent(find_recipe("lints"))
     spec = Spec((0,), 3, 2, 9)
     first = Delayed(inner, delay=4)
@@ -116,7 +118,7 @@ def test_a_trained_agent_goes_on_with_draws_of_its_own() -> None:
             agent.update(torch.ones(1, 2), torch.tensor([0]), torch.tensor([1.0]))
 
     play(first)
-    again = Delayed(neucb.Trained(inner, "lints", {}, spec, 9, {}), delay=2)
-    again.reset(spec)
-    play(again)
+    continued = Delayed(neucb.Trained(inner, "lints", {}, spec, 9, {}), delay=2)
+    continued.reset(spec)
+    play(continued)
     assert numbers == [*range(1, 19)]

@@ -1,4 +1,4 @@
-"""FALCON's doubling epochs: when they end, gamma within them, and an oracle that learns at their ends."""
+"""FALCON's doubling epochs: their ends, gamma within them, and learning at their ends."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def test_gamma_is_constant_within_an_epoch() -> None:
         assert schedule(now(t), 3).tolist() == pytest.approx([math.sqrt(12), 0.5 * math.sqrt(12)])
 
 
-def test_the_oracle_learns_everything_and_only_at_the_ends() -> None:
-    held, free = Epochs(Linear(Squared())), Linear(Squared())
-    for oracle in (held, free):
+def test_the_oracle_learns_all_samples_at_the_end_of_an_epoch() -> None:
+    delayed, free = Epochs(Linear(Squared())), Linear(Squared())
+    for oracle in (delayed, free):
         oracle.reset(Spec((0, 1), ARMS, FEATURES, 16))
     probe = rounds(2, 1, seed=1)[0][0]
-    before = held.predict(probe).mean
+    before = delayed.predict(probe).mean
     for t, (x, action, target) in enumerate(rounds(2, 16), start=1):
         reused = x.clone()
-        held.update(reused, action, target)
-        reused.zero_()  # as an environment that uses its memory again would
+        delayed.update(reused, action, target)
+        reused.zero_()  # environments may reuse their memory
         free.update(x, action, target)
-        after = held.predict(probe).mean
+        after = delayed.predict(probe).mean
         if t in (2, 4, 8, 16):
             torch.testing.assert_close(after, free.predict(probe).mean)
         else:
@@ -46,13 +46,13 @@ def test_the_oracle_learns_everything_and_only_at_the_ends() -> None:
         before = after
 
 
-def test_passes_repeat_an_epoch() -> None:
-    twice, free = Epochs(Linear(Squared()), epochs=2), Linear(Squared())
-    for oracle in (twice, free):
+def test_passes_repeat_the_samples_of_an_epoch() -> None:
+    repeated, free = Epochs(Linear(Squared()), epochs=2), Linear(Squared())
+    for oracle in (repeated, free):
         oracle.reset(Spec((0,), ARMS, FEATURES, 2))
-    seen = rounds(1, 2)
-    for x, action, target in seen:
-        twice.update(x, action, target)
-    for x, action, target in seen + seen:
+    samples = rounds(1, 2)
+    for x, action, target in samples:
+        repeated.update(x, action, target)
+    for x, action, target in samples + samples:
         free.update(x, action, target)
-    torch.testing.assert_close(twice.predict(seen[0][0]).mean, free.predict(seen[0][0]).mean)
+    torch.testing.assert_close(repeated.predict(samples[0][0]).mean, free.predict(samples[0][0]).mean)

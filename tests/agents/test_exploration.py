@@ -1,4 +1,4 @@
-"""Exploration rules and schedules: hand-computed tables, limits, ties, and the papers' inequalities."""
+"""Exploration rules and schedules: hand-computed tables, limits, ties, and published inequalities."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def policy(rule: ExplorationRule, rows: list[list[float]], at: Round | None = No
 ROWS = [[0.2, 0.5, 0.9], [0.7, 0.3, 0.3]]
 
 
-def test_inverse_gap_by_hand() -> None:
+def test_inverse_gap_equals_hand_computed_numbers() -> None:
     """Two rows, two gammas: 10 and 40. Row 2 ties arms 1 and 2; the lower index is the best arm."""
     p = policy(InverseGap(Power((10.0, 40.0), 0.0)), ROWS)
     row_1 = [1 - 1 / 6 - 1 / 10, 1 / 6, 1 / 10]  # gaps 0.3 and 0.7: 1 / (3 + 3), 1 / (3 + 7)
@@ -39,7 +39,7 @@ def test_inverse_gap_by_hand() -> None:
     np.testing.assert_allclose(p, [row_1, row_2], rtol=1e-12)
 
 
-def test_fast_inverse_gap_by_hand() -> None:
+def test_fast_inverse_gap_equals_hand_computed_numbers() -> None:
     p = policy(FastInverseGap(Power((10.0, 40.0), 0.0)), ROWS)
     row_1 = [0.0, 0.2 / 3.6, 0.2 / 7.6]  # yhat_b = 0.2: 0.2 / (0.6 + 10 gap)
     row_2 = [0.3 / 16.9, 0.0, 0.3 / 0.9]  # yhat_b = 0.3: 0.3 / (0.9 + 40 gap)
@@ -48,24 +48,24 @@ def test_fast_inverse_gap_by_hand() -> None:
     np.testing.assert_allclose(p, [row_1, row_2], rtol=1e-12)
 
 
-def test_epsilon_greedy_by_hand() -> None:
+def test_epsilon_greedy_equals_hand_computed_numbers() -> None:
     p = policy(EpsilonGreedy((0.3, 0.0)), ROWS)
     np.testing.assert_allclose(p, [[0.8, 0.1, 0.1], [0.0, 1.0, 0.0]], rtol=1e-12)
 
 
-def test_epsilon_decays() -> None:
+def test_epsilon_decays_with_the_rounds() -> None:
     """Round 9: 0.3 / 9^0.5 = 0.1, and 2 / 9^0 is no more than 1."""
     p = policy(EpsilonGreedy((0.3, 2.0), (0.5, 0.0)), ROWS, now(9))
     np.testing.assert_allclose(p, [[1 - 0.2 / 3, 0.1 / 3, 0.1 / 3], [1 / 3] * 3], rtol=1e-12)
 
 
-def test_softmax_by_hand() -> None:
+def test_softmax_equals_hand_computed_numbers() -> None:
     p = policy(Softmax(Power((10.0, 0.0), 0.0)), ROWS)
     weight = [1.0, math.exp(-3), math.exp(-7)]  # gaps 0.3 and 0.7
     np.testing.assert_allclose(p, [[w / sum(weight) for w in weight], [1 / 3] * 3], rtol=1e-12)
 
 
-def test_softmax_leaves_out_arms_that_are_not_available() -> None:
+def test_softmax_excludes_unavailable_arms() -> None:
     prediction = Prediction(torch.tensor(ROWS), available=torch.tensor([[True, False, True]] * 2))
     p = Softmax(Power((10.0, 0.0), 0.0))(prediction, now())
     weight = math.exp(-7)
@@ -74,7 +74,7 @@ def test_softmax_leaves_out_arms_that_are_not_available() -> None:
 
 
 @pytest.mark.parametrize("rule", [InverseGap, FastInverseGap])
-def test_limits_of_gamma(rule: type[InverseGap] | type[FastInverseGap]) -> None:
+def test_gamma_0_is_uniform_and_large_gamma_greedy(rule: type[InverseGap] | type[FastInverseGap]) -> None:
     np.testing.assert_allclose(policy(rule(Power(0.0, 0.0)), ROWS), 1 / 3)
     greedy = policy(rule(Power(1e12, 0.0)), [[0.2, 0.5, 0.9], [0.7, 0.3, 0.4]])
     np.testing.assert_allclose(greedy, [[1, 0, 0], [0, 1, 0]], atol=1e-10)
@@ -93,13 +93,13 @@ def test_a_policy_is_a_distribution_that_prefers_the_best(
     np.testing.assert_allclose(favourite, np.min(rows, axis=1), rtol=1e-9)
 
 
-def test_predictions_of_nought_do_not_divide_by_nought() -> None:
+def test_predictions_of_0_give_finite_probabilities() -> None:
     p = policy(FastInverseGap(Power(0.0)), [[0.0, 0.0], [0.0, 0.5]])
     assert np.isfinite(p).all()
     np.testing.assert_allclose(p[0], 0.5)
 
 
-def test_ties_go_to_the_lowest_index_whatever_the_rounding() -> None:
+def test_ties_go_to_the_lowest_index_despite_rounding() -> None:
     p = policy(EpsilonGreedy(0.0), [[0.3 + 1e-17, 0.1 + 0.2, 0.3], [0.9, 0.1 + 0.2, 0.3]])
     np.testing.assert_array_equal(p, [[1, 0, 0], [0, 1, 0]])
 
@@ -142,14 +142,14 @@ def test_fastcb_inequality(h: list[float], yhat: list[float], extra: float) -> N
         (FastTheory((1e6, 3.0), 2.0), (math.sqrt(3 * 1e6 / 6), 30.0)),
     ],
 )
-def test_schedules_by_hand(schedule: Schedule, expected: tuple[float, float]) -> None:
-    """Round 9 of 175, K = 3, losses seen 3 and 15."""
+def test_schedules_equal_hand_computed_numbers(schedule: Schedule, expected: tuple[float, float]) -> None:
+    """Round 9 of 175, K = 3, observed losses 3 and 15."""
     gamma = schedule(now(9, (3.0, 15.0), 175), 3)
     assert gamma.tolist() == pytest.approx(expected)
 
 
-def test_gamma_of_a_replica_is_the_same_to_the_bit_beside_others() -> None:
-    others = (0.13, 0.37, 0.5, 0.9, 1.7) * 4  # enough of them for vectors of several lanes
+def test_gamma_of_a_replica_does_not_depend_on_the_batch() -> None:
+    others = (0.13, 0.37, 0.5, 0.9, 1.7) * 4  # enough for vectorised loops
     for number in (3, 7, 977, 9_999):
         at = now(number, (0.0,) * len(others))
         for r, exponent in enumerate(others):
@@ -166,13 +166,13 @@ def test_a_rule_changes_neither_predictions_nor_itself(rule: ExplorationRule) ->
     assert torch.equal(prediction.mean, mean)
 
 
-def test_a_round_later() -> None:
+def test_after_advances_a_round() -> None:
     later = now(4, (1.0, 2.0)).after(torch.tensor([0.5, 1.0]))
     assert later.number == 5
     assert later.observed_loss.tolist() == [1.5, 3.0]
 
 
-def test_one_value_per_replica_or_an_error() -> None:
+def test_a_wrong_number_of_values_is_rejected() -> None:
     with pytest.raises(InputError, match=r"3 values .* for 2 replicas; give one value, or one per replica"):
         Power((1.0, 2.0, 3.0))(now(), 2)
 
@@ -192,12 +192,12 @@ def test_one_value_per_replica_or_an_error() -> None:
         ("softmax", {"gamma": 7.0, "gamma_schedule": "loss"}, Softmax(ObservedLoss(7.0, 0.5))),
     ],
 )
-def test_every_schedule_has_a_name(name: str, chosen: dict[str, Any], expected: object) -> None:
+def test_settings_select_rule_and_schedule(name: str, chosen: dict[str, Any], expected: object) -> None:
     agent = make_agent(RECIPES[name], chosen)
     assert isinstance(agent, Reduction)
     assert agent.rule == expected
 
 
-def test_softmax_has_no_theory() -> None:
+def test_softmax_rejects_the_theory_schedule() -> None:
     with pytest.raises(InputError, match="unknown gamma_schedule 'theory'"):
         make_agent(RECIPES["softmax"], {"gamma_schedule": "theory"})

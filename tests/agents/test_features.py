@@ -1,4 +1,4 @@
-"""Feature maps: against scikit-learn, against the kernel, in the linear recipes."""
+"""Feature maps: comparison with scikit-learn and the Gaussian kernel, and use in linear recipes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neucb.environments.table import Column, Table
 rng = np.random.default_rng(0)
 
 
-def test_quadratic_features_are_scikit_learns() -> None:
+def test_quadratic_features_equal_scikit_learn() -> None:
     x = rng.standard_normal((2, 3, 5))
     features = Quadratic()
     assert features.reset(Spec((0, 1), 3, 5, 10)) == 20
@@ -43,7 +43,7 @@ def test_fourier_features_approximate_the_gaussian_kernel_of_each_replica() -> N
 
 
 def parity(rows: int = 1500) -> Table:
-    """Labels that are a product of two columns: no linear model of these columns can learn them."""
+    """Return a table with the product of two columns as label, which no linear model can learn."""
     signs = rng.integers(0, 2, (rows, 3)) * 2.0 - 1.0
     columns = tuple(Column(name, signs[:, j]) for j, name in enumerate("abc"))
     return Table("parity", columns, (signs[:, 0] * signs[:, 1] > 0).astype(np.int64), ("no", "yes"), "memory")
@@ -51,7 +51,7 @@ def parity(rows: int = 1500) -> Table:
 
 @pytest.mark.parametrize("features", ["quadratic", "fourier"])
 @pytest.mark.parametrize("agent", ["squarecb", "linucb", "fastcb"])
-def test_products_can_be_learnt_with_features_only(agent: str, features: str) -> None:
+def test_feature_maps_learn_products(agent: str, features: str) -> None:
     table = parity()
 
     def final(choice: str) -> float:
@@ -63,7 +63,7 @@ def test_products_can_be_learnt_with_features_only(agent: str, features: str) ->
     assert final(features) < 0.5 * final("linear")
 
 
-def test_too_many_columns_are_refused_and_wide_ones_marked() -> None:
+def test_too_many_features_are_rejected_or_warned_of() -> None:
     with pytest.raises(InputError, match=r"5,049, more than 5,000; take feature_map=fourier"):
         Quadratic().reset(Spec((0,), 2, 99, 10))
     with pytest.warns(UserWarning, match="diagonal"):

@@ -1,4 +1,4 @@
-"""The linear oracle against ridge regression in closed form and a hand-written Newton step."""
+"""Linear oracle: comparison with closed-form ridge regression and a hand-written Newton step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neucb.agents.losses import KL, Squared
 from neucb.core.spec import Spec
 
 
-def test_squared_is_ridge_regression_on_each_arms_past() -> None:
+def test_squared_loss_gives_ridge_regression_per_arm() -> None:
     """Two replicas, two penalties, 60 rounds; the intercept is penalised like the rest."""
     rng = np.random.default_rng(0)
     penalty = (1.0, 0.05)
@@ -25,13 +25,13 @@ def test_squared_is_ridge_regression_on_each_arms_past() -> None:
     mean = oracle.predict(torch.tensor(probe)).mean.numpy()
     for r in range(2):
         for arm in range(3):
-            mine = arms[:, r] == arm
-            Z = np.column_stack([x[mine, r], np.ones(mine.sum())])
-            theta = np.linalg.solve(Z.T @ Z + penalty[r] * np.eye(5), Z.T @ y[mine, r])
+            played = arms[:, r] == arm
+            Z = np.column_stack([x[played, r], np.ones(played.sum())])
+            theta = np.linalg.solve(Z.T @ Z + penalty[r] * np.eye(5), Z.T @ y[played, r])
             assert mean[r, arm] == pytest.approx(np.append(probe[r], 1.0) @ theta, abs=1e-9)
 
 
-def test_kl_is_a_newton_step_on_the_laplace_approximation() -> None:
+def test_kl_loss_gives_a_newton_step_on_the_laplace_approximation() -> None:
     rng = np.random.default_rng(1)
     oracle = Linear(KL(), regularization=0.5)
     oracle.reset(Spec((0,), 2, 3, 30))
@@ -49,7 +49,7 @@ def test_kl_is_a_newton_step_on_the_laplace_approximation() -> None:
     np.testing.assert_allclose(mean, expected, atol=1e-9)
 
 
-def test_first_step_starts_from_the_penalty_not_its_inverse() -> None:
+def test_the_initial_covariance_is_lambda_times_identity() -> None:
     """Lambda = 4, x = (1), y = 1: theta = x y / (4 + |z|^2) = 1/6 for z = (1, 1)."""
     oracle = Linear(Squared(), regularization=4.0)
     oracle.reset(Spec((0,), 2, 1, 1))

@@ -1,4 +1,4 @@
-"""Losses: closed forms against dense numerical integration and hand-computed values."""
+"""Losses: comparison of closed forms with numerical integration and hand-computed values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def tensor(*values: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.3, 1.0, 4.0, 20.0])
-def test_logistic_normal_integrals(tau: float) -> None:
-    """Yhat and kappa against a sum over 200,001 points, at every width that the issue names."""
+def test_logistic_normal_integrals_equal_a_dense_sum(tau: float) -> None:
+    """Compare yhat and kappa with a sum over 200,001 points."""
     xi = np.linspace(-9, 9, 200_001)
     density = np.exp(-xi * xi / 2)
     density /= density.sum()
@@ -33,7 +33,7 @@ def test_logistic_normal_integrals(tau: float) -> None:
     assert np.abs(kappa.numpy() - (sigmoid * (1 - sigmoid)) @ density).max() < 1e-7
 
 
-def test_smoothed_rows_are_their_own() -> None:
+def test_smoothed_rows_are_independent() -> None:
     f = torch.tensor([[0.5, -1.0], [2.0, 0.0]], dtype=torch.float64)
     tau = tensor(0.7, 5.0).unsqueeze(1)
     together = KL().smoothed(f, tau)
@@ -48,13 +48,13 @@ def test_squared_value_is_unhalved_and_clipped() -> None:
     assert value.tolist() == [0.5625, 1.0, 0.0]
 
 
-def test_kl_value_by_hand() -> None:
+def test_kl_value_equals_hand_computed_numbers() -> None:
     value = KL().value(tensor(0.25, 0.5, 0.0), tensor(1.0, 0.25, 1.0))
     halves = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
     assert value.tolist() == pytest.approx([math.log(4), halves, -math.log(1e-6)])
 
 
-def test_log_uses_the_same_losses() -> None:
+def test_logged_losses_equal_those_of_the_oracles() -> None:
     rng = np.random.default_rng(0)
     predicted, target = rng.random(50) * 1.4 - 0.2, rng.integers(0, 2, 50) * rng.choice([1.0, 0.3], 50)
     squared, log = regression_losses(predicted, target)
@@ -64,7 +64,7 @@ def test_log_uses_the_same_losses() -> None:
 
 
 @pytest.mark.parametrize("loss", [Squared(), KL()])
-def test_link_and_curvature_agree_with_autograd(loss: Squared | KL) -> None:
+def test_link_and_curvature_equal_autograd(loss: Squared | KL) -> None:
     f = torch.linspace(-6, 6, 25, dtype=torch.float64, requires_grad=True)
     link = f * 1.0 if loss.name == "squared" else torch.sigmoid(f)
     (slope,) = torch.autograd.grad(link.sum(), f)
@@ -72,12 +72,12 @@ def test_link_and_curvature_agree_with_autograd(loss: Squared | KL) -> None:
     torch.testing.assert_close(loss.curvature(f.detach().clone()), slope)
 
 
-def test_the_compiled_exponential_and_logistic_functions_lose_no_digits() -> None:
+def test_compiled_exponential_and_logistic_are_accurate() -> None:
     def exponentials(y: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([exponential(one) for one in y])
+        return np.array([exponential(value) for value in y])
 
     def logistics(f: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([logistic(one) for one in f])
+        return np.array([logistic(value) for value in f])
 
     first: Any = njit(exponentials)
     second: Any = njit(logistics)
@@ -88,8 +88,8 @@ def test_the_compiled_exponential_and_logistic_functions_lose_no_digits() -> Non
     assert second(np.array([-np.inf, -701.0, 701.0, np.inf])).tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
-def test_the_compiled_logistic_function_under_an_offset_is_that_of_the_losses() -> None:
-    """Where normal parts are far from 0, with and without an offset, for infinity and NaN too."""
+def test_compiled_smoothed_logistic_equals_that_of_the_loss() -> None:
+    """For outputs near and far from 0, infinity and NaN, with and without an offset."""
 
     def each(
         f: NDArray[np.float64], tau: float, slopes: NDArray[np.float64]
@@ -103,6 +103,6 @@ def test_the_compiled_logistic_function_under_an_offset_is_that_of_the_losses() 
     compiled: Any = njit(each)
     f = np.concatenate([np.linspace(-90.0, 90.0, 2001), [0.0, 1e-9, np.inf, -np.inf, np.nan]])
     for tau in (0.0, 0.01, 0.7, 5.0, 300.0):
-        wanted = KL().smoothed(torch.tensor(f), torch.full((len(f),), tau, dtype=torch.float64))
-        for one, other in zip(compiled(f, tau, np.empty(PARTS)), wanted, strict=True):
-            np.testing.assert_allclose(one, other.numpy(), rtol=0, atol=1e-14)
+        expected = KL().smoothed(torch.tensor(f), torch.full((len(f),), tau, dtype=torch.float64))
+        for value, expected_value in zip(compiled(f, tau, np.empty(PARTS)), expected, strict=True):
+            np.testing.assert_allclose(value, expected_value.numpy(), rtol=0, atol=1e-14)

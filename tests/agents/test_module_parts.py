@@ -1,4 +1,4 @@
-"""Perturbation and gradient norms of any torch network: against the recipes, autograd, Monte Carlo."""
+"""Perturbation and gradient norms of torch modules: comparison with recipes, autograd, Monte Carlo."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class Disjoint(nn.Module):
         self.looping = looping
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.looping and x.sum() == 1e9:  # what vmap cannot do
+        if self.looping and x.sum() == 1e9:  # control flow that vmap does not support
             return x
         x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
         hidden = torch.einsum("bd,kmd->bkm", x, self.first).relu()
         for layer in self.head[:-M].view(-1, M, M):
             fixed = layer.detach()
-            hidden = (hidden @ (fixed + 0.25 * (layer - fixed))).relu()  # a quarter of its gradient
+            hidden = (hidden @ (fixed + 0.25 * (layer - fixed))).relu()  # quarters the gradient
         f: Tensor = hidden @ self.head[-M:]
         return f
 
 
 class Descent(torch.optim.Optimizer):
-    """The steps of the recipes: lr / t^power in round t, each parameter leading with R."""
+    """Steps of the recipes: lr / t^power in round t, for parameters [R, ...]."""
 
     def __init__(self, parameters: Any, steps: int = 1) -> None:
         rates = {"rate": per_replica(LR, 2), "power": per_replica(POWER, 2)}
@@ -71,13 +71,13 @@ def descent(parameters: Any) -> Descent:
     return Descent(parameters)
 
 
-def as_in_deep(depth: int) -> tuple[float, ...]:
-    """Return the step sizes with which a recipe's network of some depth makes steps of LR."""
-    return tuple(one / step_share(M, "he", depth) for one in LR)
+def rates_for_depth(depth: int) -> tuple[float, ...]:
+    """Return the step sizes for which a recipe's network of a depth makes steps of LR."""
+    return tuple(rate / step_share(M, "he", depth) for rate in LR)
 
 
 def start_as(module: Module, neural: Neural) -> None:
-    """Give a module's networks the weights of the recipes' network."""
+    """Copy the weights of the recipes' network to a module."""
     first = neural.weights._initial.first.view(2, K, D + 1, M)  # type: ignore[attr-defined]
     with torch.no_grad():
         module._parameters["first"].copy_(first.transpose(2, 3))
@@ -101,86 +101,94 @@ def rounds(count: int) -> list[tuple[Tensor, Tensor, Tensor]]:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("count", [4, math.inf])
 @pytest.mark.parametrize("depth", [1, 3])
-def test_a_perturbed_module_is_the_recipes_network(loss: Loss, count: float, depth: int) -> None:
-    small = tuple(one / 10 for one in C_P)
+def test_a_perturbed_module_equals_the_recipes_network(loss: Loss, count: float, depth: int) -> None:
+    small = tuple(value / 10 for value in C_P)
     c_p = C_P if math.isinf(count) else small
     weights: Weights = ExpectedPerturbation(c_p) if math.isinf(count) else SignPerturbation(small, int(count))
-    neural = Neural(loss, weights, width=M, depth=depth, lr=as_in_deep(depth), lr_power=POWER)
+    neural = Neural(loss, weights, width=M, depth=depth, lr=rates_for_depth(depth), lr_power=POWER)
     part = ModulePerturbation(c_p, count, width=M)
     module = Module(lambda spec: Disjoint(spec, depth), loss, descent, perturbation=part)
-    for one in (neural, module):
-        one.reset(SPEC)
+    for oracle in (neural, module):
+        oracle.reset(SPEC)
     start_as(module, neural)
     for context, action, y in rounds(30):
         expected = neural.predict(context).mean
         torch.testing.assert_close(module.predict(context).mean, expected)
-        for one in (neural, module):
-            one.update(context, action, y)
+        for oracle in (neural, module):
+            oracle.update(context, action, y)
     gauges = module.gauges()
     torch.testing.assert_close(gauges["parameter_distance"], neural.weights.distance())
     torch.testing.assert_close(gauges["perturbation_rms"], neural.gauges()["perturbation_rms"])
     assert module.gauges()["perturbation_rms"].min() > 1e-3
 
 
-def test_steps_one_by_one_on_replayed_samples_are_the_recipes() -> None:
-    """Three steps a round, with step sizes that fall from round to round."""
+def test_replayed_single_steps_equal_the_recipes() -> None:
+    """Three steps per round, with step sizes that fall from round to round."""
     neural = Neural(
-        KL(), PlainWeights(), width=M, depth=2, lr=as_in_deep(2), lr_power=POWER, updates_per_round=3
+        KL(), PlainWeights(), width=M, depth=2, lr=rates_for_depth(2), lr_power=POWER, updates_per_round=3
     )
     module = Module(
-        lambda spec: Disjoint(spec, 2), KL(), lambda own: Descent(own, 3), updates_per_round=3, together=False
+        lambda spec: Disjoint(spec, 2),
+        KL(),
+        lambda parameters: Descent(parameters, 3),
+        updates_per_round=3,
+        together=False,
     )
-    for one in (neural, module):
-        one.reset(SPEC)
+    for oracle in (neural, module):
+        oracle.reset(SPEC)
     start_as(module, neural)
     for context, action, y in rounds(30):
         torch.testing.assert_close(module.predict(context).mean, neural.predict(context).mean)
-        for one in (neural, module):
-            one.update(context, action, y)
+        for oracle in (neural, module):
+            oracle.update(context, action, y)
 
 
-@pytest.mark.parametrize("matrix", ["diagonal", "full"])
-@pytest.mark.parametrize("gradient", ["none", "sqrt_width"])
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+@pytest.mark.parametrize("gradient_scaling", ["none", "sqrt_width"])
 @pytest.mark.parametrize("looping", [False, True])
-def test_the_norm_of_a_module_is_the_recipes(matrix: Any, gradient: Any, looping: bool) -> None:
+def test_the_gradient_norm_of_a_module_equals_the_recipes(
+    covariance: Any, gradient_scaling: Any, looping: bool
+) -> None:
     neural = Neural(Squared(), PlainWeights(), width=M, lr=LR, lr_power=POWER)
     module = Module(lambda spec: Disjoint(spec, looping=looping), Squared(), descent)
-    old = GradientNorm(neural, regularization=(0.5, 2.0), gradient_scaling=gradient, covariance=matrix)
-    divisor = M if gradient == "sqrt_width" else 1.0
-    new = ModuleNorm(module, regularization=(0.5, 2.0), divisor=divisor, covariance=matrix)
-    old.reset(SPEC)
-    new.reset(SPEC)
+    recipe_norm = GradientNorm(
+        neural, regularization=(0.5, 2.0), gradient_scaling=gradient_scaling, covariance=covariance
+    )
+    divisor = M if gradient_scaling == "sqrt_width" else 1.0
+    module_norm = ModuleNorm(module, regularization=(0.5, 2.0), divisor=divisor, covariance=covariance)
+    recipe_norm.reset(SPEC)
+    module_norm.reset(SPEC)
     start_as(module, neural)
     for context, action, y in rounds(12):
-        before = old.predict(context), new.predict(context)
-        torch.testing.assert_close(before[1].mean, before[0].mean)
-        assert before[0].std is not None
-        assert before[1].std is not None
-        torch.testing.assert_close(before[1].std, before[0].std)
-        old.update(context, action, y)
-        new.update(context, action, y)
+        predictions = recipe_norm.predict(context), module_norm.predict(context)
+        torch.testing.assert_close(predictions[1].mean, predictions[0].mean)
+        assert predictions[0].std is not None
+        assert predictions[1].std is not None
+        torch.testing.assert_close(predictions[1].std, predictions[0].std)
+        recipe_norm.update(context, action, y)
+        module_norm.update(context, action, y)
     assert module._stacked is not looping
 
 
 @pytest.mark.parametrize("per_arm", [False, True])
-def test_gradients_of_a_deep_network_are_autograd_s(per_arm: bool) -> None:
+def test_gradients_of_a_deep_network_equal_autograd(per_arm: bool) -> None:
     spec = Spec((5, 9), K, D, 40, dtype="float64", per_arm=per_arm)
     module = Module(perceptron(depth=3, width=5), KL(), descent)
     module.reset(spec)
     context = torch.randn(2, *((K,) if per_arm else ()), D, dtype=torch.float64)
-    found = module.gradients(context)
-    assert found.shape == (2, K, module.parameters)
+    gradients = module.gradients(context)
+    assert gradients.shape == (2, K, module.parameters)
     for r in range(2):
         for a in range(K):
             output = module.outputs(context)[r, a]
             exact = torch.autograd.grad(output, [*module._parameters.values()])
-            torch.testing.assert_close(found[r, a], torch.cat([one[r].flatten() for one in exact]))
+            torch.testing.assert_close(gradients[r, a], torch.cat([part[r].flatten() for part in exact]))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("count", [3, math.inf])
 def test_a_perturbed_step_descends_the_mean_loss(loss: Loss, count: float) -> None:
-    """On three samples of a deep network, against autograd; the Gaussian mean by quadrature."""
+    """Compare a step on three samples of a deep network with autograd; Gaussian mean by quadrature."""
     part = ModulePerturbation(C_P, count, width=5)
     module = Module(perceptron(depth=2, width=5), loss, descent, updates_per_round=3, perturbation=part)
     module.reset(SPEC)
@@ -190,11 +198,11 @@ def test_a_perturbed_step_descends_the_mean_loss(loss: Loss, count: float) -> No
         (x, a, y, w) for (x, a, y), w in zip(rounds(3), torch.tensor([[1.0, 2], [0, 1], [3, 1]]), strict=True)
     ]
     leaves = [*module._parameters.values()]
-    was = [one.detach().clone() for one in leaves]
+    before = [leaf.detach().clone() for leaf in leaves]
 
     nodes, masses = np.polynomial.hermite_e.hermegauss(60)
     masses = masses / masses.sum()
-    u = torch.cat([one.flatten(1) for one in leaves], 1) - part._start
+    u = torch.cat([leaf.flatten(1) for leaf in leaves], 1) - part._start
     if math.isinf(count):
         offsets = part._c.unsqueeze(1) * u.norm(dim=1, keepdim=True) * torch.tensor(nodes)
         share = torch.tensor(masses)
@@ -207,21 +215,21 @@ def test_a_perturbed_step_descends_the_mean_loss(loss: Loss, count: float) -> No
         moved = module.outputs(x)[torch.arange(2), a].unsqueeze(1) + offsets  # [R, S]
         target = y.unsqueeze(1).expand_as(moved)
         if loss.name == "kl":
-            own = nn.functional.binary_cross_entropy_with_logits(moved, target, reduction="none")
+            losses = nn.functional.binary_cross_entropy_with_logits(moved, target, reduction="none")
         else:
-            own = (moved - target).square() / 2
-        total = total + (w * (own * share).sum(1)).sum() / len(samples)
+            losses = (moved - target).square() / 2
+        total = total + (w * (losses * share).sum(1)).sum() / len(samples)
     exact = torch.autograd.grad(total, leaves)
 
     steps = module._steps.param_groups[0]
     rate = steps["rate"] / (steps["made"] + 1) ** steps["power"]
     module._step(samples)
-    for now, before, gradient in zip(leaves, was, exact, strict=True):
-        each = rate.view(-1, *(1 for _ in now.shape[1:]))
-        torch.testing.assert_close(now.detach() - before, -each * gradient, rtol=1e-4, atol=1e-7)
+    for leaf, old, gradient in zip(leaves, before, exact, strict=True):
+        step = rate.view(-1, *(1 for _ in leaf.shape[1:]))
+        torch.testing.assert_close(leaf.detach() - old, -step * gradient, rtol=1e-4, atol=1e-7)
 
 
-def test_many_signs_come_near_the_closed_form() -> None:
+def test_many_signs_approximate_the_closed_form() -> None:
     """At a theta away from theta_0, 4,000 signs, within four standard errors."""
     many = ModulePerturbation((0.05, 0.3), 4000, width=5)
     closed = ModulePerturbation((0.05, 0.3), math.inf, width=5)
@@ -229,22 +237,24 @@ def test_many_signs_come_near_the_closed_form() -> None:
     module.reset(SPEC)
     many.reset(SPEC, module._parameters, module.loss)
     with torch.no_grad():
-        for one in module._parameters.values():
-            one += 0.5 * torch.randn(one.shape, dtype=one.dtype, generator=torch.Generator().manual_seed(2))
+        for value in module._parameters.values():
+            value += 0.5 * torch.randn(
+                value.shape, dtype=value.dtype, generator=torch.Generator().manual_seed(2)
+            )
     output = torch.tensor([[-2.0, 0.3, 1.5], [0.0, -1.0, 3.0]], dtype=torch.float64)
     error = (KL().link(output.unsqueeze(2) + many._offsets().unsqueeze(1))).std(2) / 4000**0.5
     difference = (many.predict(output) - closed.predict(output)).abs()
     assert (difference < 4 * error).all()
-    assert ((closed.predict(output) - KL().link(output)).abs() > 4 * error).any()  # the offset is seen
+    assert ((closed.predict(output) - KL().link(output)).abs() > 4 * error).any()  # the offset matters
 
 
-def test_what_cannot_be_is_refused() -> None:
-    both = ModuleNorm(Module(Disjoint, KL(), descent, perturbation=ModulePerturbation(0.1, 3, width=M)))
+def test_invalid_modules_are_rejected() -> None:
+    norm = ModuleNorm(Module(Disjoint, KL(), descent, perturbation=ModulePerturbation(0.1, 3, width=M)))
     with pytest.raises(InputError, match="networks without a perturbation"):
-        both.reset(SPEC)
-    for part, words in (
+        norm.reset(SPEC)
+    for part, message in (
         (ModulePerturbation(0.1, 0, width=M), "at least 1"),
         (ModulePerturbation(-1, 3, width=M), "c_p"),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=message):
             Module(Disjoint, KL(), descent, perturbation=part).reset(SPEC)

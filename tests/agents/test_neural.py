@@ -1,4 +1,4 @@
-"""The neural oracle and its perturbations against plain autograd, and what every oracle must keep to."""
+"""Neural oracle and its perturbations: comparison with autograd, and properties of every oracle."""
 
 from __future__ import annotations
 
@@ -85,22 +85,22 @@ def test_trajectory_equals_autograd(loss: str, count: float | None, init: Any, v
         )
         for r, seed in enumerate(seeds)
     ]
-    # The expected KL form is exact up to the 2e-9 of its normal mixture; all else to rounding.
+    # The expected KL form is exact up to 2e-9, the error of its normal mixture; the others up to rounding.
     tolerance = 1e-6 if loss == "kl" and count is not None and math.isinf(count) else 1e-9
     for x, action, target in rounds(2, length, per_arm=per_arm):
         mean = oracle.predict(x).mean
-        for r, one in enumerate(plain):
-            torch.testing.assert_close(mean[r], one.predict(x[r]), atol=tolerance, rtol=0)
-            one.update(x[r], int(action[r]), float(target[r]))
+        for r, replica in enumerate(plain):
+            torch.testing.assert_close(mean[r], replica.predict(x[r]), atol=tolerance, rtol=0)
+            replica.update(x[r], int(action[r]), float(target[r]))
         oracle.update(x, action, target)
-    distance = torch.stack([(one.theta - one.start).norm() for one in plain]).detach()
+    distance = torch.stack([(replica.theta - replica.start).norm() for replica in plain]).detach()
     torch.testing.assert_close(oracle.weights.distance(), distance, atol=1e-5, rtol=1e-6)
-    assert float(distance[0]) > 0.1  # the networks have really moved
+    assert float(distance[0]) > 0.1  # the networks have moved
     assert float(distance[1]) <= 1.5 + 1e-9
 
 
-def test_the_pull_survives_the_folding_of_its_scale() -> None:
-    """A strong pull shrinks the scale below its floor many times over."""
+def test_a_strong_pull_equals_autograd() -> None:
+    """A strong pull shrinks the scale below its floor many times."""
     oracle = Neural(Squared(), ExpectedPerturbation(2.5), width=8, lr=0.3)
     oracle.reset(Spec((3,), ARMS, FEATURES, ROUNDS, dtype="float64"))
     plain = Plain(3, ARMS, FEATURES, "squared", c_p=2.5, count=math.inf, lr=0.3)
@@ -110,7 +110,7 @@ def test_the_pull_survives_the_folding_of_its_scale() -> None:
         plain.update(x[0], int(action), float(target))
 
 
-def test_a_radius_that_is_never_reached_changes_nothing() -> None:
+def test_a_radius_that_is_not_reached_changes_nothing() -> None:
     for count in (None, math.inf, 3):
         free = Neural(KL(), weights_of(count, 0.1), width=8)
         bound = Neural(KL(), weights_of(count, 0.1), width=8, radius=1e6)
@@ -129,8 +129,8 @@ def test_initial_weights_have_the_stated_variances() -> None:
     assert float(initial.head.var()) == pytest.approx(1 / 100, rel=0.4)
 
 
-def test_every_layer_of_a_deep_network_is_drawn_apart_and_passes_its_input_on_undiminished() -> None:
-    """From an input of norm 1 every layer makes a norm of about 1; W1 is that of the shallow network."""
+def test_initial_layers_are_independent_and_keep_the_norm() -> None:
+    """Layers keep a norm of about 1; W1 equals that of the shallow network."""
     spec, x = Spec((0,), 2, 60, 1, dtype="float64"), torch.full((1, 1, 61), 61**-0.5, dtype=torch.float64)
     shallow, deep = (Initial.draw(spec, 300, "he", 61, depth) for depth in (1, 3))
     assert torch.equal(deep.first, shallow.first)
@@ -142,19 +142,19 @@ def test_every_layer_of_a_deep_network_is_drawn_apart_and_passes_its_input_on_un
     assert not torch.equal(layers[0], layers[1])
     active = torch.bmm(x.expand(2, -1, -1), deep.first).relu().transpose(0, 1)  # [1, 2, m]
     further = outputs(active, deep.head, 1.0)[1]
-    for one in (active, *further):
-        assert one.square().sum(2).tolist()[0] == pytest.approx([1.0, 1.0], rel=0.35)
+    for values in (active, *further):
+        assert values.square().sum(2).tolist()[0] == pytest.approx([1.0, 1.0], rel=0.35)
 
 
 @pytest.mark.parametrize("init", ["he", "ntk", "paper"])
-def test_the_output_factor_is_that_of_all_layers(init: Any) -> None:
+def test_the_output_factor_is_the_product_over_layers(init: Any) -> None:
     for depth in (1, 2, 4):
         assert output_factor(50, init, depth) == pytest.approx(INITIALISATIONS[init](50)[2] ** depth)
 
 
 @pytest.mark.parametrize("init", ["he", "ntk", "paper"])
-def test_first_steps_of_deep_networks_move_an_output_as_far_as_those_of_shallow_ones(init: Any) -> None:
-    """step_share <grad f, step> at theta_0 in the mean of 30 networks of 200 units is so for any depth."""
+def test_first_steps_move_outputs_equally_at_any_depth(init: Any) -> None:
+    """Mean of step_share <grad f, step> at theta_0 over 30 networks of 200 units, for several depths."""
     spec, x = Spec(tuple(range(30)), 2, 4, 1, dtype="float64"), torch.full((30, 4), 0.5, dtype=torch.float64)
     moves = []
     for depth in (1, 2, 4):
@@ -184,22 +184,22 @@ MAKERS: dict[str, Callable[[], Oracle]] = {
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_predict_changes_no_state(name: str) -> None:
-    asked, unasked = MAKERS[name](), MAKERS[name]()
-    for oracle in (asked, unasked):
+    predicting, other = MAKERS[name](), MAKERS[name]()
+    for oracle in (predicting, other):
         oracle.reset(Spec((0, 1), ARMS, FEATURES, 40))
     for x, action, target in rounds(2, 40):
-        first = asked.predict(x).mean.clone()
-        asked.predict(-x)
-        assert torch.equal(asked.predict(x).mean, first)
-        asked.predict(x.flip(0))
-        asked.update(x, action, target)
-        unasked.update(x, action, target)
-    assert torch.equal(asked.predict(x).mean, unasked.predict(x).mean)
+        first = predicting.predict(x).mean.clone()
+        predicting.predict(-x)
+        assert torch.equal(predicting.predict(x).mean, first)
+        predicting.predict(x.flip(0))
+        predicting.update(x, action, target)
+        other.update(x, action, target)
+    assert torch.equal(predicting.predict(x).mean, other.predict(x).mean)
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_replica_does_not_notice_its_neighbours(name: str) -> None:
-    """Seed 5 among 3, 4, 5, 6 and seed 5 alone: the same bits."""
+def test_a_replica_does_not_depend_on_its_neighbours(name: str) -> None:
+    """Seed 5 in a batch of seeds 3 to 6 equals seed 5 alone to the bit."""
     together, alone = MAKERS[name](), MAKERS[name]()
     together.reset(Spec((3, 4, 5, 6), ARMS, FEATURES, 300))
     alone.reset(Spec((5,), ARMS, FEATURES, 300))
@@ -211,7 +211,7 @@ def test_a_replica_does_not_notice_its_neighbours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "expected", "signs"])
-def test_seeds_decide_the_network(name: str) -> None:
+def test_seeds_determine_the_network(name: str) -> None:
     x = rounds(3, 1)[0][0][:1].expand(3, -1)
     oracle = MAKERS[name]()
     oracle.reset(Spec((7, 7, 8), ARMS, FEATURES, 1))
@@ -220,7 +220,7 @@ def test_seeds_decide_the_network(name: str) -> None:
     assert not torch.equal(mean[0], mean[2])
 
 
-def test_bad_values_are_refused() -> None:
+def test_invalid_settings_are_rejected() -> None:
     spec = Spec((0,), ARMS, FEATURES, 1)
     for oracle in (
         Neural(KL(), PlainWeights(), lr=0.0),

@@ -1,4 +1,4 @@
-"""Agents of a user's own: what their distribution may be, and that they may learn by autograd."""
+"""User-defined agents: types of distributions, and learning by autograd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from neucb.testing import check_agent
 
 
 class Uniform:
-    """Uniform play, in numbers of any kind."""
+    """Uniform play with distributions of any type."""
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
@@ -41,19 +41,19 @@ class Uniform:
 
 
 @pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist])
-def test_arrays_and_lists_are_distributions_in_a_run_and_in_check_agent(kind: Any) -> None:
-    ours = neucb.run(Uniform(kind), "iris", 50, 2)
-    assert ours["loss"].tolist() == neucb.run("uniform", "iris", 50, 2)["loss"].tolist()
+def test_distributions_may_be_arrays_or_lists(kind: Any) -> None:
+    frame = neucb.run(Uniform(kind), "iris", 50, 2)
+    assert frame["loss"].tolist() == neucb.run("uniform", "iris", 50, 2)["loss"].tolist()
     check_agent(lambda: Uniform(kind), learns=False)
 
 
-def test_a_distribution_that_is_none_is_one_line() -> None:
+def test_an_invalid_distribution_is_a_one_line_error() -> None:
     with pytest.raises(InputError, match=r"must be numbers \[R, K\], a tensor or an array; it is a NoneType"):
         neucb.run(Uniform(lambda p: None), "iris", 50, 1)
 
 
-def test_a_device_out_of_memory_is_not_called_a_bad_distribution() -> None:
-    """Moving a tensor may fail for the device's reasons: what torch says of it comes through."""
+def test_out_of_memory_is_not_an_invalid_distribution() -> None:
+    """Errors of torch while a tensor is moved are raised unchanged."""
 
     class Full(torch.Tensor):
         @classmethod
@@ -65,7 +65,7 @@ def test_a_device_out_of_memory_is_not_called_a_bad_distribution() -> None:
 
 
 class Logistic:
-    """An oracle as PyTorch is usually written: a parameter, an optimiser, backward()."""
+    """Oracle in usual PyTorch style: a parameter, an optimiser, backward()."""
 
     def reset(self, spec: Any) -> None:
         self.weights = torch.zeros(spec.replicas, spec.features, spec.arms, requires_grad=True)
@@ -82,7 +82,7 @@ class Logistic:
 
 
 class Greedy(Logistic):
-    """The same as an agent, which keeps the graph from `distribution` to `update`."""
+    """The same as an agent that keeps the graph from `distribution` to `update`."""
 
     def distribution(self, context: Any) -> Any:
         self.mean = self.predict(context).mean
@@ -103,32 +103,40 @@ def test_an_agent_or_an_oracle_may_call_backward(make: Any, order: str) -> None:
     assert frame.groupby("seed")["loss"].max().max() < 0.6 * uniform.groupby("seed")["loss"].max().min()
 
 
-def test_an_agent_that_calls_backward_may_hear_late_and_is_checked() -> None:
+def test_an_agent_with_autograd_supports_delay_and_passes_check_agent() -> None:
     neucb.run(neucb.Reduction(Logistic(), EpsilonGreedy(0.05)), "iris", 60, 2, delay=5)
     check_agent(lambda: neucb.Reduction(Logistic(), EpsilonGreedy(0.05)))
 
 
-def test_gradients_are_recorded_for_agents_that_do_not_say_that_they_use_none() -> None:
+def test_gradients_are_recorded_by_default() -> None:
     module = Module(perceptron(), KL(), lambda parameters: torch.optim.SGD(parameters, lr=0.1))
     assert not any(uses_autograd(make_agent(recipe)) for recipe in RECIPES.values())
-    theirs = neucb.Reduction(Logistic(), EpsilonGreedy(0.1))
-    ruled = neucb.Reduction(make_agent(find_recipe("kl")).oracle, lambda prediction, now: prediction.mean)  # type: ignore[attr-defined]
-    modular = neucb.Reduction(module, EpsilonGreedy(0.1))
-    agents = (theirs, Delayed(theirs, delay=3), Greedy(), ruled, modular, Supervised(module))
+    user_agent = neucb.Reduction(Logistic(), EpsilonGreedy(0.1))
+    oracle = make_agent(find_recipe("kl")).oracle  # type: ignore[attr-defined]
+    with_user_rule = neucb.Reduction(oracle, lambda prediction, now: prediction.mean)
+    with_module = neucb.Reduction(module, EpsilonGreedy(0.1))
+    agents = (
+        user_agent,
+        Delayed(user_agent, delay=3),
+        Greedy(),
+        with_user_rule,
+        with_module,
+        Supervised(module),
+    )
     assert all(uses_autograd(agent) for agent in agents)
 
 
-def test_an_agent_says_by_itself_that_it_uses_no_autograd() -> None:
-    class Silent(neucb.Reduction):
+def test_an_agent_can_declare_that_it_uses_no_autograd() -> None:
+    class Undeclared(neucb.Reduction):
         pass
 
-    class Says(Uniform):
+    class Declares(Uniform):
         uses_autograd = False
 
         def update(self, context: Any, action: Any, loss: Any) -> None:
             assert not torch.is_grad_enabled()
 
-    ours = make_agent(find_recipe("squarecb"))
-    assert uses_autograd(Silent(ours.oracle, ours.rule))  # type: ignore[attr-defined]
-    neucb.run(Says(np.asarray), "iris", 60, 2)
-    neucb.run(Says(np.asarray), "synthetic:linear", 60, 2)
+    recipe_agent = make_agent(find_recipe("squarecb"))
+    assert uses_autograd(Undeclared(recipe_agent.oracle, recipe_agent.rule))  # type: ignore[attr-defined]
+    neucb.run(Declares(np.asarray), "iris", 60, 2)
+    neucb.run(Declares(np.asarray), "synthetic:linear", 60, 2)

@@ -1,4 +1,4 @@
-"""S = infinity against Monte Carlo, convergence in S, and the limits of stability."""
+"""Perturbation: infinite S against Monte Carlo, convergence in S, and limits of stability."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def signs(rng: np.random.Generator, count: int, p: int) -> NDArray[np.float64]:
 
 
 def test_expected_squared_loss_is_exact_for_signs() -> None:
-    """E (f + c<u,eps> - y)^2 / 2 = (f - y)^2 / 2 + c^2 |u|^2 / 2, however few the coordinates."""
+    """E (f + c<u,eps> - y)^2 / 2 = (f - y)^2 / 2 + c^2 |u|^2 / 2, for any number of coordinates."""
     rng = np.random.default_rng(0)
     u, f, y, c = np.array([2.0, 0.1, -0.3]), 0.4, 1.0, 0.7
     draws = 0.5 * (f + c * signs(rng, 200_000, 3) @ u - y) ** 2
@@ -35,8 +35,8 @@ def test_expected_squared_loss_is_exact_for_signs() -> None:
 
 
 @pytest.mark.parametrize("f", [-2.0, 0.3, 4.0])
-def test_expected_kl_gradient_against_gaussians_at_any_u(f: float) -> None:
-    """The derivative along u and along f, by Monte Carlo over Gaussian vectors; u is not spread out."""
+def test_expected_kl_gradient_equals_monte_carlo_over_gaussians(f: float) -> None:
+    """Derivatives along u and f by Monte Carlo over Gaussian vectors, for concentrated u."""
     rng = np.random.default_rng(1)
     u, y, c = np.array([3.0, 0.2, -0.1, 0.05]), 1.0, 0.6
     eps = rng.standard_normal((400_000, 4))
@@ -49,7 +49,7 @@ def test_expected_kl_gradient_against_gaussians_at_any_u(f: float) -> None:
     assert (np.abs(along.mean(0) - kappa * c**2 * u) <= error).all()
 
 
-def test_expected_kl_against_signs_for_spread_out_u() -> None:
+def test_expected_kl_approximates_signs_for_spread_out_u() -> None:
     rng = np.random.default_rng(2)
     p, f, c = 2000, -0.5, 0.05
     u = rng.standard_normal(p)
@@ -60,8 +60,8 @@ def test_expected_kl_against_signs_for_spread_out_u() -> None:
     assert yhat == pytest.approx(predicted.mean(), abs=4 * predicted.std() / 50_000**0.5 + 1e-3)
 
 
-def test_finite_signs_converge_like_the_square_root_of_s() -> None:
-    """At a fixed theta of p = 50 coordinates: the drift's error falls with slope -1/2 in S."""
+def test_signs_converge_at_rate_one_over_root_s() -> None:
+    """At a fixed theta of p = 50 coordinates the error of the drift has slope -1/2 in log S."""
     rng = np.random.default_rng(3)
     p, f, y, c = 50, 0.2, 0.0, 0.3
     u = rng.standard_normal(p) / 5
@@ -77,7 +77,7 @@ def test_finite_signs_converge_like_the_square_root_of_s() -> None:
         errors.append(np.mean(runs))
     slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     assert slope == pytest.approx(-0.5, abs=0.05)
-    spread = math.sqrt(f**2 + c**2 * (u @ u))  # of a residual
+    spread = math.sqrt(f**2 + c**2 * (u @ u))  # root mean square of a residual
     assert errors[-1] == pytest.approx(c * spread * math.sqrt(p / sizes[-1]), rel=0.1)
 
 
@@ -102,14 +102,14 @@ def limit_of(fraction: float, count: int, lr: float, limit: float) -> float:
     return math.sqrt(fraction * limit * math.sqrt(10) * count / (lr * p))
 
 
-def test_squared_signs_are_refused_where_they_diverge() -> None:
+def test_sign_perturbation_that_diverges_is_rejected() -> None:
     inside = play(SignPerturbation(limit_of(0.99, 3, 0.1, 1.8), 3), Squared(), 0.1)
     assert bool(inside.isfinite().all())
     with pytest.raises(InputError, match="c_p below"):
         play(SignPerturbation(limit_of(1.01, 3, 0.1, 1.8), 3), Squared(), 0.1)
 
 
-def test_kl_signs_warn_where_they_oscillate() -> None:
+def test_sign_perturbation_that_oscillates_warns() -> None:
     with pytest.warns(UserWarning, match="oscillates"):
         play(SignPerturbation(limit_of(1.01, 3, 0.1, 8.0), 3), KL(), 0.1, rounds=1)
     with warnings.catch_warnings():
@@ -117,7 +117,7 @@ def test_kl_signs_warn_where_they_oscillate() -> None:
         play(SignPerturbation(limit_of(0.99, 3, 0.1, 8.0), 3), KL(), 0.1, rounds=1)
 
 
-def test_a_pull_that_overshoots_is_refused() -> None:
+def test_an_expected_perturbation_that_overshoots_is_rejected() -> None:
     largest = math.sqrt(2.0 * math.sqrt(10) / 0.1)
     play(ExpectedPerturbation(0.99 * largest), Squared(), 0.1)
     with pytest.raises(InputError, match="below 2"):
@@ -126,7 +126,7 @@ def test_a_pull_that_overshoots_is_refused() -> None:
 
 @pytest.mark.parametrize("loss", [Squared(), KL()])
 @pytest.mark.parametrize("weights", [ExpectedPerturbation(0.0), SignPerturbation(0.0, 3)])
-def test_no_perturbation_is_the_plain_network(loss: Any, weights: Any) -> None:
+def test_zero_perturbation_equals_the_plain_network(loss: Any, weights: Any) -> None:
     torch.testing.assert_close(play(weights, loss, 0.2), play(PlainWeights(), loss, 0.2), atol=1e-6, rtol=0)
 
 

@@ -1,4 +1,4 @@
-"""Propensities: closed forms, Monte Carlo at fixed states, and the arms that runs of many seeds played."""
+"""Propensities: closed forms, Monte Carlo at fixed states, and frequencies of played arms over many seeds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.recipes import one_quick_of_each
 from tests.support.runs import traced
 from tests.support.tables import toy
 
-ARMS = 3  # of the toy world
+ARMS = 3  # of the toy table
 DECADES = ((0.1, 1.0), (0.01, 0.1), (0.001, 0.01))
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def standard_normal(x: float) -> float:
     return 0.5 * (1.0 + math.erf(x / math.sqrt(2.0)))
 
 
-def test_two_arms_have_a_closed_form() -> None:
+def test_two_arms_equal_the_closed_form() -> None:
     """P(arm 0) = Phi((m_1 - m_0) / sqrt(s_0^2 + s_1^2)), deviations equal or 100-fold."""
     mean = np.array([[0.5, 0.6], [0.2, 0.1], [-3.0, -3.0], [1e3, 1e3 + 0.1], [0.0, 1e-9]])
     sd = np.array([[0.3, 0.4], [0.001, 0.1], [2.0, 0.01], [0.1, 1e-4], [1e-9, 1e-11]])
@@ -54,14 +54,14 @@ def test_two_arms_have_a_closed_form() -> None:
     np.testing.assert_allclose(p.sum(1), 1.0, rtol=0, atol=1e-9)
 
 
-def test_equal_arms_share_alike() -> None:
+def test_equal_arms_have_equal_chances() -> None:
     for arms in (2, 7, 100):
         p = least_chances(np.full((1, arms), 0.3), np.full((1, arms), 0.05))
         np.testing.assert_allclose(p, 1.0 / arms, rtol=1e-7)
 
 
 def test_arms_without_deviation_are_point_masses_and_tie_by_index() -> None:
-    """P(the normal arm is below the point) is Phi; points beyond the least one and later ties never play."""
+    """Closed forms by Phi; arms above the least point mass and later ties have probability 0."""
     mean = np.array([[0.5, 0.4, 0.4, 0.1], [0.3, 0.3, 0.3, 0.3], [0.0, 0.0, 0.0, 0.0]])
     sd = np.array([[0.0, 0.0, 0.0, 0.2], [0.0, 0.1, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     below = standard_normal(1.5)
@@ -74,7 +74,7 @@ def test_arms_without_deviation_are_point_masses_and_tie_by_index() -> None:
     assert masked[2].tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
-def test_chances_sum_to_one_whatever_the_scales() -> None:
+def test_chances_sum_to_one_at_all_scales() -> None:
     rng = np.random.default_rng(3)
     for arms in (2, 5, 30):
         for centre in (0.0, 1e-8, 0.5, 1e3):
@@ -86,7 +86,7 @@ def test_chances_sum_to_one_whatever_the_scales() -> None:
             np.testing.assert_allclose(p.sum(1), 1.0, rtol=0, atol=1e-9)
 
 
-def test_numbers_that_are_not_finite_give_none() -> None:
+def test_non_finite_predictions_give_nan() -> None:
     p = least_chances(np.array([[0.1, np.nan], [0.1, 0.2]]), np.array([[0.1, 0.1], [np.inf, 0.1]]))
     assert np.isnan(p).all()
 
@@ -118,7 +118,7 @@ NU = (1.0, 0.5, 2.0, 1.0, 0.1)
 
 
 def simulated(draw: Any, mask: NDArray[np.bool_]) -> Floats:
-    """Return shares of 10^6 draws in which an arm is the least; `draw(n)` gives [n, K]."""
+    """Return the frequencies of the least arm in 10^6 draws; `draw(n)` returns [n, K]."""
     counts = np.zeros(len(mask))
     for _ in range(10):
         score = np.where(mask, draw(100_000), np.inf)
@@ -126,26 +126,26 @@ def simulated(draw: Any, mask: NDArray[np.bool_]) -> Floats:
     return counts / 1e6
 
 
-def test_thompson_against_a_million_draws_at_five_states() -> None:
-    """Rows and nu differ in one batch; deviations of 0 and 100-fold ones, and arms that are not there."""
-    told = Thompson(NU).propensities(STATES, now(5))
-    assert told.kind == "exact"
+def test_thompson_propensities_equal_frequencies_of_draws() -> None:
+    """A batch with different nu, deviations of 0 and 100-fold ones, and unavailable arms."""
+    propensities = Thompson(NU).propensities(STATES, now(5))
+    assert propensities.kind == "exact"
     rng = np.random.default_rng(0)
     assert STATES.std is not None
     assert STATES.available is not None
     for r, nu in enumerate(NU):
-        mean, sd, mask = (one[r].numpy() for one in (STATES.mean, STATES.std, STATES.available))
-        seen = simulated(lambda n, m=mean, s=nu * sd: m + s * rng.standard_normal((n, 4)), mask)
-        p = told.p[r].numpy()
-        assert (np.abs(seen - p) <= 4.0 * np.sqrt(p * (1.0 - p) / 1e6) + 1e-9).all()
+        mean, sd, mask = (values[r].numpy() for values in (STATES.mean, STATES.std, STATES.available))
+        frequencies = simulated(lambda n, m=mean, s=nu * sd: m + s * rng.standard_normal((n, 4)), mask)
+        p = propensities.p[r].numpy()
+        assert (np.abs(frequencies - p) <= 4.0 * np.sqrt(p * (1.0 - p) / 1e6) + 1e-9).all()
         assert p.sum() == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("columns", [2, 9])  # fewer and more than arms
-def test_arms_drawn_together_against_a_million_draws(columns: int) -> None:
+@pytest.mark.parametrize("factors", [2, 9])  # fewer and more factors than arms
+def test_thompson_propensities_of_correlated_arms_equal_frequencies(factors: int) -> None:
     rng = np.random.default_rng(1)
-    factor = 0.2 * rng.standard_normal((5, 4, columns))
+    factor = 0.2 * rng.standard_normal((5, 4, factors))
     factor[1, 2] = factor[1, 1]  # equal arms: the first plays
     factor[2, 0] = 0.0
     factor[3] = factor[3, :1]  # all draws move together
@@ -155,30 +155,35 @@ def test_arms_drawn_together_against_a_million_draws(columns: int) -> None:
         STATES.available,
         factor=torch.from_numpy(factor),
     )
-    told = Thompson(NU).propensities(prediction, now(5))
-    assert told.kind == "estimated"
-    again = Thompson(NU).propensities(prediction, now(5))
-    assert torch.equal(told.p, again.p)
-    assert not torch.equal(told.p, Thompson(NU).propensities(prediction, now(5, 2)).p)  # another round
+    propensities = Thompson(NU).propensities(prediction, now(5))
+    assert propensities.kind == "estimated"
+    repeated = Thompson(NU).propensities(prediction, now(5))
+    assert torch.equal(propensities.p, repeated.p)
+    assert not torch.equal(
+        propensities.p, Thompson(NU).propensities(prediction, now(5, 2)).p
+    )  # another round
     assert STATES.available is not None
     for r, nu in enumerate(NU):
         mean, mask = STATES.mean[r].numpy(), STATES.available[r].numpy()
         root = nu * factor[r]
-        seen = simulated(lambda n, m=mean, f=root: m + rng.standard_normal((n, columns)) @ f.T, mask)
-        p = told.p[r].numpy()
-        if r != 1:  # where ties are broken by rounding in the plain simulation
-            assert (np.abs(seen - p) <= 4.0 * np.sqrt(seen * (1.0 - seen) * (1 / DRAWS + 1e-6)) + 1e-9).all()
+        frequencies = simulated(lambda n, m=mean, f=root: m + rng.standard_normal((n, factors)) @ f.T, mask)
+        p = propensities.p[r].numpy()
+        if r != 1:  # ties: rounding decides in the plain simulation
+            assert (
+                np.abs(frequencies - p)
+                <= 4.0 * np.sqrt(frequencies * (1.0 - frequencies) * (1 / DRAWS + 1e-6)) + 1e-9
+            ).all()
         assert p.sum() == pytest.approx(1.0, abs=1e-9)
-    assert told.p[1, 2] == 0.0
+    assert propensities.p[1, 2] == 0.0
 
 
 @pytest.mark.parametrize("engine", ["compiled", "torch"])
 @pytest.mark.parametrize("name", one_quick_of_each())
-def test_arms_are_played_as_often_as_their_propensities_say(name: str, engine: str) -> None:
-    """50 seeds: |sum_t (1[a_t = a] - p_t(a))| within 4 deviations, overall and by decade; played as ever.
+def test_arms_are_played_at_the_rate_of_their_propensities(name: str, engine: str) -> None:
+    """50 seeds: |sum_t (1[a_t = a] - p_t(a))| within 4 deviations, overall and by decade of p.
 
-    With the further term of Freedman's inequality, which counts where a few plays are expected only. The
-    distribution given an agent's own draw, 0 and 1 alone, would pass, which is why p lies between.
+    The bound includes the second term of Freedman's inequality, for few expected plays. A distribution given
+    the agent's own draw, of 0 and 1, would pass too; hence the check that p lies between.
     """
     options: dict[str, Any] = {"engine": engine, "label_noise": 0.2}
     frame, trace = traced(name, toy(), 60, 50, trace="full", **options)
@@ -189,10 +194,10 @@ def test_arms_are_played_as_often_as_their_propensities_say(name: str, engine: s
     np.testing.assert_array_equal(trace["propensity"], p[played])
     for a in range(ARMS):
         for low, high in ((0.0, 1.0), *DECADES):
-            some = (p[:, a] >= low) & (p[:, a] <= high)
-            variance = (p[some, a] * (1.0 - p[some, a])).sum()
+            selected = (p[:, a] >= low) & (p[:, a] <= high)
+            variance = (p[selected, a] * (1.0 - p[selected, a])).sum()
             bound = 8.0 / 3.0 + math.sqrt(64.0 / 9.0 + 16.0 * variance) if variance > 1e-6 else 1e-9
-            assert abs((played[some, a] - p[some, a]).sum()) <= bound, (a, low)
+            assert abs((played[selected, a] - p[selected, a]).sum()) <= bound, (a, low)
     (kind,) = trace["propensity_kind"].unique()
     if kind == "deterministic":
         assert (trace["propensity"] == 1.0).all()
@@ -200,24 +205,24 @@ def test_arms_are_played_as_often_as_their_propensities_say(name: str, engine: s
         assert ((p > 1e-4) & (p < 0.9999)).any()
 
 
-def test_kinds_are_what_agents_play_by() -> None:
+def test_only_deterministic_recipes_have_deterministic_propensities() -> None:
     kinds = {name: kind_of(make_agent(RECIPES[name])) for name in RECIPES}
     certain = {name for name, kind in kinds.items() if kind == "deterministic"}
     assert certain == {"linucb", "glm-ucb", "neural-ucb", "neural-greedy", "best-fixed", "supervised"}
 
 
-def test_epsilon_zero_is_greedy_seed_by_seed() -> None:
+def test_epsilon_0_is_deterministic_per_seed() -> None:
     for engine in ("compiled", "torch"):
         settings = {"epsilon": [0.0, 0.2]}
         _, trace = traced("epsilon-greedy", toy(), 50, 2, settings=settings, engine=engine)
         kinds = trace.groupby("seed")["propensity_kind"].unique()
-        assert [list(one) for one in kinds] == [["deterministic"], ["exact"]]
+        assert [list(kind) for kind in kinds] == [["deterministic"], ["exact"]]
     assert EpsilonGreedy(0.0).propensity_kind == "deterministic"
     assert Ensemble(Linear(Squared()), members=1).propensity_kind == "deterministic"
 
 
 class Constant:
-    """An agent of its own: half of the time arm 0."""
+    """User-defined agent that plays arm 0 half of the time."""
 
     def reset(self, spec: Spec) -> None:
         self.p = torch.tensor([[0.5, 0.25, 0.25]] * spec.replicas)
@@ -230,19 +235,19 @@ class Constant:
 
 
 class Own(Constant):
-    """Draws itself and says so."""
+    """Agent that draws its actions itself."""
 
     draws = True
 
     def distribution(self, context: Tensor) -> Tensor:
         return torch.eye(3)[torch.zeros(len(context), dtype=torch.int64)]
 
-    def propensities(self, given: Tensor) -> Propensities:
+    def propensities(self, distribution: Tensor) -> Propensities:
         return Propensities(self.p.double(), ("exact", "estimated"))
 
 
 @pytest.mark.parametrize("delay", [0, 5])
-def test_agents_of_the_users_own(delay: int) -> None:
+def test_user_agents_may_state_propensities(delay: int) -> None:
     _, trace = traced(Constant(), toy(), 40, 2, delay=delay)
     assert trace["propensity_kind"].tolist() == ["exact"] * 80
     assert set(trace["propensity"]) == {0.5, 0.25}
@@ -253,7 +258,7 @@ def test_agents_of_the_users_own(delay: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["lints", "linucb", "neural-linear", "squarecb"])
-def test_late_losses_and_trained_agents_keep_their_kind(name: str) -> None:
+def test_delay_and_further_training_keep_the_propensity_kind(name: str) -> None:
     kinds = {
         kind
         for options in ({"delay": 3, "feedback_batch": 2}, {"engine": "torch"})
@@ -265,24 +270,26 @@ def test_late_losses_and_trained_agents_keep_their_kind(name: str) -> None:
     _, after = traced(agent, toy(), 60, 2)
     assert kinds == {*before["propensity_kind"]} == {*after["propensity_kind"]}
     assert len(kinds) == 1
-    if RECIPES[name].rule is Thompson:  # it goes on where it was, and does not start anew from 1/3
+    if RECIPES[name].rule is Thompson:  # the trained agent continues, not from 1/3
         assert before["propensity"].iloc[0] == pytest.approx(1 / 3, abs=0.02)
         assert after.loc[after["round"] == 1, "propensity"].max() > 0.6
 
 
-def test_experts_that_draw_are_mixed_before_their_draws() -> None:
-    """Two Thompson samplers that know nothing: 1/3 each for the mixture, whatever they drew."""
+def test_exp4_mixes_the_propensities_of_drawing_experts() -> None:
+    """Two untrained Thompson samplers: 1/3 per arm for the mixture, independently of their draws."""
     experts = [make_agent(RECIPES[name]) for name in ("lints", "neural-linear")]
     agent = Exp4(experts, mixing=0.1)
     agent.reset(Spec((0, 1), ARMS, 4, 60))
-    given = agent.distribution(torch.ones(2, 4))
-    told = propensities_of(agent, given)
-    assert told.kind == ("estimated", "estimated")
-    torch.testing.assert_close(told.p, torch.full((2, 3), 1 / 3, dtype=torch.float64), atol=0.01, rtol=0)
-    assert float(given.amax()) > 0.45
-    alone = Exp4([make_agent(RECIPES["lints"]), make_agent(RECIPES["linucb"])], mixing=0.0)
-    alone.reset(Spec((0, 1), ARMS, 4, 60))
-    told = propensities_of(Delayed(alone), alone.distribution(torch.ones(2, 4)))
-    assert told.kind == ("exact", "exact")
+    drawn = agent.distribution(torch.ones(2, 4))
+    propensities = propensities_of(agent, drawn)
+    assert propensities.kind == ("estimated", "estimated")
+    torch.testing.assert_close(
+        propensities.p, torch.full((2, 3), 1 / 3, dtype=torch.float64), atol=0.01, rtol=0
+    )
+    assert float(drawn.amax()) > 0.45
+    certain = Exp4([make_agent(RECIPES["lints"]), make_agent(RECIPES["linucb"])], mixing=0.0)
+    certain.reset(Spec((0, 1), ARMS, 4, 60))
+    propensities = propensities_of(Delayed(certain), certain.distribution(torch.ones(2, 4)))
+    assert propensities.kind == ("exact", "exact")
     expected = torch.tensor([[2 / 3, 1 / 6, 1 / 6]] * 2, dtype=torch.float64)
-    torch.testing.assert_close(told.p, expected, atol=1e-8, rtol=0)
+    torch.testing.assert_close(propensities.p, expected, atol=1e-8, rtol=0)

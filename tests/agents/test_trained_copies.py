@@ -1,4 +1,4 @@
-"""Going on with an agent plays a copy of it, whatever it holds, or says in one line why it cannot."""
+"""Continuing a trained agent plays a copy of it, or raises a one-line error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ X = torch.full((2, 4), 0.5)
 
 
 class Own:
-    """A network of its own, trained by autograd with Adam; keeps what the network gave."""
+    """Agent with its own network, trained with Adam; it stores the network's output."""
 
     part: Any = None
 
@@ -57,14 +57,14 @@ def trained(agent: Any) -> neucb.Trained:
 
 
 @pytest.mark.parametrize("name", one_quick_of_each())
-def test_every_recipe_goes_on_after_it_was_asked(name: str) -> None:
+def test_every_trained_recipe_continues_from_an_unchanged_copy(name: str) -> None:
     agent = trained(name)
     before = neucb.run(agent, toy(), 60)
     agent.distribution(X)
     assert neucb.run(agent, toy(), 60)["loss"].tolist() == before["loss"].tolist()
 
 
-def test_a_network_of_ones_own_in_our_oracle_goes_on_after_it_was_asked() -> None:
+def test_a_trained_module_oracle_continues_from_an_unchanged_copy() -> None:
     agent = trained(
         neucb.Reduction(Module(network, KL(), adam, updates_per_round=4), FastInverseGap(Power(30.0)))
     )
@@ -73,21 +73,21 @@ def test_a_network_of_ones_own_in_our_oracle_goes_on_after_it_was_asked() -> Non
     assert neucb.run(agent, toy(), 60)["loss"].tolist() == before["loss"].tolist()
 
 
-def test_an_agent_that_keeps_the_output_of_its_network_goes_on_and_says_so() -> None:
-    """The copy learns: its optimiser steps its own parameters, the original's do not move."""
+def test_stored_outputs_are_detached_with_a_warning() -> None:
+    """The copy's optimiser moves only the copy's parameters."""
     agent = trained(Own())
     assert not agent.output.is_leaf
     weights = agent.network.weight.detach().clone()
     with pytest.warns(UserWarning, match="Own holds tensors that autograd has computed: the copy"):
-        on = with_agent(agent, toy(), 60)[1]
+        copy = with_agent(agent, toy(), 60)[1]
     assert torch.equal(agent.network.weight, weights)
-    assert not torch.equal(on.network.weight, weights)
-    (step,) = {float(one["step"]) for one in on.optimiser.state.values()}
+    assert not torch.equal(copy.network.weight, weights)
+    (step,) = {float(state["step"]) for state in copy.optimiser.state.values()}
     assert step == 120
 
 
 @pytest.mark.parametrize("inside", ["list", "dictionary", "object", "slots", "weight norm"])
-def test_computed_tensors_are_found_wherever_they_are(inside: str) -> None:
+def test_computed_tensors_are_found_in_nested_parts(inside: str) -> None:
     class Slots:
         __slots__ = ("value",)
         value: Tensor
@@ -108,22 +108,22 @@ def test_computed_tensors_are_found_wherever_they_are(inside: str) -> None:
         "weight norm": norm,
     }[inside]
     with pytest.warns(UserWarning, match="Own holds tensors that autograd has computed"):
-        other = copy_agent(agent, "Own")
+        copy = copy_agent(agent, "Own")
     if inside == "weight norm":
-        assert torch.equal(other.part(X), norm(X))
-        other.part(X).sum().backward()
+        assert torch.equal(copy.part(X), norm(X))
+        copy.part(X).sum().backward()
         assert norm.weight_v.grad is None
-        assert other.part.weight_v.grad is not None
+        assert copy.part.weight_v.grad is not None
     else:
-        assert other.part is not agent.part
-        found: dict[str, Any] = {"list": lambda one: one[0][0], "dictionary": lambda one: one["a"][0]}
-        read: Any = found.get(inside, lambda one: one.mean if inside == "object" else one.value)
-        assert torch.equal(read(other.part), computed)
-        assert not read(other.part).requires_grad
+        assert copy.part is not agent.part
+        readers: dict[str, Any] = {"list": lambda part: part[0][0], "dictionary": lambda part: part["a"][0]}
+        read: Any = readers.get(inside, lambda part: part.mean if inside == "object" else part.value)
+        assert torch.equal(read(copy.part), computed)
+        assert not read(copy.part).requires_grad
 
 
 @pytest.mark.parametrize("make", [random.Random, lambda seed: torch.Generator().manual_seed(seed)])
-def test_generators_go_on_where_they_were_in_a_copy_and_from_a_file(make: Any, tmp_path: Path) -> None:
+def test_generators_continue_in_a_copy_and_from_a_file(make: Any, tmp_path: Path) -> None:
     def draw(generator: Any) -> float:
         if isinstance(generator, random.Random):
             return generator.random()
@@ -145,13 +145,13 @@ def test_generators_go_on_where_they_were_in_a_copy_and_from_a_file(make: Any, t
     agent.save(tmp_path / "agent.safetensors")
     copied = copy_agent(agent, "Drawing")
     loaded = neucb.load_agent(tmp_path / "agent.safetensors", Drawing())
-    first = [draw(one.part) for one in (copied, loaded)]
+    first = [draw(copy.part) for copy in (copied, loaded)]
     assert first == [draw(agent.part)] * 2
     assert first[0] != draw(make(3))
 
 
 @pytest.mark.parametrize(
-    ("part", "words"),
+    ("part", "message"),
     [
         (threading.Lock, "Held.part is a lock and cannot be kept; give its owner the methods state_dict"),
         (Path(__file__).open, "Held cannot be copied to go on: TypeError: .*give the class of that part"),
@@ -159,7 +159,7 @@ def test_generators_go_on_where_they_were_in_a_copy_and_from_a_file(make: Any, t
     ],
     ids=["lock", "file", "generator"],
 )
-def test_a_part_that_cannot_be_copied_is_one_line(part: Any, words: str) -> None:
+def test_a_part_that_cannot_be_copied_is_a_one_line_error(part: Any, message: str) -> None:
     class Held(Own):
         def reset(self, spec: Any) -> None:
             super().reset(spec)
@@ -173,14 +173,14 @@ def test_a_part_that_cannot_be_copied_is_one_line(part: Any, words: str) -> None
             pass
 
     agent = trained(Held())
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         neucb.run(agent, toy(), 60)
     assert "\n" not in str(caught.value)
     if hasattr(agent.part, "close"):
         agent.part.close()
 
 
-def test_code_tables_by_tuples_and_half_precision_are_copied_and_kept(tmp_path: Path) -> None:
+def test_unusual_parts_are_copied_and_saved(tmp_path: Path) -> None:
     class Odd(Own):
         def reset(self, spec: Any) -> None:
             super().reset(spec)

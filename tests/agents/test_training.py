@@ -1,4 +1,4 @@
-"""Replay in batches and the schedules of published code, against plain torch and single steps."""
+"""Replay in batches and published training schedules: comparison with plain torch and single steps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def samples(rounds: int, per_arm: bool = False) -> list[tuple[Tensor, Tensor, Te
 
 
 def above(hidden: Tensor, head: Tensor) -> Tensor:
-    """Return outputs [n] of what the first hidden layer gives [n, m]."""
+    """Return outputs [n] for first hidden layers [n, m]."""
     for layer in head[:-M].view(-1, M, M):
         hidden = (hidden @ layer).relu()
     f: Tensor = hidden @ head[-M:]
@@ -72,7 +72,7 @@ class Plain:
             self.head -= rate * on_head
         return self.loss.link(f.detach())
 
-    def assert_is(self, neural: Neural, r: int) -> None:
+    def assert_equals(self, neural: Neural, r: int) -> None:
         weights: Any = neural.weights
         torch.testing.assert_close(weights._first.view(2, -1, D + 1, M)[r], self.first.detach())
         torch.testing.assert_close(weights._head[r], self.head.detach())
@@ -85,14 +85,14 @@ def network(loss: Squared | KL, spec: Spec = SPEC, **options: Any) -> Neural:
 
 
 def stacked(past: list[tuple[Tensor, Tensor, Tensor]], r: int) -> tuple[Tensor, Tensor, Tensor]:
-    x = torch.stack([one[0][r] if one[0].dim() == 2 else one[0][r, one[1][r]] for one in past])
-    return x, torch.stack([one[1][r] for one in past]), torch.stack([one[2][r] for one in past])
+    x = torch.stack([x[r] if x.dim() == 2 else x[r, arm[r]] for x, arm, _ in past])
+    return x, torch.stack([arm[r] for _, arm, _ in past]), torch.stack([y[r] for *_, y in past])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("per_arm", "depth"), [(False, 1), (True, 1), (False, 2)])
-def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
+def test_neural_ts_training_is_100_full_batch_steps_per_round(
     loss: Squared | KL, per_arm: bool, depth: int
 ) -> None:
     spec = Spec((5, 9), K, D, 40, dtype="float64", per_arm=per_arm)
@@ -103,16 +103,16 @@ def test_the_neural_ts_schedule_is_100_full_batch_steps_a_round(
         past.append(sample)
         oracle.predict(sample[0])
         oracle.update(*sample)
-        for r, one in enumerate(plain):
+        for r, replica in enumerate(plain):
             for _ in range(100):
-                one.descend(*stacked(past, r), step_share(M, "he", depth) * (0.1, 0.3)[r] / t**0.2)
-            one.assert_is(oracle, r)
+                replica.descend(*stacked(past, r), step_share(M, "he", depth) * (0.1, 0.3)[r] / t**0.2)
+            replica.assert_equals(oracle, r)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) -> None:
-    """Passes in the replica's own random order until the error is small; the second replica has noise."""
+def test_neural_ucb_training_is_up_to_1000_single_steps(loss: Squared | KL) -> None:
+    """Passes in random order until the error is small; the second replica has contradictory samples."""
     oracle = network(loss, training="neural-ucb")
     plain = [Plain(oracle, r, loss) for r in range(2)]
     past: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -121,11 +121,11 @@ def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) 
         target = torch.tensor([0.2, float(y[1])], dtype=torch.float64)
         if t == 2:
             x = past[0][0]
-            target[1] = 1.0 - past[0][2][1]  # the same context, another loss: no network fits both
+            target[1] = 1.0 - past[0][2][1]  # the same context with another loss: no network fits both
             arm = past[0][1]
         past.append((x, arm, target))
         oracle.update(x, arm, target)
-        for r, one in enumerate(plain):
+        for r, replica in enumerate(plain):
             xs, arms, targets = stacked(past, r)
             steps = passes = 0
             error = 1.0
@@ -135,13 +135,13 @@ def test_the_neural_ucb_schedule_is_up_to_1000_single_steps(loss: Squared | KL) 
                 for i in order:
                     if steps == 1000:
                         break
-                    yhat = one.descend(xs[[i]], arms[[i]], targets[[i]], (0.1, 0.3)[r] / t**0.2)
+                    yhat = replica.descend(xs[[i]], arms[[i]], targets[[i]], (0.1, 0.3)[r] / t**0.2)
                     squares += float((yhat - targets[i]).square())
                     steps += 1
                 error = squares / t
                 passes += 1
             stops.append(steps)
-            one.assert_is(oracle, r)
+            replica.assert_equals(oracle, r)
     assert min(stops) < 1000 == max(stops)
 
 
@@ -152,8 +152,8 @@ def test_neural_ucb_trains_every_100th_round_after_2000() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_replay_in_batches(loss: Squared | KL) -> None:
-    """One step on the newest sample, two on the mean of 4 past ones each."""
+def test_replayed_batches_equal_plain_torch(loss: Squared | KL) -> None:
+    """One step on the newest sample, two on means over 4 past samples."""
     oracle = network(loss, updates_per_round=3, batch_size=4)
     plain = [Plain(oracle, r, loss) for r in range(2)]
     draws = [stream(seed, "replay").random((256, 8)) for seed in SPEC.seeds]
@@ -161,26 +161,26 @@ def test_replay_in_batches(loss: Squared | KL) -> None:
     for t, sample in enumerate(samples(20), start=1):
         past.append(sample)
         oracle.update(*sample)
-        for r, one in enumerate(plain):
+        for r, replica in enumerate(plain):
             rate = (0.1, 0.3)[r] / t**0.2
-            one.descend(*stacked(past[-1:], r), rate)
+            replica.descend(*stacked(past[-1:], r), rate)
             chosen = [past[int(u * t)] for u in draws[r][t - 1]]
             for k in (0, 4):
-                one.descend(*stacked(chosen[k : k + 4], r), rate)
-            one.assert_is(oracle, r)
+                replica.descend(*stacked(chosen[k : k + 4], r), rate)
+            replica.assert_equals(oracle, r)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("c_p", [0.0, 3.0])
-@pytest.mark.parametrize(("normalize", "depth"), [(0.0, 1), (0.5, 1), (0.5, 3)])
+@pytest.mark.parametrize(("input_scaling", "depth"), [(0.0, 1), (0.5, 1), (0.5, 3)])
 def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
-    loss: Squared | KL, c_p: float, normalize: float, depth: int
+    loss: Squared | KL, c_p: float, input_scaling: float, depth: int
 ) -> None:
-    """Of the expected perturbation, and without it: theta moves by the mean of the samples' moves."""
+    """Theta moves by the mean of the moves for single samples, with and without perturbation."""
 
     def make() -> tuple[Neural, Any]:
         part = ExpectedPerturbation(c_p)
-        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, input_scaling=normalize)
+        oracle = Neural(loss, part, width=M, depth=depth, lr=0.1, input_scaling=input_scaling)
         oracle.reset(SPEC)
         for sample in samples(10):
             oracle.update(*sample)
@@ -208,14 +208,14 @@ def test_a_step_on_a_batch_is_the_mean_of_steps_on_its_samples(
         weights.descend(r, make_batch(x, action, y, torch.ones(5, dtype=x.dtype), scale), rate[r])
     for i, (now, was) in enumerate(zip(theta(weights), before, strict=True)):
         mean = torch.stack([move[i] for move in moves]).mean(0)
-        if not (normalize and i == 0):  # every context has step sizes of its own on W1
+        if not (input_scaling and i == 0):  # step sizes on W1 differ between contexts
             torch.testing.assert_close(now - was, mean)
     exact = (theta(weights)[0].view(2, -1).square().sum(1) + theta(weights)[1].square().sum(1)).sqrt()
     torch.testing.assert_close(weights.distance(), exact)
 
 
 @pytest.mark.parametrize(("scaled", "depth"), [(False, 1), (True, 1), (True, 3)])
-def test_the_gradient_of_a_batch_by_arms_is_that_of_its_samples(scaled: bool, depth: int) -> None:
+def test_a_batch_gradient_grouped_by_arm_equals_autograd(scaled: bool, depth: int) -> None:
     """Arms of 4, 0 and 7 samples in mixed order, with weights and an output factor, against autograd."""
     rng = np.random.default_rng(3)
     shapes = ((11, D), (3, D, M), (depth - 1) * M**2 + M)
@@ -245,8 +245,8 @@ NEURAL = [name for name, recipe in RECIPES.items() if recipe.oracle == NETWORK]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NEURAL)
-def test_every_neural_recipe_replays(name: str) -> None:
-    """Other steps, other predictions; and both published schedules play."""
+def test_every_neural_recipe_supports_all_training_schedules(name: str) -> None:
+    """Different training gives different predictions; both published schedules play."""
     settings: list[dict[str, Any]] = [
         {"updates_per_round": 1},
         {"updates_per_round": 3},
@@ -255,15 +255,15 @@ def test_every_neural_recipe_replays(name: str) -> None:
         {"training": "neural-ucb"},
     ]
     losses = []
-    for one in settings:
+    for choice in settings:
         small = {"width": 8, "lr": 0.1, "input_scaling": 0.0}
-        job = prepare(name, toy(), 5, 2, settings={**small, **one}, engine="torch")
-        job.play()
-        losses.append(float(job.log.sums["regression_loss"].sum()))
+        run = prepare(name, toy(), 5, 2, settings={**small, **choice}, engine="torch")
+        run.play()
+        losses.append(float(run.log.sums["regression_loss"].sum()))
     assert len(set(losses)) == len(settings)
 
 
-def test_batches_need_weights_that_take_them() -> None:
+def test_batches_with_sign_vectors_are_rejected() -> None:
     settings = {"perturbations": 3, "batch_size": 2, "updates_per_round": 2}
     with pytest.raises(InputError, match="without sign vectors"):
         neucb.run("kl-perturbed", toy(), 10, 1, settings=settings)

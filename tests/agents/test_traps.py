@@ -1,4 +1,4 @@
-"""Traps that public bandit code has fallen into, and the test that keeps each from us."""
+"""Common faults of bandit code: seeds that vary only a part, state changed by predictions."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ from tests.support.tables import toy
 
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
-def test_a_seed_varies_rows_dice_and_agent(engine: str) -> None:
+def test_a_seed_varies_rows_actions_and_network(engine: str) -> None:
     _, trace = traced("uniform", toy(), 100, 2, engine=engine)
     rows, arms = (trace.pivot(index="round", columns="seed", values=name) for name in ("row", "action"))
-    assert (rows[0] != rows[1]).mean() > 0.9  # other rows
-    assert 0.5 < (arms[0] != arms[1]).mean() < 0.85  # other dice: two thirds of uniform arms differ
+    assert (rows[0] != rows[1]).mean() > 0.9  # different rows
+    assert (
+        0.5 < (arms[0] != arms[1]).mean() < 0.85
+    )  # different action draws: two thirds of uniform arms differ
     frame = neucb.run("kl", toy(), 1, 2, engine=engine)
-    assert frame["regression_log_loss"].nunique() == 2  # another network already in the first round
+    assert frame["regression_log_loss"].nunique() == 2  # different initial networks
 
 
-CACHES = ("._last", "._repeated")  # of what was asked last
+CACHES = ("._last", "._repeated")  # caches of the last prediction
 
 
 def _bits(agent: object) -> tuple[Any, dict[str, bytes]]:
-    """Return all counters and generators of an agent, and the bytes of its tensors but caches."""
+    """Return all counters and generators of an agent, and the bytes of its tensors except caches."""
     state, tensors = take_state(agent)
-    kept = {name: value for name, value in tensors.items() if not any(one in name for one in CACHES)}
+    compared = {name: value for name, value in tensors.items() if not any(cache in name for cache in CACHES)}
     for cache in CACHES:
         state = _without(state, cache[1:])
-    return state, {name: value.numpy().tobytes() for name, value in kept.items()}
+    return state, {name: value.numpy().tobytes() for name, value in compared.items()}
 
 
 def _without(state: Any, name: str) -> Any:
     if isinstance(state, dict):
-        return {key: _without(one, name) for key, one in state.items() if key != name}
-    return [_without(one, name) for one in state] if isinstance(state, list) else state
+        return {key: _without(value, name) for key, value in state.items() if key != name}
+    return [_without(value, name) for value in state] if isinstance(state, list) else state
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_predict_changes_no_bit_of_the_state(name: str) -> None:
-    """All tensors, generators and counters of an agent are the same bytes after it was asked."""
+def test_predictions_change_no_bit_of_the_state(name: str) -> None:
+    """Tensors, generators and counters of an agent are unchanged by calls of `distribution`."""
     agent = make_agent(RECIPES[name])
     agent.reset(Spec((3, 8), 3, 4, 60))
     rng = np.random.default_rng(0)

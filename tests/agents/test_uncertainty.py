@@ -1,4 +1,4 @@
-"""Uncertainty and the rules that use it: autograd, normal equations, Monte Carlo, hand-made numbers."""
+"""Uncertainty and its rules: comparison with autograd, normal equations, Monte Carlo and hand calculation."""
 
 from __future__ import annotations
 
@@ -31,45 +31,46 @@ def gradient(plain: Plain, x: Tensor, arm: int) -> Tensor:
     return torch.autograd.grad(plain.output(x, arm), plain.theta)[0]
 
 
-@pytest.mark.parametrize("matrix", ["diagonal", "full"])
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
 @pytest.mark.parametrize("scaling", ["none", "sqrt_width"])
 @pytest.mark.parametrize(("init", "depth"), [("he", 1), ("ntk", 1), ("he", 3), ("ntk", 2)])
 def test_gradient_norm_equals_autograd_and_an_explicit_inverse(
-    matrix: Any, scaling: Any, init: Any, depth: int
+    covariance: Any, scaling: Any, init: Any, depth: int
 ) -> None:
-    """Two replicas, two lambdas, 40 rounds: g from autograd on the dense encoding, U inverted anew."""
+    """Two replicas, two lambdas, 40 rounds: g by autograd on the dense encoding, U inverted each round."""
     penalty, width = (1.0, 0.1), 6
     settings: Any = {"width": width, "depth": depth, "lr": 0.3, "init": init}
     network = Neural(Squared(), PlainWeights(), **settings)
-    oracle = GradientNorm(network, regularization=penalty, gradient_scaling=scaling, covariance=matrix)
+    oracle = GradientNorm(network, regularization=penalty, gradient_scaling=scaling, covariance=covariance)
     oracle.reset(Spec((5, 11), ARMS, FEATURES, 40, dtype="float64"))
     plain = [Plain(seed, ARMS, FEATURES, "squared", **settings) for seed in (5, 11)]
     U = [
-        lam * torch.eye(len(one.theta), dtype=torch.float64) for lam, one in zip(penalty, plain, strict=True)
+        lam * torch.eye(len(replica.theta), dtype=torch.float64)
+        for lam, replica in zip(penalty, plain, strict=True)
     ]
     divisor = math.sqrt(width) if scaling == "sqrt_width" else 1.0
     for x, action, target in rounds(2, 40):
         prediction = oracle.predict(x)
         assert prediction.std is not None
-        for r, one in enumerate(plain):
+        for r, replica in enumerate(plain):
             inverse = torch.linalg.inv(U[r])
-            g = torch.stack([gradient(one, x[r], a) for a in range(ARMS)]) / divisor
+            g = torch.stack([gradient(replica, x[r], a) for a in range(ARMS)]) / divisor
             expected = (penalty[r] * ((g @ inverse) * g).sum(1)).sqrt()
             torch.testing.assert_close(prediction.std[r], expected, atol=1e-9, rtol=1e-8)
-            torch.testing.assert_close(prediction.mean[r], one.predict(x[r]), atol=1e-9, rtol=0)
-            mine = g[int(action[r])]
-            U[r] += torch.outer(mine, mine) if matrix == "full" else torch.diag(mine.square())
-            one.update(x[r], int(action[r]), float(target[r]))
+            torch.testing.assert_close(prediction.mean[r], replica.predict(x[r]), atol=1e-9, rtol=0)
+            played = g[int(action[r])]
+            U[r] += torch.outer(played, played) if covariance == "full" else torch.diag(played.square())
+            replica.update(x[r], int(action[r]), float(target[r]))
         oracle.update(x, action, target)
-    assert max(float(one.diagonal().max()) for one in U) > 2.0  # U has grown
+    assert max(float(matrix.diagonal().max()) for matrix in U) > 2.0  # U has grown
 
 
-def test_a_ceiling_bounds_what_is_compared_and_not_what_is_learnt() -> None:
-    """Two replicas, two ceilings; an arm predicted above it is played again for its larger deviation."""
+def test_clip_mean_limits_comparisons_but_not_learning() -> None:
+    """Two replicas, two limits; an arm above the limit is played for its larger deviation."""
     oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=6, lr=0.3), clip_mean=(1.0, math.inf))
     oracle.reset(Spec((5, 5), 2, FEATURES, 40, dtype="float64"))
     x = torch.ones(2, FEATURES, dtype=torch.float64) / FEATURES**0.5
-    for arm, target, count in ((0, 1.2, 9), (1, 1.1, 30)):  # arm 1 is the better one and the better known
+    for arm, target, count in ((0, 1.2, 9), (1, 1.1, 30)):  # arm 1 is better and played more often
         for _ in range(count):
             oracle.predict(x)
             oracle.update(x, torch.tensor([arm, arm]), torch.tensor([target, target], dtype=torch.float64))
@@ -85,17 +86,17 @@ def test_a_ceiling_bounds_what_is_compared_and_not_what_is_learnt() -> None:
     assert LowerConfidence(0.01)(prediction, now(2)).tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
-def test_a_ceiling_is_for_the_squared_loss() -> None:
+def test_clip_mean_needs_the_squared_loss() -> None:
     oracle = GradientNorm(Neural(KL(), PlainWeights(), width=6), clip_mean=1.0)
     with pytest.raises(InputError, match="squared loss"):
         oracle.reset(Spec((5,), ARMS, FEATURES, 40))
 
 
-@pytest.mark.parametrize("matrix", ["diagonal", "full"])
-def test_gradient_norm_of_contexts_per_arm(matrix: Any) -> None:
-    """One block serves all arms: g_a = (x_a delta', relu(h)) of the network that every arm shares."""
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+def test_gradient_norm_of_contexts_per_arm_equals_an_explicit_inverse(covariance: Any) -> None:
+    """All arms share one block: g_a = (x_a delta', relu(h))."""
     network = Neural(Squared(), PlainWeights(), width=5, lr=0.2, intercept=0.5)
-    oracle = GradientNorm(network, covariance=matrix)
+    oracle = GradientNorm(network, covariance=covariance)
     oracle.reset(Spec((3,), ARMS, FEATURES, 20, dtype="float64", per_arm=True))
     rng = np.random.default_rng(0)
     U: Tensor | None = None
@@ -111,17 +112,17 @@ def test_gradient_norm_of_contexts_per_arm(matrix: Any) -> None:
         assert std is not None
         torch.testing.assert_close(std[0], expected, atol=1e-10, rtol=1e-8)
         oracle.update(x, torch.tensor([1]), torch.tensor([0.3]))
-        U = U + (torch.outer(g[1], g[1]) if matrix == "full" else torch.diag(g[1].square()))
+        U = U + (torch.outer(g[1], g[1]) if covariance == "full" else torch.diag(g[1].square()))
 
 
-def test_a_network_too_large_for_the_full_matrix() -> None:
+def test_a_full_covariance_of_a_large_network_is_rejected() -> None:
     oracle = GradientNorm(Neural(Squared(), PlainWeights(), width=100), covariance="full")
     with pytest.raises(InputError, match="up to 3,000 parameters, not 3,600"):
         oracle.reset(Spec((0,), 7, 4, 1))
 
 
 def test_linucb_equals_the_normal_equations() -> None:
-    """Two replicas, two lambdas and alphas: A = Z'Z + lambda I solved anew, the root not forgotten."""
+    """Two replicas, two lambdas and alphas: A = Z'Z + lambda I solved each round, bonus with its root."""
     penalty, alpha = (1.0, 0.2), (0.5, 2.0)
     oracle, rule = Linear(Squared(), regularization=penalty, uncertainty=True), LowerConfidence(alpha)
     oracle.reset(Spec((0, 1), ARMS, FEATURES, 60))
@@ -132,10 +133,10 @@ def test_linucb_equals_the_normal_equations() -> None:
             z = np.append(x[r].numpy(), 1.0)
             score = []
             for arm in range(ARMS):
-                mine = [(one[r].numpy(), float(y[r])) for one, a, y in past if int(a[r]) == arm]
-                Z = np.array([np.append(one, 1.0) for one, _ in mine]).reshape(-1, FEATURES + 1)
+                own = [(context[r].numpy(), float(y[r])) for context, a, y in past if int(a[r]) == arm]
+                Z = np.array([np.append(context, 1.0) for context, _ in own]).reshape(-1, FEATURES + 1)
                 A = Z.T @ Z + penalty[r] * np.eye(FEATURES + 1)
-                theta = np.linalg.solve(A, Z.T @ np.array([y for _, y in mine]))
+                theta = np.linalg.solve(A, Z.T @ np.array([y for _, y in own]))
                 score.append(z @ theta - alpha[r] * math.sqrt(z @ np.linalg.solve(A, z)))
             assert p[r].tolist() == np.eye(ARMS)[int(np.argmin(score))].tolist()
         oracle.update(x, action, target)
@@ -146,7 +147,7 @@ def now(replicas: int, number: int = 1, noise: Noise | None = None) -> Round:
     return Round(number, torch.zeros(replicas, dtype=torch.float64), 100, noise)
 
 
-def test_logistic_uncertainty_is_that_of_the_output() -> None:
+def test_logistic_uncertainty_is_the_deviation_of_the_output() -> None:
     oracle = Linear(KL(), regularization=0.5, uncertainty=True)
     oracle.reset(Spec((0,), ARMS, FEATURES, 60))
     x = torch.zeros(1, FEATURES, dtype=torch.float64)  # only the intercept
@@ -158,8 +159,8 @@ def test_logistic_uncertainty_is_that_of_the_output() -> None:
     torch.testing.assert_close(torch.sigmoid(prediction.output), prediction.mean)
 
 
-def test_lower_confidence_by_hand() -> None:
-    """Losses: the bound is the lower one; output, where there is one, takes the place of the mean."""
+def test_lower_confidence_equals_hand_computed_numbers() -> None:
+    """The bound of a loss is the lower one; `output`, if present, replaces the mean."""
     mean = torch.tensor([[0.5, 0.6, 0.9]] * 3, dtype=torch.float64)
     std = torch.tensor([[0.1, 0.3, 0.5]] * 3, dtype=torch.float64)
     rule = LowerConfidence((0.1, 1.0, 2.0))  # least of .49 .57 .85, of .4 .3 .4, of .3 0 -.1
@@ -168,12 +169,12 @@ def test_lower_confidence_by_hand() -> None:
     assert rule(Prediction(mean, std, third), now(3)).argmax(1).tolist() == [0, 1, 1]
     output = torch.tensor([[2.0, 1.0, 0.0]] * 3, dtype=torch.float64)
     assert rule(Prediction(mean, std, output=output), now(3)).argmax(1).tolist() == [2, 2, 2]
-    assert rule(Prediction(mean, std * math.nan), now(3)).isnan().all()  # the runner stops such an agent
+    assert rule(Prediction(mean, std * math.nan), now(3)).isnan().all()  # NaN stops the run
     with pytest.raises(InputError, match="std"):
         rule(Prediction(mean), now(3))
 
 
-def test_thompson_draws_have_the_stated_chances() -> None:
+def test_thompson_draws_have_gaussian_probabilities() -> None:
     """Two arms: P(arm 1) = Phi((m_0 - m_1) / (nu sqrt(s_0^2 + s_1^2))), over 20,000 rounds."""
     noise = Noise(Spec((0, 1), 2, 1, 1))
     mean = torch.tensor([[0.5, 0.6]] * 2, dtype=torch.float64)
@@ -184,8 +185,8 @@ def test_thompson_draws_have_the_stated_chances() -> None:
     np.testing.assert_allclose(played.mean(0).numpy(), chance, atol=4 * 0.5 / math.sqrt(20000))
 
 
-def test_arms_that_share_a_model_are_drawn_together() -> None:
-    """With one theta for all arms the draws have covariance X A^-1 X'; a common part never decides."""
+def test_arms_with_a_shared_model_are_drawn_jointly() -> None:
+    """With one theta for all arms the draws have covariance X A^-1 X'; a common part does not matter."""
     oracle = Linear(Squared(), regularization=0.5, uncertainty=True)
     oracle.reset(Spec((0,), ARMS, FEATURES, 60, per_arm=True))
     rng = np.random.default_rng(0)
@@ -224,8 +225,8 @@ def test_noise_is_keyed_by_seed_and_round() -> None:
     assert float(drawn.var()) == pytest.approx(1.0, abs=0.06)
 
 
-def test_late_losses_do_not_repeat_draws() -> None:
-    """Nothing is learnt in these rounds, and yet every one has a draw of its own."""
+def test_draws_do_not_repeat_under_delay() -> None:
+    """Every round has a new draw, also before any loss arrives."""
     agent = Delayed(Reduction(Linear(Squared(), uncertainty=True), Thompson(1.0)), delay=100)
     agent.reset(Spec((0,), ARMS, FEATURES, 60))
     x, action, loss = rounds(1, 1)[0]
@@ -236,7 +237,7 @@ def test_late_losses_do_not_repeat_draws() -> None:
     assert set(played) == {0, 1, 2}
 
 
-def test_the_diagonal_by_hand() -> None:
+def test_the_diagonal_covariance_equals_hand_computed_numbers() -> None:
     """Lambda = 2, x = (1, 2) and the intercept, y = 1, twice."""
     oracle = Linear(Squared(), regularization=2.0, covariance="diagonal", uncertainty=True)
     oracle.reset(Spec((0,), 2, 2, 2))
@@ -253,31 +254,31 @@ def test_the_diagonal_by_hand() -> None:
         assert prediction.std[0].tolist() == pytest.approx([math.sqrt((z**2 / A).sum()), math.sqrt(3)])
 
 
-def test_many_features_keep_a_diagonal_and_say_so() -> None:
+def test_many_features_use_a_diagonal_covariance_with_a_warning() -> None:
     oracle = Linear(Squared())
     with pytest.warns(UserWarning, match="301 features keep the diagonal"):
         oracle.reset(Spec((0,), 2, 301, 2))
     oracle.reset(Spec((0,), 2, 300, 2))  # warnings are errors here
 
 
-def test_a_sample_that_counts_twice_is_two_samples() -> None:
-    seen = rounds(2, 1)[0]
+def test_a_count_of_2_equals_two_samples() -> None:
+    sample = rounds(2, 1)[0]
     for loss in (Squared(), KL()):
         once, twice, never = (Linear(loss, uncertainty=True) for _ in range(3))
         for oracle in (once, twice, never):
             oracle.reset(Spec((0, 1), ARMS, FEATURES, 2))
-        before = never.predict(seen[0])
-        never.update(*seen, count=torch.zeros(2))
-        assert torch.equal(never.predict(seen[0]).mean, before.mean)
-        twice.update(*seen, count=torch.tensor([2.0, 1.0]))
-        once.update(*seen)
-        torch.testing.assert_close(once.predict(seen[0]).mean[1], twice.predict(seen[0]).mean[1])
+        before = never.predict(sample[0])
+        never.update(*sample, count=torch.zeros(2))
+        assert torch.equal(never.predict(sample[0]).mean, before.mean)
+        twice.update(*sample, count=torch.tensor([2.0, 1.0]))
+        once.update(*sample)
+        torch.testing.assert_close(once.predict(sample[0]).mean[1], twice.predict(sample[0]).mean[1])
         if loss.name == "squared":
-            once.update(*seen)
-            torch.testing.assert_close(once.predict(seen[0]).std[0], twice.predict(seen[0]).std[0])  # type: ignore[index]
-            torch.testing.assert_close(once.predict(seen[0]).mean[0], twice.predict(seen[0]).mean[0])
+            once.update(*sample)
+            torch.testing.assert_close(once.predict(sample[0]).std[0], twice.predict(sample[0]).std[0])  # type: ignore[index]
+            torch.testing.assert_close(once.predict(sample[0]).mean[0], twice.predict(sample[0]).mean[0])
 
 
-def test_thompson_repeats_itself() -> None:
+def test_thompson_runs_are_repeatable() -> None:
     frame = neucb.run("neural-ts", "iris", 150, 2)
     assert frame.equals(neucb.run("neural-ts", "iris", 150, 2))

@@ -26,7 +26,7 @@ from neucb.plots.text import LONGEST, one_line
 from neucb.report import render_report
 from neucb.sweeps.store.read_results import Results
 from tests.support.command import neucb
-from tests.support.figures import made_up_log
+from tests.support.figures import synthetic_log
 from tests.support.paths import ROOT
 
 NAMES = [
@@ -57,7 +57,7 @@ def _without_warnings_of_glyphs() -> Iterator[None]:
 
 
 def log_of(names: list[str], datasets: list[str]) -> Any:
-    frame = made_up_log(names, datasets, noise=0.1)
+    frame = synthetic_log(names, datasets, noise=0.1)
     return frame.assign(perturbation_rms=0.01 * frame["regret"])
 
 
@@ -109,7 +109,7 @@ def test_characters_that_the_font_lacks_are_named_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_settings_of_the_user_change_no_figure(suffix: str, tmp_path: Path) -> None:
     usual, other = tmp_path / f"usual{suffix}", tmp_path / f"other{suffix}"
-    save_figure(draw(made_up_log(), bounds=True), usual)
+    save_figure(draw(synthetic_log(), bounds=True), usual)
     odd: Any = {
         "text.usetex": True,
         "font.size": -1.0,
@@ -122,7 +122,7 @@ def test_settings_of_the_user_change_no_figure(suffix: str, tmp_path: Path) -> N
         "path.sketch": (1.0, 100.0, 2.0),
     }
     with mpl.rc_context(odd):
-        save_figure(draw(made_up_log(), bounds=True), other)
+        save_figure(draw(synthetic_log(), bounds=True), other)
         assert mpl.rcParams["text.usetex"]  # the user's own figures are as the user wants them
     assert other.read_bytes() == usual.read_bytes()
 

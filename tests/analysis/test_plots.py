@@ -26,16 +26,16 @@ from neucb.report.bounds import bounds_table
 from neucb.runs.api import prepare
 from neucb.statistics import compare_over_seeds, final_scores, win_loss
 from neucb.theory.bounds import squarecb_bound
-from tests.support.figures import ROUNDS, made_up_log
+from tests.support.figures import ROUNDS, synthetic_log
 from tests.support.paths import DATA
 
 BASELINES = DATA / "plots"
-LOGS = {"lstar": made_up_log(noise=0.1)}
+LOGS = {"lstar": synthetic_log(noise=0.1)}
 TWELVE = [*(f"agent-{i:02d}" for i in range(11)), "uniform"]
 
 
 def figure_of(kind: str) -> Figure:
-    return draw(LOGS.get(kind, made_up_log()), kind, bounds=kind in ("regret", "lstar"))
+    return draw(LOGS.get(kind, synthetic_log()), kind, bounds=kind in ("regret", "lstar"))
 
 
 def caption(figure: Figure) -> str:
@@ -83,12 +83,12 @@ def test_bounds_are_fitted_by_least_squares_and_dashed() -> None:
     dashes = {str(one.get_label()): one.get_linestyle() for one in figure.axes[0].get_lines()}
     assert dashes["K log t (L* = 0), fitted to kl-perturbed"] == "--"
     assert dashes["√(K t log t), fitted to sq-perturbed"] == "-."
-    plain = draw(made_up_log(), "regret")
+    plain = draw(synthetic_log(), "regret")
     assert not any("fitted" in str(one.get_label()) for one in plain.axes[0].get_lines())
 
 
 def test_without_regret_the_loss_is_drawn() -> None:
-    frame = made_up_log().assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
+    frame = synthetic_log().assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
     figure = draw(frame, bounds=True)
     np.testing.assert_allclose(drawn(figure, 0, "linucb")[1], 3.15 * np.sqrt(ROUNDS))
     assert figure.axes[0].get_ylabel() == "cumulative loss"
@@ -96,7 +96,7 @@ def test_without_regret_the_loss_is_drawn() -> None:
 
 
 def test_far_curves_do_not_squeeze_the_others() -> None:
-    frame = made_up_log(datasets=["first"])
+    frame = synthetic_log(datasets=["first"])
     frame.loc[frame["agent"] == "uniform", "regret"] *= 100.0
     axes = draw(frame).axes[0]
     assert axes.get_ylim()[1] == pytest.approx(1.05 * 250.0)  # the best fixed arm, just below 3 medians
@@ -105,7 +105,7 @@ def test_far_curves_do_not_squeeze_the_others() -> None:
 
 @pytest.mark.parametrize("scale", ["linear", "log", "sqrt"])
 def test_horizontal_scale(scale: str) -> None:
-    axes = draw(made_up_log(), x=scale).axes[0]
+    axes = draw(synthetic_log(), x=scale).axes[0]
     at = axes.transData.transform([[1.0, 0.0], [100.0, 0.0], [1000.0, 0.0]])[:, 0]
     share = (at[1] - at[0]) / (at[2] - at[0])
     expected = {"linear": 99 / 999, "log": 2 / 3, "sqrt": 9 / (np.sqrt(1000) - 1)}[scale]
@@ -120,7 +120,7 @@ def test_regression_leaves_out_who_predicts_nothing() -> None:
 
 
 def test_regression_regret_is_drawn_where_it_is_logged_and_log_t_beside_it() -> None:
-    frame = made_up_log().assign(squared_regression_regret=lambda rows: rows["regret"] / 5)
+    frame = synthetic_log().assign(squared_regression_regret=lambda rows: rows["regret"] / 5)
     figure = draw(frame, "regression", bounds=True)
     y = drawn(figure, 0, "kl-perturbed")[1]
     np.testing.assert_allclose(y, 1.15 * np.sqrt(ROUNDS) / 5)
@@ -179,7 +179,7 @@ def test_ranks_are_written_and_joined() -> None:
 def test_winloss_cells_are_the_matrix() -> None:
     axes = figure_of("winloss").axes[0]
     names = [text.get_text() for text in axes.get_yticklabels()]
-    matrix = win_loss(compare_over_seeds(final_scores(made_up_log()))).loc[names, names].to_numpy()
+    matrix = win_loss(compare_over_seeds(final_scores(synthetic_log()))).loc[names, names].to_numpy()
     shown = [text.get_text() for text in axes.texts]
     assert shown == [
         "" if i == j else "0" if value == 0 else f"{value:+d}" for (i, j), value in np.ndenumerate(matrix)
@@ -196,7 +196,7 @@ def test_lstar_is_the_horizontal_axis() -> None:
     x, fitted = drawn(figure, 0, "√(K L* log t) + K log t, fitted to kl-perturbed")
     np.testing.assert_allclose(fitted, shape * (shape @ y) / (shape @ shape))
     with pytest.raises(InputError, match="L\\* is 0"):
-        draw(made_up_log(), "lstar")
+        draw(synthetic_log(), "lstar")
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
@@ -217,7 +217,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
     """Also where most curves end at the same point."""
-    frame = made_up_log(TWELVE, ["first", "second", "third", "fourth"], noise=0.1)
+    frame = synthetic_log(TWELVE, ["first", "second", "third", "fourth"], noise=0.1)
     frame["perturbation_rms"] = 0.01 * frame["regret"]
     near = frame["agent"] < "agent-08"
     frame.loc[near, "regret"] = np.sqrt(frame.loc[near, "round"]) * (1 + 1e-3 * frame.loc[near, "seed"])
@@ -226,7 +226,7 @@ def test_no_text_overlaps_for_twelve_agents(kind: str) -> None:
 
 
 def test_that_the_overlap_test_can_fail() -> None:
-    figure = draw(made_up_log())
+    figure = draw(synthetic_log())
     figure.axes[0].texts[0].set_position(figure.axes[0].texts[1].get_position())
     assert len(overlapping(figure)) == 1
 
@@ -281,18 +281,18 @@ def test_files_are_vector_with_fonts_embedded_and_the_same_again(tmp_path: Path)
 )
 def test_what_cannot_be_drawn_is_said(kind: str, x: str | None, words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        draw(made_up_log(), kind, x)
+        draw(synthetic_log(), kind, x)
 
 
 def test_bounds_are_for_regret() -> None:
     for kind in set(KINDS) - {"regret", "regression", "lstar"}:
         with pytest.raises(InputError, match="bounds=True is for kind=regret, regression, lstar"):
-            draw(made_up_log(), kind, bounds=True)
+            draw(synthetic_log(), kind, bounds=True)
 
 
 def test_gauges_are_those_logged() -> None:
     np.testing.assert_allclose(drawn(figure_of("propensity"), 1, "linucb")[1], 0.515)
-    near = made_up_log(["a"], ["d"])
+    near = synthetic_log(["a"], ["d"])
     near["propensity"] = 1.0 - 0.2 * (near["seed"] == 0)  # mean .95, sd .1, half the interval .159
     band = draw(near, "propensity").axes[0].collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == (pytest.approx(0.95 - 3.1824 * 0.05, abs=1e-4), 1.0)
@@ -300,29 +300,29 @@ def test_gauges_are_those_logged() -> None:
     np.testing.assert_allclose(drawn(spread, 0, "sq-perturbed")[1], 0.0215 * np.sqrt(ROUNDS))
     assert "linucb" not in {str(line.get_label()) for line in spread.axes[0].get_lines()}
     np.testing.assert_allclose(drawn(figure_of("distance"), 0, "linucb")[1], 0.315 * np.sqrt(ROUNDS))
-    none = made_up_log()
+    none = synthetic_log()
     none.loc[none["agent"] == "sq-perturbed", "perturbation_rms"] = 0.0
     assert "sq-perturbed" not in {str(line.get_label()) for line in draw(none, "spread").axes[0].get_lines()}
     with pytest.raises(InputError, match="'perturbation_rms' is 0 in all these runs"):
         draw(none.assign(perturbation_rms=0.0), "spread")
     with pytest.raises(InputError, match="no run here has logged 'perturbation_rms'"):
-        draw(made_up_log().drop(columns="perturbation_rms"), "spread")
+        draw(synthetic_log().drop(columns="perturbation_rms"), "spread")
 
 
 def test_too_little_data_is_said() -> None:
     with pytest.raises(InputError, match="at least two agents"):
-        draw(made_up_log(["kl"]), "ranks")
+        draw(synthetic_log(["kl"]), "ranks")
     with pytest.raises(InputError, match="at least two seeds"):
-        draw(made_up_log(seeds=1), "winloss")
+        draw(synthetic_log(seeds=1), "winloss")
     with pytest.raises(InputError, match="only skylines"):
-        draw(made_up_log(["best-fixed"]), "ranks")
+        draw(synthetic_log(["best-fixed"]), "ranks")
     with pytest.raises(InputError, match="no run here has logged 'regression_loss'"):
-        draw(made_up_log(["uniform"]), "regression")
-    assert not draw(made_up_log(seeds=1)).axes[0].collections  # one seed has no band
+        draw(synthetic_log(["uniform"]), "regression")
+    assert not draw(synthetic_log(seeds=1)).axes[0].collections  # one seed has no band
 
 
 def test_names_are_not_taken_for_mathematics() -> None:
-    figure = draw(made_up_log(["a_b$", "c$^2$"], ["d$x$", "<e>"]))
+    figure = draw(synthetic_log(["a_b$", "c$^2$"], ["d$x$", "<e>"]))
     assert overlapping(figure) == []
     assert {"a_b$", "c$^2$"} <= {text.get_text() for text in figure.axes[0].texts}
 

@@ -23,7 +23,7 @@ from neucb.runs.api import prepare
 from neucb.runs.save import save
 from neucb.statistics import compare_over_seeds, final_scores, paired_t
 from neucb.sweeps.store.read_results import Results, read_results
-from tests.support.figures import made_up_log
+from tests.support.figures import synthetic_log
 
 EVIL = "<script>alert(1)</script>&\"'"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -156,7 +156,7 @@ def test_summary_holds_the_statistics(page: str, results: Results) -> None:
 
 
 def test_claims_follow_the_tests() -> None:
-    frame = made_up_log(["a", "b", "c"], ["d"])
+    frame = synthetic_log(["a", "b", "c"], ["d"])
     close = frame["agent"] == "b"
     frame.loc[close, "regret"] = frame.loc[frame["agent"] == "a", "regret"].to_numpy() * (
         1.0 + 0.3 * np.where(frame.loc[close, "seed"] % 2 == 0, 1, -0.9)
@@ -165,19 +165,19 @@ def test_claims_follow_the_tests() -> None:
     assert p["a", "c"] < 0.05 < p["a", "b"]
     (sentence,) = claims(frame)
     assert sentence.startswith("d: a has the least regret, 36.4 ± 6.5, not significantly less than b.")
-    (sentence,) = claims(made_up_log(["a", "c"], ["d"]))
+    (sentence,) = claims(synthetic_log(["a", "c"], ["d"]))
     assert sentence.endswith("; all others have significantly more.")
 
 
 def test_best_is_set_off_and_skylines_do_not_compete() -> None:
-    table = summary_table(made_up_log(["supervised", "a", "b"], ["d"]))
+    table = summary_table(synthetic_log(["supervised", "a", "b"], ["d"]))
     strong = [row[1].text for row in table.rows if row[1].strong]
     assert [row[1].text for row in table.rows] == ["supervised", "a", "b"]
     assert strong == ["a"]
 
 
 def test_growth_of_a_known_law() -> None:
-    frame = made_up_log(["a"], ["d"])
+    frame = synthetic_log(["a"], ["d"])
     rounds = np.unique(np.round(np.logspace(0, 3, 40)))
     many = frame[frame["round"] == 1].merge(frame[[]].assign(x=1).head(1), how="cross").drop(columns="x")
     many = many.loc[many.index.repeat(len(rounds))].assign(round=np.tile(rounds, len(many)).astype(int))
@@ -190,7 +190,7 @@ def test_growth_of_a_known_law() -> None:
 
 
 def test_ablation_is_paired_with_the_plain_agent() -> None:
-    frame = made_up_log(["kl-perturbed", "kl", "squarecb"], ["d"])
+    frame = synthetic_log(["kl-perturbed", "kl", "squarecb"], ["d"])
     (row,) = ablation_table(frame).rows
     assert [cell.text for cell in row[:3]] == ["d", "kl-perturbed", "kl"]
     last = frame[frame["round"] == 1000].set_index(["agent", "seed"])["regret"]
@@ -201,7 +201,7 @@ def test_ablation_is_paired_with_the_plain_agent() -> None:
 
 
 def test_text_from_outside_stays_text(results: Results) -> None:
-    frame = made_up_log([EVIL, "kl"], [EVIL, "plain"])
+    frame = synthetic_log([EVIL, "kl"], [EVIL, "plain"])
     manifest = {"configuration": {"environment": {"dataset": EVIL, "provenance": {EVIL: EVIL}}}}
     page = render_report(Results(frame.assign(agent_label=frame["agent"]), (manifest,)), EVIL, [EVIL])
     parsed = Page(page)
@@ -212,7 +212,7 @@ def test_text_from_outside_stays_text(results: Results) -> None:
 
 
 def test_environments_that_tell_no_regret_have_a_report() -> None:
-    frame = made_up_log(["a", "b"]).assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
+    frame = synthetic_log(["a", "b"]).assign(regret=np.nan, best_fixed_arm_regret=np.nan, L_star=np.nan)
     parsed = Page(render_report(Results(frame.assign(agent_label=frame["agent"]), ()), "no regret", []))
     assert "Summary" in parsed.headings
 

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: output, files, errors in one line, exit codes."""
+"""Command line: output, files, one-line errors, exit codes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_run_prints_a_table_and_writes_three_files(
 ) -> None:
     assert neucb(monkeypatch, *RUN, "--out", str(tmp_path)) == 0
     printed = capsys.readouterr().out
-    for words in ("kl-perturbed", "best fixed arm", "uniform", "95 % interval", "rounds/s", "scikit-learn"):
-        assert words in printed
+    for text in ("kl-perturbed", "best fixed arm", "uniform", "95 % interval", "rounds/s", "scikit-learn"):
+        assert text in printed
     paths = {path.suffix: path for path in tmp_path.iterdir()}
     assert set(paths) == {".parquet", ".json", ".png"}
     assert all(str(path.name) in printed.replace("\n", "") for path in paths.values())
@@ -41,11 +41,11 @@ def test_run_prints_a_table_and_writes_three_files(
     assert paths[".png"].read_bytes().startswith(b"\x89PNG")
 
 
-def test_json_is_one_object_with_the_promised_keys(
+def test_json_is_one_object_with_the_documented_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, *RUN, "--json", "--agent", "sq", "--out", str(tmp_path)) == 0
-    figures = json.loads(capsys.readouterr().out)
+    summary = json.loads(capsys.readouterr().out)
     assert {
         "agent",
         "dataset",
@@ -60,31 +60,31 @@ def test_json_is_one_object_with_the_promised_keys(
         "seconds",
         "rounds_per_second",
         "engine",
-    } <= set(figures)
-    assert figures["agent"] == "sq"
-    assert len(figures["regret"]) == len(figures["best_fixed_arm_regret"]["per_seed"]) == 2
+    } <= set(summary)
+    assert summary["agent"] == "sq"
+    assert len(summary["regret"]) == len(summary["best_fixed_arm_regret"]["per_seed"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("more", "reason"),
+    ("options", "reason"),
     [
         (("--delay", "3"), "it supports no delayed losses"),
         (("--engine", "torch"), None),
         ((), None),
     ],
 )
-def test_it_says_why_the_compiled_engine_did_not_play(
-    more: tuple[str, ...],
+def test_the_reason_for_the_torch_engine_is_printed(
+    options: tuple[str, ...],
     reason: str | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert neucb(monkeypatch, *RUN, *more, "--agent", "uniform", "--out", str(tmp_path)) == 0
-    words = " ".join(capsys.readouterr().out.split())
-    assert ("torch engine" in words) == bool(more)
-    assert words.count("not the compiled engine") == (reason is not None)
-    assert reason is None or f"not the compiled engine: {reason}" in words
+    assert neucb(monkeypatch, *RUN, *options, "--agent", "uniform", "--out", str(tmp_path)) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert ("torch engine" in printed) == bool(options)
+    assert printed.count("not the compiled engine") == (reason is not None)
+    assert reason is None or f"not the compiled engine: {reason}" in printed
 
 
 def test_quiet_prints_paths_only(
@@ -96,7 +96,7 @@ def test_quiet_prints_paths_only(
     assert len(captured.out.splitlines()) == 3
 
 
-def test_one_configuration_one_name(
+def test_equal_configurations_share_a_file_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for extra in ((), (), ("--set", "gamma=3")):
@@ -107,14 +107,14 @@ def test_one_configuration_one_name(
 def test_set_takes_several_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--set", "gamma=3", "lr=0.2", "--set", "width=8", "--json", "--out", str(tmp_path))
-    assert neucb(monkeypatch, *RUN, *words) == 0
+    options = ("--set", "gamma=3", "lr=0.2", "--set", "width=8", "--json", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *RUN, *options) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]
     assert (settings["gamma"], settings["lr"], settings["width"]) == (3.0, 0.2, 8)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("run", "--agent", "sqarecb"), "unknown agent 'sqarecb': did you mean 'squarecb'?"),
         (("run", "--dataset", "covertyp"), "unknown data set 'covertyp': did you mean 'covertype'?"),
@@ -136,9 +136,9 @@ def test_set_takes_several_settings(
         (("runn",), "runn"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(
+def test_invalid_input_is_a_one_line_error_with_exit_code_2(
     arguments: tuple[str, ...],
-    words: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -149,15 +149,15 @@ def test_bad_input_is_one_line_and_exit_code_2(
     lines = captured.err.splitlines()
     assert len(lines) == 1, captured.err
     assert lines[0].startswith("neucb: error: ")
-    assert words in lines[0]
+    assert message in lines[0]
     assert captured.out == ""
 
 
-def test_a_diverging_agent_is_one_line_and_exit_code_1(
+def test_a_diverging_agent_is_a_one_line_error_with_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--agent", "sq", "--set", "lr=100", "--quiet", "--out", str(tmp_path))
-    assert neucb(monkeypatch, *RUN, *words) == 1
+    options = ("--agent", "sq", "--set", "lr=100", "--quiet", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *RUN, *options) == 1
     assert "diverged" in capsys.readouterr().err
 
 
@@ -173,8 +173,8 @@ def test_agents_and_datasets_are_listed(
     assert all(row["formula"] and row["source"] for row in rows)
     assert neucb(monkeypatch, "agents", "neural-ucb") == 0
     printed = " ".join(capsys.readouterr().out.split())
-    for words in ("arXiv 1911.04462", "plays argmin (mean_a - alpha std_a)", "alpha 0.1 a number at least 0"):
-        assert words in printed
+    for text in ("arXiv 1911.04462", "plays argmin (mean_a - alpha std_a)", "alpha 0.1 a number at least 0"):
+        assert text in printed
     assert neucb(monkeypatch, "agents", "neural-ubc") == 2
     assert "did you mean 'neural-ucb'" in capsys.readouterr().err
     assert neucb(monkeypatch, "datasets") == 0
@@ -183,18 +183,8 @@ def test_agents_and_datasets_are_listed(
     assert {"covertype", "iris"} <= {row["name"] for row in json.loads(capsys.readouterr().out)}
 
 
-def test_a_folder_that_cannot_be_written_is_found_out_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").write_text("")
-    assert neucb(monkeypatch, *RUN, "--out", str(tmp_path / "file" / "below")) == 1
-    err = capsys.readouterr().err
-    assert "cannot write results" in err
-    assert "--out" in err
-
-
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS), ("datasets", "show")])
-def test_help_of_every_command(
+def test_every_command_has_a_help(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, *command, "--help") == 0
@@ -203,63 +193,75 @@ def test_help_of_every_command(
     assert "Options:" in printed
 
 
-def test_python_dash_m_is_the_command() -> None:
+def test_python_dash_m_runs_the_command() -> None:
     command = [sys.executable, "-m", "neucb", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("neucb ")
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert completed.stdout.startswith("neucb ")
 
 
-def test_several_data_sets_and_a_failing_one(
+def test_a_failing_data_set_does_not_end_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The file does not exist: the others are played and saved, the exit code tells."""
-    words = ("run", "--dataset", "iris,nowhere.csv", "--dataset", "win?", "--rounds", "30", "--seeds", "2")
+    """A missing file gives exit code 1; the others are played and saved."""
+    arguments = (
+        "run",
+        "--dataset",
+        "iris,nowhere.csv",
+        "--dataset",
+        "win?",
+        "--rounds",
+        "30",
+        "--seeds",
+        "2",
+    )
     monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
-    assert neucb(monkeypatch, *words, "--json", "--out", str(tmp_path)) == 1
+    assert neucb(monkeypatch, *arguments, "--json", "--out", str(tmp_path)) == 1
     captured = capsys.readouterr()
-    played = [one["dataset"] for one in json.loads(captured.out)]
+    played = [summary["dataset"] for summary in json.loads(captured.out)]
     assert played[:2] == ["iris", "wine"]
     assert "nowhere.csv: there is no file nowhere.csv" in captured.err
     assert len(list(tmp_path.glob("*.parquet"))) == len(played)
 
 
-def test_a_file_with_a_target(
+def test_a_file_with_a_target_is_played(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("kind,a,b\n" + "x,1,2\ny,2,1\n" * 30)
-    words = ("run", "--dataset", str(path), "--target", "kind", "--seeds", "2", "--json")
-    assert neucb(monkeypatch, *words, "--out", str(tmp_path / "out")) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert (figures["dataset"], figures["source"], figures["rounds"]) == ("mine", "file", 60)
+    arguments = ("run", "--dataset", str(path), "--target", "kind", "--seeds", "2", "--json")
+    assert neucb(monkeypatch, *arguments, "--out", str(tmp_path / "out")) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["dataset"], summary["source"], summary["rounds"]) == ("mine", "file", 60)
 
 
-def test_show(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_size_types_licence_and_classes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert neucb(monkeypatch, "datasets", "show", "covertype", "--source", "bundled") == 0
     printed = capsys.readouterr().out
-    for words in ("20,000", "10 numeric, 44 nominal", "54 (standard)", "CC BY 4.0", "50.95%"):
-        assert words in printed
+    for text in ("20,000", "10 numeric, 44 nominal", "54 (standard)", "CC BY 4.0", "50.95%"):
+        assert text in printed
     assert neucb(monkeypatch, "datasets", "show", "iris", "--json") == 0
     assert json.loads(capsys.readouterr().out)["best_fixed_arm"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.slow
-def test_fetch(
+def test_fetch_downloads_each_data_set_once(
     server: FakeOpenML,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Two sets and one that does not exist; asking again downloads nothing that is there."""
-    words = ("datasets", "fetch", "openml:7,openml:8", "openml:99", "iris", "--openml-cache", str(cache))
-    assert neucb(monkeypatch, *words) == 1
+    """Two data sets are downloaded once; one does not exist."""
+    arguments = ("datasets", "fetch", "openml:7,openml:8", "openml:99", "iris", "--openml-cache", str(cache))
+    assert neucb(monkeypatch, *arguments) == 1
     captured = capsys.readouterr()
     assert "3 of 4 data sets are in the cache" in captured.out
     assert "openml:99" in captured.err
     assert "Unknown dataset" in captured.err
-    asked = len(server.asked)
-    assert neucb(monkeypatch, *words[:3], "--openml-cache", str(cache)) == 0
-    assert len(server.asked) == asked
+    requests = len(server.requests)
+    assert neucb(monkeypatch, *arguments[:3], "--openml-cache", str(cache)) == 0
+    assert len(server.requests) == requests
 
 
 def test_without_a_command_the_help_is_printed(
@@ -274,7 +276,7 @@ def test_without_a_command_the_help_is_printed(
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "message"),
     [
         (("--bogus",), "No such option: --bogus"),
         (("rnu",), "No such command 'rnu'"),
@@ -284,11 +286,14 @@ def test_without_a_command_the_help_is_printed(
         (("sweep",), "Missing argument 'spec'"),
     ],
 )
-def test_mistakes_of_usage_are_one_line(
-    words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_usage_errors_are_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert neucb(monkeypatch, *words) == 2
+    assert neucb(monkeypatch, *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    (said,) = captured.err.splitlines()
-    assert said.startswith(f"neucb: error: {line}")
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"neucb: error: {message}")

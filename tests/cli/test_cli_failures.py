@@ -1,4 +1,4 @@
-"""What the command line does when it is interrupted, the disk is full or nobody reads: nothing is lost."""
+"""Interrupts, full disks and closed pipes lose no results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def full(*_: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_a_full_disk_does_not_hide_the_figures(
+def test_a_full_disk_does_not_prevent_the_summary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("neucb.runs.store.atomic_write", full)
@@ -41,9 +41,9 @@ def test_a_full_disk_does_not_hide_the_figures(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sink", "words"), [("closed", ""), ("/dev/full", "No space left on device")])
-def test_results_are_saved_where_the_output_goes_nowhere(tmp_path: Path, sink: str, words: str) -> None:
-    """`neucb run ... | head` after head has gone, and `> file` on a full disk."""
+@pytest.mark.parametrize(("sink", "message"), [("closed", ""), ("/dev/full", "No space left on device")])
+def test_results_are_saved_if_the_output_cannot_be_written(tmp_path: Path, sink: str, message: str) -> None:
+    """As in `neucb run ... | head` after head has ended, and `> file` on a full disk."""
     if sink == "closed":
         reader, output = os.pipe()
         os.close(reader)
@@ -52,16 +52,16 @@ def test_results_are_saved_where_the_output_goes_nowhere(tmp_path: Path, sink: s
     else:
         pytest.skip("this system has no /dev/full")
     command = [sys.executable, "-m", "neucb", *UNIFORM, "--out", str(tmp_path)]
-    done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+    completed = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
     os.close(output)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == (1 if words else 0)
+    assert completed.returncode == 1
+    assert "Traceback" not in completed.stderr
+    assert message in completed.stderr
+    assert len(completed.stderr.splitlines()) == (1 if message else 0)
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json", ".png"}
 
 
-def test_nothing_is_drawn_where_stderr_is_no_terminal(
+def test_no_progress_bar_is_drawn_without_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, *UNIFORM, "--out", str(tmp_path)) == 0
@@ -73,8 +73,8 @@ def test_nothing_is_drawn_where_stderr_is_no_terminal(
 def test_rounds_before_a_failure_are_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("--agent", "sq", "--set", "lr=100", "--out", str(tmp_path))
-    assert neucb(monkeypatch, *RUN, *words) == 1
+    options = ("--agent", "sq", "--set", "lr=100", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *RUN, *options) == 1
     (log,) = tmp_path.glob("*_until-round-*.parquet")
     line = capsys.readouterr().err.splitlines()[-1]
     assert "diverged" in line
@@ -83,14 +83,14 @@ def test_rounds_before_a_failure_are_saved(
 
 
 def interrupt(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Ctrl-C be pressed when so many runs have been played: after round 20 of the next."""
+    """Simulate Ctrl-C after round 20 of the run that follows `after` complete runs."""
     played = 0
 
-    def play(job: Run, *, show: bool) -> bool:
+    def play(run: Run, *, show: bool) -> bool:
         nonlocal played
         played += 1
         if played <= after:
-            job.play()
+            run.play()
             return False
 
         def stop(rounds: int) -> None:
@@ -98,40 +98,40 @@ def interrupt(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            job.play(stop)
+            run.play(stop)
         return True
 
     monkeypatch.setattr("neucb.cli.output.play", play)
 
 
-def test_ctrl_c_among_several_keeps_all_figures(
+def test_ctrl_c_among_several_runs_keeps_all_summaries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     interrupt(1, monkeypatch)
-    words = (*UNIFORM, "--dataset", "wine,digits", "--engine", "torch", "--json", "--out", str(tmp_path))
-    assert neucb(monkeypatch, *words) == 130
+    arguments = (*UNIFORM, "--dataset", "wine,digits", "--engine", "torch", "--json", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *arguments) == 130
     captured = capsys.readouterr()
-    shown = [(one["dataset"], one["rounds"]) for one in json.loads(captured.out)]
-    assert shown == [("iris", 60), ("wine", 20)]
+    summaries = [(summary["dataset"], summary["rounds"]) for summary in json.loads(captured.out)]
+    assert summaries == [("iris", 60), ("wine", 20)]
     assert captured.err == "neucb: error: interrupted after round 20; the results up to there are saved\n"
     assert len(list(tmp_path.glob("*.parquet"))) == 2
 
 
-def test_ctrl_c_while_loading_keeps_the_figures_before(
+def test_ctrl_c_while_loading_keeps_earlier_summaries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = progress.play
+    play_run = progress.play
 
-    def play(job: Run, *, show: bool) -> bool:
-        if job.environment["dataset"] == "wine":
-            job.load = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
-        return real(job, show=show)
+    def play(run: Run, *, show: bool) -> bool:
+        if run.environment["dataset"] == "wine":
+            run.load = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+        return play_run(run, show=show)
 
     monkeypatch.setattr("neucb.cli.output.play", play)
-    words = (*UNIFORM, "--dataset", "wine", "--json", "--out", str(tmp_path))
-    assert neucb(monkeypatch, *words) == 130
+    arguments = (*UNIFORM, "--dataset", "wine", "--json", "--out", str(tmp_path))
+    assert neucb(monkeypatch, *arguments) == 130
     captured = capsys.readouterr()
-    assert [one["dataset"] for one in json.loads(captured.out)] == ["iris"]
+    assert [summary["dataset"] for summary in json.loads(captured.out)] == ["iris"]
     assert captured.err == "neucb: error: interrupted\n"
 
 
@@ -149,54 +149,56 @@ def test_failures_of_the_machine_are_explained(error: Exception, line: str) -> N
     assert code == 1
 
 
-def test_our_own_mistakes_are_not_hidden() -> None:
+def test_defects_of_neucb_keep_their_traceback() -> None:
     assert app.explain(RuntimeError("index out of range")) is None
     assert app.explain(KeyError("x")) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_ctrl_c_while_the_package_is_imported_is_one_line(tmp_path: Path) -> None:
-    """A real signal, in the middle of the import of a library that comes early."""
+def test_ctrl_c_during_the_import_is_a_one_line_error(tmp_path: Path) -> None:
+    """A real signal during the import of gymnasium."""
     (tmp_path / "gymnasium.py").write_text(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n"
     )
     command = [sys.executable, "-m", "neucb_command", "run", "--out", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "neucb: error: interrupted\n")
+    completed = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (completed.returncode, completed.stderr) == (130, "neucb: error: interrupted\n")
 
 
-def test_the_command_is_the_one_that_catches_early_interrupts() -> None:
+def test_the_console_script_catches_early_interrupts() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {"neucb": "neucb_command:main"}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("more", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
-def test_a_real_ctrl_c_saves_what_was_played(more: list[str], tmp_path: Path) -> None:
-    """In the middle of a real process, pressed when its progress bar has shown a rate."""
+@pytest.mark.parametrize("options", [["--engine", "torch"], ["--seeds", "40", "--set", "width=1000"]])
+def test_a_real_ctrl_c_saves_the_played_rounds(options: list[str], tmp_path: Path) -> None:
+    """A real signal, sent when the progress bar shows a rate."""
     import pty
 
-    prepare("kl-perturbed", "iris", 2, 1).load()  # so that the process need not compile
-    command = [sys.executable, "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000", *more]
+    prepare("kl-perturbed", "iris", 2, 1).load()  # compile in this process
+    command = [sys.executable, "-m", "neucb", "run", "--source", "bundled", "--rounds", "20000", *options]
     terminal, stderr = pty.openpty()
     environment = os.environ | {"COLUMNS": "200", "TERM": "xterm"}
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stderr=stderr, stdout=subprocess.DEVNULL, env=environment
     )
     os.close(stderr)
-    shown = b""
-    while b" 0 rounds/s" in shown[-400:] or b"rounds/s" not in shown:
-        shown += os.read(terminal, 4096)
+    output = b""
+    while b" 0 rounds/s" in output[-400:] or b"rounds/s" not in output:
+        output += os.read(terminal, 4096)
     process.send_signal(signal.SIGINT)
-    with contextlib.suppress(OSError):  # the end, on Linux
-        while more_shown := os.read(terminal, 4096):
-            shown += more_shown
+    with contextlib.suppress(OSError):  # end of the stream, on Linux
+        while chunk := os.read(terminal, 4096):
+            output += chunk
     os.close(terminal)
-    assert process.wait(60) == 130, shown.decode()
-    assert b"interrupted after round" in shown
-    assert b"Traceback" not in shown
+    assert process.wait(60) == 130, output.decode()
+    assert b"interrupted after round" in output
+    assert b"Traceback" not in output
     (log,) = tmp_path.glob("*_until-round-*.parquet")
     assert 0 < pd.read_parquet(log)["round"].max() < 20_000
     manifest = json.loads(log.with_suffix(".json").read_text())

@@ -1,4 +1,4 @@
-"""`sys.exit` and crashes in code of the user's own end its runs, in one line, and nothing else."""
+"""`sys.exit` and crashes in user code end only its own runs, with a one-line error."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_an_agent_that_exits_is_one_line_of_a_run(
+def test_an_agent_that_exits_gives_a_one_line_error(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", f"mine.py:{name}", "--dataset", "iris", "--quiet", "--out", "out")
-    assert command(monkeypatch, *words) in (1, 2)
+    arguments = ("run", "--agent", f"mine.py:{name}", "--dataset", "iris", "--quiet", "--out", "out")
+    assert command(monkeypatch, *arguments) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"neucb: error: {LINES[name]}")
     logs = [*Path("out").glob("*.parquet")]
-    assert len(logs) == (name == "Update")  # the rounds before are saved
+    assert len(logs) == (name == "Update")  # earlier rounds are saved
     if logs:
         assert pd.read_parquet(logs[0])["round"].max() == 9
 
@@ -103,25 +103,34 @@ def test_an_agent_that_exits_is_one_line_of_a_run(
         ("Describe", "data.py, line 15: SystemExit: no description"),
     ],
 )
-def test_a_data_set_that_exits_or_fails_is_one_line_of_a_run(
+def test_a_data_set_that_exits_or_fails_gives_a_one_line_error(
     name: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", "uniform", "--dataset", f"data.py:{name}", "--seeds", "2", "--out", "out")
-    assert command(monkeypatch, *words) in (1, 2)
+    arguments = ("run", "--agent", "uniform", "--dataset", f"data.py:{name}", "--seeds", "2", "--out", "out")
+    assert command(monkeypatch, *arguments) in (1, 2)
     assert capsys.readouterr().err.splitlines() == [f"neucb: error: {line}"]
 
 
-def test_one_data_set_that_exits_does_not_end_the_others(
+def test_a_data_set_that_exits_does_not_end_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", "mine.py:Even", "--dataset", "data.py:Step,iris", "--rounds", "40", "--json")
-    assert command(monkeypatch, *words, "--seeds", "2") == 1
+    arguments = (
+        "run",
+        "--agent",
+        "mine.py:Even",
+        "--dataset",
+        "data.py:Step,iris",
+        "--rounds",
+        "40",
+        "--json",
+    )
+    assert command(monkeypatch, *arguments, "--seeds", "2") == 1
     captured = capsys.readouterr()
-    assert [one["dataset"] for one in json.loads(captured.out)] == ["iris"]
+    assert [summary["dataset"] for summary in json.loads(captured.out)] == ["iris"]
     assert "1 of 2 data sets failed: data.py:Step: data.py, line 9: SystemExit" in captured.err
 
 
-def test_an_object_that_exits_does_not_end_the_script_that_plays_it() -> None:
+def test_an_agent_that_exits_does_not_end_a_script() -> None:
     class Quits:
         def reset(self, spec: Any) -> None:
             sys.exit()
@@ -134,7 +143,7 @@ def test_an_object_that_exits_does_not_end_the_script_that_plays_it() -> None:
         neucb.run(Quits(), "iris", 20, 1)
 
 
-def test_ctrl_c_in_an_agent_is_an_interruption() -> None:
+def test_ctrl_c_in_an_agent_is_a_keyboard_interrupt() -> None:
     class Interrupts:
         def reset(self, spec: Any) -> None:
             raise KeyboardInterrupt
@@ -162,9 +171,9 @@ name = "uniform"
 def sweep(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[list[str], int], tuple[str, str]]:
-    """Play a sweep of these agents, of which some fail; return what is printed and said."""
+    """Return a function that plays a sweep with failing agents; it returns stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "200")
-    get_reusable_executor().shutdown()  # workers of earlier tests are in another folder
+    get_reusable_executor().shutdown()  # workers of earlier tests run in another folder
 
     def play(names: list[str], jobs: int) -> tuple[str, str]:
         agents = "".join(f'[[agents]]\nname = "mine.py:{name}"\n' for name in names)
@@ -178,10 +187,10 @@ def sweep(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_agents_that_exit_are_failures_of_a_sweep(
+def test_agents_that_exit_are_failed_runs_of_a_sweep(
     jobs: int, sweep: Callable[[list[str], int], tuple[str, str]]
 ) -> None:
-    """Every other run is stored, and the same command tries the failed ones again."""
+    """All other runs are stored, and the same command retries the failed ones."""
     names = ["Update", "Reset", "Distribution", "Fails"]
     for found in (0, 6):
         out, err = sweep([*names, "Even"] if found == 0 else names, jobs)
@@ -199,7 +208,7 @@ def test_agents_that_exit_are_failures_of_a_sweep(
 
 
 @pytest.mark.slow
-def test_an_agent_that_ends_its_process_costs_a_sweep_no_other_run(
+def test_an_agent_that_kills_its_process_fails_no_other_run(
     sweep: Callable[[list[str], int], tuple[str, str]],
 ) -> None:
     _, err = sweep(["Hard", "Even"], 2)

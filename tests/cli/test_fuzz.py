@@ -1,4 +1,4 @@
-"""A few of the inputs of `tests.support.fuzz`; see there for many."""
+"""A few inputs of `tests.support.fuzz`, and tests of its parts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.support.figures import made_up_log
+from tests.support.figures import synthetic_log
 from tests.support.fuzz import Tally, try_input
 from tests.support.mutations import as_json, as_toml, mutated_bytes, mutated_table, mutated_value
 from tests.support.targets import SPEC, TARGETS, Sources
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # what damaged numbers make numpy say
-def test_damaged_inputs_end_in_a_result_or_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore")  # numpy warns about damaged numbers
+def test_damaged_inputs_give_a_result_or_a_one_line_error(tmp_path: Path) -> None:
     sources = Sources.make(tmp_path)
     tally = Tally()
     for number in range(60):
         try_input(number, sources, tally)
     assert tally.faults == []
     assert {name for name, _ in tally.counts} == {target.__name__ for target in TARGETS}
-    assert {"done", "refused"} == {ended for _, ended in tally.counts}
+    assert {"done", "rejected"} == {outcome for _, outcome in tally.counts}
 
 
-def test_that_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_are_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(sources: Sources, folder: Path, rng: random.Random) -> bool:
         (folder / ".neucb-half").write_text("")
         raise KeyError("x")
@@ -36,20 +36,20 @@ def test_that_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     try_input(0, Sources(tmp_path, tmp_path), tally)
     (text,) = tally.faults
     assert "KeyError" in text
-    assert "half a file is left" in text
+    assert "a partial file is left" in text
     assert tally.counts == {("broken", "fault"): 1}
 
 
-def test_mutations_change_their_input_and_are_repeatable() -> None:
-    frame, text = made_up_log(), as_toml(SPEC)
+def test_mutations_are_repeatable_and_change_a_copy() -> None:
+    frame, text = synthetic_log(), as_toml(SPEC)
     spec = as_json(SPEC)
     changed = 0
     for seed in range(40):
-        one, two = (mutated_bytes(text, random.Random(seed)) for _ in range(2))
-        assert one == two
-        changed += one != text
+        first, second = (mutated_bytes(text, random.Random(seed)) for _ in range(2))
+        assert first == second
+        changed += first != text
         changed += as_json(mutated_value(SPEC, random.Random(seed))) != spec
         changed += not mutated_table(frame, random.Random(seed)).equals(frame)
     assert as_json(SPEC) == spec
-    pd.testing.assert_frame_equal(frame, made_up_log())
+    pd.testing.assert_frame_equal(frame, synthetic_log())
     assert changed > 90

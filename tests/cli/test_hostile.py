@@ -1,4 +1,4 @@
-"""Inputs that nobody should give and somebody will: one line that says what to do, or a result."""
+"""Invalid inputs give a one-line error that names the cure, or a result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "reason"),
     [
         ('{"environment": ', "cannot be read: "),
         ("[1]", "is no manifest of a run"),
@@ -42,22 +42,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ('{"failures": 3}', "is no manifest of a run"),
     ],
 )
-def test_a_damaged_manifest(runs: Path, tmp_path: Path, content: str, words: str) -> None:
+def test_a_damaged_manifest_is_an_error(runs: Path, tmp_path: Path, content: str, reason: str) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(runs, folder)
     manifest = next(folder.glob("*.json"))
     manifest.write_text(content)
     with pytest.raises(InputError) as error:
         read_results([folder], pytest.fail)
-    assert f"{manifest} {words}" in str(error.value)
+    assert f"{manifest} {reason}" in str(error.value)
     assert str(error.value).endswith("play the run again, or remove the file")
 
 
 @pytest.mark.slow
-def test_logs_without_manifests_are_reported_as_far_as_they_go(
+def test_logs_without_manifests_are_reported_without_bounds(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many arms there were is not known then: no bounds."""
+    """Without manifests K is unknown."""
     folder = tmp_path / "copy"
     shutil.copytree(runs, folder)
     for manifest in folder.glob("*.json"):
@@ -71,24 +71,24 @@ def test_logs_without_manifests_are_reported_as_far_as_they_go(
 
 
 @pytest.mark.slow
-def test_one_round_can_be_drawn_and_reported(
+def test_a_run_of_one_round_is_plotted_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--engine", "torch", "--rounds", "1", "--out", str(tmp_path / "first"), "--quiet")
     assert neucb(monkeypatch, "run", "--dataset", "iris", "--agent", "sq", *options) == 0
-    capsys.readouterr()  # kernels are compiled now, which is said once
+    capsys.readouterr()  # compiling kernels prints a note
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         options = ("--engine", "torch", "--rounds", "1", "--out", str(tmp_path), "--quiet")
         assert neucb(monkeypatch, "run", "--dataset", "iris", "--agent", "sq", *options) == 0
         for x in ("log", "linear", "sqrt"):
-            more = ("--x", x, "--bounds", "-o", str(tmp_path / "regret.svg"))
-            assert neucb(monkeypatch, "plot", str(tmp_path), *more) == 0
+            plot_options = ("--x", x, "--bounds", "-o", str(tmp_path / "regret.svg"))
+            assert neucb(monkeypatch, "plot", str(tmp_path), *plot_options) == 0
         assert neucb(monkeypatch, "report", str(tmp_path), "-o", str(tmp_path / "report.html")) == 0
     assert capsys.readouterr().err == ""  # not even an empty line
 
 
-def test_the_option_that_named_the_file_is_named(
+def test_an_unwritable_file_is_reported_with_its_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = tmp_path / "small.toml"
@@ -106,29 +106,29 @@ def test_the_option_that_named_the_file_is_named(
 
 
 @pytest.mark.parametrize("text", ["99999999999999999999", "5:3", "0", "-1", "x"])
-def test_seeds_that_are_none(text: str) -> None:
+def test_invalid_seeds_are_rejected(text: str) -> None:
     with pytest.raises(InputError, match="no valid seeds in"):
         parse_seeds(text)
 
 
-def test_two_columns_of_one_name(tmp_path: Path) -> None:
-    """Pandas would call the second `label.1`, and the target would be the user's guess."""
+def test_duplicate_column_names_are_rejected(tmp_path: Path) -> None:
+    """Pandas would rename the second to `label.1`, and the target would be ambiguous."""
     path = tmp_path / "twice.csv"
     path.write_text("label,a,label\n" + "".join(f"{i % 4},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
     with pytest.raises(DataError, match="two columns are called 'label'"):
         read_file(path)
     path.write_text(",,label\n" + "".join(f"{i % 4},{i % 3},{'xy'[i % 2]}\n" for i in range(40)))
-    assert len(read_file(path).columns) == 2  # no names are no equal names
+    assert len(read_file(path).columns) == 2  # empty names do not count as equal
 
 
-def test_svmlight_without_pairs(tmp_path: Path) -> None:
+def test_svmlight_without_pairs_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "a.svmlight"
     path.write_text("1 1:2 3\n")
     with pytest.raises(DataError, match="label and index:value pairs"):
         read_file(path)
 
 
-def test_an_empty_cost_matrix(
+def test_an_empty_cost_matrix_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "cost.csv"
@@ -139,15 +139,15 @@ def test_an_empty_cost_matrix(
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("{", "is damaged"), ("{}", "is no plan"), ('{"batches": 3}', "is no plan")]
+    ("content", "reason"), [("{", "is damaged"), ("{}", "is no plan"), ('{"batches": 3}', "is no plan")]
 )
-def test_a_damaged_plan(tmp_path: Path, content: str, words: str) -> None:
+def test_a_damaged_plan_is_an_error(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "_plan.json").write_text(content)
-    with pytest.raises(InputError, match=f"_plan.json {words}.*run the sweep again"):
+    with pytest.raises(InputError, match=f"_plan.json {reason}.*run the sweep again"):
         load_sweep(tmp_path)
 
 
-def test_a_negative_seed_of_a_diagnosis(
+def test_diagnose_rejects_a_negative_seed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, "diagnose", "--dataset", "iris", "--seed", "-1") == 2
@@ -155,10 +155,10 @@ def test_a_negative_seed_of_a_diagnosis(
     assert "--seed" in line
 
 
-def test_a_diagnosis_of_a_handful_of_rows(
+def test_diagnose_rejects_a_table_of_few_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exponents are fitted to T / 16, ..., T: of five rows they would be numbers without a meaning."""
+    """Exponents are fitted to T / 16, ..., T, which need at least 32 rounds."""
     path = tmp_path / "five.csv"
     path.write_text("a,b,y\n1,2,0\n3,4,1\n5,6,2\n7,8,3\n9,1,4\n")
     assert neucb(monkeypatch, "diagnose", "--dataset", str(path), "--target", "y") == 2
@@ -166,14 +166,14 @@ def test_a_diagnosis_of_a_handful_of_rows(
 
 
 @pytest.mark.parametrize(
-    ("agent", "words"),
+    ("agent", "message"),
     [
         ("kl", "depth has 2 values (2, 3) for 5 seeds; give one value, or one per seed"),
         ("uniform", "uniform takes no settings, it has no 'depth'"),
     ],
 )
-def test_a_list_that_does_not_fit(
-    agent: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_list_of_the_wrong_length_is_rejected(
+    agent: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert neucb(monkeypatch, *RUN[:3], "--agent", agent, "--set", "depth=2,3") == 2
-    assert capsys.readouterr().err.splitlines() == [f"neucb: error: {words}"]
+    assert capsys.readouterr().err.splitlines() == [f"neucb: error: {message}"]

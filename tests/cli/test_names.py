@@ -1,4 +1,4 @@
-"""Names and places that cannot be written are found out before anything is played."""
+"""Invalid names and unwritable paths are rejected before any round is played."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.command import neucb as command
 
 UNIFORM = (*RUN, "--agent", "uniform")
 TABLE = "a,b,y\n" + "".join(f"{i % 7},{i % 5},{'pq'[i % 2]}\n" for i in range(80))
-STRANGE = "caf\udce9"  # the byte \xe9, as the system gives it
+INVALID = "caf\udce9"  # the byte \xe9 as decoded by the system
 
 
 @pytest.fixture(autouse=True)
@@ -34,32 +34,32 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def unplayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be played."""
+    """Fail if a run is played."""
 
-    def play(job: Run, *, show: bool) -> bool:
-        raise AssertionError("it was played")
+    def play(run: Run, *, show: bool) -> bool:
+        raise AssertionError("a run was played")
 
     monkeypatch.setattr("neucb.cli.output.play", play)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
-        (*UNIFORM, "--dataset", f"{STRANGE}.csv"),
-        (*UNIFORM, "--out", STRANGE),
-        (*UNIFORM, "--save-agent", f"{STRANGE}.safetensors"),
-        (*UNIFORM, "--agent", f"{STRANGE}.py:Name"),
-        ("sweep", f"{STRANGE}.toml"),
-        ("sweep", "bakeoff", "--out", STRANGE),
-        ("plot", STRANGE),
-        ("report", ".", "--title", STRANGE),
+        (*UNIFORM, "--dataset", f"{INVALID}.csv"),
+        (*UNIFORM, "--out", INVALID),
+        (*UNIFORM, "--save-agent", f"{INVALID}.safetensors"),
+        (*UNIFORM, "--agent", f"{INVALID}.py:Name"),
+        ("sweep", f"{INVALID}.toml"),
+        ("sweep", "bakeoff", "--out", INVALID),
+        ("plot", INVALID),
+        ("report", ".", "--title", INVALID),
     ],
 )
 @pytest.mark.usefixtures("unplayed")
-def test_a_name_that_is_no_utf_8_is_refused_first(
-    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_name_that_is_not_utf_8_is_rejected_first(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, *words) == 2
+    assert command(monkeypatch, *arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(r"neucb: error: the argument ")
     assert r"caf\udce9" in line
@@ -68,49 +68,49 @@ def test_a_name_that_is_no_utf_8_is_refused_first(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_bytes_that_are_no_utf_8_on_a_real_command_line(tmp_path: Path) -> None:
+def test_a_real_command_line_with_invalid_utf_8_is_rejected(tmp_path: Path) -> None:
     (Path(os.fsdecode(b"caf\xe9.csv"))).write_text(TABLE)
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "neucb", "run", "--agent", "uniform", "--dataset", b"caf\xe9.csv"],
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 2
-    assert done.stderr.decode().count("\n") == 1
+    assert completed.returncode == 2
+    assert completed.stderr.decode().count("\n") == 1
     assert not (tmp_path / "results").exists()
 
 
-def test_the_same_names_from_python() -> None:
+def test_names_that_are_not_utf_8_are_rejected_in_python() -> None:
     with pytest.raises(InputError, match=r"the data set 'caf\\udce9.csv' is no text in UTF-8"):
-        neucb.run("uniform", f"{STRANGE}.csv")
+        neucb.run("uniform", f"{INVALID}.csv")
     with pytest.raises(InputError, match=r"the agent 'caf\\udce9.py:A' is no text in UTF-8"):
-        neucb.run(f"{STRANGE}.py:A", "iris")
+        neucb.run(f"{INVALID}.py:A", "iris")
     with pytest.raises(InputError, match=r"the spec .* is no text in UTF-8"):
-        neucb.sweep(f"{STRANGE}.toml")
+        neucb.sweep(f"{INVALID}.toml")
     with pytest.raises(InputError, match=r"the folder .* is no text in UTF-8"):
-        check_writable(Path(STRANGE))
+        check_writable(Path(INVALID))
 
 
 @pytest.mark.parametrize(
     "name", ["n" * 250 + ".csv", "ä" * 125 + ".csv", "/".join(["d" * 120] * 3) + "/x.csv"]
 )
-def test_a_long_name_of_a_data_set_is_saved(
+def test_results_of_a_data_set_with_a_long_name_are_saved(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(TABLE)
-    words = ("run", "--agent", "uniform", "--dataset", name, "--trace", "--rounds", "30", "--seeds", "2")
-    assert command(monkeypatch, *words, "--json", "--out", "out") == 0, capsys.readouterr().err
+    arguments = ("run", "--agent", "uniform", "--dataset", name, "--trace", "--rounds", "30", "--seeds", "2")
+    assert command(monkeypatch, *arguments, "--json", "--out", "out") == 0, capsys.readouterr().err
     assert len(list(Path("out").iterdir())) == 4
-    (log,) = (one for one in Path("out").glob("*.parquet") if not one.stem.endswith("_trace"))
+    (log,) = (path for path in Path("out").glob("*.parquet") if not path.stem.endswith("_trace"))
     assert set(pd.read_parquet(log)["dataset"]) == {path.stem}
     spec = f'[experiment]\nname = "x"\nrounds = 30\nreporting_seeds = 2\ndatasets = ["{name}"]\n'
     Path("spec.toml").write_text(spec + f'[[agents]]\nname = "uniform"\nlabel = "{"u" * 300}"\n')
     assert len(neucb.sweep("spec.toml", jobs=1)["seed"].unique()) == 2
 
 
-def test_names_that_fit_stay_as_they_were() -> None:
+def test_short_names_are_not_shortened() -> None:
     assert shortened("kl_covertype") == "kl_covertype"
     assert shortened("ä" * 200) == "ä" * 95
     text = (
@@ -120,7 +120,9 @@ def test_names_that_fit_stay_as_they_were() -> None:
     assert batch.label_part == "uniform_iris_reporting"
 
 
-def test_an_installed_name_with_a_slash_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_an_installed_agent_with_a_slash_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from neucb.runs import plugins
     from neucb.runs import save as results
 
@@ -130,9 +132,9 @@ def test_an_installed_name_with_a_slash_is_saved(tmp_path: Path, monkeypatch: py
         "ready = make_agent(RECIPES['uniform'])\n"
     )
     monkeypatch.setattr(plugins, "installed", lambda group: {"lab/uniform, new": "mine:ready"})
-    job = prepare("lab/uniform, new", "iris", 20, 2)
-    job.play()
-    saved = results.save(job, tmp_path / "out")
+    run = prepare("lab/uniform, new", "iris", 20, 2)
+    run.play()
+    saved = results.save(run, tmp_path / "out")
     assert saved.log.name.startswith("lab-uniform-new_iris_")
     assert set(pd.read_parquet(saved.log)["agent"]) == {"lab/uniform, new"}
 
@@ -154,7 +156,7 @@ class Locked:
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("options", "message"),
     [
         (("--out", "file"), "cannot write results to file: File exists; name another folder with --out"),
         (
@@ -181,19 +183,22 @@ class Locked:
     ],
 )
 @pytest.mark.usefixtures("unplayed")
-def test_places_that_cannot_be_written_are_refused_first(
-    words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_unwritable_paths_are_rejected_first(
+    options: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("file").write_text("")
     Path("d.safetensors").mkdir()
     Path("mine.py").write_text(AGENT)
-    assert command(monkeypatch, *UNIFORM, *words) in (1, 2)
-    (said,) = capsys.readouterr().err.splitlines()
-    assert line in said
+    assert command(monkeypatch, *UNIFORM, *options) in (1, 2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("words", "option"),
+    ("arguments", "option"),
     [
         (("plot", "runs", "-o", "file/x.pdf"), "-o"),
         (("report", "runs", "-o", "file/x.html"), "-o"),
@@ -204,24 +209,27 @@ def test_places_that_cannot_be_written_are_refused_first(
         (("sweep", "spec.toml", "--out", "file"), "--out"),
     ],
 )
-def test_other_commands_look_first_too(
-    words: tuple[str, ...], option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_other_commands_check_paths_first(
+    arguments: tuple[str, ...],
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Before they read, draw or play: the error is that of the place, not that there are no runs."""
+    """The error is that of the path, not that there are no runs."""
     Path("file").write_text("")
     Path("folder").mkdir()
     Path("spec.toml").write_text(
         '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
     )
     monkeypatch.setattr("neucb.cli.peers.find_players", lambda peer, ours: [])
-    assert command(monkeypatch, *words) == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    assert said.endswith(f"with {option}")
+    assert command(monkeypatch, *arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"with {option}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs permissions")
-def test_a_folder_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root may write anywhere: there the system's answer is stood in for."""
+def test_a_read_only_folder_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write anywhere: for root the system's error is simulated."""
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0o500)
@@ -239,20 +247,31 @@ def test_a_folder_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("encoding", "words"), [("ascii", ("iris",)), ("latin-1", ("iris,wine",)), ("cp437", ("iris",))]
+    ("encoding", "datasets"), [("ascii", ("iris",)), ("latin-1", ("iris,wine",)), ("cp437", ("iris",))]
 )
-def test_tables_are_printed_in_any_encoding(encoding: str, words: tuple[str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "neucb", "run", "--agent", "uniform", "--rounds", "20", "--dataset", *words],
+def test_tables_are_printed_in_any_encoding(encoding: str, datasets: tuple[str], tmp_path: Path) -> None:
+    completed = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "neucb",
+            "run",
+            "--agent",
+            "uniform",
+            "--rounds",
+            "20",
+            "--dataset",
+            *datasets,
+        ],
         capture_output=True,
         env=os.environ | {"PYTHONIOENCODING": encoding},
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert b"regret" in done.stdout
+    assert completed.returncode == 0, completed.stderr
+    assert b"regret" in completed.stdout
 
 
-def test_output_that_cannot_be_reconfigured_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_that_cannot_be_reconfigured_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
     monkeypatch.setattr(sys, "stdout", io.StringIO())

@@ -1,4 +1,4 @@
-"""One spelling of every option in Python, on the command line and in specs; former spellings are answered."""
+"""Options have one spelling in Python, command line and specs; errors map former spellings to it."""
 
 from __future__ import annotations
 
@@ -20,31 +20,25 @@ from neucb.runs.api import prepare
 from neucb.sweeps.spec import datasets, reading
 from tests.support.command import neucb as command
 
-# Named otherwise in a spec, where there are several of each; a callback has no place on a command line.
-SEVERAL = {"agent": "agents", "dataset": "datasets", "seeds": "reporting_seeds"}
-SEVERAL |= {"settings": "settings", "best_in_class": "best_in_class_seeds"}
+# Plural in a spec; callbacks exist only in Python.
+IN_SPEC = {"agent": "agents", "dataset": "datasets", "seeds": "reporting_seeds"}
+IN_SPEC |= {"settings": "settings", "best_in_class": "best_in_class_seeds"}
 PYTHON_ONLY = {"progress"}
-RESULTS = {
-    "suite",
-    "trace",
-    "save_agent",
-    "out",
-    "as_json",
-    "quiet",
-}  # output of the command, and lists of sets
-SHORTER = {"settings": "--set", "as_json": "--json"}
+# Only on the command line: output, and lists of data sets.
+COMMAND_ONLY = {"suite", "trace", "save_agent", "out", "as_json", "quiet"}
+SHORT_FORMS = {"settings": "--set", "as_json": "--json"}
 
 
 def python_options() -> set[str]:
-    own = inspect.signature(neucb.run).parameters.keys() - {"environment"}
-    return {*own, *EnvironmentOptions.__annotations__} - PYTHON_ONLY
+    arguments = inspect.signature(neucb.run).parameters.keys() - {"environment"}
+    return {*arguments, *EnvironmentOptions.__annotations__} - PYTHON_ONLY
 
 
 def commands(command: Any, name: str = "neucb") -> dict[str, Any]:
-    found = {name: command}
-    for inner, one in getattr(command, "commands", {}).items():
-        found |= commands(one, f"{name} {inner}")
-    return found
+    tree = {name: command}
+    for inner_name, inner in getattr(command, "commands", {}).items():
+        tree |= commands(inner, f"{name} {inner_name}")
+    return tree
 
 
 COMMANDS = commands(typer.main.get_command(app))
@@ -52,25 +46,25 @@ COMMANDS = commands(typer.main.get_command(app))
 
 def test_python_and_the_command_line_have_the_same_options() -> None:
     names = {parameter.name for parameter in COMMANDS["neucb run"].params}
-    assert names - RESULTS == python_options()
+    assert names - COMMAND_ONLY == python_options()
 
 
 def test_specs_have_the_options_of_python() -> None:
     keys = {*reading.EXPERIMENT, *reading.AGENT, *datasets.OPTIONS, "agents"}
-    assert {SEVERAL.get(name, name) for name in python_options()} <= keys
-    own = {"name", "label", "grid", "tuning_seeds", "select"}  # of an experiment and its agents
-    assert keys - {SEVERAL.get(name, name) for name in python_options()} == own
+    assert {IN_SPEC.get(name, name) for name in python_options()} <= keys
+    spec_only = {"name", "label", "grid", "tuning_seeds", "select"}
+    assert keys - {IN_SPEC.get(name, name) for name in python_options()} == spec_only
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_option_is_spelled_as_its_argument(name: str) -> None:
     for parameter in COMMANDS[name].params:
         if parameter.param_type_name == "option":
-            spelled = SHORTER.get(parameter.name, f"--{parameter.name.replace('_', '-')}")
+            spelled = SHORT_FORMS.get(parameter.name, f"--{parameter.name.replace('_', '-')}")
             assert spelled in parameter.opts
 
 
-def test_options_of_run_come_in_panels(
+def test_help_of_run_groups_options_in_panels(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(monkeypatch, "run", "--help") == 0
@@ -82,7 +76,7 @@ def test_options_of_run_come_in_panels(
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "message"),
     [
         (("run", "--batch", "3"), "no such option '--batch': it is '--feedback-batch' now"),
         (("run", "--preprocess", "paper"), "no such option '--preprocess': it is '--preprocessing' now"),
@@ -92,30 +86,33 @@ def test_options_of_run_come_in_panels(
         (("run", "--agent", "squarecb", "--set", "features=fourier"), "it is 'feature_map' now"),
     ],
 )
-def test_a_former_spelling_is_answered_by_the_present_one(
-    words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_error_maps_a_former_option_to_the_current_one(
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert command(monkeypatch, *words) == 2
-    assert line in capsys.readouterr().err
+    assert command(monkeypatch, *arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("given", "today"),
+    ("options", "current"),
     [
         ({"batch": 3}, "feedback_batch"),
         ({"cache": "x"}, "openml_cache"),
         ({"hindsight": True}, "best_in_class"),
     ],
 )
-def test_former_arguments_are_answered(given: dict[str, Any], today: str) -> None:
-    with pytest.raises(InputError, match=f"it is '{today}' now"):
-        neucb.run("uniform", "iris", **given)
+def test_an_error_maps_a_former_argument_to_the_current_one(options: dict[str, Any], current: str) -> None:
+    with pytest.raises(InputError, match=f"it is '{current}' now"):
+        neucb.run("uniform", "iris", **options)
 
 
-@pytest.mark.parametrize("given", [{"return_agent": True}, {"trace": True}])
-def test_run_gives_a_frame_and_names_what_gives_more(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", [{"return_agent": True}, {"trace": True}])
+def test_run_returns_a_frame_and_refers_to_prepare_for_more(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"take run = neucb\.prepare"):
-        neucb.run("uniform", "iris", 10, 1, **given)
+        neucb.run("uniform", "iris", 10, 1, **options)
     run = prepare("squarecb", "iris", 20, 2, trace=True, keep_agent=True)
     run.play()
     assert len(run.trace()) == 40
@@ -127,8 +124,8 @@ def test_run_gives_a_frame_and_names_what_gives_more(given: dict[str, Any]) -> N
         _ = bare.agent
 
 
-def test_no_former_name_is_in_use() -> None:
-    """A name of today that is a former one of something else would be answered wrongly."""
+def test_no_former_setting_name_is_in_use() -> None:
+    """A former name that is in use again would get a wrong error message."""
     names = {parameter.name for recipe in RECIPES.values() for parameter in recipe.parameters}
     assert not names & FORMER.keys()
 
@@ -141,29 +138,29 @@ def test_an_alias_plays_its_recipe(alias: str, name: str) -> None:
     assert frame.equals(neucb.run(name, "iris", 30, 2))
 
 
-def test_an_alias_of_a_setting_is_that_setting() -> None:
-    """NeuralUCB calls alpha nu."""
+def test_an_alias_of_a_setting_equals_it() -> None:
+    """NeuralUCB's nu is alpha."""
     recipe = RECIPES["neural-ucb"]
     assert recipe.settings({"nu": 0.3}) == recipe.settings({"alpha": 0.3})
     with pytest.raises(InputError, match="'nu' and 'alpha' of neural-ucb are the same setting"):
         recipe.settings({"alpha": 0.3, "nu": 0.3})
 
 
-def test_the_library_names_arguments_and_the_command_line_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_spells_arguments_in_messages_as_options(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("header", "columns", "target", "decimal", "strict", "reward_range", "openml_cache"):
         monkeypatch.setitem(options, name, f"--{name.replace('_', '-')}")
-    said = as_options(
+    message = as_options(
         "read it with header=False or header=True, columns={'it\\'s': 'skip'}, target=..., decimal=',', "
         "strict=True, reward_range=(low, high); matrix=full stays"
     )
-    assert said == (
+    assert message == (
         "read it with --no-header or --header, --columns 'it'\"'\"'s=skip', --target, --decimal ,, "
         "--strict, --reward-range LOW,HIGH; matrix=full stays"
     )
 
 
-def test_all_names_what_the_package_offers() -> None:
-    """A name more or less is a change of the interface, to be made here too."""
+def test_all_lists_the_public_interface() -> None:
+    """A change of the public interface must be made here too."""
     classes = {"Agent", "ClassificationVectorEnv", "Prediction", "RankingVectorEnv", "Reduction", "Run"}
     classes |= {"SingleEnv", "Spec", "SyntheticVectorEnv", "Trained"}
     functions = {"load_agent", "load_results", "prepare", "run", "sweep"}

@@ -1,4 +1,4 @@
-"""Tables at any width of the terminal: every word and number is there, none is cut."""
+"""Tables contain every word and number uncut at any width of the terminal."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_no_word_is_cut_at_any_width(width: int, seed: int) -> None:
         assert max(map(len, text.splitlines())) <= width
 
 
-def test_a_table_that_fits_is_what_rich_prints() -> None:
+def test_a_table_that_fits_is_printed_as_by_rich() -> None:
     def make() -> Table:
         table = Table("agent", "regret", title="title")
         table.add_row("kl", "1,234.5")
@@ -70,8 +70,8 @@ def test_a_table_that_fits_is_what_rich_prints() -> None:
     assert printed(make(), 8).splitlines() == ["title", "", "agent   kl", "regret  1,234.5"]
 
 
-def test_brackets_are_text_on_a_console_with_markup() -> None:
-    """What the console takes for markup neither vanishes nor costs another column its letters."""
+def test_brackets_are_printed_literally_on_a_console_with_markup() -> None:
+    """Text that looks like markup neither vanishes nor cuts another column."""
     for width in (60, 200):
         table = Table("library", "note", "mistakes")
         table.add_row("peer", "is not installed (pip install 'neucb[peers]') " * 2, "1,234,567")
@@ -83,27 +83,27 @@ def test_brackets_are_text_on_a_console_with_markup() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", ["20", "40", "57"])
-def test_every_command_keeps_its_digits(
+def test_no_command_cuts_its_numbers(
     width: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     monkeypatch.chdir(tmp_path)
 
-    def show(*words: str) -> str:
-        assert command(monkeypatch, *words) == 0
+    def show(*arguments: str) -> str:
+        assert command(monkeypatch, *arguments) == 0
         text = capsys.readouterr().out
         assert CUT not in text
         return text
 
     runs = ("run", "--agent", "uniform", "--rounds", "120", "--seeds", "3", "--engine", "torch")
-    one = show(*runs, "--dataset", "iris")
-    several = show(*runs, "--dataset", "iris,breast_cancer")
-    for figures in json.loads(show(*runs, "--dataset", "iris,breast_cancer", "--json")):
-        mean = f"{figures['mean_regret']:,.1f}"
-        low, high = (f"{value:,.1f}" for value in figures["ci95"])
-        assert mean in several
-        if figures["dataset"] == "iris":
-            assert {mean, low, high} <= words_of([re.sub("[┃│]", " ", one)])
+    single_table = show(*runs, "--dataset", "iris")
+    joint_table = show(*runs, "--dataset", "iris,breast_cancer")
+    for summary in json.loads(show(*runs, "--dataset", "iris,breast_cancer", "--json")):
+        mean = f"{summary['mean_regret']:,.1f}"
+        low, high = (f"{value:,.1f}" for value in summary["ci95"])
+        assert mean in joint_table
+        if summary["dataset"] == "iris":
+            assert {mean, low, high} <= words_of([re.sub("[┃│]", " ", single_table)])
         assert mean in show("results", "results/runs")
     (tmp_path / "spec.toml").write_text(
         '[experiment]\nname = "x"\nrounds = 60\nreporting_seeds = 3\ndatasets = ["iris", "breast_cancer"]\n'
@@ -115,16 +115,16 @@ def test_every_command_keeps_its_digits(
         assert f"{rows.groupby('seed').tail(1)['regret'].mean():,.1f}" in text
     assert "an agent of" in show("results", "results/x", "--times")
     for name, recipe in RECIPES.items():
-        listed = show("agents", name)
-        assert all(parameter.name in listed for parameter in recipe.parameters)
+        details = show("agents", name)
+        assert all(parameter.name in details for parameter in recipe.parameters)
     show("agents")
     show("datasets", "show", "iris")
-    found = show("diagnose", "--dataset", "iris", "--rounds", "40", "--ridge", "0.001,1")
-    assert len(re.findall(r"T\^\d\.\d\d\b", found)) == 2
+    diagnosis = show("diagnose", "--dataset", "iris", "--rounds", "40", "--ridge", "0.001,1")
+    assert len(re.findall(r"T\^\d\.\d\d\b", diagnosis)) == 2
 
 
 @pytest.mark.parametrize("width", ["30", "40"])
-def test_the_tables_of_peers_and_bench_keep_their_digits(
+def test_tables_of_peers_and_bench_do_not_cut_numbers(
     width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -150,11 +150,11 @@ def test_the_tables_of_peers_and_bench_keep_their_digits(
     assert CUT not in text
     assert "8,130" in text  # rounds per CPU second
     assert "0 : 2" in text
-    timed = {"table": "speed", "by": "cpu", "cpu_us": 12_345.6, "ratio": 123.4}
-    measured = [
-        timed | {"task": f"data set {i}", "contender": f"contender {j}"} for i in range(3) for j in range(4)
+    timing = {"table": "speed", "by": "cpu", "cpu_us": 12_345.6, "ratio": 123.4}
+    measurements = [
+        timing | {"task": f"data set {i}", "contender": f"contender {j}"} for i in range(3) for j in range(4)
     ]
-    show_table(report.by_task("title", measured))
+    show_table(report.by_task("title", measurements))
     text = capsys.readouterr().out
     assert CUT not in text
     assert text.count("12,346") == 12

@@ -1,4 +1,4 @@
-"""As many threads and processes as a container's quota, a task set and the user allow."""
+"""The number of threads and processes respects CPU quotas, affinity and the user."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from neucb.sweeps import api
 from neucb.sweeps.play.execute import Task
 
 
-class Pretended:
-    """A machine of 64 cores; files of its control groups by name."""
+class FakeMachine:
+    """A machine of 64 cores with these control-group files."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
         self.files = files
@@ -30,13 +30,13 @@ class Pretended:
                 return io.StringIO(files[str(name)])
             return real(name, *arguments, **options)
 
-        def there(name: Any) -> bool:
+        def path_exists(name: Any) -> bool:
             return str(name) in files if str(name).startswith("/sys/fs/cgroup/") else exists(name)
 
         monkeypatch.setattr(os, "cpu_count", lambda: 64)
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(48)), raising=False)
         monkeypatch.setattr(builtins, "open", read)
-        monkeypatch.setattr(os.path, "exists", there)
+        monkeypatch.setattr(os.path, "exists", path_exists)
         monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)
 
 
@@ -55,36 +55,36 @@ V1 = "/sys/fs/cgroup/cpu/cpu.cfs_{}_us"
         ({V1.format("quota"): "-1\n", V1.format("period"): "100000\n"}, 48),
     ],
 )
-def test_a_quota_is_seen_by_every_engine_and_command(
+def test_every_engine_and_command_respects_a_cpu_quota(
     files: dict[str, str], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[int] = []
+    worker_counts: list[int] = []
 
     def workers(tasks: Sequence[Task], jobs: int) -> Any:
-        given.append(jobs)
+        worker_counts.append(jobs)
         return iter(())
 
-    job = prepare("kl", "iris", 20, 64)
-    job.load()  # compiled before the files are others
-    job.player.threads = None  # type: ignore[attr-defined]
-    Pretended(monkeypatch, files)
+    run = prepare("kl", "iris", 20, 64)
+    run.load()  # compile before the files are replaced
+    run.player.threads = None  # type: ignore[attr-defined]
+    FakeMachine(monkeypatch, files)
     assert cores() == count
-    job.load()
-    assert job.player.threads == count  # type: ignore[attr-defined]
+    run.load()
+    assert run.player.threads == count  # type: ignore[attr-defined]
     monkeypatch.setattr("neucb.sweeps.play.execute.local", workers)
     list(sweep_command.choose_workers("local", None, None)([]))
-    assert given == [count]
+    assert worker_counts == [count]
     assert machine()["cores"] == count
 
 
-def test_a_sweep_from_python_asks_for_as_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    asked: list[int] = []
+def test_a_sweep_from_python_uses_all_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    worker_counts: list[int] = []
     monkeypatch.setattr(api, "cores", lambda: 7)
-    monkeypatch.setattr(api, "play_experiment", lambda *given, **_: given[2]([]))
-    monkeypatch.setattr(api, "local", lambda tasks, jobs: asked.append(jobs))
+    monkeypatch.setattr(api, "play_experiment", lambda *arguments, **_: arguments[2]([]))
+    monkeypatch.setattr(api, "local", lambda tasks, jobs: worker_counts.append(jobs))
     monkeypatch.setattr(api, "load_sweep", lambda folder: None)
     (tmp_path / "spec.toml").write_text(
         '[experiment]\nname = "x"\nreporting_seeds = 2\ndatasets = ["iris"]\n[[agents]]\nname = "uniform"\n'
     )
     api.sweep(tmp_path / "spec.toml", tmp_path)
-    assert asked == [7]
+    assert worker_counts == [7]

@@ -25,24 +25,24 @@ COMMANDS = [
 ]
 
 
-def parse(words: list[str]) -> dict[str, Any]:
-    """Return the parameters of a command line, which is not run."""
+def parse(arguments: list[str]) -> dict[str, Any]:
+    """Return the parameters of a command line without running it."""
     command: Any = typer.main.get_command(app)
-    while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]
-    values: dict[str, Any] = command.make_context(command.name, words, resilient_parsing=False).params
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        command = command.commands[arguments.pop(0)]
+    values: dict[str, Any] = command.make_context(command.name, arguments, resilient_parsing=False).params
     return values
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_parses(command: str) -> None:
-    words = shlex.split(command, comments=True)[1:]
-    values = parse(complete_trace(spread_settings(words)))
+    arguments = shlex.split(command, comments=True)[1:]
+    values = parse(complete_trace(spread_settings(arguments)))
     agents = values.get("agent") or ()
     agents = agents if isinstance(agents, (list, tuple)) else [agents]
-    given = parse_settings(values.get("settings") or [])
+    settings = parse_settings(values.get("settings") or [])
     for text in agents:
         for agent in str(text).split(","):
             name, *pairs = agent.split(":")
             if not name.endswith((".py", ".safetensors")) and Path(name).suffix == "":
-                find_recipe(name).settings(given | dict(pair.split("=") for pair in pairs))
+                find_recipe(name).settings(settings | dict(pair.split("=") for pair in pairs))

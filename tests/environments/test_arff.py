@@ -19,7 +19,7 @@ from neucb.core.errors import DataError
 from neucb.environments.arff.java_dates import DatePattern
 from neucb.environments.arff.reader import Attribute, parse_arff, read_arff_frame
 from neucb.environments.sources.catalogue import load_table
-from tests.support.arff_files import VALID, fuzz, mutate, refused, save, truth, write
+from tests.support.arff_files import VALID, fuzz, mutate, rejection, save, truth, write
 
 HEAD = "@relation r\n@attribute a numeric\n@attribute y {no,yes}\n@data\n"
 
@@ -229,7 +229,7 @@ def test_encodings_and_line_ends(encoding: str, end: str) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str) -> None:
-    message = refused(text.encode())
+    message = rejection(text.encode())
     assert message is not None
     assert message.startswith(words)
     path = save(tmp_path, text)
@@ -250,7 +250,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str)
     ],
 )
 def test_bytes_that_are_no_text(data: bytes, words: str) -> None:
-    assert (refused(data) or "").startswith(words)
+    assert (rejection(data) or "").startswith(words)
 
 
 def test_a_mistake_in_a_later_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +258,7 @@ def test_a_mistake_in_a_later_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> 
     rows = [f"{i},{'no' if i % 2 else 'yes'}" for i in range(50)]
     np.testing.assert_array_equal(values(HEAD + "\n".join(rows)), [range(50), [1, 0] * 25])
     rows[33] = "x,no"
-    assert (refused((HEAD + "\n".join(rows)).encode()) or "").startswith("line 38: 'x' is no number")
+    assert (rejection((HEAD + "\n".join(rows)).encode()) or "").startswith("line 38: 'x' is no number")
 
 
 def test_a_file_as_a_dataframe(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_random_tables_come_back(
 @given(st.binary(max_size=200) | st.randoms(use_true_random=False).map(lambda chance: mutate(VALID, chance)))
 @settings(max_examples=300, deadline=None)
 def test_damaged_files_are_read_or_refused(data: bytes) -> None:
-    message = refused(data)
+    message = rejection(data)
     assert message is None or message.startswith(("line ", "the file "))
 
 
@@ -355,10 +355,10 @@ def test_a_long_line_takes_no_long_time(piece: str) -> None:
         ("1,no", ""),
     )
     for start, end in rows:
-        refused(f"{HEAD}{start}{run}{end}".encode())
+        rejection(f"{HEAD}{start}{run}{end}".encode())
     for start in ("", "{", "{a,", "date ", "date '", "real ", "'"):
         for name in (" a ", ""):
-            refused(f"@attribute{name}{start}{run} x\n@data\n".encode())
+            rejection(f"@attribute{name}{start}{run} x\n@data\n".encode())
     assert time.process_time() - started < 10
 
 

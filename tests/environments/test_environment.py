@@ -14,7 +14,7 @@ from neucb.core.errors import DataError, InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.single import classification
 from neucb.environments.table import Column, Table
-from tests.support.episodes import rows_shown
+from tests.support.episodes import played_rows
 from tests.support.tables import cyclic as toy
 
 
@@ -63,7 +63,7 @@ def test_exactly_horizon_live_rounds() -> None:
 
 def test_rows_are_a_permutation_per_seed_and_independent_of_neighbours() -> None:
     together, alone = ClassificationVectorEnv(toy(), 3), ClassificationVectorEnv(toy(), 1)
-    both, one = rows_shown(together, [1, 2, 3]), rows_shown(alone, [2])
+    both, one = played_rows(together, [1, 2, 3]), played_rows(alone, [2])
     np.testing.assert_array_equal(both[:, 1], one[:, 0])
     assert sorted(one[:, 0]) == list(range(60))
     assert not np.array_equal(both[:, 0], both[:, 2])
@@ -117,8 +117,8 @@ def test_bad_actions(actions: list[int]) -> None:
 
 def test_reset_without_a_seed_draws_another_order() -> None:
     env = ClassificationVectorEnv(toy(), 1)
-    first = rows_shown(env, [3])
-    assert not np.array_equal(first, rows_shown(env))
+    first = played_rows(env, [3])
+    assert not np.array_equal(first, played_rows(env))
 
 
 def test_a_table_of_one_class_is_refused() -> None:

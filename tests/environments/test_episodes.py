@@ -63,20 +63,20 @@ def test_a_vector_that_resets_once_more_after_a_reset_is_refused() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_figures_are_those_of_the_round_that_ended_the_episode(mode: AutoresetMode) -> None:
     """Regret of uniform play by hand, and L* = 0.2 a round; of skylines too, which play the rounds twice."""
-    env = vector((1, 3, 2), mode, tells=True)
+    env = vector((1, 3, 2), mode, with_expected=True)
     frame = neucb.run("uniform", env, ROUNDS, SEEDS)
     last = frame[frame["round"] == ROUNDS]
     for seed, regret in zip(SEEDS, last["regret"], strict=True):
         arms = simulate(seed, 1)[0].astype(int)  # the dice do not depend on the length
         assert regret == pytest.approx((0.8 - MEANS[arms]).sum())
     np.testing.assert_allclose(last["L_star"], 0.2 * ROUNDS)
-    best = neucb.run("best-fixed", vector((1, 3, 2), mode, tells=True), ROUNDS, SEEDS)
+    best = neucb.run("best-fixed", vector((1, 3, 2), mode, with_expected=True), ROUNDS, SEEDS)
     np.testing.assert_allclose(best["regret"], 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("agent", ["kl-perturbed", "squarecb", "linucb", "supervised"])
 def test_agents_learn_on_bandits_of_one_step(agent: str) -> None:
-    env = vector((1, 1, 1), AutoresetMode.NEXT_STEP, tells=True, start=5)
+    env = vector((1, 1, 1), AutoresetMode.NEXT_STEP, with_expected=True, start=5)
     last = neucb.run(agent, env, 600, SEEDS).groupby("seed").tail(1)
     assert (last["regret"] < 0.6 * 0.3 * 600).all()  # 0.3 a round is uniform play
 
@@ -396,7 +396,7 @@ class Masked(Bandit):
 @pytest.mark.parametrize("mode", MODES)
 def test_sub_environments_that_give_masks_and_lists_and_some_that_give_nothing(mode: AutoresetMode) -> None:
     """Of the first two, one tells no losses and the other lists; the third has all arms in every round."""
-    made = [lambda: Masked(3), lambda: Masked(2, tells=True), lambda: Bandit(4, tells=True)]
+    made = [lambda: Masked(3), lambda: Masked(2, with_expected=True), lambda: Bandit(4, with_expected=True)]
     frame, trace = traced("uniform", SyncVectorEnv(made, autoreset_mode=mode), ROUNDS, SEEDS)
     last = frame[frame["round"] == ROUNDS].reset_index(drop=True)
     assert np.isnan(last["regret"][0])

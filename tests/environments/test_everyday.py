@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.support.everyday import Written, check, written_files
+from tests.support.everyday import WrittenFile, check, written_files
 
 
 @pytest.mark.slow
@@ -17,5 +17,5 @@ from tests.support.everyday import Written, check, written_files
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(written_files())
-def test_files_are_read_as_they_were_meant(written: Written) -> None:
+def test_files_are_read_as_they_were_meant(written: WrittenFile) -> None:
     check(written)

@@ -37,9 +37,9 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
     first = load(cache, number, notify=lines.append)
     assert len(lines) == 1
     assert "downloading" in lines[0]
-    asked = len(server.asked)
+    asked = len(server.requests)
     second = load(cache, number, notify=lines.append)
-    assert len(server.asked) == asked
+    assert len(server.requests) == asked
     for loaded in (first, second):
         assert [column.name for column in loaded.columns] == ["x y"]
         np.testing.assert_array_equal(loaded.columns[0].values, NUMBERS)
@@ -138,7 +138,7 @@ def test_a_cache_that_cannot_be_written_to(server: FakeOpenML, tmp_path: Path) -
     folder.write_text("a file where the folder should be")
     with pytest.raises(DataError, match=r"cannot write to the OpenML cache .*exists"):
         load(tmp_path, 7, notify=quiet)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_download_without_end_is_given_up(

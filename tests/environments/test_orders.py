@@ -12,7 +12,7 @@ from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.feedback import Feedback
 from neucb.environments.orders.registry import make_order
 from neucb.environments.orders.weakest_class import REACT_AFTER
-from tests.support.episodes import rows_shown
+from tests.support.episodes import played_rows
 from tests.support.tables import cyclic as toy
 
 LABELS = np.array([2, 0, 1, 0, 2, 1, 0])
@@ -38,7 +38,7 @@ def test_recycled_rows_are_permutations_one_after_the_other() -> None:
 def test_more_rounds_than_rows_must_be_asked_for() -> None:
     with pytest.raises(InputError, match="recycle"):
         ClassificationVectorEnv(toy(), horizon=61)
-    assert rows_shown(ClassificationVectorEnv(toy(), horizon=61, recycle=True)).shape == (61, 1)
+    assert played_rows(ClassificationVectorEnv(toy(), horizon=61, recycle=True)).shape == (61, 1)
 
 
 def play_badly_on(hard: int, horizon: int, seeds: list[int]) -> np.ndarray:
@@ -65,7 +65,7 @@ def test_the_weakest_class_is_shown_more_often_per_replica() -> None:
 
 def test_weakest_class_shows_no_row_twice_and_uses_them_all() -> None:
     env = ClassificationVectorEnv(toy(1500), 1, order="weakest-class")
-    shown = rows_shown(env, [3])[:, 0]
+    shown = played_rows(env, [3])[:, 0]
     assert sorted(shown) == list(range(1500))
     with pytest.raises(InputError, match="twice"):
         ClassificationVectorEnv(toy(), 1, order="weakest-class", horizon=61, recycle=True)

@@ -103,7 +103,7 @@ def test_ranges_that_are_none(bad: Any) -> None:
 
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_rewards_in_a_range_play_as_losses_in_0_1(mode: AutoresetMode) -> None:
-    env = vector((1, 3, 2), mode, rewards=(-3.0, 7.0), tells=True)
+    env = vector((1, 3, 2), mode, rewards=(-3.0, 7.0), with_expected=True)
     frame, trace = traced("uniform", env, ROUNDS, SEEDS, reward_range=(-3, 7))
     assert_plays_as_simulated(trace, (1, 3, 2))
     assert frame.attrs["reward_range"] == [-3.0, 7.0]

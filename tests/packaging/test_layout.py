@@ -1,4 +1,4 @@
-"""The layout: folders at the top, packages under neucb, imports downwards only."""
+"""Layout: top-level folders, packages under neucb, imports from lower levels only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.imports import circles, imports, modules
+from tests.support.imports import cycles, imports, modules
 from tests.support.paths import ROOT, TESTS
 
 MAINTAINERS = {"neucb.benchmarks.maintenance", "neucb.experiments.studies"}  # run from a checkout
@@ -20,14 +20,14 @@ FOLDERS = ("agents", "benchmarks", "environments", "experiments")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_link_leads_to_the_folder_at_the_top(folder: str) -> None:
+def test_links_lead_to_the_top_level_folders(folder: str) -> None:
     link = ROOT / "neucb" / folder
     assert link.is_symlink()
     assert link.readlink() == Path("..") / folder
     assert (ROOT / folder / "__init__.py").is_file()
 
 
-def test_build_maps_the_folders() -> None:
+def test_pyproject_maps_folders_to_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     tool = project["tool"]["setuptools"]
     mapped = {f"neucb.{folder}": folder for folder in FOLDERS} | {"neucb": "neucb"}
@@ -54,7 +54,7 @@ def test_every_unit_has_a_level() -> None:
     assert {name.split(".")[1] for name in modules() if name != "neucb"} == set(LEVEL)
 
 
-def test_units_import_downwards_only() -> None:
+def test_units_import_lower_levels_only() -> None:
     upward = [
         f"{name} imports {other}"
         for name, other in sorted(imports())
@@ -89,31 +89,31 @@ def _children(package: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("package", sorted(n for n, p in modules().items() if p.name == "__init__.py"))
-def test_parts_of_a_package_import_in_no_circle(package: str) -> None:
+def test_parts_of_a_package_have_no_import_cycle(package: str) -> None:
     if package != "neucb":
-        assert not circles(_children(package))
+        assert not cycles(_children(package))
 
 
-def test_help_needs_none_of_the_heavy_libraries() -> None:
+def test_importing_the_command_line_loads_no_heavy_library() -> None:
     code = (
         "import sys, neucb.cli\n"
         "heavy = {'torch', 'openml', 'pandas', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
 def test_constraints_pin_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
-    assert {need.split(">=")[0].lower() for need in wanted} <= pinned
+    assert {requirement.split(">=")[0].lower() for requirement in requirements} <= pinned
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
-def test_tests_import_one_another_from_support_alone(path: Path) -> None:
+def test_tests_import_only_from_support(path: Path) -> None:
     nodes = [
         node
         for node in ast.walk(ast.parse(path.read_text()))

@@ -1,4 +1,4 @@
-"""Markers that tests are given for what they use."""
+"""Markers are derived from the modules that a test uses."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Starts:
 
 
 @pytest.mark.parametrize("function", [starts, starts_within, Starts, Starts.method, sweeps.start])
-def test_helpers_of_helpers_count(function: object) -> None:
+def test_modules_of_indirect_helpers_are_found(function: object) -> None:
     assert "subprocess" in modules(function)
 
 
 @pytest.mark.parametrize("function", [neucb, sweeps.play, load])
-def test_what_is_not_used_marks_nothing(function: object) -> None:
+def test_unused_modules_are_not_found(function: object) -> None:
     assert "subprocess" not in modules(function)
     assert ("tests.support.openml_cache" in modules(function)) == (function is load)

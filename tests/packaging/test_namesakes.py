@@ -1,4 +1,4 @@
-"""Files of the user's that have the names of Python's modules take nobody's place."""
+"""User files with the names of Python modules do not shadow these."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ COMMANDS = {
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder with a spec, an agent whose processes find their own folder, and namesakes."""
+    """Return a folder with a spec, an agent that starts a script in another folder, and namesakes."""
     for name in NAMESAKES:
         (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('the user has a file {name}.py')\n")
     (tmp_path / "mine.py").write_text(AGENT)
     (tmp_path / "spec.toml").write_text(SPEC)
     scripts = tmp_path / "scripts"
     scripts.mkdir()
-    (scripts / "script.py").write_text("import beside_the_script\n")
-    (scripts / "beside_the_script.py").write_text("")
+    (scripts / "script.py").write_text("import neighbour\n")
+    (scripts / "neighbour.py").write_text("")
     (tmp_path / "helper_of_mine.py").write_text(f"SCRIPT = {str(scripts / 'script.py')!r}\n")
     return tmp_path
 
 
-def call(how: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def call(entry_point: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMANDS[how], *words],
+        [*COMMANDS[entry_point], *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -75,35 +75,44 @@ def call(how: str, *words: str, folder: Path) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", COMMANDS)
-def test_a_run_in_their_folder(how: str, home: Path) -> None:
+@pytest.mark.parametrize("entry_point", COMMANDS)
+def test_a_run_in_a_folder_with_namesakes(entry_point: str, home: Path) -> None:
     for agent in ("./mine.py:Even", "mine:Even"):
-        done = call(
-            how, "run", "--agent", agent, "--dataset", "iris", "--rounds", "30", "--quiet", folder=home
+        completed = call(
+            entry_point,
+            "run",
+            "--agent",
+            agent,
+            "--dataset",
+            "iris",
+            "--rounds",
+            "30",
+            "--quiet",
+            folder=home,
         )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        assert completed.returncode == 0, completed.stderr
+        assert completed.stderr == ""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "inside"), [*zip(COMMANDS, (True, False), strict=True)])
-def test_a_sweep_over_processes(how: str, inside: bool, home: Path) -> None:
+@pytest.mark.parametrize(("entry_point", "inside"), [*zip(COMMANDS, (True, False), strict=True)])
+def test_a_sweep_over_processes_with_namesakes(entry_point: str, inside: bool, home: Path) -> None:
     spec, folder = ("spec.toml", home) if inside else (str(home / "spec.toml"), home.parent)
-    done = call(how, "sweep", spec, "--jobs", "2", "--out", str(home / "out"), folder=folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    completed = call(entry_point, "sweep", spec, "--jobs", "2", "--out", str(home / "out"), folder=folder)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stderr == ""
     assert neucb.load_results(home / "out" / "own")["seed"].nunique() == 2
 
 
-@pytest.mark.parametrize("before", [None, "yes"])
-def test_the_environment_is_given_back(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("value", [None, "yes"])
+def test_the_environment_variable_is_restored(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-    if before is not None:
-        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    if value is not None:
+        monkeypatch.setenv("PYTHONSAFEPATH", value)
     with safe_path():
         assert os.environ["PYTHONSAFEPATH"]
         inner = dict(os.environ)
-    assert os.environ.get("PYTHONSAFEPATH") == before
+    assert os.environ.get("PYTHONSAFEPATH") == value
     monkeypatch.setattr(os, "environ", inner)
     leave_safe_path()
-    assert inner.get("PYTHONSAFEPATH") == before
+    assert inner.get("PYTHONSAFEPATH") == value

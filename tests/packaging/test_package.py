@@ -1,4 +1,4 @@
-"""The wheel, built from this checkout, works when it is installed elsewhere."""
+"""The wheel built from this checkout is complete and works in another folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 
 from tests.support.paths import ROOT
 
-FROM_A_CHECKOUT = ("experiments/studies/", "benchmarks/maintenance/")  # scripts that no command needs
+FROM_A_CHECKOUT = ("experiments/studies/", "benchmarks/maintenance/")  # maintainers' scripts
 
 
 def tracked() -> list[str]:
-    """Return the files of the checkout, those that are not committed yet included."""
+    """Return the files of the checkout, uncommitted ones included."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [name for name in listed.stdout.split("\0") if name]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in completed.stdout.split("\0") if name]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build from the sdist, as an installer does, so that both are known to be complete."""
+    """Return a wheel built from the sdist, as an installer does."""
     out = tmp_path_factory.mktemp("dist")
     source = tmp_path_factory.mktemp("source") / "neucb"
     for name in tracked():
@@ -36,11 +36,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         elif (ROOT / name).is_file():
             target.write_bytes((ROOT / name).read_bytes())
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
     assert list(out.glob("*.tar.gz"))
-    (built,) = out.glob("*.whl")
-    return built
+    (path,) = out.glob("*.whl")
+    return path
 
 
 @pytest.mark.slow
@@ -48,18 +48,20 @@ def test_the_wheel_holds_every_module_and_the_data(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     folders = {path.name for path in (ROOT / "neucb").iterdir() if path.is_symlink()}
-    ours = {f"neucb/{name}" for name in tracked() if name.split("/")[0] in folders}
-    ours |= {name for name in tracked() if name.startswith("neucb/")} - {f"neucb/{name}" for name in folders}
-    ours.add("neucb_command.py")
+    sources = {f"neucb/{name}" for name in tracked() if name.split("/")[0] in folders}
+    sources |= {name for name in tracked() if name.startswith("neucb/")} - {
+        f"neucb/{name}" for name in folders
+    }
+    sources.add("neucb_command.py")
     scripts = {name for name in tracked() if name.startswith(FROM_A_CHECKOUT)}
     assert {name.rpartition("/")[0] + "/" for name in scripts} == set(FROM_A_CHECKOUT)
-    ours -= {f"neucb/{name}" for name in scripts}
-    modules = {name for name in ours if name.endswith(".py")}
+    sources -= {f"neucb/{name}" for name in scripts}
+    modules = {name for name in sources if name.endswith(".py")}
     assert modules == {name for name in names if name.endswith(".py")}
-    data = ours - modules
+    data = sources - modules
     assert data <= names
-    needed = ("py.typed", "environments/data/covertype_sample.parquet", "experiments/quick.toml")
-    assert {f"neucb/{name}" for name in needed} <= data
+    required = ("py.typed", "environments/data/covertype_sample.parquet", "experiments/quick.toml")
+    assert {f"neucb/{name}" for name in required} <= data
     assert not {name for name in names if name.removeprefix("neucb/").startswith(FROM_A_CHECKOUT)}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
@@ -69,14 +71,14 @@ def test_the_source_distribution_holds_the_tests(wheel: Path) -> None:
     (path,) = wheel.parent.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
-    wanted = {name for name in tracked() if name.startswith(("tests/", *FROM_A_CHECKOUT))}
-    assert {*wanted, "LICENSE", "README.md", "constraints.txt", "Makefile", "pyproject.toml"} <= names
+    expected = {name for name in tracked() if name.startswith(("tests/", *FROM_A_CHECKOUT))}
+    assert {*expected, "LICENSE", "README.md", "constraints.txt", "Makefile", "pyproject.toml"} <= names
     assert not any("__pycache__" in name for name in names)
 
 
 @pytest.mark.slow
-def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
-    """Unpacked into an empty folder that comes first on the path, run from another one."""
+def test_the_wheel_works_in_another_folder(wheel: Path, tmp_path: Path) -> None:
+    """The unpacked wheel comes first on the path; commands run in another folder."""
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     command = [sys.executable, "-m", "neucb", "run", "--rounds", "50", "--seeds", "2", "--source", "bundled"]
@@ -86,10 +88,10 @@ def test_the_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:
         "print(neucb.__file__, shipped_spec('quick'), sep='\\n')"
     )
     env = os.environ | {"PYTHONPATH": str(site)}
-    where = subprocess.run(
+    imported = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
-    assert [Path(line).is_relative_to(site) for line in where.stdout.splitlines()] == [True, True]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert [Path(line).is_relative_to(site) for line in imported.stdout.splitlines()] == [True, True]
+    completed = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 3

@@ -1,4 +1,4 @@
-"""An installation and a home that cannot be written to, or are full: runs are played, the place is named."""
+"""Runs are played with a read-only or full installation or home; messages name the folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOWHERE = "/dev/null/home"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package beside whose kernels nobody can write, root neither."""
+    """Return a copy of the package whose kernel caches cannot be written, not even by root."""
     folder = tmp_path_factory.mktemp("installed")
     skipped = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "neucb", folder / "neucb", ignore=skipped)  # follows links
@@ -41,15 +41,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(package: Path, tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(package: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "tmp").mkdir(exist_ok=True)
-    ours = {"PYTHONPATH": str(package), "HOME": NOWHERE, "TMPDIR": str(tmp_path / "tmp")}
-    ours |= {"MPLCONFIGDIR": str(tmp_path)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "NUMBA_"))}
+    own = {"PYTHONPATH": str(package), "HOME": NOWHERE, "TMPDIR": str(tmp_path / "tmp")}
+    own |= {"MPLCONFIGDIR": str(tmp_path)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "NUMBA_"))}
     return subprocess.run(
-        [sys.executable, "-m", "neucb", *words],
+        [sys.executable, "-m", "neucb", *arguments],
         cwd=tmp_path,
-        env=kept | ours,
+        env=inherited | own,
         capture_output=True,
         text=True,
         check=False,
@@ -60,31 +60,31 @@ def run(package: Path, tmp_path: Path, *words: str) -> subprocess.CompletedProce
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder below /dev/null")
 def test_a_run_and_a_sweep_keep_their_kernels_in_a_temporary_folder(package: Path, tmp_path: Path) -> None:
-    """Said in one line; the second run compiles nothing; processes of a sweep share the folder."""
-    words = ("run", "--agent", "uniform", "--dataset", "iris", "--source", "bundled", "--rounds", "50")
+    """One line of warning; the second run compiles nothing; processes of a sweep share the folder."""
+    arguments = ("run", "--agent", "uniform", "--dataset", "iris", "--source", "bundled", "--rounds", "50")
     for engine in ("compiled", "torch"):
-        done = run(package, tmp_path, *words, "--seeds", "2", "--quiet", "--engine", engine)
-        assert done.returncode == 0, done.stderr
-        said = [line for line in done.stderr.splitlines() if "compil" not in line or "kernels" in line]
-        (line,) = [line for line in said if "warning" in line]
+        completed = run(package, tmp_path, *arguments, "--seeds", "2", "--quiet", "--engine", engine)
+        assert completed.returncode == 0, completed.stderr
+        lines = [line for line in completed.stderr.splitlines() if "compil" not in line or "kernels" in line]
+        (line,) = [line for line in lines if "warning" in line]
         assert line.startswith(f"neucb: warning: compiled kernels are kept in {tmp_path / 'tmp'}")
         assert "NUMBA_CACHE_DIR" in line
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "tmp").rglob("*.nb?")}
-    assert kept
-    assert run(package, tmp_path, *words, "--engine", "compiled").returncode == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tmp").rglob("*.nb?")} == kept
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "tmp").rglob("*.nb?")}
+    assert times
+    assert run(package, tmp_path, *arguments, "--engine", "compiled").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tmp").rglob("*.nb?")} == times
     (tmp_path / "spec.toml").write_text(
         '[experiment]\nname = "x"\nrounds = 40\nreporting_seeds = 4\ndatasets = ["iris", "wine"]\n'
         'engine = "torch"\n[[agents]]\nname = "uniform"\n'
     )
-    done = run(package, tmp_path, "sweep", "spec.toml", "--jobs", "2")
-    assert done.returncode == 0, done.stderr
-    assert "8 played" in done.stdout
+    completed = run(package, tmp_path, "sweep", "spec.toml", "--jobs", "2")
+    assert completed.returncode == 0, completed.stderr
+    assert "8 played" in completed.stdout
 
 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function in a file of its own; nothing of numba's settings outlives the test."""
+    """Yield a function in its own file; numba's settings are restored."""
     (tmp_path / "formula.py").write_text("def formula(x):\n    return 2.0 * x + 1.0\n")
     spec = importlib.util.spec_from_file_location("formula", tmp_path / "formula.py")
     assert spec is not None
@@ -108,13 +108,13 @@ def compiled(function: Any) -> tuple[Any, kernel_cache.KernelCache | None]:
 
 
 def unusable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing be written beside the function, or in the home."""
+    """Make the folder of the function and the home unwritable."""
     (folder / "__pycache__").write_text("")
     monkeypatch.setenv("HOME", NOWHERE)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
 
-def test_a_full_disk_costs_no_run(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_fail_a_run(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -123,9 +123,9 @@ def test_a_full_disk_costs_no_run(function: Any, monkeypatch: pytest.MonkeyPatch
     assert cache is not None
     with pytest.warns(
         UserWarning, match=f"cannot write compiled kernels to {cache.cache_path}: No space left"
-    ) as said:
+    ) as warned:
         assert [dispatcher(3.0), dispatcher(3)] == [7.0, 7.0]  # two kernels
-    assert len(said) == 1
+    assert len(warned) == 1
 
 
 def test_a_damaged_kernel_is_compiled_again(function: Any) -> None:
@@ -135,18 +135,18 @@ def test_a_damaged_kernel_is_compiled_again(function: Any) -> None:
     for pattern in ("*.nbi", "*.nbc"):
         (path,) = Path(cache.cache_path).glob(pattern)
         path.write_bytes(path.read_bytes()[:9])
-        again, _ = compiled(function)
-        assert again(3.0) == 7.0
-        last, _ = compiled(function)
-        assert last(3.0) == 7.0
-        assert sum(last.stats.cache_hits.values()) == 1
+        recompiled, _ = compiled(function)
+        assert recompiled(3.0) == 7.0
+        cached, _ = compiled(function)
+        assert cached(3.0) == 7.0
+        assert sum(cached.stats.cache_hits.values()) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs owners of files")
-def test_the_temporary_folder_is_ours_alone(
+def test_the_temporary_folder_is_private(
     function: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What numba reads there is code: a folder that others may write to is not taken."""
+    """Numba executes the files there: a folder that others may write to is not used."""
     unusable(tmp_path, monkeypatch)
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -155,21 +155,21 @@ def test_the_temporary_folder_is_ours_alone(
         dispatcher, cache = compiled(function)
     assert dispatcher(3.0) == 7.0
     assert cache is not None
-    used = Path(cache.cache_path).parent
-    assert used == shared / f"neucb-kernels-{os.getuid()}"
-    assert stat.S_IMODE(used.stat().st_mode) == 0o700
-    assert kernel_cache._private_folder() == used
-    used.chmod(0o777)
+    private = Path(cache.cache_path).parent
+    assert private == shared / f"neucb-kernels-{os.getuid()}"
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert kernel_cache._private_folder() == private
+    private.chmod(0o777)
     other = kernel_cache._private_folder()
-    assert other != used
+    assert other != private
     assert stat.S_IMODE(other.stat().st_mode) == 0o700
-    used.chmod(0o700)
-    used.rename(shared / "elsewhere")
-    used.symlink_to(shared / "elsewhere")
-    assert kernel_cache._private_folder() != used
+    private.chmod(0o700)
+    private.rename(shared / "elsewhere")
+    private.symlink_to(shared / "elsewhere")
+    assert kernel_cache._private_folder() != private
 
 
-def test_without_any_folder_kernels_are_compiled_every_time(
+def test_without_a_cache_folder_kernels_are_compiled_every_time(
     function: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none() -> Path:
@@ -183,13 +183,13 @@ def test_without_any_folder_kernels_are_compiled_every_time(
     assert dispatcher(3.0) == 7.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert compiled(function)[1] is None  # said once
+        assert compiled(function)[1] is None  # warned once
 
 
-def test_a_user_without_a_home_has_a_cache_below_the_temporary_folder(
+def test_without_a_home_the_openml_cache_is_in_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container that is started with a number for a user; no folder "~" appears."""
+    """As in a container with a numeric user; no folder "~" is created."""
 
     def homeless(path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -201,16 +201,16 @@ def test_a_user_without_a_home_has_a_cache_below_the_temporary_folder(
     assert openml_config().root.is_relative_to(tmp_path)
 
 
-def test_the_place_that_fails_is_named_and_no_other(tmp_path: Path) -> None:
+def test_the_error_names_the_path_that_failed(tmp_path: Path) -> None:
     home = tmp_path / "home" / "cache"
     with (
         pytest.raises(NeucbError, match=f"^cannot read or write {home}: No space left on device$"),
         explained(tmp_path / "out"),
     ):
         raise OSError(errno.ENOSPC, "No space", str(home))
-    for place in (None, tmp_path / "out" / "x.parquet", tmp_path):
+    for filename in (None, tmp_path / "out" / "x.parquet", tmp_path):
         with (
             pytest.raises(NeucbError, match=f"^cannot write results to {tmp_path / 'out'}: "),
             explained(tmp_path / "out"),
         ):
-            raise OSError(errno.EACCES, "denied", place and str(place))
+            raise OSError(errno.EACCES, "denied", filename and str(filename))

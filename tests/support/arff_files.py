@@ -1,4 +1,4 @@
-"""ARFF files for tests: written at random together with the truth, and damaged at random."""
+"""ARFF files for tests: random files with their expected content, and random damage."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ PIECES = [
 ]
 
 
-def refused(data: bytes) -> str | None:
-    """Return the message with which a file is refused, None if it is read; anything else is raised."""
+def rejection(data: bytes) -> str | None:
+    """Return the error message of a rejected file, or None for a readable one; raise any other error."""
     try:
         parse_arff(data)
     except DataError as error:
         message = str(error)
         assert "\n" not in message
-        message.encode()  # can be printed
+        message.encode()  # printable
         return message
     return None
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:
-    """Return the bytes with one to five random edits: pieces put in, cut out, repeated or swapped."""
+    """Return the bytes with one to five random edits: insertion, deletion, repetition or replacement."""
     for _ in range(chance.randint(1, 5)):
         start = chance.randrange(len(data) + 1)
         end = min(len(data), start + chance.choice((0, 1, 2, 10, 100)))
         piece = chance.choice(PIECES)
-        other = chance.randrange(len(data) + 1)
+        source = chance.randrange(len(data) + 1)
         data = chance.choice(
             (
                 data[:start] + (bytes([piece]) if isinstance(piece, int) else piece) + data[start:],
                 data[:start] + data[end:],
                 data[:end] + data[start:end] * chance.randint(1, 50) + data[end:],
-                data[:start] + data[other : other + 5] + data[end:],
+                data[:start] + data[source : source + 5] + data[end:],
                 data[:start] + chance.randbytes(end - start) + data[end:],
             )
         )
@@ -67,42 +67,42 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 
 
 def quoted(text: str, chance: random.Random) -> str:
-    """Return a name or value as a file may have it; without quotes only where that is unmistakable."""
+    """Return a name or value quoted at random, without quotes only if that is unambiguous."""
     if text.isalnum() and chance.random() < 0.5:
         return text
     mark = chance.choice("'\"")
-    for sign, code in (("\\", "\\\\"), (mark, "\\" + mark), ("\t", "\\t"), ("\n", "\\n")):
-        text = text.replace(sign, code)
+    for character, escape in (("\\", "\\\\"), (mark, "\\" + mark), ("\t", "\\t"), ("\n", "\\n")):
+        text = text.replace(character, escape)
     return mark + text + mark
 
 
 def write(columns: dict[str, tuple[tuple[str, ...] | None, list[Any]]], seed: int) -> str:
-    """Return an ARFF file of columns, their layout drawn by the seed.
+    """Return an ARFF file of columns with a random layout.
 
     Args:
         columns: name -> (levels of a nominal column, or None; values, None for missing).
-        seed: of blanks, quotes, comments, capitals and empty lines.
+        seed: seed of blanks, quotes, comments, capitals and empty lines.
     """
     chance = random.Random(seed)
 
     def blank() -> str:
         return chance.choice(("", "", " ", "\t", "  "))
 
-    def word(text: str) -> str:
+    def any_case(text: str) -> str:
         return chance.choice((text, text.upper(), text.capitalize()))
 
     def comment() -> str:
         return chance.choice(("", "", " % comment", "\t%'{,", "\n", "\n% {a, 'b\n"))
 
-    lines = [word("@relation") + " r" + comment()]
+    lines = [any_case("@relation") + " r" + comment()]
     for name, (levels, _) in columns.items():
-        kind = chance.choice(("numeric", "real", "integer"))
+        attribute_type = chance.choice(("numeric", "real", "integer"))
         if levels is not None:
             listed = ",".join(blank() + quoted(level, chance) + blank() for level in levels)
-            kind = f"{{{listed}}}"
-        lines.append(f"{blank()}{word('@attribute')}{blank()}\t{quoted(name, chance)} {blank()}")
-        lines[-1] += (kind if levels else word(kind)) + comment()
-    lines.append(word("@data") + comment())
+            attribute_type = f"{{{listed}}}"
+        lines.append(f"{blank()}{any_case('@attribute')}{blank()}\t{quoted(name, chance)} {blank()}")
+        lines[-1] += (attribute_type if levels else any_case(attribute_type)) + comment()
+    lines.append(any_case("@data") + comment())
     for row in zip(*(values for _, values in columns.values()), strict=True):
         cells = ("?" if cell is None else quoted(str(cell), chance) for cell in row)
         lines.append(",".join(blank() + cell + blank() for cell in cells) + comment())
@@ -110,9 +110,9 @@ def write(columns: dict[str, tuple[tuple[str, ...] | None, list[Any]]], seed: in
 
 
 def fuzz(inputs: int, seed: int = 0) -> int:
-    """Read so many damaged files; return how many were refused."""
+    """Read damaged files; return the number of rejected ones."""
     chance = random.Random(seed)
-    return sum(refused(mutate(VALID, chance)) is not None for _ in range(inputs))
+    return sum(rejection(mutate(VALID, chance)) is not None for _ in range(inputs))
 
 
 def save(folder: Path, text: str | bytes, name: str = "t.arff") -> Path:
@@ -123,7 +123,7 @@ def save(folder: Path, text: str | bytes, name: str = "t.arff") -> Path:
 
 
 def truth(levels: tuple[str, ...] | None, values: list[Any]) -> Any:
-    """Return the values as `Attribute` has them."""
+    """Return the values as stored in `Attribute`."""
     if levels is None:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return np.array([-1 if value is None else levels.index(value) for value in values])

@@ -1,4 +1,4 @@
-"""The command line, run in this process."""
+"""Command line run in this process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from neucb import cli
 def neucb(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Run the command line in this process; return its exit code."""
     monkeypatch.setattr(sys, "argv", ["neucb", *arguments])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main()
-    code = ended.value.code
+    code = exit_info.value.code
     assert isinstance(code, int)
     return code
 

@@ -1,4 +1,4 @@
-"""Environments of Gymnasium with a known course: Bernoulli arms in episodes, and the rows of a table."""
+"""Gymnasium environments with known outcomes: Bernoulli arms in episodes, and the rows of a table."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from neucb.core.random import stream
 from neucb.environments.classification import ClassificationVectorEnv
 
 
-def rows_shown(env: ClassificationVectorEnv, seeds: list[int] | None = None) -> np.ndarray:
-    """Play arm 0 to the end; return the rows shown [T, R]."""
+def played_rows(env: ClassificationVectorEnv, seeds: list[int] | None = None) -> np.ndarray:
+    """Play arm 0 in all rounds; return the rows of the table [T, R]."""
     env.reset(seed=seeds)
-    shown = []
+    rows = []
     for _ in range(env.horizon):
-        shown.append(env.rows)
+        rows.append(env.rows)
         env.step(np.zeros(env.num_envs, dtype=np.int64))
-    return np.stack(shown)
+    return np.stack(rows)
 
 
-MEANS = np.array([0.2, 0.5, 0.8])  # of the arms' rewards
+MEANS = np.array([0.2, 0.5, 0.8])  # mean rewards of the arms
 ROUNDS = 200
 SEEDS = (4, 7, 9)
 
 
 class Bandit(gymnasium.Env[Any, Any]):
-    """Three arms of Bernoulli rewards; the contexts tell nothing. Refuses to play beyond an episode's end.
+    """Three arms with Bernoulli rewards and uninformative contexts; a step after an episode's end fails.
 
     Args:
         length: rounds of an episode.
-        start: of the action space.
-        rewards: of the two outcomes.
-        tells: whether the info holds the expected losses.
-        truncated: how an episode ends.
+        start: first action of the action space.
+        rewards: rewards of the two outcomes.
+        with_expected: whether the info holds the expected losses.
+        truncated: whether episodes end by truncation instead of termination.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Bandit(gymnasium.Env[Any, Any]):
         *,
         start: int = 0,
         rewards: tuple[float, float] = (0.0, 1.0),
-        tells: bool = False,
+        with_expected: bool = False,
         truncated: bool = False,
     ) -> None:
         self.observation_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
         self.action_space = spaces.Discrete(3, start=start)
         self.length, self.start, self.rewards = length, start, rewards
-        self.tells, self.truncated = tells, truncated
+        self.with_expected, self.truncated = with_expected, truncated
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -69,24 +69,24 @@ class Bandit(gymnasium.Env[Any, Any]):
         self.played += 1
         won = int(self.np_random.random() < MEANS[int(action) - self.start])
         over = self.played == self.length
-        info = {"expected_losses": 1.0 - MEANS} if self.tells else {}
+        info = {"expected_losses": 1.0 - MEANS} if self.with_expected else {}
         return self._context(), self.rewards[won], over and not self.truncated, over and self.truncated, info
 
 
 def vector(
     lengths: Sequence[int], mode: AutoresetMode, kind: Any = SyncVectorEnv, **options: Any
 ) -> VectorEnv[Any, Any, Any]:
-    made = [lambda length=length: Bandit(length, **options) for length in lengths]
-    return cast("VectorEnv[Any, Any, Any]", kind(made, autoreset_mode=mode))
+    environments = [lambda length=length: Bandit(length, **options) for length in lengths]
+    return cast("VectorEnv[Any, Any, Any]", kind(environments, autoreset_mode=mode))
 
 
 def simulate(seed: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Play uniformly without neucb: arms and losses [T] of plain episodes, one after the other."""
-    env, dice = Bandit(length), stream(seed, "action").random(ROUNDS)
+    """Return arms and losses [T] of uniform play over consecutive episodes, without neucb."""
+    env, uniforms = Bandit(length), stream(seed, "action").random(ROUNDS)
     env.reset(seed=seed)
     arms, losses = np.empty((2, ROUNDS))
-    for t, die in enumerate(dice):
-        arms[t] = np.searchsorted(np.cumsum(np.full(3, 1 / 3)), die, side="right")
+    for t, uniform in enumerate(uniforms):
+        arms[t] = np.searchsorted(np.cumsum(np.full(3, 1 / 3)), uniform, side="right")
         _, reward, terminated, truncated, _ = env.step(int(arms[t]))
         losses[t] = 1.0 - reward
         if terminated or truncated:

@@ -1,6 +1,6 @@
-"""Everyday delimited files at random, together with the truth that a reader must find.
+"""Random delimited files as users write them, with their expected content.
 
-usage: python -m tests.support.everyday [EXAMPLES]    many more examples than the test suite plays
+usage: python -m tests.support.everyday [EXAMPLES]    more examples than the tests read
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from neucb.environments.preprocessing import encode
 from neucb.environments.tables.table_file import Reading, read_file
 
 MARKS = ["", "?", "-", "NA", "n.a.", "NaN", "null", "None", "#N/A", "."]
-WORDS = [
+LEVELS = [
     "red",
     "Blue",
     "größe",
@@ -47,33 +47,33 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"]
 
 @dataclass
 class Feature:
-    """A feature column as it is written, and as it must be read.
+    """A feature column: the cells of the file and the expected values.
 
     Attributes:
-        cells: [N] as written.
-        values: [N] numbers, NaN for missing; None for a category.
-        words: [N] categories, None for missing; None for numbers.
-        left_out: whether the rules leave the column out.
+        cells: text of every row [N].
+        values: number of every row [N], NaN for missing; None for categories.
+        categories: category of every row [N], None for missing; None for numbers.
+        left_out: whether the reader leaves the column out.
     """
 
     cells: list[str]
     values: list[float] | None = None
-    words: list[str | None] | None = None
+    categories: list[str | None] | None = None
     left_out: bool = False
 
     @property
     def width(self) -> int:
-        """Columns after the encoding `standard`."""
+        """Number of columns after the encoding `standard`."""
         if self.values is not None:
             known = {value for value in self.values if value == value}
             return int(len(known) > 1)
-        levels = len(set(self.words or []))
+        levels = len(set(self.categories or []))
         return {1: 0, 2: 1}.get(levels, levels)
 
 
 @dataclass
-class Written:
-    """A file and what a reader must find in it."""
+class WrittenFile:
+    """A file and its expected content."""
 
     raw: bytes
     suffix: str
@@ -85,7 +85,7 @@ class Written:
 
 def _number(draw: Callable[..., Any], rows: int, comma: bool) -> Feature:
     values = [draw(st.integers(-99_999_999, 99_999_999)) / 100 for _ in range(rows)]
-    values[:2] = [-1234567.25, 0.5]  # neither sign nor decimals are ever in doubt
+    values[:2] = [-1234567.25, 0.5]  # sign and decimals are unambiguous
     plus, minus = draw(st.sampled_from(["", "+"])), draw(st.sampled_from(["-", "\u2212"]))
     unit = draw(st.sampled_from(["", "", "", "%", " kg", " \u20ac"]))
     thousands = draw(st.sampled_from(["", "", "," if not comma else "."]))
@@ -114,22 +114,22 @@ def _whole(draw: Callable[..., Any], rows: int, _: bool) -> Feature:
 def _truth(draw: Callable[..., Any], rows: int, _: bool) -> Feature:
     pair = draw(st.sampled_from(PAIRS))
     codes = [row % 2 if row < 2 else draw(st.integers(0, 1)) for row in range(rows)]
-    words: list[str | None] = [pair[code].casefold() for code in codes]
+    categories: list[str | None] = [pair[code].casefold() for code in codes]
     cells = [pair[code] for code in codes]
     for row in draw(st.sets(st.integers(2, rows - 1), max_size=2)):
-        cells[row], words[row] = "", None
-    return Feature(cells, words=words)
+        cells[row], categories[row] = "", None
+    return Feature(cells, categories=categories)
 
 
 def _category(draw: Callable[..., Any], rows: int, _: bool) -> Feature:
-    levels = draw(st.lists(st.sampled_from(WORDS), min_size=2, max_size=6, unique=True))
-    words: list[str | None] = [
+    levels = draw(st.lists(st.sampled_from(LEVELS), min_size=2, max_size=6, unique=True))
+    categories: list[str | None] = [
         levels[row % 2] if row < 2 else draw(st.sampled_from(levels)) for row in range(rows)
     ]
-    cells = [str(word) for word in words]
+    cells = [str(level) for level in categories]
     for row in draw(st.sets(st.integers(2, rows - 1), max_size=3)):
-        cells[row], words[row] = draw(st.sampled_from(["", "?"])), None
-    return Feature(cells, words=words)
+        cells[row], categories[row] = draw(st.sampled_from(["", "?"])), None
+    return Feature(cells, categories=categories)
 
 
 def _date(draw: Callable[..., Any], rows: int, _: bool) -> Feature:
@@ -148,9 +148,9 @@ KINDS = (_number, _number, _whole, _truth, _category, _date, _identifier)
 
 
 def _labels(draw: Callable[..., Any], rows: int) -> list[str]:
-    """Return the labels as written, "" for missing ones; two rows at least differ."""
-    kind = draw(st.sampled_from(["words", "numbers", "large"]))
-    if kind == "words":
+    """Return the labels as text, "" for missing ones; at least two classes occur."""
+    kind = draw(st.sampled_from(["text", "numbers", "large"]))
+    if kind == "text":
         classes = draw(st.sampled_from(CLASSES))
     else:
         base = 2**53 if kind == "large" else draw(st.sampled_from([0, 1, -1]))
@@ -162,13 +162,13 @@ def _labels(draw: Callable[..., Any], rows: int) -> list[str]:
 
 
 @st.composite
-def written_files(draw: Callable[..., Any]) -> Written:
-    """Draw a file and its truth."""
-    rows = draw(st.integers(26, 44))  # with a label more than 20, below which any column is a category
+def written_files(draw: Callable[..., Any]) -> WrittenFile:
+    """Draw a file and its expected content."""
+    rows = draw(st.integers(26, 44))  # more than 20 have a label: with fewer, every column is a category
     separator = draw(st.sampled_from([",", ";", "\t", "|"]))
     comma = separator != "," and draw(st.booleans())
-    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
-    columns = [_number(draw, rows, comma), *(kind(draw, rows, comma) for kind in kinds)]
+    column_types = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    columns = [_number(draw, rows, comma), *(column_type(draw, rows, comma) for column_type in column_types)]
     names = [f"{draw(st.sampled_from(['col', 'größe', 'a b', 'x;y']))}{j}" for j in range(len(columns))]
     if draw(st.booleans()):
         index = [str(row + draw(st.just(1))) for row in range(rows)]
@@ -192,13 +192,13 @@ def written_files(draw: Callable[..., Any]) -> Written:
     if encoding == "cp1252" and "\u2212" in content:
         encoding = "utf-8"
     raw = content.encode(encoding)
-    packed = draw(st.booleans())
+    compressed = draw(st.booleans())
     reading = Reading(header=header, separator=draw(st.sampled_from([None, separator])))
     if reading.separator is None and separator != "," and any(quoted in content for quoted in "\n,;|"):
-        reading = Reading(header=header, separator=separator)  # the guess is tested by cases of their own
-    suffix = (".tsv" if separator == "\t" else ".csv") + (".gz" if packed else "")
+        reading = Reading(header=header, separator=separator)  # guessed separators have their own tests
+    suffix = (".tsv" if separator == "\t" else ".csv") + (".gz" if compressed else "")
     features = dict(zip(names, columns, strict=True))
-    return Written(gzip.compress(raw) if packed else raw, suffix, reading, features, labels, names)
+    return WrittenFile(gzip.compress(raw) if compressed else raw, suffix, reading, features, labels, names)
 
 
 def _quoted(cell: str, separator: str, quoting: Any) -> str:
@@ -208,8 +208,8 @@ def _quoted(cell: str, separator: str, quoting: Any) -> str:
     return "" if not cell and quoting == csv.QUOTE_MINIMAL else written
 
 
-def check(written: Written) -> None:
-    """Read a file and compare K, d, rows and values with the truth."""
+def check(written: WrittenFile) -> None:
+    """Read a file and compare K, d, rows and values with the expected ones."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"t{written.suffix}"
         path.write_bytes(written.raw)
@@ -231,9 +231,9 @@ def check(written: Written) -> None:
         else:
             assert column.levels is not None, column.name
             read = [None if code < 0 else column.levels[code] for code in column.values]
-            truth = [feature.words[row] for row in known] if feature.words else []
+            truth = [feature.categories[row] for row in known] if feature.categories else []
             fold = {"False": "false", "True": "true"} if {*column.levels} <= {"False", "True"} else {}
-            assert [fold.get(str(one), one) for one in read] == truth, column.name
+            assert [fold.get(str(category), category) for category in read] == truth, column.name
     for name, feature in written.features.items():
         if feature.left_out:
             assert any(f"'{name}'" in note and "left out" in note for note in table.notes), name
@@ -243,14 +243,14 @@ def check(written: Written) -> None:
 
 def _of_rows(feature: Feature, rows: list[int]) -> tuple[Any, Any]:
     values = None if feature.values is None else [feature.values[row] for row in rows]
-    return values, None if feature.words is None else [feature.words[row] for row in rows]
+    return values, None if feature.categories is None else [feature.categories[row] for row in rows]
 
 
 def main(examples: int) -> None:
-    """Check many files."""
+    """Read and check random files."""
     relaxed = settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     relaxed(given(written_files())(check))()
-    print(f"{examples:,} files were read as they were meant")
+    print(f"{examples:,} files were read correctly")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Logs made up for figures: smooth curves whose values a reader can work out."""
+"""Synthetic logs for plots: smooth curves with known values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROUNDS = np.array([1, 3, 10, 30, 100, 300, 1000])
 AGENTS = ("kl-perturbed", "sq-perturbed", "linucb", "uniform")
 
 
-def made_up_log(
+def synthetic_log(
     agents: Sequence[str] = AGENTS,
     datasets: Sequence[str] = ("first", "second"),
     seeds: int = 4,
@@ -24,7 +24,7 @@ def made_up_log(
             for seed in range(seeds):
                 regret = (i + 1 + j / 2 + seed / 10) * np.sqrt(ROUNDS)
                 best = noise * ROUNDS
-                figures = {
+                metrics = {
                     "loss": regret + best,
                     "regret": regret,
                     "L_star": best,
@@ -35,5 +35,5 @@ def made_up_log(
                     "regression_loss": regret / 2 if agent != "uniform" else np.nan,
                 }
                 names = {"agent": agent, "dataset": dataset, "seed": seed, "round": ROUNDS, "arms": 3}
-                parts.append(pd.DataFrame({**names, **figures}))
+                parts.append(pd.DataFrame({**names, **metrics}))
     return pd.concat(parts, ignore_index=True)

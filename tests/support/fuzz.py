@@ -1,9 +1,9 @@
-"""Fuzzing: damaged specs, manifests and logs end in a result or in one line, and leave nothing half written.
+"""Fuzzing: damaged specs, manifests and logs give a result or a one-line error, and no partial file.
 
     python -m tests.support.fuzz --inputs 10000
 
-plays through as many inputs, each made of its number alone, and ends with a table; `--first N --inputs 1`
-repeats input N and shows its traceback.
+tries inputs, each determined by its number, and prints a table; `--first N --inputs 1` repeats input N and
+shows its traceback.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from neucb.core.errors import NeucbError
 from neucb.core.files import TEMPORARY
 from tests.support.targets import TARGETS, Sources
 
-LIMIT = 60  # seconds of an input, from which on it hangs
-MEMORY = 4 * 2**30  # bytes that all inputs may take beyond what there was before them
+LIMIT = 60  # maximum seconds of an input
+MEMORY = 4 * 2**30  # maximum bytes allocated by the inputs
 
 
 class Hang(BaseException):
-    """Raised in an input that takes longer than LIMIT; no `except Exception` keeps it."""
+    """Raised in an input that takes longer than LIMIT; `except Exception` does not catch it."""
 
 
 @dataclass
 class Tally:
-    """What became of the inputs.
+    """Outcomes of the inputs.
 
     Attributes:
-        counts: by target and end: done, refused in one line, or fault.
-        faults: target, number of the input, and what went wrong.
+        counts: number of inputs by target and outcome: done, rejected in one line, or fault.
+        faults: target, number of the input, and description of each fault.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -50,25 +50,25 @@ class Tally:
 
 
 def try_input(number: int, sources: Sources, tally: Tally) -> None:
-    """Try one input, made of its number; count how it ended."""
+    """Try the input of a number; count its outcome."""
     rng = random.Random(number)
     (target,) = rng.choices(list(TARGETS), weights=list(TARGETS.values()))
-    wrong = ""
+    fault = ""
     with tempfile.TemporaryDirectory() as name:
         try:
             with _limited():
-                ended = "done" if target(sources, Path(name), rng) else "refused"
+                outcome = "done" if target(sources, Path(name), rng) else "rejected"
         except NeucbError as error:
-            ended = "refused"
-            wrong = "" if len(str(error).splitlines()) == 1 else f"not one line: {error!r}"
+            outcome = "rejected"
+            fault = "" if len(str(error).splitlines()) == 1 else f"not one line: {error!r}"
         except (Exception, Hang):
-            wrong = traceback.format_exc()
+            fault = traceback.format_exc()
         if any(Path(name).rglob(f"{TEMPORARY}*")):
-            wrong += "half a file is left"
-    if wrong:
-        ended = "fault"
-        tally.faults.append(f"{target.__name__}, input {number}: {wrong}")
-    tally.counts[target.__name__, ended] += 1
+            fault += "a partial file is left"
+    if fault:
+        outcome = "fault"
+        tally.faults.append(f"{target.__name__}, input {number}: {fault}")
+    tally.counts[target.__name__, outcome] += 1
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def _limited() -> Iterator[None]:
 
 
 def _limit_memory() -> None:
-    """Let what takes far too much memory fail, rather than the machine; on Linux only."""
+    """Make excessive allocations fail instead of exhausting the machine; on Linux only."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         most = int(statm.read_text().split()[0]) * resource.getpagesize() + MEMORY
@@ -94,35 +94,36 @@ def _limit_memory() -> None:
 
 
 def main() -> int:
-    """Try inputs, with rate and time left; return 1 where there are faults."""
+    """Try inputs, printing rate and time left; return 1 if there are faults."""
     parser = argparse.ArgumentParser(description="Fuzz specs, manifests and logs.")
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     tally = Tally()
     warnings.simplefilter("ignore")
-    started = shown = time.monotonic()
+    started = printed = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         sources = Sources.make(Path(folder))
         _limit_memory()
-        for done in range(given.inputs):
+        for index in range(arguments.inputs):
             before = len(tally.faults)
-            try_input(given.first + done, sources, tally)
+            try_input(arguments.first + index, sources, tally)
             for text in tally.faults[before:]:
                 print(text, flush=True)
             now = time.monotonic()
-            if now - shown > 10.0:
-                shown = now
-                rate = (done + 1) / (now - started)
-                left = (given.inputs - done - 1) / rate
+            if now - printed > 10.0:
+                printed = now
+                rate = (index + 1) / (now - started)
+                left = (arguments.inputs - index - 1) / rate
                 faults = len(tally.faults)
                 print(
-                    f"{done + 1:,} of {given.inputs:,}, {rate:.0f}/s, {left:,.0f} s left, {faults} faults",
+                    f"{index + 1:,} of {arguments.inputs:,}, {rate:.0f}/s, {left:,.0f} s left, "
+                    f"{faults} faults",
                     flush=True,
                 )
-    for (name, ended), count in sorted(tally.counts.items()):
-        print(f"{name:15} {ended:8} {count:6,}")
-    print(f"{given.inputs:,} inputs, {len(tally.faults)} faults, {time.monotonic() - started:,.0f} s")
+    for (name, outcome), count in sorted(tally.counts.items()):
+        print(f"{name:15} {outcome:8} {count:6,}")
+    print(f"{arguments.inputs:,} inputs, {len(tally.faults)} faults, {time.monotonic() - started:,.0f} s")
     return 1 if tally.faults else 0
 
 

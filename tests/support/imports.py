@@ -15,11 +15,11 @@ ROOT = Path(neucb.__file__).parent
 @cache
 def modules() -> dict[str, Path]:
     """Return every module of the package by its dotted name."""
-    found = {}
+    paths = {}
     for path in sorted(_files(ROOT)):
         parts = ("neucb", *path.relative_to(ROOT).with_suffix("").parts)
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -58,8 +58,8 @@ def _imported(path: Path, name: str, known: dict[str, Path]) -> Iterator[str]:
                     yield base
 
 
-def circles(edges: set[tuple[str, str]]) -> list[set[str]]:
-    """Return the groups of nodes that reach each other."""
+def cycles(edges: set[tuple[str, str]]) -> list[set[str]]:
+    """Return the groups of nodes that reach each other, the strongly connected components."""
     reached = {node: _reached(node, edges) for edge in edges for node in edge}
     groups = {
         frozenset(other for other in reached[node] if node in reached[other])

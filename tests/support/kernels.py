@@ -1,4 +1,4 @@
-"""Kernels compiled before the tests start, so that no two of their processes compile the same ones.
+"""Compilation of kernels before the tests start, so that no two test processes compile the same ones.
 
 usage: python -m tests.support.kernels
 """
@@ -20,7 +20,7 @@ SHAPES = (("shuffled", False), ("shuffled", True), ("weakest-class", False))  # 
 
 
 def compile_for(recipes: list[str], order: str, replay: bool, dtype: str) -> None:
-    """Compile the kernels of recipes; a kernel that is in numba's cache is loaded."""
+    """Compile the kernels of recipes, or load them from numba's cache."""
     for name in recipes:
         if not replay or "updates_per_round" in RECIPES[name].settings({}):
             settings = {"updates_per_round": 2} if replay else {}
@@ -29,13 +29,13 @@ def compile_for(recipes: list[str], order: str, replay: bool, dtype: str) -> Non
 
 
 def compile_common() -> None:
-    """Compile the kernels of no oracle: those of the torch engine and of traces."""
+    """Compile the kernels shared by all oracles: those of the torch engine and of traces."""
     neucb.run("kl", toy(), 200, 2, engine="torch")
     load_chances()
 
 
 def main() -> None:
-    """Compile the kernels of each oracle in a process."""
+    """Compile the kernels of each oracle in its own process."""
     groups = defaultdict(list)
     for name, recipe in RECIPES.items():
         if prepare(name, toy(), 2, 1).engine == "compiled":
@@ -43,10 +43,10 @@ def main() -> None:
     largest = sorted(groups.values(), key=len, reverse=True)
     kinds = [(*shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]
     with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-        jobs = [pool.submit(compile_for, recipes, *kind) for recipes in largest for kind in kinds]
-        jobs.append(pool.submit(compile_common))
-        for job in jobs:
-            job.result()
+        futures = [pool.submit(compile_for, recipes, *kind) for recipes in largest for kind in kinds]
+        futures.append(pool.submit(compile_common))
+        for future in futures:
+            future.result()
 
 
 if __name__ == "__main__":

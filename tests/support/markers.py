@@ -1,4 +1,4 @@
-"""Markers that follow from what a test uses."""
+"""Markers derived from the modules that a test uses."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ USES = {
 
 
 def markers(item: pytest.Function) -> set[str]:
-    """Return the markers of USES for a test; its fixtures and the helpers in tests/ count."""
+    """Return the markers of USES for a test, its fixtures and its helpers in tests/."""
     fixtures = item._fixtureinfo.name2fixturedefs.values()
-    functions = [item.function, *(fixture.func for found in fixtures for fixture in found)]
+    functions = [item.function, *(fixture.func for definitions in fixtures for fixture in definitions)]
     used = {module for function in functions for module in modules(function)}
-    return {marker for marker, those in USES.items() if used & those}
+    return {marker for marker, marked in USES.items() if used & marked}
 
 
 def modules(function: object) -> set[str]:
-    """Return the modules whose members a function of tests/ reaches, over any number of calls."""
+    """Return the modules whose members a function of tests/ uses, directly or through other functions."""
     used: set[str] = set()
     seen: set[int] = set()
     waiting = [function]
@@ -34,20 +34,23 @@ def modules(function: object) -> set[str]:
         if isinstance(value, ModuleType):
             used.add(value.__name__)
             continue
-        home = getattr(value, "__module__", None) or ""
-        used.add(home)
-        if home.startswith("tests."):
+        module_name = getattr(value, "__module__", None) or ""
+        used.add(module_name)
+        if module_name.startswith("tests."):
             if isinstance(value, type):
                 waiting += vars(value).values()
             elif isinstance(value, FunctionType):
                 names = set(_names(value.__code__))
                 reached = [value.__globals__[name] for name in names & value.__globals__.keys()]
-                ours = [
-                    vars(one)
-                    for one in reached
-                    if isinstance(one, ModuleType) and one.__name__.startswith("tests.")
+                namespaces = [
+                    vars(module)
+                    for module in reached
+                    if isinstance(module, ModuleType) and module.__name__.startswith("tests.")
                 ]
-                waiting += [*reached, *(members[name] for members in ours for name in names & members.keys())]
+                waiting += [
+                    *reached,
+                    *(members[name] for members in namespaces for name in names & members.keys()),
+                ]
     return used
 
 

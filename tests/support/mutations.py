@@ -1,4 +1,4 @@
-"""Mutations: from whole inputs to damaged ones, of bytes, of JSON-like values and of tables."""
+"""Random damage to bytes, JSON-like values and tables."""
 
 from __future__ import annotations
 
@@ -34,10 +34,7 @@ DEPTH = 3000
 
 
 def odd_value(rng: random.Random, like: object = None) -> Any:
-    """Return a value that is seldom the right one, of the type of `like` every other time.
-
-    Now and then one that is nested very deeply.
-    """
+    """Return an unusual value, half of the time of the type of `like`, rarely a deeply nested one."""
     if rng.random() < 0.5 and isinstance(like, str | int | float):
         return rng.choice(TEXTS if isinstance(like, str) else NUMBERS)
     if rng.random() < 0.01:
@@ -49,7 +46,7 @@ def odd_value(rng: random.Random, like: object = None) -> Any:
 
 
 def mutated_bytes(data: bytes, rng: random.Random) -> bytes:
-    """Return bytes that were cut, turned, doubled, taken away or put in, in one to four places."""
+    """Return the bytes with one to four edits: truncation, bit flips, repetition, deletion or insertion."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at = rng.randrange(len(changed) + 1)
@@ -58,7 +55,7 @@ def mutated_bytes(data: bytes, rng: random.Random) -> bytes:
             case 0:
                 del changed[at:]
             case 1:
-                changed[at:to] = bytes(one ^ (1 << rng.randrange(8)) for one in changed[at:to])
+                changed[at:to] = bytes(byte ^ (1 << rng.randrange(8)) for byte in changed[at:to])
             case 2:
                 changed[at:at] = changed[at:to]
             case 3:
@@ -71,13 +68,13 @@ def mutated_bytes(data: bytes, rng: random.Random) -> bytes:
 
 
 def mutated_value(content: Any, rng: random.Random) -> Any:
-    """Return a JSON-like value in which one to three parts have changed: key, type, number or place."""
+    """Return a JSON-like value with one to three changes of a key, type, number or position."""
     changed = copy.deepcopy(content)
     for _ in range(rng.choice((1, 1, 2, 3))):
-        places = list(_places(changed))
-        if not places:
+        slots = list(_slots(changed))
+        if not slots:
             return odd_value(rng)
-        holder, key = rng.choice(places)
+        holder, key = rng.choice(slots)
         match rng.randrange(5):
             case 0 | 1:
                 holder[key] = odd_value(rng, holder[key])
@@ -92,8 +89,8 @@ def mutated_value(content: Any, rng: random.Random) -> Any:
     return changed
 
 
-def _places(content: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every dict with each of its keys, every list with each of its indices, not below DEPTH levels."""
+def _slots(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every dict with each of its keys, and every list with each of its indices."""
     waiting = [content]
     while waiting:
         holder = waiting.pop()
@@ -105,7 +102,7 @@ def _places(content: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def mutated_table(frame: pd.DataFrame, rng: random.Random) -> pd.DataFrame:
-    """Return a table in which one to three columns or rows have changed: name, type, value or number."""
+    """Return a table with one to three changes of a name, type, value or number of rows."""
     for _ in range(rng.randint(1, 3)):
         if frame.shape[1] == 0:
             return frame
@@ -148,9 +145,9 @@ def mutated_table(frame: pd.DataFrame, rng: random.Random) -> pd.DataFrame:
 
 
 def _retyped(column: pd.Series[Any], rng: random.Random) -> Any:
-    """Return a column as another type, made up where it cannot be turned into that."""
+    """Return a column of another type, with synthetic values where conversion is impossible."""
     n = len(column)
-    made: list[Any] = [
+    columns: list[Any] = [
         column.astype(str),
         column.astype("category"),
         np.arange(n, dtype=np.int8),
@@ -162,20 +159,20 @@ def _retyped(column: pd.Series[Any], rng: random.Random) -> Any:
         pd.array(np.arange(n), dtype="Int64"),
         np.full(n, 2**64 - 1, dtype=np.uint64),
     ]
-    return rng.choice(made)
+    return rng.choice(columns)
 
 
 def as_toml(content: Any) -> bytes:
-    """Return a spec as TOML: tables of the first level in sections, all below in lines."""
+    """Return a spec as TOML: top-level tables as sections, nested ones inline."""
     if not isinstance(content, dict):
         return _toml(content).encode("utf-8", "surrogatepass")
     lines: list[str] = []
     for name, value in content.items():
         if isinstance(value, dict):
             lines += [f"[{_key(name)}]", *_lines(value)]
-        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            for one in value:
-                lines += [f"[[{_key(name)}]]", *_lines(one)]
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for item in value:
+                lines += [f"[[{_key(name)}]]", *_lines(item)]
         else:
             lines.insert(0, f"{_key(name)} = {_toml(value)}")
     return "\n".join(lines).encode("utf-8", "surrogatepass")
@@ -191,7 +188,7 @@ def _key(name: str) -> str:
 
 def _toml(value: Any) -> str:
     depth = 0
-    while isinstance(value, list) and len(value) == 1:  # without recursion: it may be nested very deeply
+    while isinstance(value, list) and len(value) == 1:  # without recursion: the nesting may be deep
         (value,) = value
         depth += 1
     if isinstance(value, dict):
@@ -206,7 +203,7 @@ def _toml(value: Any) -> str:
 
 
 def as_json(content: Any) -> bytes:
-    """Return content as JSON, NaN and infinity as Python writes them; deep nesting is put in as text."""
+    """Return content as JSON with NaN and Infinity, or fixed nested text if it is nested too deeply."""
     try:
         return json.dumps(content).encode()
     except RecursionError:

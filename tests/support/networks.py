@@ -1,4 +1,4 @@
-"""A network and an optimiser of a user's own."""
+"""User-defined network and optimiser."""
 
 from __future__ import annotations
 

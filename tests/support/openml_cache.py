@@ -1,4 +1,4 @@
-"""Sets in an OpenML cache, written as the client does."""
+"""Data sets in an OpenML cache, as its client writes them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ NS = 'xmlns:oml="http://openml.org/openml"'
 
 
 def tree(folder: Path) -> dict[str, tuple[str, int]]:
-    """Return path -> (checksum, time of change) of every file and folder below."""
-    found = {}
+    """Return path -> (checksum, modification time) of all files and folders below."""
+    entries = {}
     for path in sorted(folder.rglob("*")):
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
-        found[str(path.relative_to(folder))] = (content, path.stat().st_mtime_ns)
-    return found
+        entries[str(path.relative_to(folder))] = (content, path.stat().st_mtime_ns)
+    return entries
 
 
 def fill(cache: Path, number: int, table: pa.Table, target: str = "class", extra: str = "") -> Path:
-    """Write a set into a cache as the client does; return its folder."""
+    """Write a data set into a cache, as the client does; return its folder."""
     folder = cache / "org" / "openml" / "www" / "datasets" / str(number)
     folder.mkdir(parents=True)
     (folder / "description.xml").write_text(

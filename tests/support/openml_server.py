@@ -1,4 +1,4 @@
-"""An OpenML-shaped HTTP server on loopback: as much of the real one as the client asks for."""
+"""Fake OpenML server on loopback with the part of the API that the client uses."""
 
 from __future__ import annotations
 
@@ -73,23 +73,23 @@ QUALITIES = (
 
 @dataclass
 class FakeOpenML:
-    """What the server holds and how it misbehaves.
+    """Content and faults of the server.
 
     Attributes:
         sets: number -> "parquet" or "arff".
-        broken: how data are served: "", "truncated", "html", "checksum", "slow" or "500"; "silent"
-            is slow to say anything at all; "fewer rows" serves whole files of four rows, and "no checksum"
-            those without stating a checksum; "maintenance" says the same page to everything, "features"
-            breaks off in the list of features, "no qualities" has none, "missing" has lost the data.
-        arff: the ARFF files, whose checksum is stated.
-        asked: the paths that were asked for.
+        broken: fault of the server: "" (none), "truncated", "html", "checksum", "slow" or "500" for data;
+            "silent" delays every response; "fewer rows" serves complete files of four rows, "no checksum"
+            too but without checksum; "maintenance" responds to every request with a 503 page; "features"
+            truncates the list of features; "no qualities" lacks qualities; "missing" lacks the data.
+        arff: content of the ARFF files, to which the checksum belongs.
+        requests: requested paths.
     """
 
     sets: dict[int, str]
     broken: str = ""
     arff: bytes = arff()
     port: int = 0
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -113,9 +113,9 @@ class FakeOpenML:
             f"{stated}</oml:data_set_description>"
         )
 
-    def answer(self, path: str) -> tuple[int, str, bytes]:
+    def respond(self, path: str) -> tuple[int, str, bytes]:
         """Return status, content type and body."""
-        self.asked.append(path)
+        self.requests.append(path)
         if self.broken == "silent":
             time.sleep(1.5)
         if self.broken == "maintenance":
@@ -155,7 +155,7 @@ class FakeOpenML:
 
 @contextmanager
 def serve(fake: FakeOpenML) -> Iterator[FakeOpenML]:
-    """Serve on a free port of loopback until the block ends."""
+    """Serve on a free loopback port until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
@@ -165,7 +165,7 @@ def serve(fake: FakeOpenML) -> Iterator[FakeOpenML]:
             self._send(with_body=False)
 
         def _send(self, *, with_body: bool) -> None:
-            status, kind, body = fake.answer(self.path)
+            status, kind, body = fake.respond(self.path)
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

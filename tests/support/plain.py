@@ -1,7 +1,7 @@
-"""The neural oracles written the naive way: dense disjoint encoding, autograd, one replica, float64.
+"""Reference implementation of the neural oracles: dense disjoint encoding, autograd, one replica, float64.
 
-The reference that the fast forms in neucb.agents are held to. It shares no code with them but the
-streams that the initial weights and the signs are drawn from.
+The oracles in neucb.agents must equal it. The only shared code is that of the streams from which initial
+weights and signs are drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 
 @dataclass
 class Plain:
-    """One replica of the perturbed network; `count` None: no perturbation, inf: expected, S: signs."""
+    """One replica of the perturbed network; `count` is None without perturbation, else S, inf included."""
 
     seed: int
     arms: int
@@ -70,7 +70,7 @@ class Plain:
             self.signs = torch.tensor(bits.reshape(S, -1)[:, :p].astype(float) * 2 - 1)
 
     def input(self, x: Tensor) -> Tensor:
-        """Return contexts [..., d - 1] with the intercept."""
+        """Return contexts [..., d - 1] with the intercept appended."""
         return torch.cat([x, torch.full((*x.shape[:-1], 1), self.intercept, dtype=torch.float64)], -1)
 
     def output(self, x: Tensor, arm: int) -> Tensor:
@@ -106,7 +106,7 @@ class Plain:
             return (values if self.loss == "squared" else torch.sigmoid(values)) @ weight
 
     def update(self, x: Tensor, arm: int, target: float) -> None:
-        """The steps of a round: on the newest sample, then on drawn ones."""
+        """Make the steps of a round: on the newest sample, then on drawn ones."""
         self.round += 1
         self.past.append((x, arm, target))
         square = self.input(x).square()
@@ -119,9 +119,9 @@ class Plain:
                 self.step(*self.past[int(u * self.round)])
 
     def step(self, x: Tensor, arm: int, target: float) -> None:
-        """One step of projected gradient descent on the average of the losses, by autograd.
+        """Make a step of projected gradient descent on the weighted loss, by autograd.
 
-        The gradient through f is scaled per input and layer, that through the offsets is not.
+        The gradient through f is scaled per input and layer, unlike that through the offsets.
         """
         output, (offset, weight) = self.output(x, arm), self.offsets()
         through_f = self.loss_of(output + offset.detach(), target) @ weight
@@ -131,7 +131,7 @@ class Plain:
         if through_offset.requires_grad:
             (pull,) = torch.autograd.grad(through_offset, self.theta)
         d = len(self.squares)
-        inside = self.blocks * self.width * d  # the parameters of the first layer
+        inside = self.blocks * self.width * d  # number of parameters of the first layer
         scale = (d * (self.squares + 1e-3) / self.round) ** -self.input_scaling
         inner = gradient[:inside].view(-1, d) * scale
         further, last = gradient[inside : -self.width], gradient[-self.width :]
@@ -142,7 +142,7 @@ class Plain:
             self.theta.copy_(self.start + u * min(1.0, self.radius / float(u.norm())))
 
     def loss_of(self, values: Tensor, target: float) -> Tensor:
-        """Return the losses of outputs, the loss that is trained on."""
+        """Return the training losses of outputs."""
         y = torch.full_like(values, target)
         if self.loss == "squared":
             return 0.5 * (values - y).square()

@@ -10,7 +10,7 @@ from neucb.agents.recipes.registry import RECIPES
 
 
 def one_quick_of_each(names: Iterable[str] = RECIPES) -> list[object]:
-    """Return all names as parameters; of recipes made of the same parts, all but the first are slow."""
+    """Return all names as parameters; only the first recipe with the same parts is not marked slow."""
     seen = set()
     parameters: list[object] = []
     for name in names:

@@ -1,9 +1,9 @@
-"""The stored reference: regret of every recipe on a small table, as bands that runs must stay in.
+"""Stored reference: bands of the regret of every recipe on a small table.
 
     python -m tests.support.reference "why regret changed"
 
-plays every recipe with its defaults and rewrites, in tests/data/reference.csv, the rows of those whose mean
-regret has left its band or that are new, with the reason. Nothing else writes that file.
+plays every recipe with its defaults and rewrites, in tests/data/reference.csv, the rows of new recipes and of
+those whose mean regret has left its band, with the reason. Only this script writes that file.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.support.paths import DATA
 
 FILE = DATA / "reference.csv"
 DATASET, SEEDS = "wine", 20  # 178 rows, 13 features, 3 classes; in scikit-learn
-WIDTH = 2.0  # of a band, in standard errors of the mean over seeds, each way
+WIDTH = 2.0  # half width of a band in standard errors of the mean over seeds
 
 
 @dataclass(frozen=True)
 class Band:
-    """The mean regret of a recipe after all rows, and between what it may lie."""
+    """Mean regret of a recipe after all rows, and its permitted interval."""
 
     recipe: str
     mean: float
@@ -56,18 +56,18 @@ def read_bands() -> dict[str, Band]:
 
 
 def main(reason: str) -> None:
-    """Rewrite the rows that no longer hold."""
+    """Rewrite the rows whose recipe has left its band."""
     old, bands = read_bands(), []
     for recipe in RECIPES:
         values = regrets(recipe, "torch")
         mean, error = float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5
-        kept = old.get(recipe)
-        if kept is not None and kept.low <= mean <= kept.high:
-            bands.append(kept)
+        stored = old.get(recipe)
+        if stored is not None and stored.low <= mean <= stored.high:
+            bands.append(stored)
             continue
         half = max(WIDTH * error, 1.0)
         bands.append(Band(recipe, round(mean, 2), round(mean - half, 2), round(mean + half, 2), reason))
-        print(f"{recipe}: {'new' if kept is None else kept.mean} -> {mean:.2f}")
+        print(f"{recipe}: {'new' if stored is None else stored.mean} -> {mean:.2f}")
     with FILE.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, ["recipe", "mean", "low", "high", "reason"], lineterminator="\n")
         writer.writeheader()
@@ -76,5 +76,5 @@ def main(reason: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not sys.argv[1].strip():
-        sys.exit('say why the reference changes: python -m tests.support.reference "why"')
+        sys.exit('state why the reference changes: python -m tests.support.reference "why"')
     main(sys.argv[1])

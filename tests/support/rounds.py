@@ -21,10 +21,10 @@ def rounds(
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Return (context [R, d] or [R, K, d] of norm 1, action [R], loss [R]) of some rounds, float64."""
     rng = np.random.default_rng(seed)
-    made = []
+    samples = []
     for _ in range(count):
         x = rng.standard_normal((replicas, *((ARMS,) if per_arm else ()), FEATURES))
         x /= np.linalg.norm(x, axis=-1, keepdims=True)
         action = rng.integers(0, ARMS, replicas)
-        made.append((torch.tensor(x), torch.tensor(action), torch.tensor(rng.random(replicas))))
-    return made
+        samples.append((torch.tensor(x), torch.tensor(action), torch.tensor(rng.random(replicas))))
+    return samples

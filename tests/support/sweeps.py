@@ -40,7 +40,7 @@ grid = { epsilon = [0.05, 0.1] }
 [[agents]]
 name = "uniform"
 """
-QUICK = SPEC[: SPEC.index('[[agents]]\nname = "neural')]  # the compiled agent alone
+QUICK = SPEC[: SPEC.index('[[agents]]\nname = "neural')]  # only the compiled agent
 QUICK_RUNS = 4 * (8 + 2)
 
 
@@ -53,7 +53,7 @@ def ended(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["round"] == 120]
 
 
-# Enough rounds that a signal comes in the middle: about 2 s of one core in 16 batches.
+# Enough rounds for a signal to interrupt: about 2 s of one core in 16 batches.
 LONG = """
 [experiment]
 name = "long"
@@ -70,15 +70,15 @@ grid = { lr = [0.5, 1.0, 1.5, 2.0] }
 LONG_RUNS = 4 * 160
 
 
-def command(folder: Path, spec: str, *more: str) -> list[str]:
+def command(folder: Path, spec: str, *options: str) -> list[str]:
     (folder / "spec.toml").write_text(spec)
-    words = ["sweep", str(folder / "spec.toml"), "--out", str(folder), *more]
-    return [sys.executable, "-m", "neucb", *words]
+    arguments = ["sweep", str(folder / "spec.toml"), "--out", str(folder), *options]
+    return [sys.executable, "-m", "neucb", *arguments]
 
 
-def start(folder: Path, spec: str, *more: str) -> subprocess.Popen[str]:
+def start(folder: Path, spec: str, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(folder, spec, *more),
+        command(folder, spec, *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Small tables made up for tests."""
+"""Small synthetic tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from neucb.environments.table import Column, Table
 
 
 def one_hot(rows: int = 1500) -> Table:
-    """Four classes, three nominal columns of 7 levels and a number: rows that are mostly 0."""
+    """Return four classes, three nominal columns of 7 levels and a number: encoded rows are mostly 0."""
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, rows)
     levels = tuple("abcdefg")
@@ -22,7 +22,7 @@ def one_hot(rows: int = 1500) -> Table:
 
 
 def toy(rows: int = 1500) -> Table:
-    """Three classes on three of four directions: a realizable world with a margin."""
+    """Return three classes on three of four directions, linearly separable with a margin."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, rows)
     x = np.eye(4)[labels] + 0.2 * rng.standard_normal((rows, 4))
@@ -31,7 +31,7 @@ def toy(rows: int = 1500) -> Table:
 
 
 def cyclic(rows: int = 60, arms: int = 3) -> Table:
-    """A table whose label is a function of its columns."""
+    """Return a table whose label is a function of its columns."""
     rng = np.random.default_rng(0)
     labels = np.arange(rows, dtype=np.int64) % arms
     signal = labels + 0.1 * rng.standard_normal(rows)

@@ -1,4 +1,4 @@
-"""Targets of `tests.support.fuzz`: how damaged specs, manifests and logs are made and put to use."""
+"""Targets of `tests.support.fuzz`: creation and use of damaged specs, manifests and logs."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ TINY = {
 
 @dataclass
 class Sources:
-    """Whole inputs: a folder of two runs, and one of a sweep."""
+    """Undamaged inputs: a folder of two runs, and one of a sweep."""
 
     runs: Path
     sweep: Path
 
     @classmethod
     def make(cls, folder: Path) -> Sources:
-        """Play them into a folder."""
+        """Play the runs and the sweep into a folder."""
         for agent in ("squarecb", "uniform"):
-            job = prepare(agent, "iris", 12, 2)
-            job.play()
-            save(job, folder / "runs")
+            trial = prepare(agent, "iris", 12, 2)
+            trial.play()
+            save(trial, folder / "runs")
         spec = folder / "tiny.toml"
         spec.write_bytes(as_toml(TINY))
         play_experiment(read_spec(spec), folder / "tiny", here)
@@ -103,55 +103,55 @@ def run(command: str, *arguments: object) -> bool:
     """Run a command of the command line in this process; return whether it succeeded.
 
     Raises:
-        AssertionError: it fails with anything but one line of an error, or prints other lines.
+        AssertionError: it fails without a one-line error, or prints other lines.
     """
-    said = io.StringIO()
+    stderr = io.StringIO()
     code: object = "the command line did not end"
-    before = sys.argv
+    argv = sys.argv
     sys.argv = ["neucb", command, *map(str, arguments)]
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
             cli.main()
-    except SystemExit as end:
-        code = end.code
+    except SystemExit as exit_info:
+        code = exit_info.code
     finally:
-        sys.argv = before
-    lines = said.getvalue().splitlines()
+        sys.argv = argv
+    lines = stderr.getvalue().splitlines()
     errors = [line for line in lines if line.startswith("neucb: error: ")]
     assert all(line.startswith("neucb: ") for line in lines), lines
     assert errors == (lines[-1:] if code else []), (code, lines)
     return not code
 
 
-def look_at(folder: Path, rng: random.Random) -> bool:
-    """Draw, report or tabulate a folder, or refuse to; return whether it was done."""
+def use_folder(folder: Path, rng: random.Random) -> bool:
+    """Plot, report, tabulate or read a folder; return whether that succeeded."""
     out = folder / "out"
-    way = rng.choices(("read", "results", "plot", "report"), weights=(30, 12, 7, 1))[0]  # slow ones seldom
-    more: tuple[str, ...] = ()
-    match way:
+    command = rng.choices(("read", "results", "plot", "report"), weights=(30, 12, 7, 1))[0]
+    options: tuple[str, ...] = ()
+    match command:
         case "report":
             target = out / "page.html"
-            done = run("report", folder, "-o", target)
+            succeeded = run("report", folder, "-o", target)
         case "plot":
             target = out / f"figure.{rng.choice(('png', 'pdf', 'svg'))}"
             kind = rng.choice(sorted(KINDS))
-            more = ("--bounds",) if kind in ("regret", "lstar") and rng.random() < 0.5 else ()
-            done = run("plot", folder, "--kind", kind, "-o", target, *more)
+            options = ("--bounds",) if kind in ("regret", "lstar") and rng.random() < 0.5 else ()
+            succeeded = run("plot", folder, "--kind", kind, "-o", target, *options)
         case "results":
             target = out / f"table.{rng.choice(('csv', 'tex'))}"
-            more = ("--times",) if rng.random() < 0.3 else ()
-            done = run("results", folder, "--export", target, *more)
+            options = ("--times",) if rng.random() < 0.3 else ()
+            succeeded = run("results", folder, "--export", target, *options)
         case _:
             read_results([folder], lambda line: None)
             return True
-    assert not done or target.stat().st_size > 0
-    left = {path.name for path in out.iterdir()} if out.exists() else set()
-    assert left <= {target.name}, left
-    return done
+    assert not succeeded or target.stat().st_size > 0
+    written = {path.name for path in out.iterdir()} if out.exists() else set()
+    assert written <= {target.name}, written
+    return succeeded
 
 
 def fuzz_spec(sources: Sources, folder: Path, rng: random.Random) -> bool:
-    """Read a damaged spec and plan what it asks for."""
+    """Read a damaged spec and plan its batches."""
     content = json.loads(json.dumps(SPEC))
     recipe = RECIPES[rng.choice(sorted(RECIPES))]
     agent: dict[str, Any] = {"name": recipe.name, "label": "third", "grid": {}}
@@ -171,7 +171,7 @@ def fuzz_spec(sources: Sources, folder: Path, rng: random.Random) -> bool:
 
 
 def fuzz_sweep(sources: Sources, folder: Path, rng: random.Random) -> bool:
-    """Play a damaged spec, if it is a small one; what it leaves can be read."""
+    """Play a damaged spec if it is small, and read its results."""
     path = folder / "spec.toml"
     path.write_bytes(as_toml(mutated_value(TINY, rng)))
     experiment = read_spec(path)
@@ -179,45 +179,45 @@ def fuzz_sweep(sources: Sources, folder: Path, rng: random.Random) -> bool:
         return True
     play_experiment(experiment, folder / "out", here, notify=lambda line: None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that runs failed
+        warnings.simplefilter("ignore")  # warnings about failed runs
         load_results(folder / "out")
     return True
 
 
 def fuzz_manifest(sources: Sources, folder: Path, rng: random.Random) -> bool:
-    """Read runs of which one has a damaged manifest."""
+    """Read runs, one of them with a damaged manifest."""
     copy = Path(shutil.copytree(sources.runs, folder / "runs"))
     _damage_json(rng.choice(sorted(copy.glob("*.json"))), rng)
-    return look_at(copy, rng)
+    return use_folder(copy, rng)
 
 
 def fuzz_log(sources: Sources, folder: Path, rng: random.Random) -> bool:
-    """Read runs of which one has a damaged log."""
+    """Read runs, one of them with a damaged log."""
     copy = Path(shutil.copytree(sources.runs, folder / "runs"))
     _damage_log(rng.choice(sorted(copy.glob("*.parquet"))), rng)
-    return look_at(copy, rng)
+    return use_folder(copy, rng)
 
 
 def fuzz_results(sources: Sources, folder: Path, rng: random.Random) -> bool:
-    """Read a sweep of which a plan, a manifest or a log is damaged, some with the checksum of the damage."""
+    """Read a sweep with a damaged plan, manifest or log, sometimes with a matching checksum."""
     copy = Path(shutil.copytree(sources.sweep, folder / "tiny"))
     path = rng.choice(sorted(copy.glob("*.*")))
     if path.suffix == ".json":
         _damage_json(path, rng)
     else:
         _damage_log(path, rng)
-        beside = path.with_name(f"_{path.stem}.json")
-        content = json.loads(beside.read_bytes())
+        manifest = path.with_name(f"_{path.stem}.json")
+        content = json.loads(manifest.read_bytes())
         content["sha256"] = sha256(path.read_bytes()).hexdigest()
         if rng.random() < 0.7:
-            beside.write_text(json.dumps(content))
-    done = look_at(copy, rng)
+            manifest.write_text(json.dumps(content))
+    succeeded = use_folder(copy, rng)
     if rng.random() < 0.1 or path.stem == "_selection":
         spec = folder / "tiny.toml"
         spec.write_bytes(as_toml(TINY))
         report_only = path.stem == "_selection"
         play_experiment(read_spec(spec), copy, here, notify=lambda line: None, report_only=report_only)
-    return done
+    return succeeded
 
 
 TARGETS: dict[Callable[[Sources, Path, random.Random], bool], int] = {
@@ -226,7 +226,7 @@ TARGETS: dict[Callable[[Sources, Path, random.Random], bool], int] = {
     fuzz_log: 4,
     fuzz_results: 4,
     fuzz_sweep: 1,
-}  # target -> how often it comes
+}  # target -> relative frequency
 
 
 def _damage_json(path: Path, rng: random.Random) -> None:
@@ -240,5 +240,5 @@ def _damage_log(path: Path, rng: random.Random) -> None:
         path.write_bytes(mutated_bytes(path.read_bytes(), rng))
         return
     frame = mutated_table(pd.read_parquet(path), rng)
-    with contextlib.suppress(Exception):  # what cannot be written is no input
+    with contextlib.suppress(Exception):  # a frame that cannot be written is no input
         frame.to_parquet(path, index=False)

@@ -1,4 +1,4 @@
-"""An agent file and a data file of a user's own."""
+"""User-written agent file and data file."""
 
 from __future__ import annotations
 
