@@ -8,9 +8,14 @@ import sys
 def main() -> None:
     """Import the command line and run it; exit with 130 where that is interrupted."""
     try:
-        from neucb.cli import main as run
+        from neucb.core.collection import leave_out, suspended
 
-        run()
+        with suspended():
+            from neucb.cli import main as run
+        try:
+            run()
+        finally:
+            leave_out()
     except KeyboardInterrupt:
         print("neucb: error: interrupted", file=sys.stderr)
         sys.exit(130)

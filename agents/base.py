@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from neucb.agents.prediction import Prediction, Round
 from neucb.agents.propensity import Kinds, Propensities, kind_of
@@ -107,6 +107,31 @@ class CountsPending:
     """
 
     pending: int = 0
+
+
+class AgentWrapper(CountsPending):
+    """Base of agents around another one, whose optional members they share.
+
+    Attributes:
+        agent: the other agent.
+    """
+
+    agent: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "agent":  # absent while a copy is being made
+            raise AttributeError(name)
+        return getattr(self.agent, name)
+
+    @property
+    def pending(self) -> int:
+        """Number of rounds played whose losses have not arrived, see `CountsPending`."""
+        return self.agent.pending if isinstance(self.agent, CountsPending) else 0
+
+    @pending.setter
+    def pending(self, count: int) -> None:
+        if isinstance(self.agent, CountsPending):
+            self.agent.pending = count
 
 
 class Reduction(CountsPending):

@@ -31,6 +31,18 @@ class SaysAutograd(Protocol):
     uses_autograd: bool
 
 
+class SaysNumpy(Protocol):
+    """An agent that declares that it computes with NumPy.
+
+    Attributes:
+        uses_numpy: whether all methods take and return NumPy arrays in place of tensors, of equal shapes and
+            types. Operations on small arrays take a fifth of the time of those on small tensors. Played on
+            the CPU only. Read once, before the first round. Default: False.
+    """
+
+    uses_numpy: bool
+
+
 class Predicts(Protocol):
     """An agent that predicts losses, which the log compares with the realised ones.
 
@@ -139,6 +151,11 @@ def uses_autograd(part: object) -> bool:
     """
     own = vars(type(part)).keys() | getattr(part, "__dict__", {}).keys()
     return "uses_autograd" not in own or bool(part.uses_autograd)  # type: ignore[attr-defined]  # it is there
+
+
+def uses_numpy(agent: object) -> bool:
+    """Return whether an agent's methods take and return NumPy arrays, see `SaysNumpy`."""
+    return bool(getattr(agent, "uses_numpy", False))
 
 
 def autograd_of(*names: str) -> Any:

@@ -40,7 +40,12 @@ def run_bench(
     described = machine()
     seconds, repetitions = (QUICK_SECONDS, QUICK_REPETITIONS) if quick else (SECONDS, REPETITIONS)
     data = {shape.name: rows_of(shape, openml_cache) for shape in shapes}
-    groups = [*suites.speed(data, quick=quick), *suites.variants(data, quick=quick), *suites.machine(data)]
+    groups = [
+        *suites.speed(data, quick=quick),
+        *suites.variants(data, quick=quick),
+        *suites.machine(data),
+        *suites.loop(data),
+    ]
     groups += [] if quick else suites.scaling()
     plan(1 + (repetitions + 1) * sum(len(group.entrants) for group in groups))
     with one_thread():

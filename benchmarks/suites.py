@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from neucb.benchmarks.entrants import ROUNDS, BenchTask, compiled, plain, processes, torch_engine
+from neucb.benchmarks.loop import Idle, IdleArrays, idle
 from neucb.benchmarks.measure import Entrant, EntrantGroup
 from neucb.benchmarks.shapes import DataShape, stand_in
 from neucb.core.threads import cores
@@ -82,6 +83,14 @@ def scaling() -> Iterator[EntrantGroup]:
             yield EntrantGroup("scaling", f"{name} = {size:,}", [plain(task), compiled(task, rounds=runs)])
     task = BenchTask(AGENT, stand_in(BASE))
     yield EntrantGroup("replicas", "covertype's size", [torch_engine(task, R) for R in (1, 8, 32, 128, 256)])
+
+
+def loop(data: Data) -> Iterator[EntrantGroup]:
+    """Yield the loop around an idle agent of the user's, on a table and on a stepped environment."""
+    for encoded in list(data.values())[:1]:
+        for task, order in (("table", "shuffled"), ("stepped", "weakest-class")):
+            entrants = [idle(encoded, agent, R, order) for agent in (Idle, IdleArrays) for R in (1, 5)]
+            yield EntrantGroup("loop", task, entrants)
 
 
 def machine(data: Data) -> Iterator[EntrantGroup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,18 @@ class Feedback:
         flipped = rng.random(horizon) < self.noise
         return np.where(flipped, rng.integers(1, arms, horizon), 0)
 
+    @cached_property
+    def _least(self) -> NDArray[np.float64]:
+        """Least expected loss [K] under each label."""
+        least: NDArray[np.float64] = self.expected.min(1)
+        return least
+
+    @cached_property
+    def _best(self) -> NDArray[np.int64]:
+        """Best arm [K] under each label."""
+        best: NDArray[np.int64] = self.expected.argmin(1)
+        return best
+
     def outcome(
         self, label: NDArray[Any], seen: NDArray[Any], action: NDArray[np.int64]
     ) -> dict[str, Matrix]:
@@ -138,13 +151,15 @@ class Feedback:
             expected_loss, best_loss: expected loss of the played and of the best arm.
             best_realised_loss: realised loss of the best arm.
         """
-        best = self.expected.argmin(1)
-        loss = self.cost.take(seen * len(self.cost) + action)  # half the time of cost[seen, action]
-        best_loss = self.expected.min(1).take(label)
+        loss = self.cost.take(seen * len(self.cost) + action)  # faster than [seen, action]
+        best_loss = self._least.take(label)
         if self.noise == 0.0:
             expected_loss, best_realised_loss = loss, best_loss
         else:
-            expected_loss, best_realised_loss = self.expected[label, action], self.cost[seen, best[label]]
+            expected_loss, best_realised_loss = (
+                self.expected[label, action],
+                self.cost[seen, self._best[label]],
+            )
         return {
             "loss": loss,
             "expected_loss": expected_loss,

@@ -1,5 +1,5 @@
 """`python -m neucb` is `neucb`."""
 
-from neucb.cli import main
+from neucb_command import main
 
 main()

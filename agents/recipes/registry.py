@@ -24,12 +24,12 @@ OTHER_RECIPES = (
         EXP4,
         experts=EXPERTS,
     ),
-    Recipe("uniform", "uniform distribution over the arms, no learning", "the yardstick", UNIFORM),
-    Recipe("best-fixed", "skyline: the best fixed arm in hindsight", "the yardstick", BEST_FIXED),
+    Recipe("uniform", "uniform distribution over the arms, no learning", "reference agent", UNIFORM),
+    Recipe("best-fixed", "skyline: the best fixed arm in hindsight", "reference agent", BEST_FIXED),
     Recipe(
         "supervised",
         "skyline: greedy network that learns from every arm's loss",
-        "the yardstick",
+        "reference agent",
         SUPERVISED,
         oracle=NEURAL,
         loss=KL,
@@ -45,6 +45,11 @@ def named(name: str) -> Recipe | None:
     return RECIPES.get(name) or next(aliases, None)
 
 
+def names_of_recipes() -> list[str]:
+    """Return the names and aliases of all recipes."""
+    return [name for recipe in RECIPES.values() for name in (recipe.name, *recipe.aliases)]
+
+
 def find_recipe(name: str) -> Recipe:
     """Return the recipe of this name or alias.
 
@@ -53,5 +58,5 @@ def find_recipe(name: str) -> Recipe:
     """
     recipe = named(name)
     if recipe is None:
-        raise unknown_name("agent", name, RECIPES)
+        raise unknown_name("agent", name, names_of_recipes())
     return recipe

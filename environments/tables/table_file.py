@@ -130,7 +130,8 @@ def is_frame(value: object) -> TypeGuard[pd.DataFrame | ArrowStream]:
 def read_file(path: Path, reading: Reading | None = None) -> Table:
     """Return the table of a file, by its suffix.
 
-    A .npz holds arrays `X` [N, d] and `y` [N]; .libsvm and .svmlight name their target themselves.
+    A .npz holds arrays `X` [N, d] and `y` [N]. A .libsvm or .svmlight file names its target itself, and its
+    columns are those that occur in it: x0 is number 1, or 0 where the file counts from 0.
 
     Args:
         path: of the file.
@@ -210,18 +211,20 @@ def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
         raise DataError(
             f"{path}: lines must be like '1 3:0.5 7:2', label and index:value pairs ({error})"
         ) from None
-    frame = _from_arrays(X.toarray(), y)
+    occurring = np.unique(X.indices)
+    frame = _from_arrays(X[:, occurring].toarray(), y, occurring)
     if query is not None and len(numbers):
         frame.insert(0, query, numbers)
     return frame
 
 
-def _from_arrays(X: NDArray[Any], y: NDArray[Any]) -> pd.DataFrame:
+def _from_arrays(X: NDArray[Any], y: NDArray[Any], numbers: NDArray[Any] | None = None) -> pd.DataFrame:
+    """Return the columns of X [N, d], named by their numbers (0 to d-1 by default), and the label."""
     import pandas as pd
 
     if X.ndim != 2 or y.shape != (len(X),):
         raise DataError(f"X must be [N, d] and y [N], not {X.shape} and {y.shape}")
-    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in (range(X.shape[1]) if numbers is None else numbers)])
     return frame.assign(label=y)
 
 

@@ -25,6 +25,7 @@ from neucb.cli.report import report
 from neucb.cli.results import results
 from neucb.cli.run import complete_trace, run
 from neucb.cli.sweep import sweep
+from neucb.cli.warmup import warmup
 from neucb.core.errors import NeucbError, StoppedError
 from neucb.core.files import check_text
 from neucb.core.former_names import FORMER
@@ -48,6 +49,7 @@ app.command()(agents)
 app.command()(bench)
 app.command()(peers)
 app.command()(diagnose)
+app.command()(warmup)
 app.add_typer(datasets_app, name="datasets", help="List, show and fetch data sets.")
 
 

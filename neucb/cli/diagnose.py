@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neucb.agents.initialisation import INITIALISATIONS
 from neucb.cli.messages import note, print_rows
 from neucb.cli.options import (
     LABEL_NOISE_HELP,
@@ -20,6 +21,7 @@ from neucb.cli.options import (
     Separator,
     Strict,
     Target,
+    listed,
     reading_options,
 )
 from neucb.core.errors import InputError, unknown_name
@@ -40,7 +42,7 @@ def diagnose(
     ridge: Annotated[
         str, typer.Option(help="Ridge parameters lambda > 0, comma-separated.")
     ] = "0.001,0.01,0.1,1",
-    init: Annotated[str, typer.Option(help="Initialisation of the network: he, ntk or paper.")] = "he",
+    init: Annotated[str, typer.Option(help=f"Initialisation: {listed(INITIALISATIONS)}.")] = "he",
     intercept: Annotated[float, typer.Option(help="Constant input appended to the context.")] = 0.1,
     preprocessing: Annotated[str, typer.Option("--preprocessing", help=PREPROCESSING_HELP)] = "standard",
     label_noise: Annotated[float, typer.Option(help=LABEL_NOISE_HELP)] = 0.0,

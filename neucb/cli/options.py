@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 import typer.core
 
 from neucb.core.errors import InputError
+from neucb.environments.preprocessing import Preprocessing
+from neucb.environments.sources.catalogue import Source
 
 DATA, FEEDBACK, AGENT, ENGINE, OUTPUT = "Data", "Feedback", "Agent", "Engine", "Output"  # panels of the help
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
 
 
 class PanelCommand(typer.core.TyperCommand):
@@ -77,9 +85,9 @@ OpenmlCache = Annotated[
 # Help of options whose default differs between commands
 SUITE_HELP = "Suite of data sets: cc18 or bakeoff."
 SEEDS_HELP = "Seeds: a count (5 for 0 to 4), a range (10:20 for 10 to 19) or a list (3,7)."
-PREPROCESSING_HELP = "Encoding of the features: standard, zscore, centered or paper."
+PREPROCESSING_HELP = f"Encoding of the features: {listed(get_args(Preprocessing))}."
 LABEL_NOISE_HELP = "Label noise: probability that a label is replaced, at least 0, below (K - 1) / K."
-SOURCE_HELP = "Source of the data: auto, openml or bundled."
+SOURCE_HELP = f"Source of the data: {listed(get_args(Source))}."
 
 
 def reading_options(

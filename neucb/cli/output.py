@@ -46,8 +46,8 @@ class Output:
     def play(self, run: Run) -> None:
         """Play a run with a progress bar, save it, print its summary.
 
-        The run is saved before printing, so that a closed output (`| head`) loses nothing; the summary is
-        printed even if the disk is full.
+        It is saved before printing, so that a closed output (`| head`) loses nothing; the summary is
+        printed even if the disk is full, and before the plot, which takes longer than many a run.
 
         Raises:
             NeucbError: the run failed, or could not be saved.
@@ -71,9 +71,13 @@ class Output:
         fit_error = _fit_class(run) if self.best_in_class and not interrupted else None
         try:
             saved = save(run, self.folder)
-            plot = draw_plot(run.frame(), saved.log)
-        finally:
+        except NeucbError:
             self._show(summary(run))
+            raise
+        try:
+            self._show(summary(run))
+        finally:  # even where the output is closed
+            plot = draw_plot(run.frame(), saved.log)
         self._print_paths(saved, plot)
         if interrupted:
             raise StoppedError(f"interrupted after round {run.log.round}; the results up to there are saved")
@@ -147,7 +151,7 @@ def draw_plot(frame: pd.DataFrame, log: Path) -> Path | None:
 
     path = log.with_suffix(".png")
     try:
-        figure = regret_figure(frame)
+        figure = regret_figure(frame, guarantees=False)
         atomic_write(path, lambda temporary: save_figure(figure, temporary))
     except (NeucbError, OSError) as error:
         with contextlib.suppress(OSError):

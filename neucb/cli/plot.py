@@ -9,7 +9,7 @@ import typer
 
 from neucb.cli.messages import note
 from neucb.core.errors import InputError
-from neucb.plots.kinds.registry import KINDS
+from neucb.plots.kinds.registry import KINDS, find_kind
 
 
 def plot(
@@ -44,6 +44,7 @@ def plot(
     from neucb.plots.style import FORMATS
     from neucb.sweeps.store.read_results import read_results
 
+    find_kind(kind)  # an unknown kind before logs are read
     file = out or Path(f"{kind}.pdf")
     if file.suffix.lower() not in FORMATS:
         raise InputError(f"a plot is a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file, not '{file.name}'")

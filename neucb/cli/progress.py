@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from neucb.cli.messages import terminal
+from neucb.core.collection import resumed
 from neucb.core.errors import NeucbError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def play(run: Run, *, show: bool) -> bool:
     """
     try:
         run.load()
-        with _progress_bar(run, show) as advance:
+        with _progress_bar(run, show) as advance, resumed():
             run.play(advance)
     except KeyboardInterrupt:
         return True

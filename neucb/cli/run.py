@@ -32,6 +32,7 @@ from neucb.cli.options import (
     reading_options,
 )
 from neucb.cli.output import Output
+from neucb.core.collection import suspended
 from neucb.core.errors import InputError, NeucbError, StoppedError
 from neucb.environments.orders.registry import ORDERS
 
@@ -43,6 +44,7 @@ PLAYED: Final = "played"  # value of --trace without one
 FULL: Final = "full"
 
 
+@suspended()
 def run(
     agent: Annotated[
         str,

@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from neucb.core.former_names import FORMER
+
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMER_COLUMNS = {
-    "label": "agent_label",
-    "purpose": "split",
-    "setting": "config_id",
-    "best_fixed_arm": "best_fixed_arm_regret",
-    "distance": "parameter_distance",
-    "spread": "perturbation_rms",
-}
-FORMER_SETTINGS = {
-    "replay": "updates_per_round",
-    "batch": "batch_size",
-    "schedule": "training",
-    "passes": "epochs",
-    "normalize": "input_scaling",
-    "features": "feature_map",
-    "columns": "n_components",
-    "gradient": "gradient_scaling",
-    "matrix": "covariance",
-    "ceiling": "clip_mean",
-    "refresh": "refresh_every",
-}
-FORMER_VALUES = {"gradient_scaling": {"code": "none", "paper": "sqrt_width"}}  # hyper-parameter -> values
+_COLUMNS = ("label", "purpose", "setting", "best_fixed_arm", "distance", "spread")
+_SETTINGS = (
+    *("replay", "batch", "schedule", "passes", "normalize", "features", "columns", "gradient", "matrix"),
+    *("ceiling", "refresh"),
+)
+FORMER_COLUMNS = {name: FORMER[name][0] for name in _COLUMNS}
+FORMER_SETTINGS = {name: FORMER[name][0] for name in _SETTINGS}
+# hyper-parameter -> former value -> value
+FORMER_VALUES = {"gradient_scaling": {name: FORMER[name][0] for name in ("code", "paper")}}
 
 
 def current_names(names: Iterable[str]) -> list[str]:

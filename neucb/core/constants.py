@@ -7,6 +7,8 @@ REACH = 9.0  # truncation in standard deviations: a share of 1e-19 of normal dra
 FLOOR = 1e-6  # lower clip of predicted losses in FastCB's rule, which is 0/0 at yhat_b = 0, gamma = 0
 FOLD_BELOW = 1e-3  # scale factor below which it is folded into the weights, to keep its inverse precise
 CLIP = 1e-6  # log losses clip predictions to [CLIP, 1 - CLIP]
+LEAST_PROBABILITY = -1e-9  # lower bound of probabilities, below 0 by rounding only
+SUM_TOLERANCE = 1e-6  # deviation of the sum of probabilities from 1
 DELTA = 0.05  # failure probability of the theorems' bounds
 FULL_UP_TO = 300  # number of features up to which linear models keep full covariances by default
 INPUT_FLOOR = 1e-3  # floor of sums of squares, against division by 0 for inputs that were always 0

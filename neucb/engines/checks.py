@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.constants import LEAST_PROBABILITY, SUM_TOLERANCE
 from neucb.core.errors import DivergedError, InputError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def distribution(given: Any, spec: Spec) -> torch.Tensor:
 
 def is_distribution(probability: torch.Tensor) -> torch.Tensor:
     """Return whether probabilities [..., K] are distributions [...]; False where one is NaN."""
-    return (probability.amin(-1) >= -1e-9) & ((probability.sum(-1) - 1.0).abs() <= 1e-6)
+    return (probability.amin(-1) >= LEAST_PROBABILITY) & ((probability.sum(-1) - 1.0).abs() <= SUM_TOLERANCE)
 
 
 def diverged(t: int, replica: int, seed: int) -> DivergedError:

@@ -53,9 +53,11 @@ class Lockstep:
         from neucb.agents.protocols import Loads, has
         from neucb.engines.compiled.compiling import announced
         from neucb.engines.log import load_sums
+        from neucb.kernels.draws import load as load_draws
 
         with announced():
             load_sums()
+            load_draws()
             if self.log.trace is not None and draws(self.agent):
                 load_chances()
             if has(self.agent, Loads):

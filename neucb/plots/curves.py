@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.errors import InputError
 from neucb.plots.competitors import with_labels
 from neucb.plots.drawing import SMALL
 from neucb.plots.kind import XScale, not_logged
@@ -80,9 +81,16 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
     """Return name, rows and mean curves of every data set on which a competitor has values in a column.
 
     Raises:
-        InputError: no competitor has.
+        InputError: no competitor has, or a run occurs twice.
     """
     frame = with_labels(frame)
+    repeated = frame[frame.duplicated(["dataset", "agent_label", "seed", "round"])]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise InputError(
+            f"{row['agent_label']} on {row['dataset']} with seed {row['seed']} occurs twice; give competitors"
+            " names of their own in the column 'agent_label'"
+        )
     panels = []
     if column in frame:
         for name, part in frame.groupby("dataset", sort=False):
@@ -150,8 +158,6 @@ def caption(title: str, played: Sequence[Curve], note: str) -> str:
 
 
 def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XScale, layout: Panels) -> None:
-    from scipy.ndimage import binary_dilation
-
     ends = []
     few = len(curves) <= 6
     limits = min(0.0, *(float(curve.y.min()) for curve in curves)), top(curves)
@@ -175,7 +181,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
                 curve.x,
                 curve.y - curve.half,
                 curve.high,
-                where=binary_dilation(curve.half > hidden),  # a narrower band is hidden by its line
+                where=_with_neighbours(curve.half > hidden),  # a narrower band is hidden by its line
                 color=style.color,
                 alpha=0.18 if few else 0.07,
                 linewidth=0,
@@ -186,6 +192,14 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
     axes.yaxis.set_major_formatter(_number)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     label_ends(axes, ends, layout.height, layout.width)
+
+
+def _with_neighbours(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask that is true at and next to the true places of `where`."""
+    spread = where.copy()
+    spread[1:] |= where[:-1]
+    spread[:-1] |= where[1:]
+    return spread
 
 
 def top(curves: Sequence[Curve]) -> float:

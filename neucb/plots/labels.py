@@ -49,18 +49,34 @@ def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray
         low: lower end of the axis.
         high: upper end of the axis.
     """
-    from scipy.optimize import isotonic_regression
-
     n = len(wanted)
     if n == 0:
         return np.empty(0)
     gap = min(gap, (high - low) / max(n - 1, 1))
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(n)
-    shifted = isotonic_regression(np.asarray(wanted, dtype=np.float64)[order] - steps).x
+    shifted = isotonic(np.asarray(wanted, dtype=np.float64)[order] - steps)
     positions = np.empty(n)
     positions[order] = np.clip(shifted, low, high - steps[-1]) + steps
     return positions
+
+
+def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nondecreasing sequence nearest to `values` in squares, by pooling adjacent violators.
+
+    The same as `scipy.optimize.isotonic_regression`, whose import takes longer than drawing a plot.
+    """
+    means: list[float] = []
+    counts: list[int] = []
+    for value in values:
+        mean, count = float(value), 1
+        while means and means[-1] >= mean:
+            mean = (counts[-1] * means[-1] + count * mean) / (counts[-1] + count)
+            count += counts.pop()
+            means.pop()
+        means.append(mean)
+        counts.append(count)
+    return np.repeat(means, counts)
 
 
 def label_ends(axes: Axes, ends: Sequence[End], height: float, width: float) -> None:

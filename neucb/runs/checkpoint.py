@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from neucb.agents.base import Agent, CountsPending, Reduction, ask
+from neucb.agents.base import Agent, AgentWrapper, Reduction, ask
 from neucb.agents.protocols import autograd_of
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import RECIPES
@@ -27,7 +27,7 @@ HEAD = "neucb"  # key of the file's JSON head
 VERSION = 1
 
 
-class Trained(CountsPending):
+class Trained(AgentWrapper):
     """A trained agent, which continues from its last round when played again.
 
     `Run.agent` of a run prepared with `keep_agent=True` is one; `neucb.run(trained, ...)` plays a copy of
@@ -61,11 +61,6 @@ class Trained(CountsPending):
         self.rounds = rounds
         self.data = data
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "agent":  # absent while a copy is being made
-            raise AttributeError(name)
-        return getattr(self.agent, name)  # the optional methods of agents
-
     def reset(self, spec: Spec) -> None:
         """Keep the learnt state and prepare for `spec.horizon` more rounds.
 
@@ -78,16 +73,6 @@ class Trained(CountsPending):
                 raise InputError(f"{self.name} was trained with {what} = {ours}; it cannot play {theirs}")
         if isinstance(self.agent, Reduction):
             self.agent.extend(spec.horizon)
-
-    @property
-    def pending(self) -> int:
-        """Number of rounds played whose losses have not arrived, see `CountsPending`."""
-        return self.agent.pending if isinstance(self.agent, CountsPending) else 0
-
-    @pending.setter
-    def pending(self, count: int) -> None:
-        if isinstance(self.agent, CountsPending):
-            self.agent.pending = count
 
     def distribution(self, context: Tensor, available: Tensor | None = None) -> Tensor:
         """Return the probability of each arm [R, K] for contexts [R, d] or [R, K, d]."""

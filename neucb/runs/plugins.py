@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from neucb.agents.recipes.recipe import Recipe
-from neucb.agents.recipes.registry import RECIPES, named
+from neucb.agents.recipes.registry import named, names_of_recipes
 from neucb.core.errors import InputError, NeucbError, unknown_name
 from neucb.environments.sources.registry import find_source
 from neucb.runs.plugin_source import checksums
@@ -132,7 +132,7 @@ def find_agent(name: str) -> Recipe | Plugin:
         return recipe
     found = _find(name, AGENTS)
     if found is None:
-        raise unknown_name("agent", name, [*RECIPES, *installed(AGENTS)])
+        raise unknown_name("agent", name, [*names_of_recipes(), *installed(AGENTS)])
     return found
 
 

@@ -176,7 +176,10 @@ def _player(
         env = cast("ClassificationVectorEnv", opened.env)
         return None, Compiled(resolved.recipe, resolved.settings, env, log)
     agent = resolved.make()
-    return agent, Lockstep(_delayed(agent, request), opened.env, log, opened.reward_range)
+    from neucb.agents.wrappers.arrays import over_tensors
+
+    played = _delayed(over_tensors(agent), request)
+    return agent, Lockstep(played, opened.env, log, opened.reward_range)
 
 
 def _groups(

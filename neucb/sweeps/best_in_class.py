@@ -36,8 +36,8 @@ def class_batches(
     }
     for batch in reporting:
         for run, seed in enumerate(batch.seeds):
-            if seed in seeds[batch.label] and issubclass(find_order(batch.world.order), FixedOrder):
-                values = (batch.label, *batch.world.key, cell_id(batch.cell(run)), seed)
+            if seed in seeds[batch.agent_label] and issubclass(find_order(batch.world.order), FixedOrder):
+                values = (batch.agent_label, *batch.world.key, cell_id(batch.cell(run)), seed)
                 yield _fit_of(batch, run), dict(zip(RUN, values, strict=True))
 
 
@@ -48,7 +48,7 @@ def _fit_of(batch: Batch, run: int) -> Batch:
     return replace(
         batch,
         agent=_plainest(recipe),
-        label=f"class of {_plainest(recipe)}",
+        agent_label=f"class of {_plainest(recipe)}",
         split="hindsight",
         seeds=(batch.seeds[run],),
         settings=sizes_of(batch.settings, run) if recipe.oracle == NEURAL else {},

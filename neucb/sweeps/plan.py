@@ -40,7 +40,7 @@ class Batch:
     """Runs that are played together and stored in one file.
 
     Attributes:
-        agent, label: name of the recipe or reference, and its name in the results.
+        agent, agent_label: name of the recipe or reference, and its name in the results.
         split: "tuning" or "reporting"; "hindsight" for the fit of an agent's class, without play, see
             best_in_class.py.
         world: data set and conditions.
@@ -51,7 +51,7 @@ class Batch:
     """
 
     agent: str
-    label: str
+    agent_label: str
     split: Split
     world: World
     seeds: tuple[int, ...]
@@ -65,7 +65,7 @@ class Batch:
     @property
     def columns(self) -> dict[str, Any]:
         """Columns of the results with the same value in all rows."""
-        named = {"agent": self.agent, "agent_label": self.label, "split": self.split}
+        named = {"agent": self.agent, "agent_label": self.agent_label, "split": self.split}
         return named | dict(zip(WORLD, self.world.key, strict=True))
 
     def cell(self, run: int) -> dict[str, Value]:
@@ -101,7 +101,7 @@ class Batch:
     def label_part(self) -> str:
         """Readable part of the name."""
         dataset = self.world.dataset.name.rsplit("/", 1)[-1]
-        words = f"{self.label}_{dataset}_{self.split}"
+        words = f"{self.agent_label}_{dataset}_{self.split}"
         return shortened("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in words))
 
 

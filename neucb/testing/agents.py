@@ -14,6 +14,7 @@ from neucb.agents.propensity import KINDS, each_kind, propensities_of
 from neucb.agents.protocols import autograd_of
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
+from neucb.agents.wrappers.arrays import over_tensors
 from neucb.core.errors import NeucbError
 from neucb.core.spec import Spec
 from neucb.engines.checks import distribution, is_distribution
@@ -50,7 +51,7 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
     on linearly separable data is at most half of that of uniform play.
 
     Args:
-        agent: name of a recipe, or a class or function that returns a new agent.
+        agent: name of a recipe, or a class or function that returns a new agent, over tensors or arrays.
         learns: whether the agent should learn; False omits the last check.
         settings: hyper-parameters of a named agent other than its defaults.
 
@@ -58,9 +59,13 @@ def check_agent(agent: str | Make, *, learns: bool = True, settings: Mapping[str
         AssertionError: a check fails; the message names the violated property.
         InputError: the agent cannot be made without arguments, or lacks a method.
     """
-    make: Make = (
+    plain: Make = (
         (lambda: make_agent(find_recipe(agent), settings)) if isinstance(agent, str) else _maker(agent)
     )
+
+    def make() -> Agent:
+        return over_tensors(plain())
+
     together = _distributions(make(), SEEDS)
     _same(_distributions(make(), SEEDS), together, "the same seeds must give the same run")
     extra = _distributions(make(), SEEDS, extra_calls=True)

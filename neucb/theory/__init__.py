@@ -1,1 +1,1 @@
-"""Theory of regret: growth laws, bounds, neural tangent kernels and best-in-class fits in hindsight."""
+"""Theory of regret: growth laws, bounds, neural tangent kernels and best-in-class fits."""

@@ -63,9 +63,9 @@ def test_delay_0_changes_nothing_and_delay_costs_regret() -> None:
 
 
 def test_invalid_arguments_are_rejected() -> None:
-    with pytest.raises(InputError, match="delay must be at least 0"):
+    with pytest.raises(InputError, match="delay must be a whole number of at least 0"):
         neucb.run("kl", toy(), delay=-1)
-    with pytest.raises(InputError, match="batch at least 1"):
+    with pytest.raises(InputError, match="feedback_batch must be a whole number of at least 1"):
         neucb.run("kl", toy(), feedback_batch=0)
 
 

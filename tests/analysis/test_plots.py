@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 
+import neucb
 from neucb.core.errors import InputError
 from neucb.plots import KINDS, draw, save_figure
 from neucb.plots.drawing import SETTINGS
@@ -324,3 +325,9 @@ def test_names_are_not_taken_for_mathematics() -> None:
     figure = draw(synthetic_log(["a_b$", "c$^2$"], ["d$x$", "<e>"]))
     assert overlapping(figure) == []
     assert {"a_b$", "c$^2$"} <= {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_two_settings_under_one_name_are_refused() -> None:
+    frame = pd.concat([neucb.run("uniform", "iris", 20, 2)] * 2)
+    with pytest.raises(InputError, match="uniform on iris with seed 0 occurs twice; give competitors names"):
+        draw(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,3 +169,26 @@ def test_all_lists_the_public_interface() -> None:
     assert all(inspect.isfunction(getattr(neucb, name)) for name in functions)
     assert len(neucb.__all__) == len(set(neucb.__all__))
     assert set(neucb.__all__) <= set(dir(neucb))
+
+
+def test_words_of_the_user_are_not_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "run", "--dataset", "seeds=3.csv") == 2
+    assert "there is no file seeds=3.csv" in capsys.readouterr().err
+
+
+def test_only_options_of_the_command_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`neucb sweep` has no --no-header: its spec has the key `header`."""
+    (tmp_path / "rows.csv").write_text("1,2,a\n3,4,b\n5,6,a\n")
+    (tmp_path / "spec.toml").write_text(
+        '[experiment]\nname = "x"\nrounds = 9\nreporting_seeds = 1\ndatasets = ["rows.csv"]\n'
+        '[[agents]]\nname = "uniform"\n'
+    )
+    command(monkeypatch, "sweep", str(tmp_path / "spec.toml"), "--out", str(tmp_path))
+    captured = capsys.readouterr()
+    assert "header=False" in captured.out + captured.err
+    assert "--no-header" not in captured.out + captured.err

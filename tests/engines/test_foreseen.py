@@ -33,7 +33,8 @@ from neucb.agents.rules.schedules import Power
 from neucb.core.errors import DivergedError, InputError
 from neucb.core.spec import Spec
 from neucb.engines.engine import Lockstep
-from neucb.engines.lockstep.block_loop import BlockLoop, draw
+from neucb.engines.lockstep.block_loop import BlockLoop
+from neucb.engines.lockstep.block_record import draw
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.table import Table

@@ -12,7 +12,7 @@ from sklearn.datasets import dump_svmlight_file
 from neucb.core.errors import DataError, InputError
 from neucb.environments.openml.data_file import read_arff
 from neucb.environments.sources.catalogue import load_table
-from neucb.environments.tables.table_file import Reading, from_frame
+from neucb.environments.tables.table_file import Reading, from_frame, read_file
 
 FRAME = pd.DataFrame(
     {
@@ -190,3 +190,16 @@ def test_a_column_that_is_not_there(tmp_path: Path) -> None:
     write(tmp_path / "t.csv")
     with pytest.raises(InputError, match="did you mean 'colour'"):
         load_table(str(tmp_path / "t.csv"), reading=Reading("color"))
+
+
+def test_columns_that_do_not_occur_in_a_libsvm_file_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "wide.libsvm"
+    path.write_text("0 3:1 1360000:2\n1 5:0.5\n0 3:2 5:1\n1 9:1\n")
+    table = read_file(path)
+    found = {column.name: column.values.tolist() for column in table.columns}
+    assert found == {
+        "x2": [1.0, 0.0, 2.0, 0.0],
+        "x4": [0.0, 0.5, 1.0, 0.0],
+        "x8": [0.0, 0.0, 0.0, 1.0],
+        "x1359999": [2.0, 0.0, 0.0, 0.0],
+    }

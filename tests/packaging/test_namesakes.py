@@ -95,7 +95,7 @@ def test_a_run_in_a_folder_with_namesakes(entry_point: str, home: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("entry_point", "inside"), zip(COMMANDS, (True, False), strict=True))
+@pytest.mark.parametrize(("entry_point", "inside"), [*zip(COMMANDS, (True, False), strict=True)])
 def test_a_sweep_over_processes_with_namesakes(entry_point: str, inside: bool, home: Path) -> None:
     spec, folder = ("spec.toml", home) if inside else (str(home / "spec.toml"), home.parent)
     completed = call(entry_point, "sweep", spec, "--jobs", "2", "--out", str(home / "out"), folder=folder)

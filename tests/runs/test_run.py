@@ -18,7 +18,7 @@ from neucb.core.json_values import plain
 from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
 from neucb.core.threads import one_thread
-from neucb.engines.lockstep.block_loop import draw
+from neucb.engines.lockstep.block_record import draw
 from neucb.engines.lockstep.loop import play
 from neucb.engines.log import GAUGES, RoundLabels, RunLog
 from neucb.engines.stalled import long_runs

@@ -105,7 +105,7 @@ def test_what_earlier_versions_kept_of_a_block_that_is_over_does_no_harm(tmp_pat
     """Files of theirs hold a place in it, and its step sizes."""
     _, trained = with_agent("kl", toy(), 200, "3,7", engine="torch")
     old = copy.deepcopy(trained)
-    vars(old.agent.oracle).update(_place=42, _rates_ahead=torch.full((42, 2), 0.5))  # type: ignore[attr-defined]
+    vars(old.agent.oracle).update(_place=42, _rates_ahead=torch.full((42, 2), 0.5))
     old.save(tmp_path / "old.safetensors")
     loaded = neucb.load_agent(tmp_path / "old.safetensors")
     x = torch.eye(4)[:2]

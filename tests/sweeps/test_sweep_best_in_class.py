@@ -119,7 +119,7 @@ def test_fits_are_kept_made_again_where_missing_and_the_same_by_processes(
     lost = sorted((folder / FOLDER).glob("*.parquet"))[:2]
     lost[0].unlink()
     lost[1].write_bytes(b"half")
-    with pytest.warns(UserWarning, match="2 fits in hindsight are missing"):
+    with pytest.warns(UserWarning, match="2 best-in-class fits are missing"):
         assert len(neucb.load_results(folder)) == len(before)
     report, fits = play(folder, jobs=2)
     assert (report.played, fits.found, fits.played) == (0, FITS - 2, 2)
@@ -137,7 +137,7 @@ def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
     report = sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, 1), Data())
     assert report.fits is not None
     assert len(report.fits.failures) == FITS // 2
-    words = "4 fits in hindsight failed, their L_star_class is missing (class of kl on iris, seed 0: nothing"
+    words = "4 best-in-class fits failed, their L_star_class is missing (class of kl on iris, seed 0: nothing"
     with pytest.warns(UserWarning, match=re.escape(words)) as caught:
         frame = neucb.load_results(tmp_path)
     assert len(caught) == 1

@@ -63,7 +63,7 @@ def test_what_it_means() -> None:
 
 def test_batches_are_cut_to_size() -> None:
     experiment = parse_spec(GOOD.replace('"100:102"', "[" + ", ".join(map(str, range(100, 130))) + "]"))
-    batches = [one for one in tuning_batches(experiment) if one.label == "kl"]
+    batches = [one for one in tuning_batches(experiment) if one.agent_label == "kl"]
     assert max(len(one.seeds) for one in batches) == RUNS
     played = [
         (one.world.key, one.seeds[run], str(one.cell(run)))

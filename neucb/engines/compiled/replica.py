@@ -80,7 +80,7 @@ def make_replica(
 
 
 def missing_part(recipe: Recipe) -> str | None:
-    """Return the name of a recipe's part that the kernels do not support, or None."""
+    """Return the part that the kernels lack for a recipe, as "no wrapper 'x'"; None if supported."""
     rule, wrapper, oracle = recipe.rule, recipe.wrapper, recipe.oracle
     if (recipe.kind, oracle) not in PLAYERS:
         return f"no agent of kind '{recipe.kind.name}' with the oracle '{oracle.name if oracle else 'none'}'"
@@ -100,7 +100,7 @@ def missing_part(recipe: Recipe) -> str | None:
 
 
 def _missing_expert(recipe: Recipe) -> str | None:
-    """Return the name of the expert that the Exp4 kernel does not support, or None."""
+    """Return the missing part of the Exp4 kernel for a recipe, as `missing_part`."""
     for expert in recipe.experts:
         plain = expert.kind == REDUCTION and expert.wrapper is None and not expert.uncertain
         if not plain or missing_part(expert) is not None:

@@ -19,7 +19,6 @@ from neucb.engines.stalled import StallDetector, learns_at_once, stuck
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from neucb.agents.base import Agent
     from neucb.core.errors import DivergedError
@@ -91,7 +90,7 @@ class BlockLoop:
 
     def _block(self, left: int, right: int, progress: Progress | None) -> None:
         """Play rounds left..right-1 and log the rounds played."""
-        record = BlockRecord(right - left, self.log.spec)
+        record = BlockRecord(self.dice[left:right], self.log.spec)
         try:
             self._play(left, right, record, progress)
         finally:
@@ -102,17 +101,15 @@ class BlockLoop:
         agent, rounds, spec = self.agent, self.rounds, self.log.spec
         contexts = rounds.open(left, right)
         ahead = agent if contexts is not None and has(agent, LooksAhead) else None
-        dice = torch.as_tensor(self.dice[left:right], device=spec.device).unsqueeze(2)
         due = self.log.due_until(right)
         if ahead is not None and contexts is not None:
             ahead.look_ahead(contexts)
         try:
-            for t, die in enumerate(dice.unbind(), left + 1):
+            for t in range(left + 1, right + 1):
                 context, available = rounds.look()
                 p = distribution(ask(agent, context, available), spec)
-                action = draw(p, die)
-                record.add(p, getattr(agent, "prediction", None), action, available)
-                if not rounds.known and not all(good.all() for good in record.checked(record.rounds)):
+                action = record.add(p, getattr(agent, "prediction", None), available)
+                if not rounds.known and not record.is_valid():
                     return
                 if self._draws:
                     record.propensities.append(propensities_of(agent, p))
@@ -207,17 +204,3 @@ class BlockLoop:
             if r is not None:
                 return j, r
         return None
-
-
-def draw(p: Tensor, dice: Tensor) -> Tensor:
-    """Return arms [R, 1] drawn by inversion of the cumulative distribution, without a host synchronisation.
-
-    The cumulative sums of p are taken from left to right in float64, so that the same numbers give the
-    same arm on any machine and in any batch. An arm of probability 0 is never returned.
-
-    Args:
-        p: probabilities [R, K], float64.
-        dice: uniform numbers [R, 1] in [0, 1).
-    """
-    end = p.cumsum(1)
-    return (end <= dice).logical_and_(end < end[:, -1:]).sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""BlockRecord: an agent's distributions and predictions in a block of rounds, and the arms played."""
+"""BlockRecord: distributions and predictions of an agent in a block of rounds, and the arms drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from neucb.core.columns import FORMER_COLUMNS
 from neucb.engines.checks import is_distribution
 from neucb.engines.log import GAUGES
+from neucb.kernels.draws import draw_arms, is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 class BlockRecord:
     """Buffer of B rounds, on the device of the run.
 
+    Args:
+        dice: uniform numbers [B, R] of the draws.
+        spec: shape of the run.
+
     Attributes:
         p: probabilities [B, R, K].
         mean: predicted losses [B, R, K], 0 where there are none.
@@ -36,8 +41,8 @@ class BlockRecord:
         predicts: whether the agent predicts losses.
     """
 
-    def __init__(self, rounds: int, spec: Spec) -> None:
-        shape = rounds, spec.replicas, spec.arms
+    def __init__(self, dice: NDArray[np.float64], spec: Spec) -> None:
+        shape = len(dice), spec.replicas, spec.arms
         self.p = torch.empty(shape, dtype=torch.float64, device=spec.device)
         self.mean = torch.zeros_like(self.p)
         self.action = torch.empty(*shape[:2], 1, dtype=torch.int64, device=spec.device)
@@ -47,20 +52,42 @@ class BlockRecord:
         self.asked = 0
         self.rounds = 0
         self.predicts = True
-        self._rows = list(zip(self.p.unbind(), self.mean.unbind(), self.action.unbind(), strict=True))
+        given = torch.empty_like(self.action[:, :, 0])  # for the agent, which may change it
+        self._rows = list(zip(self.p.unbind(), self.mean.unbind(), given.unbind(), strict=True))
+        self._dice: Any = dice
+        self._arrays: list[tuple[NDArray[Any], ...]] = []
+        if spec.device == "cpu":
+            arrays = (values.numpy() for values in (self.p, self.mean, self.action[:, :, 0], given))
+            self._arrays = [*zip(*arrays, strict=True)]
+        else:
+            self._dice = torch.as_tensor(dice, device=spec.device).unsqueeze(2)
 
-    def add(self, p: Tensor, prediction: Any, action: Tensor, available: Tensor | None) -> None:
-        """Add the distribution and prediction of a round."""
-        own_p, own_mean, own_action = self._rows[self.asked]
+    def add(self, p: Tensor, prediction: Any, available: Tensor | None) -> Tensor:
+        """Add the distribution and prediction of a round; return the arms [R] drawn from it."""
+        own_p, own_mean, action = self._rows[self.asked]
         own_p.copy_(p)
-        own_action.copy_(action)
         if prediction is None:
             self.predicts = False
         else:
             own_mean.copy_(prediction.mean.detach())
         if available is not None:
             self.masks[self.asked] = available
+        dice = self._dice[self.asked]
+        if self._arrays:
+            own, _, arms, given = self._arrays[self.asked]
+            draw_arms(own, dice, arms, given)
+        else:
+            self.action[self.asked] = draw(own_p, dice)
+            action.copy_(self.action[self.asked, :, 0])
         self.asked += 1
+        return action
+
+    def is_valid(self) -> bool:
+        """Return whether the distribution and the prediction of the newest round are valid."""
+        if self._arrays and self.asked - 1 not in self.masks:
+            p, mean, *_ = self._arrays[self.asked - 1]
+            return bool(is_valid(p, mean))
+        return all(bool(good.all()) for good in self.checked(self.asked - 1))
 
     def add_gauges(self, gauges: Mapping[str, Tensor]) -> None:
         """Add the agent's gauges [R] after a round."""
@@ -86,3 +113,17 @@ class BlockRecord:
             if place >= start:
                 good[place - start] &= ~((p[place - start] > 0.0) & ~available).any(1)
         return finite.cpu().numpy(), good.cpu().numpy()
+
+
+def draw(p: Tensor, dice: Tensor) -> Tensor:
+    """Return arms [R, 1] drawn by inversion of the cumulative distribution, without a host synchronisation.
+
+    The cumulative sums of p are taken from left to right in float64, so that the same numbers give the
+    same arm on any machine and in any batch. An arm of probability 0 is never returned.
+
+    Args:
+        p: probabilities [R, K], float64.
+        dice: uniform numbers [R, 1] in [0, 1).
+    """
+    end = p.cumsum(1)
+    return (end <= dice).logical_and_(end < end[:, -1:]).sum(1, keepdim=True)

@@ -55,7 +55,7 @@ class Rounds(Protocol):
         """Return contexts [R, ...] of the block's next round and the arms available [R, K], None for all."""
 
     def learn(self, agent: Agent, action: Tensor) -> None:
-        """Play the arms [R, 1] in the round that `look` returned, and update the agent with their losses."""
+        """Play the arms [R] in the round that `look` returned, and update the agent with their losses."""
 
     def outcome(self, action: Ints) -> tuple[Figures, RoundLabels | NDArray[np.float64]]:
         """Return metrics [R, n] and arm losses of the block's first n rounds, see `RunLog.add`."""
@@ -117,9 +117,9 @@ class TableRounds:
         return self._now[0], None
 
     def learn(self, agent: Agent, action: Tensor) -> None:
-        """Update the agent with the losses of the arms [R, 1]."""
+        """Update the agent with the losses of the arms [R]."""
         context, losses = self._now
-        agent.update(context, action.squeeze(1), losses.gather(1, action).squeeze(1))
+        agent.update(context, action, losses.gather(1, action.unsqueeze(1)).squeeze(1))
 
     def outcome(self, action: Ints) -> tuple[Figures, RoundLabels]:
         """Return metrics and labels [R, n] of the block's first n rounds."""
@@ -163,7 +163,7 @@ class SteppedRounds:
         if has(agent, Foresees):
             agent.foresee(torch.as_tensor(arm_losses(self._episodes), device=spec.device))
         self._learns_all = has(agent, LearnsAll)
-        self._to: Any = {"dtype": getattr(torch, spec.dtype), "device": spec.device}
+        self._dtype, self._device = spec.dtype, spec.device
         self._episodes.reset()
 
     def open(self, left: int, right: int) -> None:
@@ -180,22 +180,26 @@ class SteppedRounds:
         """Return contexts [R, ...] and the arms available [R, K], None for all."""
         seen, available = self._episodes.look()
         self._contexts.append(seen)
-        mask = None if available is None else torch.as_tensor(available, device=self._to["device"])
-        self._now = torch.as_tensor(seen, **self._to), mask
+        mask = None if available is None else torch.as_tensor(available, device=self._device)
+        self._now = self._tensor(seen), mask
         return self._now
+
+    def _tensor(self, values: NDArray[Any]) -> Tensor:
+        """Return numbers on the device of the run; conversion by numpy is the cheaper one for few numbers."""
+        made = torch.from_numpy(np.ascontiguousarray(values, self._dtype))
+        return made if self._device == "cpu" else made.to(self._device)
 
     def learn(self, agent: Agent, action: Tensor) -> None:
         """Step the environment and update the agent."""
         place = len(self._contexts) - 1
-        played = action.squeeze(1)
-        chosen = played.cpu().numpy()
+        chosen = action.cpu().numpy()
         rows = self._episodes.rows() if self._traced else None
         loss, info = self._episodes.step(chosen)
         context, mask = self._now
         if self._learns_all:
-            agent.learn_all(context, torch.as_tensor(expected_losses(info), **self._to), mask)  # type: ignore[attr-defined]  # see `LearnsAll`
+            agent.learn_all(context, self._tensor(expected_losses(info)), mask)  # type: ignore[attr-defined]  # see `LearnsAll`
         else:
-            agent.update(context, played, torch.as_tensor(loss, **self._to))
+            agent.update(context, action, self._tensor(loss))
         if self._traced:
             self._shown.append(self._rows_and_labels(rows, chosen))
         self._keep(place, loss, info)

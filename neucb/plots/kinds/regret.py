@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 @drawing()
-def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True) -> Figure:
+def regret_figure(
+    frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True, guarantees: bool = True
+) -> Figure:
     """Draw mean cumulative regret with 95 % bands, and the best fixed arm in hindsight.
 
     Where the losses of the best arms are unknown, the realised loss is drawn instead of regret.
@@ -35,7 +37,8 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
     Args:
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".
         x: scale of the rounds.
-        bounds: whether to draw bounds too, see `fitted_shapes` and `guaranteed`.
+        bounds: whether to draw bounds, see `fitted_shapes` and `guaranteed`.
+        guarantees: whether the guarantees are among the bounds; they import torch.
     """
     metric = "regret" if frame["regret"].notna().any() else "loss"
     panels = []
@@ -44,6 +47,7 @@ def regret_figure(frame: pd.DataFrame, x: XScale = "log", *, bounds: bool = True
         lines = [fixed] if fixed else []
         if bounds:
             lines += [shape for shape, _ in fitted_shapes(part, curves, arms_of(part, frame))]
+        if bounds and guarantees:
             lines += guaranteed(part, curves, arms_of(part, frame))
         panels.append((name, [*curves, *lines]))
     linestyles = {str(curve.linestyle) for _, curves in panels for curve in curves if not curve.seeds}

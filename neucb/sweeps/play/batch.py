@@ -159,7 +159,9 @@ def class_table(run: Run) -> pa.Table:
 
 def failure(batch: Batch, run: int, reason: str) -> Failure:
     """Return the record of a run that failed."""
-    return Failure(batch.label, batch.world.dataset.name, batch.seeds[run], plain(batch.cell(run)), reason)
+    return Failure(
+        batch.agent_label, batch.world.dataset.name, batch.seeds[run], plain(batch.cell(run)), reason
+    )
 
 
 def prepare_batch(batch: Batch, data: Encoded | str) -> Run:

@@ -44,7 +44,7 @@ class Warned:
         for text, batches in warned.items():
             if text not in self._said:
                 self._said.add(text)
-                labels = ", ".join(dict.fromkeys(batch.label for batch in batches))
+                labels = ", ".join(dict.fromkeys(batch.agent_label for batch in batches))
                 count = f"{len(batches)} batches" if len(batches) > 1 else "1 batch"
                 self._notify(f"warning: {text} ({count} of {labels})")
 

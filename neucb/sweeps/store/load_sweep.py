@@ -37,7 +37,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
         InputError: there are no results of a sweep.
 
     Warns:
-        UserWarning: rows are missing, or fits in hindsight failed.
+        UserWarning: rows are missing, or best-in-class fits failed.
     """
     from dataclasses import asdict
 
@@ -63,7 +63,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     fits = BatchStore(folder / FITS, class_schema)
     frame, absent, unfitted = _with_classes(rows, fits, [*map(with_current_keys, plan.get("hindsight", ()))])
     if absent:
-        lacking.append(f"{absent} fits in hindsight are missing")
+        lacking.append(f"{absent} best-in-class fits are missing")
     if lacking:
         warnings.warn(
             f"{folder} is not complete: {'; '.join(lacking)}. Run the sweep again to play them",
@@ -72,7 +72,7 @@ def load_sweep(path: str | Path, stacklevel: int = 2) -> pd.DataFrame:
     if unfitted:
         first = unfitted[0]
         warnings.warn(
-            f"{folder}: {len(unfitted)} fits in hindsight failed, their L_star_class is missing "
+            f"{folder}: {len(unfitted)} best-in-class fits failed, their L_star_class is missing "
             f"({first.agent} on {first.dataset}, seed {first.seed}: {first.reason})",
             stacklevel=stacklevel,
         )
