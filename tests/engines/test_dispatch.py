@@ -1,4 +1,4 @@
-"""Parts that are added: a branch that was forgotten raises, and what has no kernel is played by torch."""
+"""Added parts: an unknown part raises an error, and a part without a kernel is played by torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SPEC = Spec((0,), 3, 4, 10)
 
 
 class AlwaysRandom(Rule):
-    """A rule as a user adds it: without a compiled form."""
+    """User-defined rule without a compiled form."""
 
     name = "always-random"
     formula = "p_a = 1 / K"
@@ -48,7 +48,7 @@ def half_gap(gap: Any, least: Any, strength: Any, arms: Any, exp: Any) -> Any:
 
 
 class HalfGap(GapRule):
-    """A rule with a weight, registered after the kernels were made from the recipes."""
+    """Rule with a weight, defined after the kernels were built from the recipes."""
 
     name = "half-gap"
     formula = "p_a = 1 / (K + 50 gap) for a != b = argmin yhat, p_b the rest"
@@ -60,7 +60,7 @@ class HalfGap(GapRule):
 
 
 class Halved(Squared):
-    """A loss of the user's own: the squared loss, computed otherwise, so that it has no kernel."""
+    """User-defined loss: the squared loss, without a kernel."""
 
     name = "halved"
 
@@ -68,10 +68,10 @@ class Halved(Squared):
         return (predicted.clamp(0.0, 1.0) - target) ** 2
 
 
-class Lazy(InverseGap):
-    """A rule that has a base with a kernel, and another policy: a kernel would play that of the base."""
+class Overriding(InverseGap):
+    """Rule that overrides the policy of a base with a kernel, which would play the base's policy."""
 
-    name = "lazy"
+    name = "overriding"
 
     def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:
         return torch.full_like(prediction.mean, 1 / prediction.mean.shape[1], dtype=torch.float64)
@@ -79,7 +79,7 @@ class Lazy(InverseGap):
 
 @dataclass(frozen=True)
 class Steps(Power):
-    """A schedule that has a base with a compiled form, and another formula."""
+    """Schedule that overrides the formula of a base with a compiled form."""
 
     def __call__(self, now: Round, arms: int) -> torch.Tensor:
         return torch.full_like(now.observed_loss, float(now.number // 100))
@@ -100,7 +100,7 @@ def add_recipe(monkeypatch: pytest.MonkeyPatch, base: str, **parts: Any) -> None
         ("neural-greedy", {"rule": AlwaysRandom}, "no compiled form of the rule 'always-random'"),
         ("squarecb", {"rule": AlwaysRandom, "defaults": ()}, "no compiled form of the rule 'always-random'"),
         ("squarecb", {"rule": HalfGap, "defaults": ()}, "no compiled form of the rule 'half-gap'"),
-        ("squarecb", {"rule": Lazy}, "no compiled form of the rule 'lazy'"),
+        ("squarecb", {"rule": Overriding}, "no compiled form of the rule 'overriding'"),
         ("neural-greedy", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
         ("squarecb", {"wrapper": WRAPPER}, "no wrapper 'no-op'"),
         ("kl", {"loss": Halved}, "no compiled form of the loss 'halved'"),
@@ -118,30 +118,30 @@ def add_recipe(monkeypatch: pytest.MonkeyPatch, base: str, **parts: Any) -> None
         ),
     ],
 )
-def test_a_part_without_a_kernel_is_played_by_torch_which_says_why(
+def test_a_part_without_a_kernel_is_played_by_torch_with_the_reason(
     base: str, parts: dict[str, Any], missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And never taken for another: the summary, of which the command line prints the line, has the reason."""
+    """The summary states the reason."""
     add_recipe(monkeypatch, base, **parts)
-    job = prepare("fake", toy(), 60, 2)
-    job.play()
-    assert job.engine == "torch"
-    assert summary(job)["not_compiled"] == f"it has {missing}"
+    run = prepare("fake", toy(), 60, 2)
+    run.play()
+    assert run.engine == "torch"
+    assert summary(run)["not_compiled"] == f"it has {missing}"
     with pytest.raises(InputError, match=f"cannot play this run: it has {missing}; use the torch engine"):
         neucb.run("fake", toy(), 10, 1, engine="compiled")
 
 
-def test_a_rule_that_torch_alone_knows_plays_its_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_without_a_kernel_plays_its_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     add_recipe(monkeypatch, "squarecb", rule=AlwaysRandom, defaults=())
     last = neucb.run("fake", toy(), 1500, 3).groupby("seed").tail(1)
     np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
 
 
-def test_a_loss_that_torch_alone_knows_is_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the squared loss, so that the recipe takes the very actions of that loss on the same engine."""
+def test_a_loss_without_a_kernel_is_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss equals the squared loss, so that the recipe takes the same actions on the same engine."""
     add_recipe(monkeypatch, "sq", loss=Halved)
-    known, added = (neucb.run(name, toy(), 200, 2, engine="torch") for name in ("sq", "fake"))
-    assert known["regret"].tolist() == added["regret"].tolist()
+    squared, added = (neucb.run(name, toy(), 200, 2, engine="torch") for name in ("sq", "fake"))
+    assert squared["regret"].tolist() == added["regret"].tolist()
     assert "(f_a - y)^2 / 2" in RECIPES["fake"].formula
 
 
@@ -152,23 +152,22 @@ def test_a_loss_that_torch_alone_knows_is_minimised(monkeypatch: pytest.MonkeyPa
         ("neural-greedy", "oracle", "the recipe fake has no oracle"),
     ],
 )
-def test_a_reduction_without_a_part_is_refused(
+def test_a_reduction_without_a_part_is_rejected(
     base: str, part: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not greedy."""
     add_recipe(monkeypatch, base, **{part: None}, defaults=())
     for engine in ("auto", "torch"):
         with pytest.raises(InputError, match=message):
             neucb.run("fake", toy(), 10, 1, engine=engine)
 
 
-def test_a_rule_that_needs_deviations_has_them_or_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_needs_deviations_rejects_an_oracle_without(monkeypatch: pytest.MonkeyPatch) -> None:
     add_recipe(monkeypatch, "neural-ucb", wrapper=None, defaults=())
     with pytest.raises(InputError, match="needs an oracle with standard deviations"):
         neucb.run("fake", toy(), 10, 1)
 
 
-def test_the_kernels_own_parts_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_builders_reject_unknown_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     add_recipe(monkeypatch, "neural-greedy", rule=AlwaysRandom, loss=Halved)
     with pytest.raises(InputError, match="no compiled form of the rule 'always-random'"):
         make_rule(RECIPES["fake"], {}, SPEC)
@@ -176,20 +175,20 @@ def test_the_kernels_own_parts_raise(monkeypatch: pytest.MonkeyPatch) -> None:
         loss_code(RECIPES["fake"])
 
 
-def test_a_schedule_with_another_formula_is_not_played_by_the_code_of_its_base() -> None:
+def test_a_schedule_that_overrides_its_formula_has_no_compiled_form() -> None:
     with pytest.raises(InputError, match="the schedule Steps has no compiled form; use the torch engine"):
         Steps(2.0).kernel(3, 10)
 
 
 @pytest.mark.parametrize("name", ["feature_map", "gamma_schedule"])
-def test_a_choice_without_a_branch_raises(name: str) -> None:
-    chosen = RECIPES["squarecb"].settings({}) | {name: "none-such"}
+def test_an_unknown_choice_is_an_error(name: str) -> None:
+    settings = RECIPES["squarecb"].settings({}) | {name: "none-such"}
     with pytest.raises(InputError, match=f"unknown {name} 'none-such'"):
-        RECIPES["squarecb"].kind.make(RECIPES["squarecb"], chosen)
+        RECIPES["squarecb"].kind.make(RECIPES["squarecb"], settings)
 
 
-class Stubborn(Order):
-    """Shows a row again until it is played right, then one that was not shown: it reacts to the agent."""
+class Repeating(Order):
+    """Adaptive order: repeats a row until its loss is 0, then takes a new row."""
 
     def __init__(self, labels: Any, arms: int, horizon: int, rng: np.random.Generator) -> None:
         self.rows, self.at = rng.permutation(len(labels)), 0
@@ -201,25 +200,25 @@ class Stubborn(Order):
         self.at += loss == 0.0
 
 
-def test_an_order_that_reacts_and_has_no_kernel_is_played_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ORDERS, "stubborn", Stubborn)
-    job = prepare("epsilon-greedy", toy(), 300, "3,8", order="stubborn", trace=True)
-    assert job.engine == "torch"
-    job.play()
-    assert summary(job)["not_compiled"] == "it has no kernel for the order stubborn"
-    assert job.log.trace is not None
-    trace = job.log.trace.frame(300)
+def test_an_adaptive_order_without_a_kernel_is_played_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ORDERS, "repeating", Repeating)
+    run = prepare("epsilon-greedy", toy(), 300, "3,8", order="repeating", trace=True)
+    assert run.engine == "torch"
+    run.play()
+    assert summary(run)["not_compiled"] == "it has no kernel for the order repeating"
+    assert run.log.trace is not None
+    trace = run.log.trace.frame(300)
     for seed in (3, 8):
         own = trace[trace["seed"] == seed]
         rows = own["row"].to_numpy()
-        again = own["loss"].to_numpy()[:-1] == 1.0
-        np.testing.assert_array_equal(rows[1:][again], rows[:-1][again])
-        right = int((own["loss"] == 0.0)[:-1].sum())
-        assert len(set(rows)) == right + 1 > 100
-    with pytest.raises(InputError, match="cannot play this run: it has no kernel for the order stubborn"):
-        prepare("epsilon-greedy", toy(), 300, 1, order="stubborn", engine="compiled")
-    env = ClassificationVectorEnv(toy(), 1, order="stubborn")
-    with pytest.raises(InputError, match="no kernel for the order Stubborn"):
+        repeated = own["loss"].to_numpy()[:-1] == 1.0
+        np.testing.assert_array_equal(rows[1:][repeated], rows[:-1][repeated])
+        solved = int((own["loss"] == 0.0)[:-1].sum())
+        assert len(set(rows)) == solved + 1 > 100
+    with pytest.raises(InputError, match="cannot play this run: it has no kernel for the order repeating"):
+        prepare("epsilon-greedy", toy(), 300, 1, order="repeating", engine="compiled")
+    env = ClassificationVectorEnv(toy(), 1, order="repeating")
+    with pytest.raises(InputError, match="no kernel for the order Repeating"):
         make_adaptive_order(env.script(3), env.encoded.labels)
 
 
@@ -229,15 +228,15 @@ class Backwards(FixedOrder):
 
 
 @pytest.mark.slow
-def test_an_order_that_does_not_react_is_played_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fixed_order_is_played_by_both_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ORDERS, "backwards", Backwards)
     traces = []
     for engine in ("torch", "compiled"):
-        job = prepare(
+        run = prepare(
             "squarecb", toy(), 200, 2, order="backwards", trace=True, dtype="float64", engine=engine
         )
-        job.play()
-        assert job.log.trace is not None
-        traces.append(job.log.trace.frame(200))
+        run.play()
+        assert run.log.trace is not None
+        traces.append(run.log.trace.frame(200))
     assert traces[0]["row"].tolist() == [*range(1499, 1299, -1)] * 2
     assert traces[0]["action"].tolist() == traces[1]["action"].tolist()

@@ -1,4 +1,4 @@
-"""Kernels of draws and checks against the torch operations of the block's end."""
+"""Kernels of draws and checks equal the torch operations at the end of a block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neucb.kernels.draws import draw_arms, is_valid
 
 
 def distributions(rounds: int, replicas: int, arms: int) -> np.ndarray:
-    """Return probabilities [T, R, K], some of them 0 or below it by rounding."""
+    """Return probabilities [T, R, K], some of them 0 or slightly negative."""
     rng = np.random.default_rng(arms)
     p = rng.dirichlet(np.full(arms, 0.3), size=(rounds, replicas))
     p[rng.random(p.shape) < 0.3] = 0.0
@@ -23,14 +23,14 @@ def distributions(rounds: int, replicas: int, arms: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("arms", [2, 7, 100])
-def test_arms_are_those_of_torch(arms: int) -> None:
+def test_drawn_arms_equal_those_of_torch(arms: int) -> None:
     rng = np.random.default_rng(1)
     action, copy = np.zeros((2, 3), np.int64)
     for p in distributions(300, 3, arms):
         end = np.cumsum(p, 1)
-        for dice in (rng.random(3), end[:, 0], end[:, -2], np.zeros(3), np.full(3, 1 - 2.0**-53)):
-            draw_arms(p, dice, action, copy)
-            expected = draw(torch.from_numpy(p), torch.from_numpy(dice)[:, None]).squeeze(1)
+        for uniforms in (rng.random(3), end[:, 0], end[:, -2], np.zeros(3), np.full(3, 1 - 2.0**-53)):
+            draw_arms(p, uniforms, action, copy)
+            expected = draw(torch.from_numpy(p), torch.from_numpy(uniforms)[:, None]).squeeze(1)
             assert action.tolist() == copy.tolist() == expected.tolist()
             assert (p[range(3), action] > 0.0).all()
 
@@ -48,7 +48,9 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("p", "mean", "good"), FAULTS)
-def test_checks_are_those_of_the_end_of_a_block(p: list[list[float]], mean: list[float], good: bool) -> None:
+def test_checks_equal_those_at_the_end_of_a_block(
+    p: list[list[float]], mean: list[float], good: bool
+) -> None:
     record = BlockRecord(np.full((2, 2), 0.5), SPEC)
 
     class Predicted:

@@ -1,4 +1,4 @@
-"""The compiled engine against the torch one, its choice, its cache, and how it stops."""
+"""The compiled engine: equality with the torch engine, choice, cache, and stopping."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ TABLES = {"dense": toy, "one-hot": one_hot}
 
 
 def play(name: str, table: Any, engine: str, **arguments: Any) -> pd.DataFrame:
-    """Play with every round kept in the frame."""
-    job = prepare(name, table, ROUNDS, "3,8,5", engine=engine, dtype="float64", **arguments)
-    job.log.keep(range(1, ROUNDS + 1))
-    job.play()
-    assert job.engine == engine
-    return job.frame()
+    """Return the frame of a run that logs every round."""
+    run = prepare(name, table, ROUNDS, "3,8,5", engine=engine, dtype="float64", **arguments)
+    run.log.keep(range(1, ROUNDS + 1))
+    run.play()
+    assert run.engine == engine
+    return run.frame()
 
 
 def assert_same(name: str, table: Any, **arguments: Any) -> None:
-    """Both engines lose and predict the same in each of 600 rounds, hence take the same actions."""
+    """Compare losses and predictions of both engines in each of 600 rounds."""
     compiled, defined = (play(name, table, engine, **arguments) for engine in ("compiled", "torch"))
     assert compiled["round"].tolist() == [*range(1, ROUNDS + 1)] * 3
     for column in ("loss", "regret", "L_star", "L_star_realised"):
@@ -56,7 +56,7 @@ def assert_same(name: str, table: Any, **arguments: Any) -> None:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", one_quick_of_each())
 def test_every_recipe_takes_the_same_actions_on_both_engines(name: str, table: str) -> None:
-    """Other seeds and hyper-parameters in every replica, noise and drift; or torch plays it and says why."""
+    """Different hyper-parameters per replica, noise and drift; or torch plays the recipe with a reason."""
     chosen = prepare(name, TABLES[table](), 10, 1)
     if chosen.engine == "torch":
         assert why_not_compiled(chosen)
@@ -126,14 +126,14 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_settings_mean_the_same_on_both_engines(variant: str) -> None:
+def test_settings_have_the_same_effect_on_both_engines(variant: str) -> None:
     name, settings = VARIANTS[variant]
     assert_same(name, one_hot(), settings=settings)
 
 
 @pytest.fixture
 def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let blocks share one pass, which pays only for large networks."""
+    """Make blocks share one pass, as otherwise only for large networks."""
     monkeypatch.setattr(networks, "CACHE_BYTES", 0)
     monkeypatch.setattr(networks, "DENSE", 0.0)
 
@@ -155,7 +155,7 @@ def test_blocks_that_share_a_pass_take_the_same_actions(name: str, settings: dic
         assert_same(name, table(), settings={"width": 8, **settings})
 
 
-def test_graded_costs_and_all_orders() -> None:
+def test_graded_costs_and_orders_are_the_same_on_both_engines() -> None:
     rng = np.random.default_rng(2)
     cost = rng.random((3, 3)) * (1 - np.eye(3))
     for order in ("stored", "sorted", "shuffled"):
@@ -163,8 +163,8 @@ def test_graded_costs_and_all_orders() -> None:
 
 
 @pytest.mark.parametrize("name", one_quick_of_each())
-def test_orders_that_react_to_the_agent(name: str) -> None:
-    """Both engines show the same rows, under graded costs, noise and drift; or torch alone plays it."""
+def test_adaptive_orders_are_the_same_on_both_engines(name: str) -> None:
+    """Rows are equal under graded costs, noise and drift; or torch plays the recipe."""
     table = one_hot(650)
     chosen = prepare(name, table, 10, 1, order="weakest-class")
     if chosen.engine == "torch":
@@ -180,17 +180,17 @@ def frame_of(name: str, table: Table, seeds: Any, **arguments: Any) -> pd.DataFr
 
 
 @pytest.mark.parametrize("recipe", ["kl", "kl-perturbed", "squarecb"])
-def test_a_replica_does_not_notice_its_neighbours(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alone and among others, on one thread and two, in short chunks and long: the same bits."""
+def test_a_replica_does_not_depend_on_its_neighbours(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal to the bit alone and in a batch, and for chunks of any length."""
     together = frame_of(recipe, one_hot(), "3,4,5,6")
     for name, value in (("FIRST_ROUNDS", 32), ("MOST_ROUNDS", 32), ("SECONDS", 0.0)):
         monkeypatch.setattr(f"neucb.engines.compiled.engine.{name}", value)
     alone = frame_of(recipe, one_hot(), [5])
-    mine = together[together["seed"] == 5].reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+    part = together[together["seed"] == 5].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, alone, check_exact=True)
 
 
-def test_float32_is_close() -> None:
+def test_float32_approximates_float64() -> None:
     single, double = (
         neucb.run("kl-perturbed", one_hot(), 300, 3, engine="compiled", dtype=dtype)
         for dtype in ("float32", "float64")
@@ -198,7 +198,7 @@ def test_float32_is_close() -> None:
     np.testing.assert_allclose(single["regression_log_loss"], double["regression_log_loss"], rtol=1e-3)
 
 
-def test_auto_takes_the_compiled_engine_where_it_can() -> None:
+def test_auto_selects_the_compiled_engine_where_supported() -> None:
     class Thirds:
         def reset(self, spec: Spec) -> None:
             self.shape = (spec.replicas, spec.arms)
@@ -210,8 +210,8 @@ def test_auto_takes_the_compiled_engine_where_it_can() -> None:
             return
 
     for name in RECIPES:
-        job = prepare(name, toy(), 10, 1)
-        assert (job.engine == "compiled") == (why_not_compiled(job) is None)
+        run = prepare(name, toy(), 10, 1)
+        assert (run.engine == "compiled") == (why_not_compiled(run) is None)
     assert prepare("kl", toy(), 10, 1, engine="torch").engine == "torch"
     signs = {"perturbations": 3, "radius": 1.0}
     cases: list[tuple[Any, Any, dict[str, Any], str]] = [
@@ -221,17 +221,17 @@ def test_auto_takes_the_compiled_engine_where_it_can() -> None:
         ("kl-perturbed", toy(), {"settings": signs}, "radius"),
         ("neural-ucb", toy(), {"settings": {"covariance": "full", "width": 4}}, "diagonal"),
     ]
-    for agent, data, arguments, words in cases:
+    for agent, data, arguments, message in cases:
         assert prepare(agent, data, 10, 1, **arguments).engine == "torch"
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=message):
             prepare(agent, data, 10, 1, engine="compiled", **arguments)
     with pytest.raises(InputError, match="did you mean 'compiled'"):
         prepare("kl", toy(), 10, 1, engine="compield")
 
 
-def failure(job: Run) -> str:
+def failure(run: Run) -> str:
     with pytest.raises((DivergedError, InputError)) as caught:
-        job.play()
+        run.play()
     return f"{type(caught.value).__name__}: {caught.value}"
 
 
@@ -242,59 +242,59 @@ def failure(job: Run) -> str:
         ("squarecb", {"gamma": [1.0, 1.0, 1e308], "gamma_power": 2.0, "regularization": 1e300}),
     ],
 )
-def test_both_engines_stop_in_the_same_round_with_the_same_words(
+def test_both_engines_stop_in_the_same_round_with_the_same_message(
     agent: str, settings: dict[str, Any]
 ) -> None:
-    jobs = [
+    runs = [
         prepare(agent, toy(), 500, "7,8,9", settings=settings, engine=engine, dtype="float64")
         for engine in ("compiled", "torch")
     ]
-    first, second = (failure(job) for job in jobs)
+    first, second = (failure(run) for run in runs)
     assert first == second
     assert first.startswith("DivergedError")
-    assert jobs[0].log.round == jobs[1].log.round < 499
-    if jobs[0].log.round:
-        pd.testing.assert_frame_equal(jobs[0].frame(), jobs[1].frame(), check_exact=False, rtol=1e-6)
+    assert runs[0].log.round == runs[1].log.round < 499
+    if runs[0].log.round:
+        pd.testing.assert_frame_equal(runs[0].frame(), runs[1].frame(), check_exact=False, rtol=1e-6)
 
 
-def test_contexts_that_are_not_finite_are_refused() -> None:
+def test_both_engines_reject_non_finite_contexts_alike() -> None:
     encoded = encode(toy())
     contexts = encoded.contexts.copy()
     contexts[17, 2] = np.nan
-    spoilt = Encoded(contexts, encoded.labels, encoded.table, encoded.preprocessing)
-    words = [
-        failure(prepare("kl", ClassificationVectorEnv(spoilt, 2, horizon=1500), engine=engine))
+    invalid = Encoded(contexts, encoded.labels, encoded.table, encoded.preprocessing)
+    messages = [
+        failure(prepare("kl", ClassificationVectorEnv(invalid, 2, horizon=1500), engine=engine))
         for engine in ("compiled", "torch")
     ]
-    assert words[0] == words[1]
-    assert "the context holds NaN" in words[0]
+    assert messages[0] == messages[1]
+    assert "the context holds NaN" in messages[0]
 
 
-def test_what_was_played_stays_when_a_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_keeps_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neucb.engines.compiled.engine.FIRST_ROUNDS", 64)
     monkeypatch.setattr("neucb.engines.compiled.engine.SECONDS", 0.0)
-    job = prepare("kl", toy(), 1000, 2, engine="compiled")
-    heard = []
+    run = prepare("kl", toy(), 1000, 2, engine="compiled")
+    reports = []
 
     def stop(played: int) -> None:
-        heard.append(played)
-        if len(heard) == 2:
+        reports.append(played)
+        if len(reports) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        job.play(stop)
-    assert heard[0] == 64
-    assert job.log.round == heard[1] == job.frame()["round"].max()
+        run.play(stop)
+    assert reports[0] == 64
+    assert run.log.round == reports[1] == run.frame()["round"].max()
 
 
-def test_bad_settings_are_refused_alike() -> None:
+def test_both_engines_reject_invalid_settings_alike() -> None:
     for settings in ({"perturbations": 2, "c_p": 5.0}, {"c_p": 20.0}):
-        words = []
+        messages = []
         for engine in ("compiled", "torch"):
             with pytest.raises(InputError) as caught:
                 neucb.run("sq-perturbed", toy(), 10, 1, settings=settings, engine=engine)
-            words.append(str(caught.value))
-        assert words[0] == words[1]
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
 
 
 CODE = """
@@ -304,9 +304,9 @@ from neucb.engines.compiled.kernels.linear import linear
 from neucb.engines.compiled.kernels.neural import neural
 from neucb.runs.api import prepare
 for agent in ("kl", "squarecb", "uniform"):
-    job = prepare(agent, "covertype", 200, 2, source="bundled")
-    job.play()
-    assert job.engine == "compiled"
+    run = prepare(agent, "covertype", 200, 2, source="bundled")
+    run.play()
+    assert run.engine == "compiled"
 print(json.dumps({
     "misses": sum(sum(k.stats.cache_misses.values()) for k in (neural, linear)),
     "hits": sum(sum(k.stats.cache_hits.values()) for k in (neural, linear)),
@@ -318,13 +318,13 @@ print(json.dumps({
 @pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_needs_no_torch(tmp_path: Path) -> None:
     root = Path(neucb.__file__).parent.parent
-    runs = []
+    outputs = []
     for _ in range(2):
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", CODE], cwd=root, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        runs.append((json.loads(done.stdout), done.stderr))
-    figures, said = runs[1]
-    assert figures == {"misses": 0, "hits": 2, "imported": []}
-    assert "compil" not in said
+        assert completed.returncode == 0, completed.stderr
+        outputs.append((json.loads(completed.stdout), completed.stderr))
+    counts, errors = outputs[1]
+    assert counts == {"misses": 0, "hits": 2, "imported": []}
+    assert "compil" not in errors

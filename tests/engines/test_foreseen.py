@@ -1,4 +1,4 @@
-"""The loop in blocks, with lookahead, against the loop that steps the environment round by round."""
+"""The loop in blocks, with lookahead, equals the loop that steps the environment round by round."""
 
 from __future__ import annotations
 
@@ -48,17 +48,19 @@ from tests.support.tables import one_hot, toy
 ROUNDS = 330  # six blocks and a part of one
 
 
-def job(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: Any) -> Run:
-    """Return a run on the torch engine that keeps every fifth round."""
+def make_run(name: str, dtype: str = "float64", seeds: str = "3,8,5", **arguments: Any) -> Run:
+    """Return a run on the torch engine that logs every fifth round."""
     data = arguments.pop("data", None) or one_hot()
     run = prepare(name, data, ROUNDS, seeds, engine="torch", dtype=dtype, **arguments)
     run.log.keep(range(5, ROUNDS + 1, 5))
     return run
 
 
-def both(monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Play in blocks and in steps."""
-    blocks, steps = job(name, **arguments), job(name, **arguments)
+def play_both(
+    monkeypatch: pytest.MonkeyPatch, name: str, **arguments: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the frames of a run in blocks and in steps."""
+    blocks, steps = make_run(name, **arguments), make_run(name, **arguments)
     blocks.play()
     with monkeypatch.context() as patch:
         patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
@@ -70,12 +72,12 @@ SKYLINES = ("best-fixed", "supervised")
 
 
 @pytest.mark.parametrize(
-    "name", one_quick_of_each(one for one in RECIPES if one not in SKYLINES and "replay" not in one)
+    "name", one_quick_of_each(name for name in RECIPES if name not in SKYLINES and "replay" not in name)
 )
 def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     width = {"width": 16} if any(p.name == "width" for p in RECIPES[name].parameters) else {}
     settings = {**(several(name) if name.startswith(("kl", "sq")) else {}), **width}
-    blocks, steps = both(monkeypatch, name, settings=settings, label_noise=0.1, drift=(100,))
+    blocks, steps = play_both(monkeypatch, name, settings=settings, label_noise=0.1, drift=(100,))
     pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
 
 
@@ -92,38 +94,38 @@ def test_blocks_and_steps_take_the_same_actions(name: str, monkeypatch: pytest.M
         ("kl-perturbed", {"perturbations": 4, "c_p": 0.05}),
     ],
 )
-def test_blocks_and_steps_agree_in_corners(
+def test_blocks_and_steps_agree_for_special_settings(
     name: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks, steps = both(monkeypatch, name, settings={"width": 16, **settings})
+    blocks, steps = play_both(monkeypatch, name, settings={"width": 16, **settings})
     pd.testing.assert_frame_equal(blocks, steps, check_exact=False, rtol=1e-7)
 
 
 @pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
 @pytest.mark.parametrize("name", ["kl", "sq", "kl-perturbed"])
 def test_a_replica_is_the_same_to_the_bit_alone_and_among_32(name: str, data: Table) -> None:
-    together, alone = (job(name, "float32", seeds=seeds, data=data) for seeds in ("32", "17:18"))
+    together, alone = (make_run(name, "float32", seeds=seeds, data=data) for seeds in ("32", "17:18"))
     for run in (together, alone):
         run.play()
     frame = together.frame()
-    mine = frame[frame["seed"] == 17].reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine, alone.frame(), check_exact=True)
+    part = frame[frame["seed"] == 17].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, alone.frame(), check_exact=True)
 
 
-def test_entries_give_the_products_of_whole_rows() -> None:
+def test_sparse_products_equal_dense_ones() -> None:
     draws = np.random.default_rng(0)
     K, B, R, d, width = 3, 5, 4, 9, 20
     x = draws.standard_normal((B, R, d)) * (draws.random((B, R, d)) < 0.3)
-    x[0, 1] = 0.0  # a context without entries; the others have different numbers of them
+    x[0, 1] = 0.0  # a context of zeros; the others have different numbers of nonzero entries
     x[1, 2] = 1.0
     first = torch.from_numpy(draws.standard_normal((R * K, d, width)))
     expected = np.einsum("brd,rkdm->rkbm", x, first.view(R, K, d, width).numpy())
     for sparse in (False, True):
-        given = Block(torch.from_numpy(x), None, sparse).through(first, Scratch())
-        np.testing.assert_allclose(given.numpy(), expected, rtol=1e-12, atol=1e-12)
+        products = Block(torch.from_numpy(x), None, sparse).through(first, Scratch())
+        np.testing.assert_allclose(products.numpy(), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_room_gives_the_same_memory_again_where_it_is_enough() -> None:
+def test_scratch_reuses_memory() -> None:
     scratch, like = Scratch(), torch.zeros(1, dtype=torch.float64)
     piece = scratch.take("products", (3, 4), like)
     assert piece.shape == (3, 4)
@@ -133,17 +135,17 @@ def test_room_gives_the_same_memory_again_where_it_is_enough() -> None:
     assert scratch.take("products", (4, 4), like).shape == (4, 4)
 
 
-def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = []
+def test_sparse_products_are_used_for_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    densities = []
 
     def never(spec: Spec) -> bool:
-        used.append(spec.density)
+        densities.append(spec.density)
         return False
 
     monkeypatch.setattr("neucb.agents.network.oracle.pays", never)
     for data in (one_hot(), toy()):
-        job("kl", data=data).play()
-    sparse, dense = used[0], used[-1]
+        make_run("kl", data=data).play()
+    sparse, dense = densities[0], densities[-1]
     contexts = encode(one_hot()).contexts
     assert sparse == pytest.approx(np.count_nonzero(contexts) / contexts.size, abs=0.02)
     assert sparse < 0.4 < dense == 1.0
@@ -154,7 +156,7 @@ def test_entries_are_used_of_sparse_data_only(monkeypatch: pytest.MonkeyPatch) -
 
 @dataclass(frozen=True)
 class Rounds:
-    """What a first layer meets in a block: 9 rounds, 4 arms, 32 replicas."""
+    """Inputs of a first layer in a block: 9 rounds, 4 arms, 32 replicas."""
 
     x: torch.Tensor
     scale: torch.Tensor
@@ -169,56 +171,56 @@ class Rounds:
         draws = np.random.default_rng(0)
         K, B, R = 4, 9, 32
 
-        def some(*shape: int) -> torch.Tensor:
+        def normal(*shape: int) -> torch.Tensor:
             return torch.from_numpy(draws.standard_normal(shape).astype(dtype))
 
-        x = some(B, R, d) * torch.from_numpy(draws.random((B, R, d)) < 0.5)
+        x = normal(B, R, d) * torch.from_numpy(draws.random((B, R, d)) < 0.5)
         arm = torch.from_numpy(draws.integers(K, size=(B, R)))
-        scale, first, delta = some(B, R, d).abs(), some(R, K, d, width), some(B, R, width)
+        scale, first, delta = normal(B, R, d).abs(), normal(R, K, d, width), normal(B, R, width)
         rates, factor = (torch.linspace(low, 2 * low, R, dtype=first.dtype) for low in (0.1, 0.5))
         return Rounds(x, scale, first, delta, arm, rates, factor)
 
     def play(self, kind: type[DeferredLayer], sparse: bool, own: slice) -> list[torch.Tensor]:
-        """Return what is told of replicas, each [R, ...], and the layer at the end."""
+        """Return hidden layers and products of replicas, each [R, ...], and the final layer."""
         arms, (B, R) = self.first.shape[1], self.x[:, own].shape[:2]
         layer = self.first[own].clone().flatten(0, 1)
         block = Block(self.x[:, own].contiguous(), self.scale[:, own].contiguous(), sparse)
         ahead = kind(block, layer, Scratch())
-        told = []
+        outputs = []
         for b in range(B):
             arm = self.arm[b, own].contiguous()
             blocks = layer.view(R, arms, *layer.shape[1:])[torch.arange(R), arm]
             stale = torch.bmm(block.steps[b].unsqueeze(1), blocks).squeeze(1)
-            told += [ahead.hidden(b), ahead.product(b, arm, stale)]
-            ahead.hidden(b).relu_()  # which asking once more must not notice
-            told.append(ahead.hidden(b))
+            outputs += [ahead.hidden(b), ahead.product(b, arm, stale)]
+            ahead.hidden(b).relu_()  # must not change the next call
+            outputs.append(ahead.hidden(b))
             ahead.add(b, arm, self.delta[b, own], self.rates[own])
             if b in (4, 6):
                 ahead.multiply(self.factor[own])
             if b % 4 == 1:
                 ahead.flush()
         ahead.flush()
-        return [*(one.clone() for one in told), layer.view(R, arms, *layer.shape[1:])]
+        return [*(value.clone() for value in outputs), layer.view(R, arms, *layer.shape[1:])]
 
     def expected(self) -> list[torch.Tensor]:
-        """Return the same of all replicas, of a layer that has every step at once."""
+        """Return the same for all replicas, with every step applied at once."""
         layer, replicas = self.first.clone(), torch.arange(len(self.first))
-        told = []
+        values = []
         for b, (x, arm) in enumerate(zip(self.x, self.arm, strict=True)):
             steps = x * self.scale[b]
             hidden = torch.einsum("rd,rkdm->rkm", x, layer)
-            told += [hidden, torch.einsum("rd,rdm->rm", steps, layer[replicas, arm]), hidden]
+            values += [hidden, torch.einsum("rd,rdm->rm", steps, layer[replicas, arm]), hidden]
             moves = self.delta[b] * self.rates.unsqueeze(1)
             layer[replicas, arm] += steps.unsqueeze(2) * moves.unsqueeze(1)
             if b in (4, 6):
                 layer *= self.factor.view(-1, 1, 1, 1)
-        return [*told, layer]
+        return [*values, layer]
 
 
 @pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("width", [100, 400])
-def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_32(
+def test_lookahead_of_a_replica_is_the_same_to_the_bit_alone_and_among_32(
     kind: type[DeferredLayer], width: int, sparse: bool
 ) -> None:
     threads = torch.get_num_threads()
@@ -226,8 +228,8 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
     try:
         rounds = Rounds.draw(6, width, "float32")
         together, alone = (rounds.play(kind, sparse, own) for own in (slice(None), slice(17, 18)))
-        for one, other in zip(together, alone, strict=True):
-            assert torch.equal(one[17], other[0])
+        for joint, single in zip(together, alone, strict=True):
+            assert torch.equal(joint[17], single[0])
     finally:
         torch.set_num_threads(threads)
 
@@ -235,28 +237,26 @@ def test_what_lookahead_gives_a_replica_is_the_same_to_the_bit_alone_and_among_3
 @pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("d", [6, FEW + 2])
 @pytest.mark.parametrize("kind", [DeferredLayer, DeferredLayerOnCPU])
-def test_a_block_gives_what_a_layer_gives_that_has_every_step_at_once(
-    kind: type[DeferredLayer], d: int, sparse: bool
-) -> None:
+def test_deferred_steps_equal_immediate_ones(kind: type[DeferredLayer], d: int, sparse: bool) -> None:
     rounds = Rounds.draw(d, 10, "float64")
-    for one, other in zip(rounds.play(kind, sparse, slice(None)), rounds.expected(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    for value, expected in zip(rounds.play(kind, sparse, slice(None)), rounds.expected(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("data", [one_hot(), toy()], ids=["sparse", "dense"])
 @pytest.mark.parametrize("name", ["kl", "kl-perturbed"])
-def test_nothing_is_compiled_once_a_run_is_loaded(name: str, data: Table) -> None:
-    run = job(name, "float32", data=data)
+def test_nothing_is_compiled_after_loading(name: str, data: Table) -> None:
+    run = make_run(name, "float32", data=data)
     run.load()
-    kernels = [one for one in vars(lookahead).values() if isinstance(one, Dispatcher)]
-    before = [len(one.signatures) for one in kernels]
+    kernels = [value for value in vars(lookahead).values() if isinstance(value, Dispatcher)]
+    before = [len(kernel.signatures) for kernel in kernels]
     run.play()
-    assert [len(one.signatures) for one in kernels] == before
+    assert [len(kernel.signatures) for kernel in kernels] == before
     assert sum(before) >= 6
 
 
-def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = job("kl")
+def test_blocks_end_at_logged_rounds_unless_these_come_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("kl")
     run.log.keep([30, 100, 230])
     ends = []
 
@@ -269,21 +269,21 @@ def test_blocks_end_with_rounds_to_be_kept_unless_these_come_early(monkeypatch: 
     assert ends == [30, 78, 126, 174, 222, 270, 318, 330]
 
 
-def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    spoilt = encode(toy())
-    contexts = spoilt.contexts.copy()
+def test_both_loops_stop_in_the_same_round_with_the_same_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = encode(toy())
+    contexts = encoded.contexts.copy()
     contexts[17, 2] = np.nan
     cases: list[tuple[str, Any, dict[str, Any]]] = [
         ("sq", toy(), {"lr": [0.5, 50.0, 40.0]}),
-        ("kl", Encoded(contexts, spoilt.labels, spoilt.table, spoilt.preprocessing), {}),
+        ("kl", Encoded(contexts, encoded.labels, encoded.table, encoded.preprocessing), {}),
     ]
     for name, data, settings in cases:
         ends = []
-        for plays in (True, False):
+        for in_blocks in (True, False):
             env = ClassificationVectorEnv(data, 3, horizon=1500)
             run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
             with monkeypatch.context() as patch:
-                if not plays:
+                if not in_blocks:
                     patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
                 with pytest.raises((DivergedError, InputError)) as caught:
                     run.play()
@@ -294,45 +294,43 @@ def test_both_loops_stop_in_the_same_round_with_the_same_words(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["kl", "sq-perturbed"])
-def test_an_interrupted_block_counts_and_keeps_what_was_played(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_block_keeps_the_played_rounds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(played: int) -> None:
         if played == 56:
             raise KeyboardInterrupt
 
     contexts = torch.as_tensor(encode(one_hot()).contexts[:3], dtype=torch.float64)
-    asked = []
-    for plays in (True, False):
-        run = job(name)
+    distributions = []
+    for in_blocks in (True, False):
+        run = make_run(name)
         with monkeypatch.context() as patch:
-            if not plays:
+            if not in_blocks:
                 patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
             with pytest.raises(KeyboardInterrupt):
                 run.play(stop)
         assert run.log.round == 56 == run.frame()["round"].max()
-        asked.append(cast("Lockstep", run.player).agent.distribution(contexts))
-    torch.testing.assert_close(asked[0], asked[1], rtol=1e-9, atol=1e-12)
+        distributions.append(cast("Lockstep", run.player).agent.distribution(contexts))
+    torch.testing.assert_close(distributions[0], distributions[1], rtol=1e-9, atol=1e-12)
 
 
-def searched(p: np.ndarray, dice: np.ndarray) -> list[int]:
-    """Return the arms in whose parts of the cumulative sums the dice fall, the last possible one above."""
+def searched(p: np.ndarray, uniforms: np.ndarray) -> list[int]:
+    """Return the arms by binary search in the cumulative sums, the last possible arm above them."""
     arms = []
-    for own, die in zip(p, dice, strict=True):
-        arm = int(np.searchsorted(np.cumsum(own), die, side="right"))
-        arms.append(min(arm, int(np.flatnonzero(own > 0.0)[-1])))
+    for row, uniform in zip(p, uniforms, strict=True):
+        arm = int(np.searchsorted(np.cumsum(row), uniform, side="right"))
+        arms.append(min(arm, int(np.flatnonzero(row > 0.0)[-1])))
     return arms
 
 
-def test_arms_are_drawn_by_the_cumulative_sums() -> None:
+def test_arms_are_drawn_by_cumulative_sums() -> None:
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(5), 400) * (rng.random((400, 5)) < 0.7)
     p[:, 0] += 1.0 - p.sum(1)
-    dice = rng.random(400)
+    uniforms = rng.random(400)
     short = np.array([[0.25, 0.25, 0.5 - 1e-9, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0 - 1e-9]])  # below 1
-    p, dice = np.concatenate([p, short, short]), np.concatenate([dice, [1.0 - 1e-12] * 2, [0.0] * 2])
-    drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
-    assert drawn.squeeze(1).tolist() == searched(p, dice)
+    p, uniforms = np.concatenate([p, short, short]), np.concatenate([uniforms, [1.0 - 1e-12] * 2, [0.0] * 2])
+    drawn = draw(torch.from_numpy(p), torch.from_numpy(uniforms).unsqueeze(1))
+    assert drawn.squeeze(1).tolist() == searched(p, uniforms)
     assert drawn[-4:].squeeze(1).tolist() == [2, 4, 0, 4]
 
 
@@ -347,7 +345,7 @@ def test_arms_are_drawn_by_the_cumulative_sums() -> None:
         ("kl", {"depth": 2}),
     ],
 )
-def test_an_agent_that_has_played_trains_on_and_takes_gradients(
+def test_an_agent_that_has_played_can_train_and_take_gradients(
     name: str, settings: dict[str, Any], end: str, tmp_path: Path
 ) -> None:
     def stop(played: int) -> None:
@@ -356,7 +354,7 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
 
     _tensor.cache_clear()
     _rows.cache_clear()
-    run = job(name, settings={"width": 16, **settings})
+    run = make_run(name, settings={"width": 16, **settings})
     with contextlib.suppress(KeyboardInterrupt):
         run.play(stop)
     agent = cast("Any", run.playing)
@@ -379,12 +377,12 @@ def test_an_agent_that_has_played_trains_on_and_takes_gradients(
 def test_an_agent_that_has_played_holds_no_tensor_of_the_inference_mode(name: str) -> None:
     cases: list[dict[str, Any]] = [{}] if name in SKYLINES else [{}, {"delay": 3}]
     for late in cases:
-        run = job(name, **late)
+        run = make_run(name, **late)
         run.play()
         assert not any(isinstance(part, torch.Tensor) and part.is_inference() for part in _parts(run.player))
 
 
-def test_the_parts_of_others_play_in_no_inference_mode() -> None:
+def test_user_defined_parts_play_outside_inference_mode() -> None:
     @dataclass(frozen=True)
     class Own:
         def __call__(self, prediction: Prediction, now: Round) -> torch.Tensor:

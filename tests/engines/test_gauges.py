@@ -1,4 +1,4 @@
-"""Propensity, distance and spread in the log: by hand, against the network itself, in both engines."""
+"""Propensity, parameter distance and perturbation in the log: hand calculation, networks, both engines."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from neucb.runs.api import prepare, run
 
 
 def test_the_log_keeps_mean_propensities_and_current_gauges() -> None:
-    """Three rounds of two replicas; round 3 is the last one kept, and its gauges are shown."""
+    """The last of three rounds holds the mean propensity and the gauges of that round."""
     log = RunLog(Spec((1, 2), 2, 3, 3))
     names = ("loss", "expected_loss", "best_loss", "best_realised_loss")
-    figures = {name: np.zeros((2, 1)) for name in names}
+    metrics = {name: np.zeros((2, 1)) for name in names}
     for t in range(3):
         assert log.due_until(t + 1) == [t + 1]
         gauges = {
@@ -35,25 +35,25 @@ def test_the_log_keeps_mean_propensities_and_current_gauges() -> None:
             "perturbation_rms": np.array([[0.1 * t], [0.0]]),
         }
         propensity = np.array([[0.5], [0.2 * (t + 1)]])
-        log.add(figures, np.full((2, 1, 2), np.nan), None, propensity, gauges)
+        log.add(metrics, np.full((2, 1, 2), np.nan), None, propensity, gauges)
     last = log.frame({}).groupby("seed").tail(1)
     assert last["propensity"].tolist() == pytest.approx([0.5, 0.4])
     assert last["parameter_distance"].tolist() == [2.0, 4.0]
     assert last["perturbation_rms"].tolist() == pytest.approx([0.2, 0.0])
 
 
-def test_what_an_agent_does_not_tell_is_nan() -> None:
+def test_missing_gauges_are_nan() -> None:
     frame = run("uniform", "iris", 20, 2, engine="torch")
     assert frame["propensity"].to_numpy() == pytest.approx(1 / 3)
     assert frame[["parameter_distance", "perturbation_rms"]].isna().all().all()
 
 
 @pytest.mark.parametrize("agent", RECIPES)
-def test_both_engines_log_the_same(agent: str) -> None:
-    """NaN in the same places too: only perturbed networks have a distance, and a spread above 0."""
+def test_both_engines_log_the_same_columns(agent: str) -> None:
+    """Columns are equal, NaN included; only perturbed networks have a distance and a positive offset."""
     recipe = RECIPES[agent]
     if prepare(agent, "iris", 10, 1).engine == "torch":
-        return  # it says why, see test_engines.py
+        return  # see test_engines.py
     compiled, defined = (
         run(agent, "iris", 100, 2, engine=engine, dtype="float64") for engine in ("compiled", "torch")
     )
@@ -68,7 +68,7 @@ def test_both_engines_log_the_same(agent: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"radius": (5.0, math.inf)}, {"perturbations": 3}, {"radius": 0.1}])
 @pytest.mark.parametrize("agent", ["kl", "sq-perturbed"])
-def test_both_engines_know_the_same_distances(agent: str, settings: dict[str, Any]) -> None:
+def test_both_engines_log_the_same_distances(agent: str, settings: dict[str, Any]) -> None:
     if "perturbations" in settings and agent == "kl":
         return
     compiled, defined = (
@@ -76,42 +76,42 @@ def test_both_engines_know_the_same_distances(agent: str, settings: dict[str, An
         for engine in ("compiled", "torch")
     )
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-6)
-    known = defined.groupby("seed")["parameter_distance"].apply(lambda column: column.notna().all())
+    has_distance = defined.groupby("seed")["parameter_distance"].apply(lambda column: column.notna().all())
     if agent == "kl":
-        assert known.tolist() == [True, settings["radius"] == 0.1]
+        assert has_distance.tolist() == [True, settings["radius"] == 0.1]
 
 
 @pytest.mark.parametrize("count", [1, 4, None])
-def test_the_spread_is_that_of_the_offsets(count: int | None) -> None:
-    """That is c |u| for infinitely many; for few signs from outputs that differ from f by the offsets."""
+def test_perturbation_rms_is_that_of_the_offsets(count: int | None) -> None:
+    """Root mean square offsets are c |u| for infinite S; for few signs they bound the mean offset."""
     weights = ExpectedPerturbation((0.2, 0.5)) if count is None else SignPerturbation((0.02, 0.05), count)
     oracle = Neural(Squared(), weights, width=16, lr=0.1)
     oracle.reset(Spec((3, 4), 2, 3, 50, dtype="float64"))
     torch.manual_seed(0)
     for _ in range(20):
         oracle.update(torch.randn(2, 3), torch.tensor([0, 1]), torch.rand(2))
-    told = oracle.gauges()
+    gauges = oracle.gauges()
     assert (oracle.weights.distance() > 0.01).all()
-    assert ("parameter_distance" in told) == (count is None)
+    assert ("parameter_distance" in gauges) == (count is None)
     c = torch.tensor([0.2, 0.5] if count is None else [0.02, 0.05], dtype=torch.float64) / 2  # 16^(1/4) = 2
     if count is None:
-        torch.testing.assert_close(told["perturbation_rms"], c * told["parameter_distance"])
+        torch.testing.assert_close(gauges["perturbation_rms"], c * gauges["parameter_distance"])
     else:
         assert isinstance(weights, SignPerturbation)
-        mean = weights.predict(torch.zeros(2, 1, dtype=torch.float64))[:, 0]  # the mean of the offsets
-        assert (told["perturbation_rms"] >= mean.abs() - 1e-12).all()
+        mean = weights.predict(torch.zeros(2, 1, dtype=torch.float64))[:, 0]  # mean offset
+        assert (gauges["perturbation_rms"] >= mean.abs() - 1e-12).all()
         if count == 1:
-            torch.testing.assert_close(told["perturbation_rms"], mean.abs())
+            torch.testing.assert_close(gauges["perturbation_rms"], mean.abs())
 
 
-def test_a_plain_network_has_no_spread() -> None:
+def test_a_plain_network_has_perturbation_rms_0() -> None:
     oracle = Neural(KL(), PlainWeights(), width=8)
     oracle.reset(Spec((3,), 2, 3, 10))
     assert oracle.gauges()["perturbation_rms"].tolist() == [0.0]
     assert "parameter_distance" not in oracle.gauges()
 
 
-def test_a_delayed_agent_tells_them_too() -> None:
+def test_a_delayed_agent_has_gauges() -> None:
     frame: pd.DataFrame = run("kl-perturbed", "iris", 30, 1, delay=5)
-    assert (frame["parameter_distance"].iloc[:4] == 0.0).all()  # nothing has been learnt yet
+    assert (frame["parameter_distance"].iloc[:4] == 0.0).all()  # before the first update
     assert frame["parameter_distance"].iloc[-1] > 0.0

@@ -1,4 +1,4 @@
-"""Formulas that both engines share, and parts added in one file and one row, in a copy of the package."""
+"""Formulas shared by both engines, and parts added as one file and one row, in a copy of the package."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ import json, sys
 from neucb.engines.compiled.kernels.linear import linear
 from neucb.runs.api import prepare
 from neucb.runs.summary import why_not_compiled
-told = {}
+results = {}
 for engine in sys.argv[2:]:
-    job = prepare(sys.argv[1], "iris", 120, 2, engine=engine, trace="full", dtype="float64")
-    job.play()
-    frame = job.log.trace.frame(120)
-    told[engine] = {
-        "engine": job.engine,
-        "reason": why_not_compiled(job),
+    run = prepare(sys.argv[1], "iris", 120, 2, engine=engine, trace="full", dtype="float64")
+    run.play()
+    frame = run.log.trace.frame(120)
+    results[engine] = {
+        "engine": run.engine,
+        "reason": why_not_compiled(run),
         "actions": frame["action"].tolist(),
         "p": frame[["p_0", "p_1", "p_2"]].to_numpy().tolist(),
     }
-told["compiled kernels"] = sum(linear.stats.cache_misses.values())
-print(json.dumps(told))
+results["compiled kernels"] = sum(linear.stats.cache_misses.values())
+print(json.dumps(results))
 """
-RULE = '''"""A rule of one's own."""
+RULE = '''"""User-defined rule."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SquareGap(InverseGap):
     formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)^2) for a != b = argmin yhat, p_b the rest"
     weight = staticmethod(square_gap)
 '''
-LOSS = '''"""A loss of one's own."""
+LOSS = '''"""User-defined loss."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ ROW = """LINEAR_RECIPES = (
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A folder with a copy of the package, links resolved, and no compiled kernels."""
+    """Return a folder with a copy of the package, links resolved, without compiled kernels."""
     shutil.copytree(ROOT / "neucb", tmp_path / "neucb", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
@@ -118,34 +118,34 @@ def edit(package: Path, name: str, old: str, new: str) -> None:
 
 
 def add(package: Path, file: str, text: str, name: str, part: str) -> None:
-    """Add one file and one row, with the import that it takes."""
+    """Add one file, and one row with its import."""
     (package / f"neucb/{file}.py").write_text(text)
     module = f"neucb.{file.replace('/', '.')}"
     edit(package, ROWS, "LINEAR_RECIPES = (\n", f"from {module} import {name}\n\n{ROW.format(part=part)}")
 
 
-def run(package: Path, *words: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-    done = subprocess.run(
-        [sys.executable, *words],
+def run(package: Path, *arguments: str) -> str:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    completed = subprocess.run(
+        [sys.executable, *arguments],
         cwd=package,
-        env=kept | {"PYTHONPATH": str(package)},
+        env=inherited | {"PYTHONPATH": str(package)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
 def play(package: Path, agent: str, *engines: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(run(package, "-c", CODE, agent, *engines))
-    return told
+    results: dict[str, Any] = json.loads(run(package, "-c", CODE, agent, *engines))
+    return results
 
 
 @pytest.mark.slow
 def test_an_edited_formula_is_played_by_both_engines(package: Path) -> None:
-    """Though its file is not the kernel's, which is on disk already; the same text compiles nothing anew."""
+    """An edit recompiles a cached kernel in another file; an unchanged text compiles nothing."""
     before = play(package, "squarecb", "compiled", "torch")
     for engine in ("compiled", "torch"):
         assert before[engine]["p"][0] == pytest.approx([1 / 3] * 3)
@@ -159,22 +159,22 @@ def test_an_edited_formula_is_played_by_both_engines(package: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rule_of_one_file_and_one_row_is_compiled(package: Path) -> None:
+def test_a_rule_added_as_one_file_and_one_row_is_compiled(package: Path) -> None:
     add(package, "agents/rules/square_gap", RULE, "SquareGap", "rule=SquareGap")
-    told = play(package, "mine", "auto", "torch")
-    assert told["auto"]["engine"] == "compiled"
-    assert told["auto"]["actions"] == told["torch"]["actions"]
-    np.testing.assert_allclose(told["auto"]["p"], told["torch"]["p"], rtol=1e-7)
+    results = play(package, "mine", "auto", "torch")
+    assert results["auto"]["engine"] == "compiled"
+    assert results["auto"]["actions"] == results["torch"]["actions"]
+    np.testing.assert_allclose(results["auto"]["p"], results["torch"]["p"], rtol=1e-7)
     assert "(yhat_a - yhat_b)^2" in run(package, "-m", "neucb", "agents", "mine")
 
 
 @pytest.mark.slow
-def test_a_loss_of_one_file_and_one_row_is_played_by_torch(package: Path) -> None:
+def test_a_loss_added_as_one_file_and_one_row_is_played_by_torch(package: Path) -> None:
     add(package, "agents/probit", LOSS, "Probit", "rule=InverseGap,\n        loss=Probit")
-    told = play(package, "mine", "auto")["auto"]
-    assert told["engine"] == "torch"
-    assert told["reason"] == "it has no compiled form of the loss 'probit'"
-    assert len(set(told["actions"])) == 3
+    results = play(package, "mine", "auto")["auto"]
+    assert results["engine"] == "torch"
+    assert results["reason"] == "it has no compiled form of the loss 'probit'"
+    assert len(set(results["actions"])) == 3
     assert "yhat_a = Phi(theta_a . x)" in run(package, "-m", "neucb", "agents", "mine")
 
 
@@ -184,7 +184,7 @@ def test_the_sources_of_a_kernel_are_found_from_its_functions(kernel: Any) -> No
     names = {Path(path).name for path in files}
     assert {"formulas.py", "rules.py", "vectors.py"} <= names
     assert formulas.__file__ in files
-    assert any(value.endswith("TIE 1e-12") for value in values)  # of core/constants.py
+    assert any(value.endswith("TIE 1e-12") for value in values)  # from core/constants.py
 
 
 FACTOR = 2.0

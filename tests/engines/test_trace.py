@@ -1,4 +1,4 @@
-"""The trace: what it holds, that it agrees with the log, and that it is fit for off-policy evaluation."""
+"""Trace: content, agreement with the log, and use for off-policy evaluation."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ def test_the_trace_agrees_with_the_log(agent: str, engine: str) -> None:
     frame, trace = traced(agent, toy(), 300, "3,8", **arguments)
     assert trace.columns.tolist() == COLUMNS
     assert trace.attrs == {"classes": ["a", "b", "c"]}
-    for name, words in CLASS_NAMES.items():
-        assert trace[words].tolist() == ["abc"[a] for a in trace[name]]
-        assert trace[words].cat.categories.tolist() == ["a", "b", "c"]
+    for name, class_column in CLASS_NAMES.items():
+        assert trace[class_column].tolist() == ["abc"[a] for a in trace[name]]
+        assert trace[class_column].cat.categories.tolist() == ["a", "b", "c"]
     assert len(trace) == 600
     for seed in (3, 8):
-        one = trace[trace["seed"] == seed]
-        mine = frame[frame["seed"] == seed]
-        np.testing.assert_allclose(one["loss"].cumsum().to_numpy()[mine["round"] - 1], mine["loss"])
-        assert one["round"].tolist() == list(range(1, 301))
-        assert one["propensity"].between(0.0, 1.0, inclusive="right").all()
+        own = trace[trace["seed"] == seed]
+        logged = frame[frame["seed"] == seed]
+        np.testing.assert_allclose(own["loss"].cumsum().to_numpy()[logged["round"] - 1], logged["loss"])
+        assert own["round"].tolist() == list(range(1, 301))
+        assert own["propensity"].between(0.0, 1.0, inclusive="right").all()
         script = ClassificationVectorEnv(toy(), 1, horizon=300, label_noise=0.2, drift=(100,)).script(
             int(seed)
         )
-        assert one["row"].tolist() == script.rows.tolist()
-        assert one["class_label"].tolist() == script.label.tolist()
-        assert one["loss"].tolist() == (one["action"].to_numpy() != script.seen).astype(float).tolist()
+        assert own["row"].tolist() == script.rows.tolist()
+        assert own["class_label"].tolist() == script.label.tolist()
+        assert own["loss"].tolist() == (own["action"].to_numpy() != script.seen).astype(float).tolist()
 
 
 @pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
 @pytest.mark.parametrize("agent", one_quick_of_each())
-def test_both_engines_trace_the_same(agent: str, order: str) -> None:
-    """All arms of every round, estimated propensities too: both draw the same numbers for them."""
+def test_both_engines_have_the_same_trace(agent: str, order: str) -> None:
+    """Probabilities of all arms in every round are equal, estimated propensities too."""
     chosen = prepare(agent, toy(), 10, 1, order=order)
     if chosen.engine == "torch":
         assert why_not_compiled(chosen)
@@ -68,20 +68,20 @@ def test_both_engines_trace_the_same(agent: str, order: str) -> None:
     pd.testing.assert_frame_equal(compiled, defined, check_exact=False, rtol=1e-7, atol=1e-12)
 
 
-def test_predicted_losses_are_those_of_the_log() -> None:
-    """The squared regression loss, summed from the trace: predictions before the update, and clipped."""
+def test_predicted_losses_agree_with_the_log() -> None:
+    """The sum of squared errors of clipped predictions before the update is the logged regression loss."""
     for engine in ("compiled", "torch"):
         frame, trace = traced("squarecb", toy(), 200, 2, engine=engine, trace="full")
         arms = trace[[f"predicted_loss_{a}" for a in range(3)]].to_numpy()
-        mine = np.clip(arms[np.arange(len(trace)), trace["action"]], 0.0, 1.0)
-        summed = ((mine - trace["loss"]) ** 2).groupby(trace["seed"]).sum()
+        predicted = np.clip(arms[np.arange(len(trace)), trace["action"]], 0.0, 1.0)
+        sums = ((predicted - trace["loss"]) ** 2).groupby(trace["seed"]).sum()
         last = frame.groupby("seed").tail(1).set_index("seed")
-        np.testing.assert_allclose(summed, last["regression_loss"])
+        np.testing.assert_allclose(sums, last["regression_loss"])
 
 
 @pytest.mark.parametrize("agent", ["lints", "neural-linear", "linucb"])
-def test_arms_that_are_not_there_have_no_chance_and_rows_are_those_played(agent: str) -> None:
-    """A ranking of queries of 2 to 4 rows: a loss is that of the row that the trace names."""
+def test_unavailable_arms_have_propensity_0_and_rows_are_those_played(agent: str) -> None:
+    """Ranking of queries with 2 to 4 rows: losses are those of the row in the trace."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"query": np.repeat(np.arange(60), rng.integers(2, 5, 60))})
     frame["x"], frame["z"] = rng.random((2, len(frame)))
@@ -100,26 +100,26 @@ def test_arms_that_are_not_there_have_no_chance_and_rows_are_those_played(agent:
     assert not trace.attrs
 
 
-def test_a_run_that_is_interrupted_has_its_rounds() -> None:
+def test_an_interrupted_run_has_a_trace_of_its_rounds() -> None:
     def stop(rounds: int) -> None:
         if rounds >= 600:
             raise KeyboardInterrupt
 
     for engine in ("compiled", "torch"):
         options: dict[str, Any] = {"engine": engine, "trace": "full"}
-        job = prepare("lints", toy(), 1500, 2, **options)
+        run = prepare("lints", toy(), 1500, 2, **options)
         with pytest.raises(KeyboardInterrupt):
-            job.play(stop)
-        assert job.log.trace is not None
-        assert 600 <= job.log.round < 1500
+            run.play(stop)
+        assert run.log.trace is not None
+        assert 600 <= run.log.round < 1500
         whole = traced("lints", toy(), 1500, 2, **options)[1]
-        kept = whole[whole["round"] <= job.log.round].reset_index(drop=True)
-        pd.testing.assert_frame_equal(job.log.trace.frame(job.log.round), kept, check_exact=True)
+        expected = whole[whole["round"] <= run.log.round].reset_index(drop=True)
+        pd.testing.assert_frame_equal(run.log.trace.frame(run.log.round), expected, check_exact=True)
 
 
 @pytest.mark.parametrize("engine", ["torch", "compiled"])
-def test_a_long_run_is_traced_whole(engine: str) -> None:
-    """More rounds than the compiled engine keeps at a time; each arm's p is that of the round alone."""
+def test_a_long_run_has_a_complete_trace(engine: str) -> None:
+    """A run longer than a chunk of the compiled engine."""
     frame, trace = traced("lints", toy(), 1400, 2, engine=engine, trace="full")
     assert frame.equals(neucb.run("lints", toy(), 1400, 2, engine=engine))
     p = trace[["p_0", "p_1", "p_2"]].to_numpy()
@@ -130,22 +130,22 @@ def test_a_long_run_is_traced_whole(engine: str) -> None:
     assert sure.mean() > 0.9
 
 
-def test_a_trace_is_wanted_full_or_not_at_all() -> None:
+def test_an_unknown_value_of_trace_is_rejected() -> None:
     with pytest.raises(InputError, match="trace must be True, False or 'full', not 'half'"):
         traced("uniform", toy(), 10, 1, trace="half")
 
 
-def test_files_keep_the_names_of_the_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--trace alone, with a further option behind it, and --trace full in both spellings."""
-    words = ("run", "--agent", "lints", "--dataset", "iris", "--rounds", "50", "--quiet", "--out")
-    for name, more in {
+def test_trace_files_store_class_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For --trace without value, before another option, and with the value full in both spellings."""
+    arguments = ("run", "--agent", "lints", "--dataset", "iris", "--rounds", "50", "--quiet", "--out")
+    for name, options in {
         "alone": ("--trace",),
         "followed": ("--trace", "--seeds", "2"),
         "full": ("--trace", "full", "--seeds", "2"),
         "equals": ("--trace=full", "--set", "nu=1", "regularization=1"),
     }.items():
         folder = tmp_path / name
-        assert command(monkeypatch, *words, str(folder), *more) == 0
+        assert command(monkeypatch, *arguments, str(folder), *options) == 0
         (path,) = folder.glob("*_trace.parquet")
         trace = pd.read_parquet(path)
         assert ("p_2" in trace) == ("predicted_loss_0" in trace) == (name in ("full", "equals"))
@@ -154,11 +154,11 @@ def test_files_keep_the_names_of_the_arms(tmp_path: Path, monkeypatch: pytest.Mo
         (manifest,) = folder.glob("*.json")
         environment = json.loads(manifest.read_text())["configuration"]["environment"]
         assert environment["classes"] == classes
-    assert command(monkeypatch, *words, str(tmp_path), "--trace=half") == 2
+    assert command(monkeypatch, *arguments, str(tmp_path), "--trace=half") == 2
     assert not [*tmp_path.glob("*.json")]
 
 
-def test_worlds_without_a_table_have_no_contexts_and_labels() -> None:
+def test_traces_of_synthetic_data_have_no_rows_and_labels() -> None:
     _, trace = traced("uniform", "synthetic:linear", 50, 2)
     assert trace.columns.tolist() == ["seed", "round", "action", "propensity", "propensity_kind", "loss"]
 
@@ -172,18 +172,18 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("agent", SETTINGS)
-def test_inverse_propensities_are_unbiased(agent: str) -> None:
-    """The value of the policy that plays arm (row mod 3), estimated from 40 runs of another policy.
+def test_inverse_propensity_estimates_are_unbiased(agent: str) -> None:
+    """Estimate the value of the policy that plays arm (row mod 3) from 40 runs of another policy.
 
-    Its true mean loss is known from the labels; the mean of the 40 estimates is within 4 of their
-    standard errors, and these are small. Without the propensities it would be far away.
+    The mean of the 40 estimates is within 4 standard errors of the true mean loss, known from the labels;
+    without the propensities it is far off.
     """
     _, trace = traced(agent, toy(), 600, 40, settings=SETTINGS[agent])
     target = trace["row"] % 3
     truth = (target != trace["class_label"]).groupby(trace["seed"]).mean()
-    weighed = (trace["action"] == target) / trace["propensity"] * trace["loss"]
-    error = weighed.groupby(trace["seed"]).mean() - truth
-    standard = error.std(ddof=1) / np.sqrt(len(error))
-    assert abs(error.mean()) < 4 * standard < 0.05
-    unweighed = ((trace["action"] == target) * trace["loss"]).groupby(trace["seed"]).mean() - truth
-    assert abs(unweighed.mean()) > 20 * standard
+    weighted = (trace["action"] == target) / trace["propensity"] * trace["loss"]
+    error = weighted.groupby(trace["seed"]).mean() - truth
+    standard_error = error.std(ddof=1) / np.sqrt(len(error))
+    assert abs(error.mean()) < 4 * standard_error < 0.05
+    unweighted = ((trace["action"] == target) * trace["loss"]).groupby(trace["seed"]).mean() - truth
+    assert abs(unweighted.mean()) > 20 * standard_error

@@ -1,4 +1,4 @@
-"""What the defaults promise on covertype: the bundled rows, 10,000 rounds, paired by seed."""
+"""Regret of the defaults on the bundled rows of covertype, 10,000 rounds, paired by seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def regret() -> dict[str, NDArray[np.float64]]:
-    """Final regret of seeds 0 to 99 [100] by agent, and that of the best fixed arm."""
+    """Return the final regret of seeds 0 to 99 [100] by agent, and of the best fixed arm."""
     rows = encode(covertype_sample())
     final = {}
     for agent in ("kl-perturbed", "sq", "uniform"):
@@ -26,21 +26,21 @@ def regret() -> dict[str, NDArray[np.float64]]:
     return final
 
 
-def test_far_better_than_uniform_and_the_best_fixed_arm(regret: dict[str, NDArray[np.float64]]) -> None:
+def test_kl_perturbed_beats_uniform_and_the_best_fixed_arm(regret: dict[str, NDArray[np.float64]]) -> None:
     assert regret["kl-perturbed"][:5].mean() < 3900
     assert regret["best fixed arm"].mean() == pytest.approx(5124, rel=0.02)
     assert regret["uniform"].mean() == pytest.approx(10_000 * 6 / 7, rel=0.01)
     assert (regret["kl-perturbed"] < regret["best fixed arm"]).all()
 
 
-def test_better_than_the_squared_loss(regret: dict[str, NDArray[np.float64]]) -> None:
-    """A paired t test at 1 % or less: about 17 of 3,170, which twenty seeds would be too few to tell."""
+def test_kl_perturbed_beats_the_squared_loss(regret: dict[str, NDArray[np.float64]]) -> None:
+    """Paired t test at 1 %: the difference is about 17 of 3,170 and needs more than twenty seeds."""
     gain = regret["sq"] - regret["kl-perturbed"]
     assert gain.mean() / (gain.std(ddof=1) / SEEDS**0.5) > 2.539
 
 
-def test_replay_beats_linucb_on_all_of_digits() -> None:
-    """236 and 275 mistakes of 1,797; a paired t test over 20 seeds at 0.1 % or less."""
+def test_replay_beats_linucb_on_digits() -> None:
+    """236 and 275 mistakes in 1,797 rounds; paired t test over 20 seeds at 0.1 %."""
     final = {
         agent: neucb.run(agent, "digits", 1797, 20).groupby("seed")["loss"].last().to_numpy()
         for agent in ("kl-perturbed-replay", "linucb")

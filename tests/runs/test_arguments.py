@@ -1,4 +1,4 @@
-"""Arguments of runs that are refused, each with what to do."""
+"""Invalid arguments of runs give an error that names the cure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neucb.runs.api import prepare
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"delay": 1.5}, "delay must be a whole number of at least 0, not 1.5"),
         ({"feedback_batch": 2.5}, "feedback_batch must be a whole number of at least 1"),
@@ -24,12 +24,12 @@ from neucb.runs.api import prepare
         ({"settings": ["lr=1"]}, "settings must be a dictionary"),
     ],
 )
-def test_prepare_refuses(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_prepare_rejects_invalid_arguments(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         prepare("kl", "iris", **arguments)
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_integers_are_accepted() -> None:
     numbers: Any = {"rounds": np.int64(20), "seeds": np.arange(3), "delay": np.int64(1)}
     frame = neucb.run("uniform", "iris", **numbers)
     assert frame["seed"].unique().tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Files: what is read back is of the right kind or refused in one line; names are written as they are."""
+"""Files: content of the wrong type is rejected in one line; names are written unchanged."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def log_with(path: Path, **columns: Any) -> Path:
-    """Write a log of three rounds with other columns; None takes one away."""
+    """Write a log of three rounds with these columns; None removes a column."""
     rows: dict[str, Any] = {"agent": ["a"] * 3, "dataset": ["d"] * 3, "seed": [0] * 3, "round": [1, 2, 3]}
     rows |= {name: [0.5, 1.0, 1.5] for name in DRAWN} | columns
-    pd.DataFrame({name: one for name, one in rows.items() if one is not None}).to_parquet(path)
+    pd.DataFrame({name: values for name, values in rows.items() if values is not None}).to_parquet(path)
     return path
 
 
-def test_a_log_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_log_is_read_unchanged(tmp_path: Path) -> None:
     frame = read_log(
         log_with(tmp_path / "a.parquet", regret=[1.0, np.nan, 2.0], gamma=[10, 10, 10])
     ).to_pandas()
@@ -63,7 +63,7 @@ def test_a_log_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*LOG, *DRAWN])
-def test_a_log_without_a_column(name: str, tmp_path: Path) -> None:
+def test_a_log_without_a_required_column_is_rejected(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"a.parquet is not the log of a run: it has no column '{name}'"):
         read_log(log_with(tmp_path / "a.parquet", **{name: None}))
 
@@ -83,12 +83,14 @@ def test_a_log_without_a_column(name: str, tmp_path: Path) -> None:
         ("gamma", [b"\xff"] * 3, "single values"),
     ],
 )
-def test_a_log_with_a_column_of_another_kind(name: str, values: list[Any], kind: str, tmp_path: Path) -> None:
+def test_a_log_with_a_column_of_the_wrong_type_is_rejected(
+    name: str, values: list[Any], kind: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=f"column '{name}' is not of {kind}"):
         read_log(log_with(tmp_path / "a.parquet", **{name: values}))
 
 
-def test_json_and_toml_that_are_nested_too_deeply(tmp_path: Path) -> None:
+def test_deeply_nested_json_and_toml_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     path.write_text("[" * 100_000)
     with pytest.raises(ValueError, match="nested too deeply"):
@@ -98,12 +100,12 @@ def test_json_and_toml_that_are_nested_too_deeply(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seeds", [MOST + 1, 2**70, f"0:{MOST + 1}", "7:99999999999999999999", "3000000000"])
-def test_more_seeds_than_anybody_has_memory_for(seeds: int | str) -> None:
+def test_too_many_seeds_are_rejected(seeds: int | str) -> None:
     with pytest.raises(InputError, match=f"no valid seeds in '{seeds}': there may be 1,000,000 at most"):
         parse_seeds(seeds)
 
 
-def test_seeds_as_large_as_a_log_can_hold() -> None:
+def test_seeds_beyond_int64_are_rejected() -> None:
     assert parse_seeds(f"{LARGEST},3") == (LARGEST, 3)
     with pytest.raises(InputError, match="no valid seeds"):
         parse_seeds([LARGEST + 1])
@@ -120,7 +122,7 @@ def test_seeds_as_large_as_a_log_can_hold() -> None:
         {"hindsight": [{"fit": "x"}]},
     ],
 )
-def test_a_plan_of_other_parts(changed: dict[str, Any], swept: Path, tmp_path: Path) -> None:
+def test_a_plan_with_invalid_parts_is_rejected(changed: dict[str, Any], swept: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(swept, tmp_path / "copy"))
     plan = json.loads((copy / "_plan.json").read_text())
     (copy / "_plan.json").write_text(json.dumps(plan | changed))
@@ -128,7 +130,7 @@ def test_a_plan_of_other_parts(changed: dict[str, Any], swept: Path, tmp_path: P
         load_results(copy)
 
 
-def test_a_batch_whose_manifest_is_wrong(swept: Path, tmp_path: Path) -> None:
+def test_a_batch_with_a_wrong_manifest_is_rejected(swept: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(swept, tmp_path / "copy"))
     path = next(copy.glob("_*uniform*.json"), None) or next(copy.glob("_*reporting*.json"))
     content = json.loads(path.read_text())
@@ -140,7 +142,7 @@ def test_a_batch_whose_manifest_is_wrong(swept: Path, tmp_path: Path) -> None:
         load_times(copy)
 
 
-def test_an_error_is_one_line_whatever_is_in_it() -> None:
+def test_error_messages_are_one_line() -> None:
     assert str(NeucbError("a\nb\u2028c\r\nd")) == "a b c d"
 
 
@@ -160,7 +162,7 @@ def table_of(labels: list[str], datasets: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_latex_has_every_character_of_a_name() -> None:
+def test_latex_escapes_every_character_of_a_name() -> None:
     labels = [r"a/b\c", "^~", "&%$#_{}", "a--b---c", "<|>", "naïve\nöl"]
     lines = to_latex(table_of(labels, ["[x]", "*"])).splitlines()
     assert lines[0] == r"\begin{tabular}{lrrrrrr}"
@@ -179,7 +181,7 @@ def test_latex_has_every_character_of_a_name() -> None:
     assert lines[5].startswith("{*} & ")
 
 
-def test_data_sets_are_named_by_the_end_of_their_path_where_it_tells_them_apart() -> None:
+def test_data_sets_have_short_unique_names() -> None:
     names = ["/a/one.csv", "/b/one.csv", "/b/two.csv", "iris", "x/"]
     assert short_names(names) == {
         "/a/one.csv": "/a/one.csv",
@@ -191,7 +193,7 @@ def test_data_sets_are_named_by_the_end_of_their_path_where_it_tells_them_apart(
 
 
 @pytest.mark.slow
-def test_exports_and_reports_have_names_as_they_are(
+def test_exports_and_reports_write_names_unchanged(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     label = r"[red]x[/red] :smile: $a$ \b^~ c/d"
@@ -217,7 +219,7 @@ def noted(num_envs):
 """
 
 
-def test_what_was_left_out_of_the_data_is_told_by_run_and_report(
+def test_notes_on_omitted_data_are_in_run_and_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.py").write_text(OWN)
@@ -225,7 +227,7 @@ def test_what_was_left_out_of_the_data_is_told_by_run_and_report(
     options = ("--agent", "uniform", "--rounds", "20", "--seeds", "2", "--json", "--out", str(runs))
     assert neucb(monkeypatch, "run", "--dataset", f"{tmp_path / 'own.py'}:noted", *options) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["rounds"] == 20  # one object and nothing else
+    assert json.loads(captured.out)["rounds"] == 20  # a single JSON object
     lines = captured.err.splitlines()
     assert len(lines) == 2
     assert all("left out" in line for line in lines)
@@ -236,14 +238,14 @@ def test_what_was_left_out_of_the_data_is_told_by_run_and_report(
     assert "&lt;b&gt;left out&lt;/b&gt;" in text
 
 
-def test_half_a_character_in_a_manifest_is_written_as_its_escape(
+def test_lone_surrogates_are_escaped_in_reports(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = Path(shutil.copytree(swept, tmp_path / "copy"))
     for path in copy.glob("_*reporting*.json"):
         content = json.loads(path.read_text())
-        about = content["environment"] | {"drift": ["x\udfff"]}
-        path.write_text(json.dumps(content | {"commit": "c\ud800", "environment": about}))
+        environment = content["environment"] | {"drift": ["x\udfff"]}
+        path.write_text(json.dumps(content | {"commit": "c\ud800", "environment": environment}))
     assert neucb(monkeypatch, "report", str(copy), "-o", str(tmp_path / "page.html")) == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<td>c\\ud800</td>" in page
@@ -251,21 +253,23 @@ def test_half_a_character_in_a_manifest_is_written_as_its_escape(
 
 
 @pytest.mark.slow
-def test_a_manifest_of_nothing_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_accepts_manifests_with_empty_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = ("configuration", "environment", "versions", "machine", "failures", "engine", "commit", "summary")
     log_with(tmp_path / "a.parquet")
-    empty: tuple[Any, ...] = (None, "", 0, [], {})
-    for nothing in empty:
-        (tmp_path / "a.json").write_text(json.dumps(dict.fromkeys(parts, nothing)))
+    empty_values: tuple[Any, ...] = (None, "", 0, [], {})
+    for value in empty_values:
+        (tmp_path / "a.json").write_text(json.dumps(dict.fromkeys(parts, value)))
         assert neucb(monkeypatch, "report", str(tmp_path), "-o", str(tmp_path / "page.html")) == 0
 
 
-def test_data_of_former_versions_have_no_notes() -> None:
-    about: dict[str, Any] = {"dataset": "d", "rows": "many", "arms": 3, "features": None}
-    assert notes_table([{"environment": about}]) is None
-    (row,) = provenance_table([{"environment": about}]).rows
+def test_manifests_of_former_versions_have_no_notes() -> None:
+    environment: dict[str, Any] = {"dataset": "d", "rows": "many", "arms": 3, "features": None}
+    assert notes_table([{"environment": environment}]) is None
+    (row,) = provenance_table([{"environment": environment}]).rows
     assert [cell.text for cell in row] == ["d", "", "many", "3", "", "", ""]
-    noted = {"environment": about | {"notes": ["one", "two"]}}
+    noted = {"environment": environment | {"notes": ["one", "two"]}}
     table = notes_table([noted, {}, noted])
     assert table is not None
     assert [[cell.text for cell in row] for row in table.rows] == [["d", "one"], ["d", "two"]]

@@ -1,4 +1,4 @@
-"""Files that were written with the former names of columns are read with the current ones."""
+"""Files with former column names are read with the current ones."""
 
 from __future__ import annotations
 
@@ -52,31 +52,35 @@ def age(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_of_a_former_version(
+def test_a_sweep_of_a_former_version_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     play(SPEC, tmp_path)
-    today, times = neucb.load_results(tmp_path), load_times(tmp_path)
+    current, times = neucb.load_results(tmp_path), load_times(tmp_path)
     named = read_results([tmp_path], pytest.fail).frame
     command(monkeypatch, "results", str(tmp_path))
-    shown = capsys.readouterr().out
+    table = capsys.readouterr().out
     age(tmp_path)
     log = pd.read_parquet(next(tmp_path.glob("*.parquet")))
     assert {*FORMER_COLUMNS} <= {*log}
     assert not {*ALL} & {*log}
-    assert {*FORMER, "updates_per_round"} <= {*today}
-    assert today["L_star_class"].notna().any()
-    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
+    assert {*FORMER, "updates_per_round"} <= {*current}
+    assert current["L_star_class"].notna().any()
+    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), current)
     pd.testing.assert_frame_equal(load_times(tmp_path), times)
     pd.testing.assert_frame_equal(read_results([tmp_path], pytest.fail).frame, named)
     assert command(monkeypatch, "results", str(tmp_path)) == 0
-    assert capsys.readouterr().out == shown
-    for line in (("plot", "-o", "plot.png"), ("plot", "--kind", "distance", "-o", "plot.png"), ("report",)):
+    assert capsys.readouterr().out == table
+    for arguments in (
+        ("plot", "-o", "plot.png"),
+        ("plot", "--kind", "distance", "-o", "plot.png"),
+        ("report",),
+    ):
         monkeypatch.chdir(tmp_path)
-        assert command(monkeypatch, *line, str(tmp_path)) == 0
+        assert command(monkeypatch, *arguments, str(tmp_path)) == 0
 
 
-def test_the_choice_of_a_former_version_is_reported(tmp_path: Path) -> None:
+def test_the_selection_of_a_former_version_is_reported(tmp_path: Path) -> None:
     play(SPEC, tmp_path / "old")
     age(tmp_path / "old")
     (tmp_path / "new").mkdir()
@@ -85,23 +89,23 @@ def test_the_choice_of_a_former_version_is_reported(tmp_path: Path) -> None:
     assert report.played == report.runs == 4 * 2
 
 
-def test_a_run_of_a_former_version(tmp_path: Path) -> None:
-    job = prepare("kl-perturbed", "iris", 60, 2)
-    job.play()
-    save(job, tmp_path)
-    today = neucb.load_results(tmp_path)
+def test_a_run_of_a_former_version_is_read(tmp_path: Path) -> None:
+    run = prepare("kl-perturbed", "iris", 60, 2)
+    run.play()
+    save(run, tmp_path)
+    current = neucb.load_results(tmp_path)
     saved = json.loads(next(tmp_path.glob("*.json")).read_text())["summary"]
     age(tmp_path)
     assert {*FORMER_COLUMNS} <= {*pd.read_parquet(next(tmp_path.glob("*.parquet")))}
-    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), today)
-    found = find_saved(prepare("kl-perturbed", "iris", 60, 2), tmp_path)
-    assert found is not None
-    assert found.summary == saved
-    assert {*FORMER} <= {*found.frame()}
+    pd.testing.assert_frame_equal(neucb.load_results(tmp_path), current)
+    stored = find_saved(prepare("kl-perturbed", "iris", 60, 2), tmp_path)
+    assert stored is not None
+    assert stored.summary == saved
+    assert {*FORMER} <= {*stored.frame()}
 
 
-def test_former_hyper_parameters_beside_current_ones(tmp_path: Path) -> None:
-    """As in logs of sweeps, which hold the hyper-parameters of all agents."""
+def test_former_hyper_parameters_are_merged_with_current_ones(tmp_path: Path) -> None:
+    """As in logs of sweeps, with the hyper-parameters of all agents."""
     log = tmp_path / "log.parquet"
     agents = ["linucb", "neural-ucb", "neural-ts", "kl"]
     rows = pd.DataFrame({"agent": agents, "dataset": "iris", "seed": 0, "round": 1})
@@ -112,19 +116,19 @@ def test_former_hyper_parameters_beside_current_ones(tmp_path: Path) -> None:
     rows["nu"] = [np.nan, 0.1, 0.2, np.nan]
     rows["gradient"] = [None, "code", "paper", None]
     rows.to_parquet(log)
-    found = read_log(log).to_pandas()
-    assert {"matrix", "gradient"}.isdisjoint(found)
-    assert found["covariance"].fillna("-").tolist() == ["full", "diagonal", "diagonal", "-"]
-    assert found["gradient_scaling"].fillna("-").tolist() == ["-", "none", "sqrt_width", "-"]
-    np.testing.assert_array_equal(found["alpha"], [1.0, 0.1, np.nan, np.nan])
-    np.testing.assert_array_equal(found["nu"], [np.nan, np.nan, 0.2, np.nan])
+    frame = read_log(log).to_pandas()
+    assert {"matrix", "gradient"}.isdisjoint(frame)
+    assert frame["covariance"].fillna("-").tolist() == ["full", "diagonal", "diagonal", "-"]
+    assert frame["gradient_scaling"].fillna("-").tolist() == ["-", "none", "sqrt_width", "-"]
+    np.testing.assert_array_equal(frame["alpha"], [1.0, 0.1, np.nan, np.nan])
+    np.testing.assert_array_equal(frame["nu"], [np.nan, np.nan, 0.2, np.nan])
 
 
-def test_a_run_of_a_former_version_has_the_config_id_of_today(tmp_path: Path) -> None:
-    job = prepare("neural-ucb", "iris", 20, 2)
-    job.play()
-    save(job, tmp_path)
-    today = neucb.load_results(tmp_path)
+def test_a_run_of_a_former_version_has_the_current_config_id(tmp_path: Path) -> None:
+    run = prepare("neural-ucb", "iris", 20, 2)
+    run.play()
+    save(run, tmp_path)
+    current = neucb.load_results(tmp_path)
     manifest = next(tmp_path.glob("*.json"))
     content = json.loads(manifest.read_text())
     settings = aged(content["configuration"]["settings"])
@@ -132,29 +136,31 @@ def test_a_run_of_a_former_version_has_the_config_id_of_today(tmp_path: Path) ->
     manifest.write_text(json.dumps(content))
     frame = pd.read_parquet(tmp_path / f"{manifest.stem}.parquet").drop(columns="split", errors="ignore")
     frame.to_parquet(tmp_path / f"{manifest.stem}.parquet")
-    assert neucb.load_results(tmp_path)["config_id"].unique().tolist() == today["config_id"].unique().tolist()
+    assert (
+        neucb.load_results(tmp_path)["config_id"].unique().tolist() == current["config_id"].unique().tolist()
+    )
 
 
 def test_a_frame_with_former_columns_is_drawn_and_scored(tmp_path: Path) -> None:
-    """Competitors are told apart by their label, and not pooled by their agent."""
+    """Competitors with the same agent are distinguished by their label."""
     frames = [
         neucb.run("kl-perturbed", "iris", 60, 2, settings={"lr": lr}).assign(agent_label=f"{lr}")
         for lr in (0.5, 1)
     ]
-    today = pd.concat(frames)
-    former = today.rename(columns=FORMER)
-    pd.testing.assert_frame_equal(final_scores(former), final_scores(today))
-    for frame in (today, former):
+    current = pd.concat(frames)
+    former = current.rename(columns=FORMER)
+    pd.testing.assert_frame_equal(final_scores(former), final_scores(current))
+    for frame in (current, former):
         labels = [line.get_label() for line in draw(frame, "distance").axes[0].get_lines()]
         assert [label for label in labels if not str(label).startswith("_")] == ["0.5", "1"]
 
 
-def test_a_current_name_is_not_given_twice() -> None:
+def test_a_current_column_is_not_duplicated() -> None:
     assert current_names(["label", "spread", "seed"]) == ["agent_label", "perturbation_rms", "seed"]
     assert current_names(["label", "agent_label"]) == ["label", "agent_label"]
 
 
-def test_a_tournament_of_a_former_version(tmp_path: Path) -> None:
+def test_a_tournament_of_a_former_version_is_read(tmp_path: Path) -> None:
     columns = [*KEY, *METRICS]
     path = tmp_path / "peers.csv"
     pd.DataFrame([range(len(columns))], columns=[FORMER.get(name, name) for name in columns]).to_csv(

@@ -1,4 +1,4 @@
-"""Agents and data sets of the user's own: by file, by module, installed; and what is said of faults."""
+"""User-defined agents and data sets: by file, by module, installed; error messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.user_code import AGENT, DATA
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in [one for one in sys.modules if one == "helper_of_mine" or one.startswith("a_package")]:
+    for name in [name for name in sys.modules if name == "helper_of_mine" or name.startswith("a_package")]:
         del sys.modules[name]
     (tmp_path / "helper_of_mine.py").write_text("EVEN = 1.0\n")
     (tmp_path / "mine.py").write_text(AGENT)
@@ -37,10 +37,19 @@ def test_the_agent_of_the_readme_plays_from_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "my_agent.py").write_text(agent_block())
-    words = ("run", "--agent", "my_agent.py:FollowTheLeader", "--dataset", "iris", "--json", "--out", "out")
-    assert command(monkeypatch, *words) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert (figures["agent"], figures["rounds"]) == ("FollowTheLeader", 150)
+    arguments = (
+        "run",
+        "--agent",
+        "my_agent.py:FollowTheLeader",
+        "--dataset",
+        "iris",
+        "--json",
+        "--out",
+        "out",
+    )
+    assert command(monkeypatch, *arguments) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["agent"], summary["rounds"]) == ("FollowTheLeader", 150)
     (manifest,) = Path("out").glob("*.json")
     code = json.loads(manifest.read_text())["configuration"]["code"]
     assert code["reference"] == "my_agent.py:FollowTheLeader"
@@ -50,23 +59,25 @@ def test_the_agent_of_the_readme_plays_from_a_file(
 @pytest.mark.parametrize(
     "reference", ["mine.py:Even", "mine.py:make", "mine.py:ready", "a_package.agents:Even", "even"]
 )
-def test_every_way_to_name_an_agent(folder: Path, reference: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class, a function and an object; a file, a module and an installed name: all play uniformly."""
+def test_agents_can_be_named_in_every_way(
+    folder: Path, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class, a function and an object, named by file, module or entry point."""
     monkeypatch.setattr(plugins, "installed", lambda group: {"even": "a_package.agents:make"})
-    ours = neucb.run(reference, "iris", 100, 2)
+    frame = neucb.run(reference, "iris", 100, 2)
     uniform = neucb.run("uniform", "iris", 100, 2)
-    assert ours["loss"].tolist() == uniform["loss"].tolist()
-    assert ours["agent"][0] == reference.rpartition(":")[2]
+    assert frame["loss"].tolist() == uniform["loss"].tolist()
+    assert frame["agent"][0] == reference.rpartition(":")[2]
 
 
-def test_an_installed_distribution_gives_names(
+def test_entry_points_add_agents_and_data_sets(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Entry points are found in the metadata of what is installed; they are listed, and they play."""
-    about = folder / "a_package-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: a-package\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(
+    """Entry points of installed distributions are listed and can be played."""
+    metadata = folder / "a_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: a-package\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
         "[neucb.agents]\nevenly = a_package.agents:Even\n[neucb.datasets]\nsquares = data:table\n"
     )
     monkeypatch.syspath_prepend(str(folder))
@@ -74,27 +85,27 @@ def test_an_installed_distribution_gives_names(
     assert "evenly  a_package.agents:Even" in capsys.readouterr().out
     assert command(monkeypatch, "datasets") == 0
     assert "squares  data:table" in capsys.readouterr().out
-    words = ("run", "--agent", "evenly", "--dataset", "squares", "--json", "--out", "out")
-    assert command(monkeypatch, *words) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert (figures["agent"], figures["dataset"], figures["rounds"]) == ("evenly", "squares", 120)
+    arguments = ("run", "--agent", "evenly", "--dataset", "squares", "--json", "--out", "out")
+    assert command(monkeypatch, *arguments) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["agent"], summary["dataset"], summary["rounds"]) == ("evenly", "squares", 120)
     with pytest.raises(InputError, match="did you mean 'evenly'"):
         neucb.run("evenl", "iris", 10, 1)
 
 
-def test_data_sets_of_ones_own(folder: Path) -> None:
-    job = prepare("squarecb", "data.py:table", 80, 2)
-    job.play()
-    assert job.environment["dataset"] == "table"
-    assert job.environment["code"]["reference"] == "data.py:table"
-    assert job.engine == "compiled"
-    ours = neucb.run("uniform", "data.py:Iris", 100, "3,7,9")
-    theirs = neucb.run("uniform", "iris", 100, "3,7,9")
-    assert ours["loss"].tolist() == theirs["loss"].tolist()
+def test_user_data_sets_are_played(folder: Path) -> None:
+    run = prepare("squarecb", "data.py:table", 80, 2)
+    run.play()
+    assert run.environment["dataset"] == "table"
+    assert run.environment["code"]["reference"] == "data.py:table"
+    assert run.engine == "compiled"
+    user_frame = neucb.run("uniform", "data.py:Iris", 100, "3,7,9")
+    frame = neucb.run("uniform", "iris", 100, "3,7,9")
+    assert user_frame["loss"].tolist() == frame["loss"].tolist()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"agent": "nowhere.py:Even"}, "there is no file nowhere.py"),
         ({"agent": "mine.py"}, "mine.py: say which object of the file you mean: mine.py:Name"),
@@ -115,42 +126,42 @@ def test_data_sets_of_ones_own(folder: Path) -> None:
         ({"dataset": "data.py:number"}, "the data set must be a name, a table"),
     ],
 )
-def test_faults_are_one_line(folder: Path, arguments: dict[str, Any], words: str) -> None:
+def test_errors_in_user_code_are_one_line(folder: Path, arguments: dict[str, Any], message: str) -> None:
     (folder / "broken.py").write_text("x = 1\nx / 0\n")
     (folder / "grammar.py").write_text("class class:\n")
     (folder / "quits.py").write_text("raise SystemExit(3)\n")
     (folder / "needs.py").write_text("import nothing_here\n")
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         neucb.run(**{"agent": "uniform", "dataset": "iris", "seeds": 1, "rounds": 10, **arguments})
     assert "\n" not in str(caught.value)
 
 
-def test_an_agent_that_fails_while_it_plays_is_one_line_and_its_rounds_are_saved(
+def test_a_failing_agent_is_a_one_line_error_with_its_rounds_saved(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", "mine.py:Tired", "--dataset", "iris", "--quiet", "--out", "out")
-    assert command(monkeypatch, *words) == 1
-    said = capsys.readouterr().err.splitlines()
+    arguments = ("run", "--agent", "mine.py:Tired", "--dataset", "iris", "--quiet", "--out", "out")
+    assert command(monkeypatch, *arguments) == 1
+    lines = capsys.readouterr().err.splitlines()
     (log,) = Path("out").glob("*_until-round-29.parquet")
-    assert said == [
+    assert lines == [
         f"neucb: error: mine.py, line 28: ValueError: too much; the 29 rounds before are in {log}"
     ]
     with pytest.raises(ValueError, match="too"):
         neucb.run("mine.py:Tired", "iris", seeds=1)
 
 
-def test_an_agent_that_is_called_in_vain_is_named_and_no_line_of_neucbs(
+def test_a_wrong_signature_is_an_error_that_names_the_agent(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--agent", "mine.py:Curt", "--dataset", "iris", "--quiet", "--out", "out")
-    assert command(monkeypatch, *words) == 1
+    arguments = ("run", "--agent", "mine.py:Curt", "--dataset", "iris", "--quiet", "--out", "out")
+    assert command(monkeypatch, *arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         "neucb: error: mine.py:Curt: TypeError: Curt.update() takes 1 positional argument but 4 were given"
     )
 
 
-def test_an_edited_file_is_read_anew(folder: Path) -> None:
+def test_an_edited_file_is_read_again(folder: Path) -> None:
     path = folder / "edited.py"
     path.write_text(AGENT)
     assert plugins.find_agent("edited.py:ready").name == "ready"

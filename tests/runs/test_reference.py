@@ -1,4 +1,4 @@
-"""Every recipe's regret stays in its stored band, in both engines; see reference.py for how it is written."""
+"""The regret of every recipe lies in its stored band on both engines; see tests/support/reference.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.reference import DATASET, FILE, read_bands, regrets
 BANDS = read_bands()
 
 
-def test_every_recipe_has_a_band_and_every_band_a_reason() -> None:
+def test_every_recipe_has_a_band_with_a_reason() -> None:
     assert list(BANDS) == list(RECIPES), (
         f"run: python -m tests.support.reference WHY, it rewrites {FILE.name}"
     )

@@ -1,4 +1,4 @@
-"""The runner: what comes out, what agents must show on a toy they can learn, what stays the same."""
+"""The runner: frames, logs, sampling, repeatability, stopping and invalid arguments."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from neucb.runs.summary import confidence_interval, summary
 from tests.support.tables import toy
 
 
-def test_uniform_is_uniform() -> None:
+def test_uniform_has_the_expected_regret() -> None:
     last = neucb.run("uniform", toy(), seeds=3).groupby("seed").tail(1)
     np.testing.assert_allclose(last["regret"], 1000, atol=4 * np.sqrt(1500 * 2 / 9))
 
 
-def test_the_frame() -> None:
+def test_the_frame_has_columns_seeds_and_settings() -> None:
     frame = neucb.run("kl", toy(), rounds=300, seeds="3,7", settings={"gamma": [10.0, 50.0]})
     assert list(frame.columns[:8]) == [
         "agent",
@@ -53,37 +53,37 @@ def test_the_frame() -> None:
     assert set(frame["seed"]) == {3, 7}
     assert frame.groupby("seed")["round"].max().tolist() == [300, 300]
     assert frame.groupby("seed")["gamma"].first().tolist() == [10.0, 50.0]
-    for _, one in frame.groupby("seed"):
-        assert one["round"].is_monotonic_increasing
+    for _, rows in frame.groupby("seed"):
+        assert rows["round"].is_monotonic_increasing
         for column in ("loss", "regret", "regression_loss", "regression_log_loss"):
-            assert one[column].is_monotonic_increasing
+            assert rows[column].is_monotonic_increasing
     assert frame.attrs["source"] == "memory"
     assert (
         not frame.drop(columns="parameter_distance").isna().any().any()
-    )  # which the compiled engine does not keep
+    )  # the compiled engine has no distances here
 
 
 @pytest.mark.parametrize("name", ["kl-perturbed", "fastcb"])
 def test_settings_per_replica_equal_separate_runs(name: str) -> None:
-    """Two seeds, two settings in one batch; every figure equals that of two runs of one."""
-    both = {"gamma": [10.0, 50.0], "gamma_power": [0.5, 0.4]}
-    together = neucb.run(name, toy(), 200, "4,9", settings=both)
+    """Two seeds with two settings in one batch equal two separate runs."""
+    settings = {"gamma": [10.0, 50.0], "gamma_power": [0.5, 0.4]}
+    together = neucb.run(name, toy(), 200, "4,9", settings=settings)
     for r, seed in enumerate((4, 9)):
-        one = {key: values[r] for key, values in both.items()}
-        alone = neucb.run(name, toy(), 200, [seed], settings=one)
-        mine = together[together["seed"] == seed].reset_index(drop=True)
-        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+        own = {key: values[r] for key, values in settings.items()}
+        alone = neucb.run(name, toy(), 200, [seed], settings=own)
+        part = together[together["seed"] == seed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, alone, check_exact=True)
 
 
-def test_a_run_repeats_itself_and_seeds_differ() -> None:
+def test_runs_are_repeatable_and_seeds_differ() -> None:
     first, second = (neucb.run("kl-perturbed", toy(), 300, 2) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
     curves = first.pivot(index="round", columns="seed", values="loss")
     assert (curves[0] != curves[1]).any()
 
 
-def test_every_agent_sees_the_same_rows_and_the_same_dice() -> None:
-    """Two agents with one policy, a recipe and an object, lose in the same rounds."""
+def test_agents_share_rows_and_action_draws() -> None:
+    """A recipe and an object with the same policy lose in the same rounds."""
 
     class Thirds:
         def reset(self, spec: Spec) -> None:
@@ -95,13 +95,13 @@ def test_every_agent_sees_the_same_rows_and_the_same_dice() -> None:
         def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
             return
 
-    ours, theirs = neucb.run("uniform", toy(), 500, 3), neucb.run(Thirds(), toy(), 500, 3)
-    assert ours["loss"].tolist() == theirs["loss"].tolist()
-    assert set(theirs["agent"]) == {"Thirds"}
-    assert theirs["regression_loss"].isna().all()
+    recipe_frame, object_frame = neucb.run("uniform", toy(), 500, 3), neucb.run(Thirds(), toy(), 500, 3)
+    assert recipe_frame["loss"].tolist() == object_frame["loss"].tolist()
+    assert set(object_frame["agent"]) == {"Thirds"}
+    assert object_frame["regression_loss"].isna().all()
 
 
-def test_any_vector_env_will_do() -> None:
+def test_a_vector_environment_is_played() -> None:
     env = ClassificationVectorEnv(toy(), 2, horizon=100)
     frame = neucb.run("kl", env)
     assert frame["round"].max() == 100
@@ -112,14 +112,14 @@ def test_any_vector_env_will_do() -> None:
         neucb.run("kl", env, seeds=3)
 
 
-def test_sampling_by_hand() -> None:
+def test_actions_are_drawn_by_cumulative_sums() -> None:
     p = np.array([[0.2, 0.3, 0.5]] * 6 + [[0.0, 1.0, 0.0]])
-    dice = np.array([0.0, 0.19, 0.2, 0.49, 0.5, 0.999, 0.0])
-    drawn = draw(torch.from_numpy(p), torch.from_numpy(dice).unsqueeze(1))
+    uniforms = np.array([0.0, 0.19, 0.2, 0.49, 0.5, 0.999, 0.0])
+    drawn = draw(torch.from_numpy(p), torch.from_numpy(uniforms).unsqueeze(1))
     assert drawn.squeeze(1).tolist() == [0, 0, 1, 1, 2, 2, 1]
 
 
-def test_log_spaced_rounds() -> None:
+def test_logged_rounds_are_log_spaced() -> None:
     assert log_spaced(1).tolist() == [1]
     rounds = log_spaced(10_000)
     assert rounds[0] == 1
@@ -129,17 +129,17 @@ def test_log_spaced_rounds() -> None:
     assert {10, 100, 1000} <= set(rounds.tolist())
 
 
-def test_the_log_adds_up() -> None:
+def test_the_log_equals_hand_computed_sums() -> None:
     """Two replicas, three rounds, by hand."""
     log = RunLog(Spec((0, 1), 2, 1, 3))
     arms = np.array([[0.2, 0.8], [0.6, 0.4]])
-    each = {"expected_loss": [0.8, 0.6], "best_loss": arms.min(1), "best_realised_loss": [0.0, 1.0]}
-    figures = {name: np.repeat(np.array(value)[:, None], 3, 1) for name, value in each.items()}
-    figures["loss"] = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    values = {"expected_loss": [0.8, 0.6], "best_loss": arms.min(1), "best_realised_loss": [0.0, 1.0]}
+    metrics = {name: np.repeat(np.array(value)[:, None], 3, 1) for name, value in values.items()}
+    metrics["loss"] = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
     predicted = np.array([[0.5] * 3, [2.0] * 3])
     unknown = np.full((2, 3), np.nan)
-    every = np.repeat(arms[:, None], 3, 1)
-    log.add(figures, every, predicted, unknown, dict.fromkeys(GAUGES, unknown))
+    all_arms = np.repeat(arms[:, None], 3, 1)
+    log.add(metrics, all_arms, predicted, unknown, dict.fromkeys(GAUGES, unknown))
     last = log.frame({}).groupby("seed").tail(1)
     assert last["loss"].tolist() == [2.0, 2.0]
     assert last["regret"].tolist() == pytest.approx([1.8, 0.6])
@@ -155,14 +155,14 @@ def test_the_log_adds_up() -> None:
     assert last["best_fixed_arm_regret"].tolist() == pytest.approx([0.0, 0.0])
 
 
-def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
-    """The compiled engine counts as many rounds at once as it has played since."""
+def test_sums_of_the_log_do_not_depend_on_chunks_or_batch() -> None:
+    """Sums do not depend on how rounds are divided among calls, or on R."""
     rng = np.random.default_rng(0)
     R, K, T = 7, 5, 90
     expected = np.full((K, K), 0.9)
     np.fill_diagonal(expected, 0.1)
     label = rng.integers(0, K, (R, T))
-    figures = {
+    metrics = {
         name: rng.random((R, T)) for name in ("loss", "expected_loss", "best_loss", "best_realised_loss")
     }
     predicted, propensity = rng.random((2, R, T))
@@ -173,7 +173,7 @@ def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
         for start, stop in itertools.pairwise([0, *cuts, T]):
             part = (rows, slice(start, stop))
             log.add(
-                {name: values[part] for name, values in figures.items()},
+                {name: values[part] for name, values in metrics.items()},
                 RoundLabels(label[part], expected),
                 predicted[part],
                 propensity[part],
@@ -187,34 +187,34 @@ def test_no_bit_of_the_log_depends_on_how_the_rounds_are_cut_or_on_r() -> None:
     pd.testing.assert_frame_equal(alone, whole, check_exact=True)
 
 
-def test_figures_that_are_one_array_are_summed_like_copies() -> None:
-    """Without noise losses are expected losses; what was summed before may still differ."""
+def test_shared_arrays_are_summed_like_copies() -> None:
+    """Without noise losses are expected losses; earlier sums may differ."""
     rng = np.random.default_rng(0)
     R, K, T = 3, 4, 60
     noisy, clean = Feedback.make(K, 0.2), Feedback.make(K)
     label, seen, action = rng.integers(0, K, (3, R, T))
     predicted, propensity = rng.random((2, R, T))
     gauges = {name: rng.random((R, T)) for name in GAUGES}
-    figures = clean.outcome(label, label, action)
-    assert figures["loss"] is figures["expected_loss"]
-    assert figures["best_loss"] is figures["best_realised_loss"]
+    shared = clean.outcome(label, label, action)
+    assert shared["loss"] is shared["expected_loss"]
+    assert shared["best_loss"] is shared["best_realised_loss"]
     frames = []
-    for second in (figures, {name: values.copy() for name, values in figures.items()}):
+    for second in (shared, {name: values.copy() for name, values in shared.items()}):
         log = RunLog(Spec(tuple(range(R)), K, 3, 2 * T))
-        for one in (noisy.outcome(label, seen, action), second):
-            log.add(one, RoundLabels(label, clean.expected), predicted, propensity, gauges)
+        for metrics in (noisy.outcome(label, seen, action), second):
+            log.add(metrics, RoundLabels(label, clean.expected), predicted, propensity, gauges)
         frames.append(log.frame({}))
     pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
 
 
 @pytest.mark.parametrize("length", [199, 200, 201, 450])
-def test_long_runs_are_found_wherever_they_start(length: int) -> None:
+def test_long_constant_runs_are_found_at_any_start(length: int) -> None:
     for first in range(0, 250):
         values = np.arange(700.0)
         values[first : first + length] = -1.0
-        found = [(first, first + length)] if length >= 200 else []
-        assert long_runs(values, 0) == found
-        assert long_runs(values[: first + length], 0) == found
+        expected = [(first, first + length)] if length >= 200 else []
+        assert long_runs(values, 0) == expected
+        assert long_runs(values[: first + length], 0) == expected
 
 
 def test_l_star_under_noise_is_q_t() -> None:
@@ -226,37 +226,37 @@ def test_l_star_under_noise_is_q_t() -> None:
     np.testing.assert_allclose(last["regret"], 1000 * (2 / 3 - 0.2), atol=60)
 
 
-def test_summary_and_interval() -> None:
-    job = prepare("kl", toy(), 200, 3)
-    job.play()
-    figures = summary(job)
-    assert figures["mean_regret"] == pytest.approx(np.mean(figures["regret"]))
-    assert figures["ci95"][0] < figures["mean_regret"] < figures["ci95"][1]
-    assert len(figures["best_fixed_arm_regret"]["per_seed"]) == 3
-    assert figures["uniform"] == pytest.approx(200 * 2 / 3)
+def test_the_summary_has_means_and_intervals() -> None:
+    run = prepare("kl", toy(), 200, 3)
+    run.play()
+    metrics = summary(run)
+    assert metrics["mean_regret"] == pytest.approx(np.mean(metrics["regret"]))
+    assert metrics["ci95"][0] < metrics["mean_regret"] < metrics["ci95"][1]
+    assert len(metrics["best_fixed_arm_regret"]["per_seed"]) == 3
+    assert metrics["uniform"] == pytest.approx(200 * 2 / 3)
     assert confidence_interval(np.array([1.0])) is None
     low, high = confidence_interval(np.array([1.0, 2.0, 3.0])) or [0.0, 0.0]
     assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))
     assert plain({"a": [float("inf"), float("nan"), 1]}) == {"a": ["inf", None, 1]}
 
 
-def test_best_fixed_arm_is_that_of_the_rows_played() -> None:
-    job = prepare("uniform", toy(), 100, 2)
-    job.play()
-    job.env.reset(seed=[0, 1])  # type: ignore[arg-type]
-    labels = [job.env.step(np.zeros(2, dtype=np.int64))[4]["label"] for _ in range(100)]
+def test_the_best_fixed_arm_is_that_of_the_played_rows() -> None:
+    run = prepare("uniform", toy(), 100, 2)
+    run.play()
+    run.env.reset(seed=[0, 1])  # type: ignore[arg-type]
+    labels = [run.env.step(np.zeros(2, dtype=np.int64))[4]["label"] for _ in range(100)]
     best = [100 - np.bincount(column).max() for column in np.stack(labels).T]
-    assert summary(job)["best_fixed_arm_regret"]["per_seed"] == best
+    assert summary(run)["best_fixed_arm_regret"]["per_seed"] == best
 
 
 @pytest.mark.parametrize(
     ("engine", "depth", "step"), [("torch", 1, 50), ("compiled", 1, 50), ("torch", 2, 50 * 12 / 13)]
 )
 def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int, step: float) -> None:
-    """With its name, the round, the seed and the step size of its replica."""
-    words = r"sq, round (\d+), seed 9: .*diverged; lower its step size \(lr = 50, (.*) in this round\)"
+    """The error names the agent, the round, the seed and the step size of its replica."""
+    message = r"sq, round (\d+), seed 9: .*diverged; lower its step size \(lr = 50, (.*) in this round\)"
     settings = {"lr": [0.1, 50.0], "lr_power": 0.5, "depth": depth}
-    with pytest.raises(DivergedError, match=words) as caught:
+    with pytest.raises(DivergedError, match=message) as caught:
         neucb.run("sq", toy(), 500, "4,9", settings=settings, engine=engine)
     assert caught.value.round is not None
     assert f"{step / (caught.value.round + 1) ** 0.5:.3g} in this round" in str(caught.value)
@@ -266,23 +266,23 @@ def test_an_agent_that_diverges_is_stopped_in_that_round(engine: str, depth: int
 @pytest.mark.parametrize("agent", ["neural-greedy", "kl"])
 @pytest.mark.parametrize("order", ["shuffled", "weakest-class"])
 def test_a_dead_network_is_stopped_by_both_engines(agent: str, order: str) -> None:
-    """One hidden unit an arm and large steps: all units are off for good, and nothing is NaN."""
+    """One hidden unit and large steps: all units stay inactive, without NaN."""
     settings = {"lr": 1.0, "input_scaling": 0.0, "lr_power": 0.0, "width": 1}
-    said, rounds = [], []
+    messages, rounds = [], []
     for engine in ("torch", "compiled"):
         options = {"settings": settings, "engine": engine, "dtype": "float64", "order": order}
-        job = prepare(agent, toy(), 1500, "4,9,11,12", **options)  # type: ignore[arg-type]
+        run = prepare(agent, toy(), 1500, "4,9,11,12", **options)  # type: ignore[arg-type]
         with pytest.raises(DivergedError, match=f"{agent}, round .* the network is dead") as caught:
-            job.play()
-        said.append(str(caught.value))
-        rounds.append(job.log.round)
+            run.play()
+        messages.append(str(caught.value))
+        rounds.append(run.log.round)
         assert rounds[-1] == int(caught.value.round or 0) + 1 >= 200
-    assert said[0] == said[1]
+    assert messages[0] == messages[1]
     assert rounds[0] == rounds[1]
 
 
-def test_an_agent_that_has_nothing_left_to_learn_is_not_taken_for_a_dead_one() -> None:
-    """The same context always, and a loss that is as predicted: predictions stay as they are."""
+def test_an_agent_with_constant_predictions_is_not_stopped() -> None:
+    """Constant contexts with losses as predicted: predictions do not change."""
     x = np.ones(1500)
     labels = np.arange(1500) % 3
     constant = Table("constant", (Column("x", x),), labels.astype(np.int64), ("a", "b", "c"), "memory")
@@ -291,8 +291,8 @@ def test_an_agent_that_has_nothing_left_to_learn_is_not_taken_for_a_dead_one() -
             neucb.run(agent, constant, 600, 1, engine=engine, preprocessing="paper")
 
 
-def test_an_agent_that_learns_late_is_not_taken_for_a_dead_one() -> None:
-    """A model of zeros predicts 0 whatever the context until it has heard of a loss."""
+def test_an_untrained_agent_is_not_stopped() -> None:
+    """An untrained model predicts 0 for every context until a loss arrives."""
     assert neucb.run("squarecb", toy(), 400, 1, delay=300)["round"].max() == 400
     rng = np.random.default_rng(0)
     many = Table(
@@ -308,7 +308,7 @@ def test_an_agent_that_learns_late_is_not_taken_for_a_dead_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("distribution_value", "error"),
     [
         (torch.full((1, 3), float("nan")), DivergedError),
         (torch.tensor([[0.5, 0.6, -0.1]]), DivergedError),
@@ -316,13 +316,15 @@ def test_an_agent_that_learns_late_is_not_taken_for_a_dead_one() -> None:
         (torch.tensor([0.5, 0.5]), InputError),
     ],
 )
-def test_a_distribution_that_is_none(answer: torch.Tensor, error: type[Exception]) -> None:
+def test_an_invalid_distribution_is_an_error(
+    distribution_value: torch.Tensor, error: type[Exception]
+) -> None:
     class Broken:
         def reset(self, spec: Spec) -> None:
             return
 
         def distribution(self, context: torch.Tensor) -> torch.Tensor:
-            return answer
+            return distribution_value
 
         def update(self, context: torch.Tensor, action: torch.Tensor, loss: torch.Tensor) -> None:
             return
@@ -331,7 +333,7 @@ def test_a_distribution_that_is_none(answer: torch.Tensor, error: type[Exception
         neucb.run(Broken(), toy(), 5, 1)
 
 
-def test_contexts_that_are_not_finite_are_refused() -> None:
+def test_non_finite_contexts_are_rejected() -> None:
     class Spoilt(ClassificationVectorEnv):
         def _contexts(self) -> Any:
             contexts = super()._contexts().copy()
@@ -342,26 +344,26 @@ def test_contexts_that_are_not_finite_are_refused() -> None:
         neucb.run("kl", Spoilt(toy(), 2, horizon=5))
 
 
-def test_what_was_played_stays_when_a_run_is_interrupted() -> None:
-    job = prepare("uniform", toy(), 100, 2, engine="torch")
+def test_an_interrupted_run_keeps_its_rounds() -> None:
+    run = prepare("uniform", toy(), 100, 2, engine="torch")
 
     def stop(played: int) -> None:
         if played == 37:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        job.play(stop)
-    assert job.log.round == 37
-    assert job.frame()["round"].max() == 37
+        run.play(stop)
+    assert run.log.round == 37
+    assert run.frame()["round"].max() == 37
 
 
-def test_more_rounds_than_rows_are_the_rows_there_are() -> None:
+def test_rounds_are_limited_by_the_rows_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="playing 1500 rounds instead of 2000"):
         frame = neucb.run("uniform", toy(), 2000, 1)
     assert frame["round"].max() == 1500
 
 
-def test_torch_threads_are_given_back() -> None:
+def test_the_number_of_torch_threads_is_restored() -> None:
     torch.set_num_threads(2)
     play(make_agent(RECIPES["uniform"]), ClassificationVectorEnv(toy(), 1), RunLog(Spec((0,), 3, 4, 3)))
     assert torch.get_num_threads() == 2
@@ -374,7 +376,7 @@ def test_torch_threads_are_given_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"agent": "kl-pertubed"}, "did you mean 'kl-perturbed'"),
         ({"settings": {"gama": 3}}, "did you mean 'gamma'"),
@@ -396,6 +398,6 @@ def test_torch_threads_are_given_back() -> None:
         ({"dtype": "float16"}, "dtype"),
     ],
 )
-def test_bad_arguments_say_what_to_do(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_invalid_arguments_name_the_cure(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         neucb.run(dataset=toy(), seeds=1, **arguments)

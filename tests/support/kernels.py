@@ -35,7 +35,7 @@ def compile_common() -> None:
 
 
 def main() -> None:
-    """Compile the kernels of each oracle in its own process."""
+    """Compile the kernels of each oracle, order and dtype in parallel processes."""
     groups = defaultdict(list)
     for name, recipe in RECIPES.items():
         if prepare(name, toy(), 2, 1).engine == "compiled":
