@@ -1,4 +1,4 @@
-"""Entrants of the loop around an agent of the user's own: an agent that does nothing."""
+"""Entrants that measure the loop: runs of a user-defined agent that does nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Idle:
 
 
 class IdleArrays(Idle):
-    """The same over NumPy arrays."""
+    """Uniform play over NumPy arrays, without learning."""
 
     uses_autograd = False
     uses_numpy = True

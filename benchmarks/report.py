@@ -22,7 +22,7 @@ MOST_COLUMNS = 6  # maximum number of columns of tasks
 TITLES = {
     "speed": "KL network with FastCB's rule (agent kl), microseconds of CPU time per round of one replica",
     "variants": "agents on the first data set, each against a plain loop that computes the same, one process",
-    "loop": "loop around an agent of the user's that does nothing",
+    "loop": "loop around a user-defined agent that does nothing",
     "scaling": "agent kl on dense rows, K = 7, d = 54, width 100, except for the varied size",
     "replicas": "agent kl on the torch engine, dense rows of the same size; ratio to R = 1",
     "machine": "all cores of the machine: microseconds of wall-clock time per round of one replica",

@@ -86,7 +86,7 @@ def scaling() -> Iterator[EntrantGroup]:
 
 
 def loop(data: Data) -> Iterator[EntrantGroup]:
-    """Yield the loop around an idle agent of the user's, on a table and on a stepped environment."""
+    """Yield the loop around an idle user-defined agent, on a table and on a stepped environment."""
     for encoded in list(data.values())[:1]:
         for task, order in (("table", "shuffled"), ("stepped", "weakest-class")):
             entrants = [idle(encoded, agent, R, order) for agent in (Idle, IdleArrays) for R in (1, 5)]

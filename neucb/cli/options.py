@@ -87,6 +87,7 @@ SUITE_HELP = "Suite of data sets: cc18 or bakeoff."
 SEEDS_HELP = "Seeds: a count (5 for 0 to 4), a range (10:20 for 10 to 19) or a list (3,7)."
 PREPROCESSING_HELP = f"Encoding of the features: {listed(get_args(Preprocessing))}."
 LABEL_NOISE_HELP = "Label noise: probability that a label is replaced, at least 0, below (K - 1) / K."
+DTYPE_HELP = "Floating-point type of networks: float32 or float64."
 SOURCE_HELP = f"Source of the data: {listed(get_args(Source))}."
 
 

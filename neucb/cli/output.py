@@ -47,7 +47,7 @@ class Output:
         """Play a run with a progress bar, save it, print its summary.
 
         It is saved before printing, so that a closed output (`| head`) loses nothing; the summary is
-        printed even if the disk is full, and before the plot, which takes longer than many a run.
+        printed even if the disk is full, and before the plot, which takes longer than many runs.
 
         Raises:
             NeucbError: the run failed, or could not be saved.
@@ -76,7 +76,7 @@ class Output:
             raise
         try:
             self._show(summary(run))
-        finally:  # even where the output is closed
+        finally:  # even if the output is closed
             plot = draw_plot(run.frame(), saved.log)
         self._print_paths(saved, plot)
         if interrupted:

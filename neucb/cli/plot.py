@@ -44,7 +44,7 @@ def plot(
     from neucb.plots.style import FORMATS
     from neucb.sweeps.store.read_results import read_results
 
-    find_kind(kind)  # an unknown kind before logs are read
+    find_kind(kind)  # reject an unknown kind before reading logs
     file = out or Path(f"{kind}.pdf")
     if file.suffix.lower() not in FORMATS:
         raise InputError(f"a plot is a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file, not '{file.name}'")

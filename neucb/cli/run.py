@@ -14,6 +14,7 @@ from neucb.cli.messages import note
 from neucb.cli.options import (
     AGENT,
     DATA,
+    DTYPE_HELP,
     ENGINE,
     FEEDBACK,
     LABEL_NOISE_HELP,
@@ -171,9 +172,7 @@ def run(
         ),
     ] = "auto",
     device: Annotated[str, typer.Option(rich_help_panel=ENGINE, help="Device: cpu or cuda.")] = "cpu",
-    dtype: Annotated[
-        str, typer.Option(rich_help_panel=ENGINE, help="Floating-point type of networks: float32 or float64.")
-    ] = "float32",
+    dtype: Annotated[str, typer.Option(rich_help_panel=ENGINE, help=DTYPE_HELP)] = "float32",
     trace: Annotated[
         str | None,
         typer.Option(

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
+from neucb.cli.options import DTYPE_HELP
+
 
 def warmup(
-    agent: Annotated[
-        str | None, typer.Option(help="Names of agents, with commas between.  [default: all]")
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="Numbers of networks: float32 or float64.")] = "float32",
+    agent: Annotated[str | None, typer.Option(help="Agents, comma-separated.  [default: all]")] = None,
+    dtype: Annotated[str, typer.Option(help=DTYPE_HELP)] = "float32",
 ) -> None:
-    """Compile the agents' kernels ahead of runs, for images of containers and for clusters.
+    """Compile the kernels of agents ahead of runs, for container images and clusters.
 
-    Later runs load them from numba's cache, beside the package or in the folder that the environment variable
-    NUMBA_CACHE_DIR names; it is valid for one kind of processor.
+    Later runs load them from numba's cache: next to the package, or in the folder named by the environment
+    variable NUMBA_CACHE_DIR. The cache is valid for one kind of processor.
     """
     import time
 

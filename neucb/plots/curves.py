@@ -89,7 +89,7 @@ def curves_of(frame: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame,
         row = repeated.iloc[0]
         raise InputError(
             f"{row['agent_label']} on {row['dataset']} with seed {row['seed']} occurs twice; give competitors"
-            " names of their own in the column 'agent_label'"
+            " different names in the column 'agent_label'"
         )
     panels = []
     if column in frame:
@@ -195,7 +195,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Style], x: XS
 
 
 def _with_neighbours(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask that is true at and next to the true places of `where`."""
+    """Return a mask that is true at and next to the true entries of `where`."""
     spread = where.copy()
     spread[1:] |= where[:-1]
     spread[:-1] |= where[1:]

@@ -64,7 +64,7 @@ def spread(wanted: NDArray[Any], gap: float, low: float, high: float) -> NDArray
 def isotonic(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the nondecreasing sequence nearest to `values` in squares, by pooling adjacent violators.
 
-    The same as `scipy.optimize.isotonic_regression`, whose import takes longer than drawing a plot.
+    Equals `scipy.optimize.isotonic_regression`, whose import takes longer than drawing a plot.
     """
     means: list[float] = []
     counts: list[int] = []

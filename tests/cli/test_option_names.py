@@ -171,7 +171,7 @@ def test_all_lists_the_public_interface() -> None:
     assert set(neucb.__all__) <= set(dir(neucb))
 
 
-def test_words_of_the_user_are_not_translated(
+def test_text_of_the_command_line_is_not_translated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -179,7 +179,7 @@ def test_words_of_the_user_are_not_translated(
     assert "there is no file seeds=3.csv" in capsys.readouterr().err
 
 
-def test_only_options_of_the_command_are_named(
+def test_arguments_without_an_option_of_the_command_are_not_translated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`neucb sweep` has no --no-header: its spec has the key `header`."""

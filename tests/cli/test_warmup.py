@@ -12,10 +12,10 @@ import pytest
 from tests.support.command import neucb as command
 
 
-def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
     return subprocess.run(
-        [sys.executable, "-m", "neucb", *words],
+        [sys.executable, "-m", "neucb", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -25,19 +25,19 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_a_run_compiles_nothing_afterwards(tmp_path: Path) -> None:
-    done = call(tmp_path, "warmup", "--agent", "squarecb,uniform")
-    assert done.stdout.startswith("kernels of 2 agents are ready")
-    assert done.stderr == ""
+def test_runs_after_warmup_compile_nothing(tmp_path: Path) -> None:
+    completed = call(tmp_path, "warmup", "--agent", "squarecb,uniform")
+    assert completed.stdout.startswith("kernels of 2 agents are ready")
+    assert completed.stderr == ""
     kernels = sorted(tmp_path.joinpath("cache").rglob("*.nbc"))
     assert any("linear.linear-" in path.name for path in kernels)
-    words = ("run", "--agent", "squarecb", "--dataset", "iris", "--rounds", "60", "--quiet")
-    for more in (("--order", "shuffled"), ("--order", "weakest-class"), ("--engine", "torch")):
-        assert "compiling" not in call(tmp_path, *words, *more).stderr
+    arguments = ("run", "--agent", "squarecb", "--dataset", "iris", "--rounds", "60", "--quiet")
+    for options in (("--order", "shuffled"), ("--order", "weakest-class"), ("--engine", "torch")):
+        assert "compiling" not in call(tmp_path, *arguments, *options).stderr
     assert sorted(tmp_path.joinpath("cache").rglob("*.nbc")) == kernels
 
 
-def test_an_agent_without_a_kernel(
+def test_an_unknown_agent_is_rejected(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(monkeypatch, "warmup", "--agent", "nothing-like-it") == 2

@@ -1,4 +1,4 @@
-"""A row order, a data source and a kind of plot that are added: a file and a row each, seen everywhere."""
+"""A row order, a data source and a kind of plot are each added as one file and one row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from neucb.plots.kinds.registry import KINDS, draw
 from tests.support.command import neucb as run_command
 from tests.support.paths import ROOT
 
-# An order that reacts to the agent and has a compiled form: a row again until it is played right.
+# Adaptive order with a compiled form: repeats a row until its loss is 0.
 PATIENT = """
 from typing import Any, NamedTuple
 
@@ -64,9 +64,9 @@ from neucb.plots.kinds.ranks import rank_figure
 
 
 def figure(frame, x, bounds):
-    made = rank_figure(frame)
-    made.texts[0].set_text(f"{x} {bounds}")
-    return made
+    plot = rank_figure(frame)
+    plot.texts[0].set_text(f"{x} {bounds}")
+    return plot
 
 
 KIND = PlotKind("a kind of a test", ("regret", "mine"), figure, "sqrt", bounded=True)
@@ -74,7 +74,7 @@ KIND = PlotKind("a kind of a test", ("regret", "mine"), figure, "sqrt", bounded=
 
 
 def add_row(registry: Path, first: str, row: str) -> None:
-    """Put a row before the first one of a registry."""
+    """Insert a row before the first one of a registry."""
     text = registry.read_text()
     assert text.count(first) == 1
     registry.write_text(text.replace(first, f"{row}{first}"))
@@ -82,7 +82,7 @@ def add_row(registry: Path, first: str, row: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.compile
-def test_an_order_and_a_kind_of_plot_in_a_copy_of_the_package(tmp_path: Path) -> None:
+def test_an_order_and_a_kind_of_plot_are_added_to_a_copy(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "neucb", tmp_path / "neucb", ignore=shutil.ignore_patterns("__pycache__"))
     orders, kinds = tmp_path / "neucb" / "environments" / "orders", tmp_path / "neucb" / "plots" / "kinds"
     (orders / "patient.py").write_text(PATIENT)
@@ -96,9 +96,9 @@ def test_an_order_and_a_kind_of_plot_in_a_copy_of_the_package(tmp_path: Path) ->
 
     def python(*arguments: str) -> str:
         command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        completed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     def rows(engine: str) -> list[list[float]]:
         return [json.loads(line) for line in python("-c", PLAY, engine).splitlines()]
@@ -106,22 +106,22 @@ def test_an_order_and_a_kind_of_plot_in_a_copy_of_the_package(tmp_path: Path) ->
     def check(step: int) -> None:
         compiled, torch = rows("compiled"), rows("torch")
         assert compiled == torch
-        shown, loss = np.array(torch).reshape(2, 2, 150)
+        played_rows, loss = np.array(torch).reshape(2, 2, 150)
         for seed in range(2):
-            right = int((loss[seed][:-1] == 0.0).sum())
-            assert len(set(shown[seed])) == min(right + 1, 150 // step)
-            again = loss[seed][:-1] > 0.0
-            assert (shown[seed][1:][again] == shown[seed][:-1][again]).all()
+            solved = int((loss[seed][:-1] == 0.0).sum())
+            assert len(set(played_rows[seed])) == min(solved + 1, 150 // step)
+            repeated = loss[seed][:-1] > 0.0
+            assert (played_rows[seed][1:][repeated] == played_rows[seed][:-1][repeated]).all()
 
     check(1)
     (orders / "patient.py").write_text(PATIENT.replace("STEP = 1", "STEP = 75"))
-    check(75)  # the kernel on disk is not that of before
+    check(75)  # the kernel is compiled repeated
     assert "mine, regret, " in " ".join(python("-m", "neucb", "plot", "--help").split())
     assert "patient" in python("-m", "neucb", "run", "--help")
 
 
 class Stripes(DataSource):
-    """Tables "stripes:<rows>", and one of them with a name."""
+    """Source of tables "stripes:<rows>" and of "zebra"."""
 
     patterns = ("stripes:<rows>",)
 
@@ -147,26 +147,26 @@ def stripes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("stripes")
-def test_a_source_is_listed_loaded_and_run(
+def test_an_added_source_is_listed_loaded_and_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert run_command(monkeypatch, "datasets") == 0
-    listed = capsys.readouterr().out
-    assert "stripes:<rows>" in listed
-    assert "a table of stripes" in listed
+    output = capsys.readouterr().out
+    assert "stripes:<rows>" in output
+    assert "a table of stripes" in output
     assert load_table("ZEBRA").rows == 90
     with pytest.raises(InputError, match="did you mean 'zebra'"):
         load_table("zebrra")
     with pytest.raises(InputError, match="stripes:9 has a target and types of its own"):
         neucb.run("uniform", "stripes:9", 5, 1, target="x")
-    words = ("--dataset", "stripes:60,zebra", "--seeds", "2", "--rounds", "30", "--agent", "uniform")
-    assert run_command(monkeypatch, "run", *words, "--out", "out", "--quiet") == 0
+    options = ("--dataset", "stripes:60,zebra", "--seeds", "2", "--rounds", "30", "--agent", "uniform")
+    assert run_command(monkeypatch, "run", *options, "--out", "out", "--quiet") == 0
     frame = neucb.load_results(tmp_path / "out")
     assert set(frame["dataset"]) == {"stripes:60", "zebra"}
 
 
 @pytest.mark.usefixtures("stripes")
-def test_a_source_is_swept_under_its_fingerprint(tmp_path: Path) -> None:
+def test_an_added_source_is_swept_under_its_fingerprint(tmp_path: Path) -> None:
     spec = tmp_path / "own.toml"
     spec.write_text(
         '[experiment]\nname = "own"\nrounds = 20\nreporting_seeds = "3"\n'
@@ -175,11 +175,11 @@ def test_a_source_is_swept_under_its_fingerprint(tmp_path: Path) -> None:
     )
     neucb.sweep(spec, out=tmp_path / "swept")
     assert set(neucb.load_results(tmp_path / "swept" / "own")["dataset"]) == {"stripes:60", "zebra"}
-    kept = "".join(path.read_text() for path in (tmp_path / "swept").rglob("*.json"))
-    assert '"of": "zebra"' in kept
+    manifests = "".join(path.read_text() for path in (tmp_path / "swept").rglob("*.json"))
+    assert '"of": "zebra"' in manifests
 
 
-def test_a_kind_of_plot_is_drawn(
+def test_an_added_kind_of_plot_is_drawn(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "kind_of_a_test.py").write_text(KIND)

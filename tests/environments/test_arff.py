@@ -1,4 +1,4 @@
-"""ARFF files: every legal way to write one is read, everything else is refused with its line."""
+"""ARFF files: every legal notation is read, and everything else is rejected with its line."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ HEAD = "@relation r\n@attribute a numeric\n@attribute y {no,yes}\n@data\n"
 
 
 def columns(text: str) -> dict[str, Attribute]:
-    return {one.name: one for one in parse_arff(text.encode()).attributes}
+    return {attribute.name: attribute for attribute in parse_arff(text.encode()).attributes}
 
 
 def values(text: str) -> list[list[Any]]:
-    return [list(one.values) for one in columns(text).values()]
+    return [list(attribute.values) for attribute in columns(text).values()]
 
 
 def declared(text: str) -> Attribute:
     """Return the attribute of a declaration."""
-    (one,) = parse_arff(f"@relation r\n@attribute {text}\n@data\n".encode()).attributes
-    return one
+    (attribute,) = parse_arff(f"@relation r\n@attribute {text}\n@data\n".encode()).attributes
+    return attribute
 
 
-def test_a_file_with_every_kind_of_column() -> None:
+def test_every_type_of_attribute_is_read() -> None:
     relation = parse_arff(VALID)
     size, colour, when, note = relation.attributes
-    assert [one.kind for one in relation.attributes] == ["numeric", "nominal", "date", "string"]
-    assert [one.name for one in relation.attributes] == ["size", "the colour", "when", "note"]
+    assert [attribute.kind for attribute in relation.attributes] == ["numeric", "nominal", "date", "string"]
+    assert [attribute.name for attribute in relation.attributes] == ["size", "the colour", "when", "note"]
     np.testing.assert_array_equal(size.values, [1.5, np.nan, -2000, 3])
     assert colour.levels == ("red", "dark blue", "o'clock", "50%")
     np.testing.assert_array_equal(colour.values, [0, 1, 3, 2])
@@ -78,13 +78,13 @@ def test_a_file_with_every_kind_of_column() -> None:
         ("a DATE % comment", "a", "date", None),
     ],
 )  # fmt: skip
-def test_declarations(text: str, name: str, kind: str, levels: tuple[str, ...] | None) -> None:
-    one = declared(text)
-    assert (one.name, one.kind, one.levels) == (name, kind, levels)
+def test_declarations_are_parsed(text: str, name: str, kind: str, levels: tuple[str, ...] | None) -> None:
+    attribute = declared(text)
+    assert (attribute.name, attribute.kind, attribute.levels) == (name, kind, levels)
 
 
-def test_a_long_list_with_a_comment_behind_it() -> None:
-    """A reader that tries every way to split it takes years."""
+def test_a_long_list_of_levels_is_parsed_fast() -> None:
+    """A backtracking reader would take exponential time."""
     levels = [f"c{i}" for i in range(5000)]
     assert declared(f"a {{{','.join(levels)}}} % all of them").levels == tuple(levels)
 
@@ -106,18 +106,18 @@ def test_a_long_list_with_a_comment_behind_it() -> None:
         ("", [[], []]),
     ],
 )
-def test_rows(rows: str, expected: list[list[float]]) -> None:
+def test_rows_are_parsed(rows: str, expected: list[list[float]]) -> None:
     for end in ("", "\n"):
         np.testing.assert_array_equal(values(HEAD + rows + end), expected)
 
 
-def test_integers_are_not_cut_and_large_ones_are_noted() -> None:
+def test_integers_are_not_truncated_and_large_ones_are_noted() -> None:
     head = "@relation r\n@attribute a integer\n@attribute b integer\n@data\n"
     text = head + "1.5,9007199254740993\n2,9007199254740992\n"
     a, b = columns(text).values()
     assert list(a.values) == [1.5, 2]
     assert (a.note, b.note) == ("", "holds numbers beyond 2^53, which are rounded to 53 bits")
-    assert columns(text.replace("993", "992"))["b"].note == ""  # 2^53 itself
+    assert columns(text.replace("993", "992"))["b"].note == ""  # exactly 2^53
     assert columns(text.replace("9007199254740993", "1e300"))["b"].note == ""
 
 
@@ -141,7 +141,7 @@ def test_integers_are_not_cut_and_large_ones_are_noted() -> None:
         ("d/M", "29/1", datetime(1970, 1, 29)),
     ],
 )
-def test_date_patterns(pattern: str, text: str, expected: datetime) -> None:
+def test_date_patterns_are_parsed(pattern: str, text: str, expected: datetime) -> None:
     assert DatePattern(pattern).seconds(text) == expected.replace(tzinfo=UTC).timestamp()
     assert DatePattern(pattern).seconds(DatePattern(pattern).epoch) == 0
 
@@ -156,7 +156,7 @@ def test_date_patterns(pattern: str, text: str, expected: datetime) -> None:
         (r"date 'yyyy-MM-dd\'T\'HH:mm'", "1970-01-02T00:00"),
     ],
 )
-def test_declared_dates(declaration: str, cell: str) -> None:
+def test_declared_dates_are_read(declaration: str, cell: str) -> None:
     text = f"@relation r\n@attribute a {declaration}\n@attribute b numeric\n@data\n{cell},1\n?,2\n{{1 3}}\n"
     np.testing.assert_array_equal(values(text), [[86400, np.nan, 0], [1, 2, 3]])
 
@@ -174,19 +174,19 @@ LATIN = HEAD.replace("no", "né") + "1,né\n2,yes\n"
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"]
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_encodings_and_line_ends(encoding: str, end: str) -> None:
+def test_encodings_and_line_ends_are_read(encoding: str, end: str) -> None:
     text = LATIN.replace("\n", end)
     data = text.encode(encoding)
-    for packed in (data, gzip.compress(data, mtime=0), text.rstrip().encode(encoding)):
-        a, y = parse_arff(packed).attributes
+    for content in (data, gzip.compress(data, mtime=0), text.rstrip().encode(encoding)):
+        a, y = parse_arff(content).attributes
         np.testing.assert_array_equal(a.values, [1, 2])
         np.testing.assert_array_equal(y.values, [0, 1])
         assert y.levels == ("né", "yes")
-        assert parse_arff(packed).notes == GUESSES.get(encoding, ())
+        assert parse_arff(content).notes == GUESSES.get(encoding, ())
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "reason"),
     [
         (HEAD + "1,yes\n\n1,yes,2\n", "line 7: 3 values in the row, where 2 attributes are declared"),
         (HEAD + "1,,yes\n", "line 5: 3 values"),
@@ -228,10 +228,10 @@ def test_encodings_and_line_ends(encoding: str, end: str) -> None:
         ("", "line 1: the file ends before @data"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+def test_errors_name_the_line(tmp_path: Path, text: str, reason: str) -> None:
     message = rejection(text.encode())
     assert message is not None
-    assert message.startswith(words)
+    assert message.startswith(reason)
     path = save(tmp_path, text)
     with pytest.raises(DataError) as caught:
         load_table(str(path))
@@ -239,7 +239,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str)
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "reason"),
     [
         (gzip.compress(VALID, mtime=0)[:-20], "the file is a damaged gzip file"),
         (gzip.compress(VALID, mtime=0)[:20] + b"nonsense" * 9, "the file is a damaged gzip file"),
@@ -249,11 +249,11 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, words: str)
         (HEAD.encode() + b"\0", "the file is not text: it holds NUL characters"),
     ],
 )
-def test_bytes_that_are_no_text(data: bytes, words: str) -> None:
-    assert (rejection(data) or "").startswith(words)
+def test_binary_data_are_rejected(data: bytes, reason: str) -> None:
+    assert (rejection(data) or "").startswith(reason)
 
 
-def test_a_mistake_in_a_later_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_in_later_blocks_name_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neucb.environments.arff.reader.BLOCK", 8)
     rows = [f"{i},{'no' if i % 2 else 'yes'}" for i in range(50)]
     np.testing.assert_array_equal(values(HEAD + "\n".join(rows)), [range(50), [1, 0] * 25])
@@ -261,7 +261,7 @@ def test_a_mistake_in_a_later_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> 
     assert (rejection((HEAD + "\n".join(rows)).encode()) or "").startswith("line 38: 'x' is no number")
 
 
-def test_a_file_as_a_dataframe(tmp_path: Path) -> None:
+def test_a_file_is_read_as_a_dataframe(tmp_path: Path) -> None:
     for name in ("t.arff", "t.arff.gz"):
         path = save(tmp_path, gzip.compress(VALID, mtime=0) if name.endswith("gz") else VALID, name)
         frame = read_arff_frame(path)
@@ -277,7 +277,7 @@ def test_a_file_as_a_dataframe(tmp_path: Path) -> None:
         assert frame.attrs["notes"] == ["weights of rows (the first in line 10) are left out"]
 
 
-def test_a_file_that_is_played_has_its_declared_types(tmp_path: Path) -> None:
+def test_declared_types_are_kept_in_tables(tmp_path: Path) -> None:
     text = (
         "\ufeff@relation r\r\n@attribute\tcode {7, 8,9} % a code, no number\r\n"
         "@attribute day date dd.MM.yyyy\r\n"
@@ -299,7 +299,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8) | st
 
 @st.composite
 def tables(draw: st.DrawFn) -> dict[str, tuple[tuple[str, ...] | None, list[Any]]]:
-    """Draw the truth: name -> (levels, or None for numbers; values)."""
+    """Draw a table: name -> (levels, or None for numbers; values)."""
     rows = draw(st.integers(0, 6))
     drawn: dict[str, tuple[tuple[str, ...] | None, list[Any]]] = {}
     for name in draw(st.lists(TEXTS, min_size=1, max_size=4, unique=True)):
@@ -314,24 +314,24 @@ def tables(draw: st.DrawFn) -> dict[str, tuple[tuple[str, ...] | None, list[Any]
 
 @given(tables(), st.integers(0, 2**32), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 @settings(max_examples=150, deadline=None)
-def test_random_tables_come_back(
+def test_random_tables_are_read_back(
     table: dict[str, tuple[tuple[str, ...] | None, list[Any]]], seed: int, encoding: str
 ) -> None:
     relation = parse_arff(write(table, seed).encode(encoding))
-    assert [one.name for one in relation.attributes] == list(table)
-    for one, (levels, cells) in zip(relation.attributes, table.values(), strict=True):
-        assert one.levels == levels
-        np.testing.assert_array_equal(one.values, truth(levels, cells))
+    assert [attribute.name for attribute in relation.attributes] == list(table)
+    for attribute, (levels, cells) in zip(relation.attributes, table.values(), strict=True):
+        assert attribute.levels == levels
+        np.testing.assert_array_equal(attribute.values, truth(levels, cells))
 
 
 @given(st.binary(max_size=200) | st.randoms(use_true_random=False).map(lambda chance: mutate(VALID, chance)))
 @settings(max_examples=300, deadline=None)
-def test_damaged_files_are_read_or_refused(data: bytes) -> None:
+def test_damaged_files_are_read_or_rejected(data: bytes) -> None:
     message = rejection(data)
     assert message is None or message.startswith(("line ", "the file "))
 
 
-def test_most_damaged_files_are_refused() -> None:
+def test_most_damaged_files_are_rejected() -> None:
     assert 150 < fuzz(300) < 300
 
 
@@ -341,7 +341,7 @@ LONG = 200_000
 @pytest.mark.parametrize(
     "piece", [*" \t,'\"\\{}%[\0", "a ", "a,", "'a' ", "\\'", " %", "{1", "1 ,"]
 )  # fmt: skip
-def test_a_long_line_takes_no_long_time(piece: str) -> None:
+def test_long_lines_are_parsed_fast(piece: str) -> None:
     run = piece * (LONG // len(piece))
     started = time.process_time()
     rows = (
@@ -362,5 +362,5 @@ def test_a_long_line_takes_no_long_time(piece: str) -> None:
     assert time.process_time() - started < 10
 
 
-def test_mutations_are_random_but_repeatable() -> None:
+def test_mutations_are_repeatable() -> None:
     assert mutate(VALID, random.Random(3)) == mutate(VALID, random.Random(3)) != VALID

@@ -13,7 +13,7 @@ from tests.support.openml_cache import LABEL, fill
 from tests.support.openml_server import FakeOpenML
 
 
-def test_the_catalogue_is_consistent() -> None:
+def test_names_and_numbers_in_the_catalogue_are_unique() -> None:
     entries = catalogue()
     assert len({entry.name for entry in entries}) == len(entries)
     numbers = [entry.openml for entry in entries if entry.openml is not None]
@@ -26,7 +26,7 @@ def test_the_catalogue_is_consistent() -> None:
         assert number_of(name) == number
 
 
-def test_openmls_own_names_are_understood() -> None:
+def test_openml_names_are_aliases() -> None:
     assert number_of("MagicTelescope") == 1120
     assert number_of("Fashion-MNIST") == 40996
     assert expand(["one-hundred-plants-margin,magic,MAGIC"]) == ["plants-margin", "magic"]
@@ -41,7 +41,7 @@ def test_an_unknown_name_is_one_short_line(name: str) -> None:
     assert len(str(caught.value)) < 100
 
 
-def test_lists_globs_and_suites() -> None:
+def test_lists_globs_and_suites_are_expanded() -> None:
     assert expand(["iris,wine", "iris"]) == ["iris", "wine"]
     assert expand(["plants-*"]) == ["plants-margin", "plants-shape", "plants-texture"]
     assert expand(["openml:24", "x.csv"]) == ["openml:24", "x.csv"]
@@ -55,7 +55,7 @@ def test_lists_globs_and_suites() -> None:
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits"])
-def test_scikit_learns_tables(name: str) -> None:
+def test_scikit_learn_tables_are_loaded(name: str) -> None:
     table = load_table(name)
     assert table.source == "scikit-learn"
     assert load_table(name.upper()).name == name
@@ -67,13 +67,13 @@ def test_scikit_learns_tables(name: str) -> None:
     }[name]
 
 
-def test_a_target_is_for_files() -> None:
+def test_a_target_of_a_named_data_set_is_rejected() -> None:
     with pytest.raises(InputError, match="target, columns, header, decimal and separator are for files"):
         load_table("iris", reading=Reading("x"))
 
 
 @pytest.mark.slow
-def test_openml_names(server: FakeOpenML, cache: Path) -> None:
+def test_openml_names_are_resolved_by_the_server(server: FakeOpenML, cache: Path) -> None:
     """The fake server lists versions 2 and 3 of toy as numbers 7 and 8."""
     assert (
         load_table("openml:toy@3", openml_cache=cache, notify=lambda line: None).provenance["openml_id"] == 8
@@ -87,14 +87,14 @@ def test_openml_names(server: FakeOpenML, cache: Path) -> None:
         load_table("openml:toy@x", openml_cache=cache)
 
 
-def test_openml_names_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openml_names_are_resolved_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
     import pyarrow as pa
 
     folder = fill(tmp_path, 7, pa.table({"x": [1.0, 2.0, 3.0, 4.0], "class": LABEL}))
-    there = tmp_path.joinpath("1:9", "0", "0", "127", "datasets")
-    there.mkdir(parents=True)
-    folder.rename(there / "7")
+    folder_of_server = tmp_path.joinpath("1:9", "0", "0", "127", "datasets")
+    folder_of_server.mkdir(parents=True)
+    folder.rename(folder_of_server / "7")
     lines: list[str] = []
     assert load_table("openml:toy", openml_cache=tmp_path, notify=lines.append).rows == 4
     assert "version 1 from the cache" in lines[0]
@@ -103,14 +103,14 @@ def test_openml_names_without_a_network(tmp_path: Path, monkeypatch: pytest.Monk
         load_table("openml:toy@2", openml_cache=tmp_path)
 
 
-def test_files_may_have_commas_and_brackets_in_their_names(tmp_path: Path) -> None:
+def test_file_names_may_have_commas_and_brackets(tmp_path: Path) -> None:
     path = tmp_path / "a,b[1].csv"
     path.write_text("x,y\n1,2\n")
     assert expand([str(path), "iris"]) == [str(path), "iris"]
-    everything = ",".join(entry.name for entry in catalogue())  # longer than any name of a file may be
+    everything = ",".join(entry.name for entry in catalogue())  # longer than a file name may be
     assert len(expand([everything])) == len(catalogue())
 
 
-def test_a_world_is_no_table() -> None:
+def test_a_synthetic_world_is_not_a_table() -> None:
     with pytest.raises(InputError, match="`neucb run` plays it"):
         load_table("synthetic:cosine")

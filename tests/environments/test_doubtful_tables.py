@@ -1,4 +1,4 @@
-"""Tables at the edge of the rules: targets that measure, nearly numbers, nearly dates, broken indices."""
+"""Ambiguous tables: real-valued targets, almost numeric or date columns, broken indices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def labelled(labels: list[str]) -> str:
 
 @pytest.mark.parametrize("form", ["{}", "${}", "{} kg", '"{}"'])
 @pytest.mark.parametrize("mark", ["NA", "?", "n/a"])
-def test_real_numbers_and_a_mark_are_no_classes(tmp_path: Path, form: str, mark: str) -> None:
+def test_real_numbers_with_a_missing_mark_are_rejected_as_labels(
+    tmp_path: Path, form: str, mark: str
+) -> None:
     labels = [form.format(i % 90 / 10) for i in range(N)]
     labels[7] = mark
     with pytest.raises(DataError, match="holds real numbers"):
@@ -38,14 +40,14 @@ def test_real_numbers_and_a_mark_are_no_classes(tmp_path: Path, form: str, mark:
     assert "'y' is a word with 91 values in 200 rows" in named.notes[0]
 
 
-def test_real_numbers_with_decimal_commas_are_no_classes(tmp_path: Path) -> None:
+def test_real_numbers_with_decimal_commas_are_rejected_as_labels(tmp_path: Path) -> None:
     text = "a;y\n" + "".join(f"{i % 11};{i % 9},{i % 10}\n" for i in range(N))
     for decimal in (None, ","):
         with pytest.raises(DataError, match="holds real numbers"):
             table(tmp_path, text, Reading(separator=";", decimal=decimal))
 
 
-def test_whole_numbers_and_a_mark_are_named(tmp_path: Path) -> None:
+def test_a_missing_mark_among_whole_number_labels_is_noted(tmp_path: Path) -> None:
     labels = [str(i % 3) for i in range(N)]
     labels[7] = "NA"
     read = table(tmp_path, labelled(labels))
@@ -54,11 +56,11 @@ def test_whole_numbers_and_a_mark_are_named(tmp_path: Path) -> None:
     labels = [str(i % 60) for i in range(N)]
     labels[7] = "NA"
     read = table(tmp_path, labelled(labels))
-    assert read.classes[:12] == tuple(map(str, range(12)))  # by value
+    assert read.classes[:12] == tuple(map(str, range(12)))  # sorted by value
     assert "whole number with 61 values" in read.notes[0]
 
 
-def test_numbers_among_words_are_one_class_however_they_are_written(tmp_path: Path) -> None:
+def test_equal_numbers_are_one_class_in_any_notation(tmp_path: Path) -> None:
     read = table(tmp_path, labelled([("1", "1.0", "+1", "other")[i % 4] for i in range(N)]))
     assert read.classes == ("1", "other")
 
@@ -66,12 +68,12 @@ def test_numbers_among_words_are_one_class_however_they_are_written(tmp_path: Pa
 @pytest.mark.parametrize(
     "pair", [("a b", "a\u00a0b"), ("cat", "cat\u200b"), ("é", "e\u0301"), ("Yes", "yes")]
 )
-def test_classes_that_look_alike_are_named(tmp_path: Path, pair: tuple[str, str]) -> None:
+def test_classes_that_look_alike_are_noted(tmp_path: Path, pair: tuple[str, str]) -> None:
     (note,) = table(tmp_path, labelled([pair[i % 2] for i in range(N)])).notes
     assert "are two classes, as they are written" in note
 
 
-def test_a_number_of_a_million_digits_is_a_word(tmp_path: Path) -> None:
+def test_a_number_of_a_million_digits_is_text(tmp_path: Path) -> None:
     read = table(
         tmp_path, labelled([("1", "1e9999999")[i % 2] for i in range(N)]), Reading(columns={"y": "category"})
     )
@@ -80,14 +82,14 @@ def test_a_number_of_a_million_digits_is_a_word(tmp_path: Path) -> None:
         table(tmp_path, labelled([("1", "1e9999999")[i % 2] for i in range(N)]))
 
 
-def test_float_labels_in_memory_can_be_taken_for_names() -> None:
+def test_float_labels_need_the_type_category() -> None:
     frame = pd.DataFrame({"a": np.arange(N) % 7, "y": np.arange(N) % 3 / 2})
     with pytest.raises(DataError, match=r"columns=\{'y': 'category'\}"):
         from_frame(frame)
     assert from_frame(frame, reading=Reading(columns={"y": "category"})).classes == ("0.0", "0.5", "1.0")
 
 
-def test_one_class_is_named_with_its_column_and_the_rows_without(tmp_path: Path) -> None:
+def test_a_single_class_is_rejected_with_column_and_missing_rows(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"only one class occurs \('hm'\) in column 'y'; 199 of 200 rows have no label"
     ):
@@ -104,7 +106,7 @@ def indexed(name: str, change: dict[int, str], tail: str = "") -> str:
     [({}, ",,\n"), ({5: "nan"}, ""), ({5: ""}, ""), ({59: "58"}, ""), ({}, "Total,,\n"), ({}, ",99,\n")],
 )
 @pytest.mark.parametrize("name", ["id", ""])
-def test_a_running_index_with_a_flaw_is_one_still(
+def test_an_imperfect_running_index_is_left_out(
     tmp_path: Path, name: str, change: dict[int, str], tail: str
 ) -> None:
     read = table(tmp_path, indexed(name, change, tail))
@@ -113,7 +115,7 @@ def test_a_running_index_with_a_flaw_is_one_still(
     assert read.columns[0].levels is None
 
 
-def test_rows_are_numbered_as_in_the_file_though_some_are_left_out(tmp_path: Path) -> None:
+def test_row_numbers_in_notes_are_those_of_the_file(tmp_path: Path) -> None:
     labels = ["" if i < 5 else "pq"[i % 2] for i in range(N)]
     text = "a,y\n" + "".join(f"{'x' if i == 9 else i / 7},{label}\n" for i, label in enumerate(labels))
     with pytest.raises(DataError, match="no feature columns"):
@@ -133,7 +135,7 @@ def test_rows_are_numbered_as_in_the_file_though_some_are_left_out(tmp_path: Pat
         ([f"2020-{i % 12 + 1:02}-{i % 28 + 1:02}" for i in range(N)], "2020-02-31"),
     ],
 )
-def test_the_cell_that_spoils_a_column_is_named(tmp_path: Path, cells: list[str], bad: str) -> None:
+def test_the_cell_that_prevents_a_numeric_column_is_noted(tmp_path: Path, cells: list[str], bad: str) -> None:
     cells[33] = bad
     text = "a,b,y\n" + "".join(f'"{cell}",{i % 5},{"pq"[i % 2]}\n' for i, cell in enumerate(cells))
     read = table(tmp_path, text)
@@ -152,7 +154,7 @@ def test_the_cell_that_spoils_a_column_is_named(tmp_path: Path, cells: list[str]
         (["12%", "13%", "14", "15%"], [12, 13, np.nan, 15]),
     ],
 )
-def test_numbers_on_the_users_word_have_one_unit(
+def test_a_column_declared_numeric_has_one_unit(
     tmp_path: Path, cells: list[str], expected: list[float]
 ) -> None:
     text = "a,y\n" + "".join(f"{cells[i % 4]},{'pq'[i % 2]}\n" for i in range(40))
@@ -160,7 +162,7 @@ def test_numbers_on_the_users_word_have_one_unit(
     np.testing.assert_array_equal(read.columns[0].values[:4], expected)
 
 
-def test_a_leading_zero_says_that_a_sign_is_decimal(tmp_path: Path) -> None:
+def test_a_leading_zero_marks_a_decimal_sign(tmp_path: Path) -> None:
     text = "a;y\n" + "".join(f"0,{100 + i};{'pq'[i % 2]}\n" for i in range(40))
     read = table(tmp_path, text, Reading(separator=";"))
     assert read.notes == ()
@@ -177,7 +179,7 @@ def test_a_leading_zero_says_that_a_sign_is_decimal(tmp_path: Path) -> None:
         ("%a %b %d %H:%M:%S %Y", "Mon Dec 20 00:00:00 1999"),
     ],
 )
-def test_dates_of_databases_and_logs(tmp_path: Path, form: str, first: str) -> None:
+def test_dates_of_databases_and_logs_are_read(tmp_path: Path, form: str, first: str) -> None:
     days = [pd.Timestamp("1999-12-20") + pd.Timedelta(days=i % 50) for i in range(N)]
     cells = [day.strftime(form) for day in days]
     assert cells[0] == first
@@ -189,7 +191,7 @@ def test_dates_of_databases_and_logs(tmp_path: Path, form: str, first: str) -> N
     assert read.notes == ()
 
 
-def test_notes_on_a_few_rows_are_text(tmp_path: Path) -> None:
+def test_a_sparse_text_column_is_left_out(tmp_path: Path) -> None:
     remarks = [f"remark {i}" if i % 2 == 0 else "" for i in range(N)]
     text = "a,note,y\n" + "".join(f"{i % 5},{remarks[i]},{'pq'[i % 3 > 0]}\n" for i in range(N))
     read = table(tmp_path, text)
@@ -197,11 +199,11 @@ def test_notes_on_a_few_rows_are_text(tmp_path: Path) -> None:
     assert "column 'note' is text" in read.notes[0].replace("an identifier", "text")
 
 
-def test_ranking_targets(tmp_path: Path) -> None:
+def test_ranking_targets_are_parsed(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("x;r\n" + "".join(f"{i % 7},5;{('999', '1.234')[i % 2]}\n" for i in range(40)))
     ranking = read_ranking(path, Reading(separator=";"))
-    np.testing.assert_allclose(ranking.losses[:2], [1, 0])  # 1.234 is more than 999
+    np.testing.assert_allclose(ranking.losses[:2], [1, 0])  # 1.234 means 1,234
     path.write_text("x,clicked\n" + "".join(f"{i % 7},{i % 2 == 0}\n" for i in range(40)))
     np.testing.assert_array_equal(read_ranking(path).losses[:2], [0, 1])
     frame = pd.DataFrame(
@@ -210,7 +212,7 @@ def test_ranking_targets(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_ranking(frame).losses, [1, 0.5, 0])
 
 
-def test_a_ranking_target_whose_points_are_no_decimal_signs(tmp_path: Path) -> None:
+def test_a_ranking_target_with_other_decimal_sign_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("x,r\n" + "".join(f"{i % 7},0.{i + 1}\n" for i in range(40)))
     with pytest.raises(DataError, match=r"holds '0\.1' \(row 1\), no number whose decimal sign is ','"):
@@ -220,6 +222,6 @@ def test_a_ranking_target_whose_points_are_no_decimal_signs(tmp_path: Path) -> N
         read_ranking(path)
 
 
-def test_two_large_numbers_are_no_index() -> None:
+def test_two_large_numbers_are_not_an_index() -> None:
     frame = pd.DataFrame({"id": [2**53 + 2 * (i % 2) for i in range(40)], "y": ["p", "q"] * 20})
     assert [column.name for column in from_frame(frame).columns] == ["id"]

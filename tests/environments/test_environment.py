@@ -1,4 +1,4 @@
-"""The classification environment: what Gymnasium asks for, losses, noise, orders, seeds."""
+"""Classification environment: Gymnasium interface, losses, noise, seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-import neucb
 from neucb.core.errors import DataError, InputError
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.single import classification
@@ -29,7 +28,7 @@ def test_gymnasium_makes_both_forms() -> None:
     assert isinstance(many, ClassificationVectorEnv)
 
 
-def test_gymnasiums_own_checker_passes() -> None:
+def test_the_gymnasium_checker_passes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(classification(toy()), skip_render_check=True)
@@ -48,7 +47,7 @@ def test_single_form_is_the_first_replica() -> None:
     assert truncated
 
 
-def test_exactly_horizon_live_rounds() -> None:
+def test_an_episode_has_exactly_horizon_rounds() -> None:
     env = ClassificationVectorEnv(toy(), 2, horizon=7)
     env.reset(seed=0)
     for t in range(7):
@@ -63,13 +62,13 @@ def test_exactly_horizon_live_rounds() -> None:
 
 def test_rows_are_a_permutation_per_seed_and_independent_of_neighbours() -> None:
     together, alone = ClassificationVectorEnv(toy(), 3), ClassificationVectorEnv(toy(), 1)
-    both, one = played_rows(together, [1, 2, 3]), played_rows(alone, [2])
-    np.testing.assert_array_equal(both[:, 1], one[:, 0])
-    assert sorted(one[:, 0]) == list(range(60))
-    assert not np.array_equal(both[:, 0], both[:, 2])
+    batch, single = played_rows(together, [1, 2, 3]), played_rows(alone, [2])
+    np.testing.assert_array_equal(batch[:, 1], single[:, 0])
+    assert sorted(single[:, 0]) == list(range(60))
+    assert not np.array_equal(batch[:, 0], batch[:, 2])
 
 
-def test_losses_without_noise() -> None:
+def test_losses_without_noise_are_0_or_1() -> None:
     env = ClassificationVectorEnv(toy(), 3)
     env.reset(seed=0)
     _, reward, _, _, info = env.step(np.array([0, 1, 2]))
@@ -87,7 +86,7 @@ def test_label_noise_flips_to_the_other_classes_uniformly() -> None:
     losses = np.zeros((rounds, 2))
     for t in range(rounds):
         clean = int(env.encoded.labels[env.rows][0])
-        arm = (clean + t % 3) % 3  # the clean label's arm, and each of the others
+        arm = (clean + t % 3) % 3  # the arm of the clean label, and each other arm
         _, reward, _, _, info = env.step(np.array([arm]))
         losses[t] = 1.0 - reward[0], info["best_realised_loss"][0]
         expected = np.full(3, 1 - q / 2)
@@ -101,14 +100,16 @@ def test_label_noise_flips_to_the_other_classes_uniformly() -> None:
     assert abs(losses[:, 1].mean() - q) < 4 * 0.5 / rounds**0.5
 
 
-@pytest.mark.parametrize("bad", [{"horizon": 0}, {"horizon": 61}, {"label_noise": 0.67}, {"num_envs": 0}])
-def test_bad_arguments(bad: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [{"horizon": 0}, {"horizon": 61}, {"label_noise": 0.67}, {"num_envs": 0}]
+)
+def test_invalid_arguments_are_rejected(arguments: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        ClassificationVectorEnv(toy(), **bad)  # type: ignore[arg-type]
+        ClassificationVectorEnv(toy(), **arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("actions", [[3, 0], [-1, 0], [0]])
-def test_bad_actions(actions: list[int]) -> None:
+def test_invalid_actions_are_rejected(actions: list[int]) -> None:
     env = ClassificationVectorEnv(toy(), 2)
     env.reset(seed=0)
     with pytest.raises(InputError, match="actions"):
@@ -121,11 +122,6 @@ def test_reset_without_a_seed_draws_another_order() -> None:
     assert not np.array_equal(first, played_rows(env))
 
 
-def test_a_table_of_one_class_is_refused() -> None:
+def test_a_table_of_one_class_is_rejected() -> None:
     with pytest.raises(DataError, match="only one class"):
         Table("t", (Column("x", np.zeros(3)),), np.zeros(3, dtype=np.int64), ("a",), "memory")
-
-
-def test_import_registers() -> None:
-    assert neucb.__version__
-    assert "neucb/Classification-v0" in gymnasium.registry

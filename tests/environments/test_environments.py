@@ -1,4 +1,4 @@
-"""Every registered environment through the public checker, and through a plain Gymnasium loop."""
+"""Every registered environment passes the public checker and runs in a plain Gymnasium loop."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_every_environment_is_checked() -> None:
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 @pytest.mark.filterwarnings("error")
-def test_checker(name: str, options: dict[str, Any]) -> None:
+def test_every_environment_passes_the_checker(name: str, options: dict[str, Any]) -> None:
     check_environment(name, **options)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_a_plain_gymnasium_loop_runs(name: str, options: dict[str, Any]) -> None:
-    """What a Stable-Baselines3 agent does: act, reset when done, look at spaces and rewards only."""
+    """As a Stable-Baselines3 agent does: act, reset when done, use only spaces and rewards."""
     env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make(name, **options))
     env.action_space.seed(0)
     observation, info = env.reset(seed=0)
@@ -61,7 +61,7 @@ def test_a_plain_gymnasium_loop_runs(name: str, options: dict[str, Any]) -> None
 
 
 class Wrong(ClassificationVectorEnv):
-    """An environment with one fault."""
+    """Environment with one fault."""
 
     fault = ""
 
@@ -73,7 +73,7 @@ class Wrong(ClassificationVectorEnv):
             info["best_loss"] = info["best_loss"] + 0.5
         if self.fault == "played":
             info["expected_loss"] = info["best_loss"]
-        if self.fault == "figure":
+        if self.fault == "losses":
             info["expected_losses"] = -info["expected_losses"]
         if self.fault == "neighbours":
             reward = np.full_like(reward, reward.mean())
@@ -91,7 +91,7 @@ class Wrong(ClassificationVectorEnv):
         ("reward", r"round \d+, seed 1\d: the reward is -1.0, outside \[0, 1\]; reward_range="),
         ("best", "best_loss must be the least"),
         ("played", "expected_loss must be that of the arm played"),
-        ("figure", r"the environment's expected_losses is .*; it must be a loss, a number in \[0, 1\]"),
+        ("losses", r"the environment's expected_losses is .*; it must be a loss, a number in \[0, 1\]"),
         ("neighbours", "neighbours"),
         ("dtype", "float32"),
         ("seed", "the same seeds"),
@@ -104,7 +104,7 @@ def test_the_checker_finds_faults(fault: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
-def test_our_own_end_at_the_horizon_and_say_losses_that_are_one_minus_the_reward(
+def test_environments_end_at_the_horizon_with_loss_one_minus_reward(
     name: str, options: dict[str, Any]
 ) -> None:
     env: Any = gymnasium.make_vec(name, num_envs=2, **options)
@@ -127,27 +127,27 @@ def test_every_order_plays(order: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
-def test_gymnasiums_own_vector_of_single_forms_plays_the_same(name: str, options: dict[str, Any]) -> None:
-    """Seeds s, s + 1, ... as Gymnasium has it; at the end every one starts anew, as its mode says."""
+def test_gymnasium_vectors_of_single_forms_play_the_same(name: str, options: dict[str, Any]) -> None:
+    """Seeds s, s + 1, ... as in Gymnasium; at the end sub-environments are reset by their mode."""
     wrapped = gymnasium.make_vec(name, num_envs=2, vectorization_mode="sync", **options)
-    ours = gymnasium.make_vec(name, num_envs=2, **options)
-    assert wrapped.observation_space == ours.observation_space
-    assert wrapped.action_space == ours.action_space
-    theirs, _ = wrapped.reset(seed=3)
-    mine, info = ours.reset(seed=3)
-    for t in range(ours.horizon):  # type: ignore[attr-defined]
-        np.testing.assert_array_equal(theirs, mine)
-        arms = ours.single_action_space.n  # type: ignore[attr-defined]
+    vector = gymnasium.make_vec(name, num_envs=2, **options)
+    assert wrapped.observation_space == vector.observation_space
+    assert wrapped.action_space == vector.action_space
+    wrapped_contexts, _ = wrapped.reset(seed=3)
+    contexts, info = vector.reset(seed=3)
+    for t in range(vector.horizon):  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(wrapped_contexts, contexts)
+        arms = vector.single_action_space.n  # type: ignore[attr-defined]
         mask = info.get("action_mask", np.ones((2, arms), dtype=np.bool_))
         action = np.array([np.flatnonzero(row)[t % row.sum()] for row in mask])
-        theirs, reward, terminated, truncated, _ = wrapped.step(action)
-        mine, expected, never, end, info = ours.step(action)
+        wrapped_contexts, reward, terminated, truncated, _ = wrapped.step(action)
+        contexts, expected, own_terminated, own_truncated, info = vector.step(action)
         np.testing.assert_array_equal(reward, expected)
         assert not terminated.any()
-        assert not never.any()
-        np.testing.assert_array_equal(truncated, end)
+        assert not own_terminated.any()
+        np.testing.assert_array_equal(truncated, own_truncated)
     assert truncated.all()
-    theirs, reward, _, truncated, _ = wrapped.step(action)  # the wrapper resets here and plays nothing
+    wrapped_contexts, reward, _, truncated, _ = wrapped.step(action)  # the wrapper only resets here
     assert not truncated.any()
-    assert wrapped.observation_space.contains(theirs)
+    assert wrapped.observation_space.contains(wrapped_contexts)
     wrapped.close()

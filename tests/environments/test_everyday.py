@@ -1,4 +1,4 @@
-"""Property: whatever everyday file is written, K, d, rows and values are read as they were meant."""
+"""K, d, rows and values of random files are read correctly."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ from tests.support.everyday import WrittenFile, check, written_files
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(written_files())
-def test_files_are_read_as_they_were_meant(written: WrittenFile) -> None:
+def test_random_files_are_read_correctly(written: WrittenFile) -> None:
     check(written)

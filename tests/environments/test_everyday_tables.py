@@ -1,4 +1,4 @@
-"""Everyday tables: as spreadsheets, R and pandas write them, read right or refused in one line."""
+"""Tables as written by spreadsheets, R and pandas are read correctly or rejected in one line."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Y = (A > 0).astype(int)
 
 
 def write(path: Path, first: list[str], label: list[str] | None = None, head: str = "a,b,y") -> Path:
-    words = list(WORD) if label is None else label
-    lines = [head, *(f"{first[i]},{B[i]},{words[i]}" for i in range(N))]
+    labels = list(WORD) if label is None else label
+    lines = [head, *(f"{first[i]},{B[i]},{labels[i]}" for i in range(N))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -42,7 +42,7 @@ def table_of(path: Path, **options: Any) -> Table:
 
 
 def assert_right(table: Table, a: Any = A, notes: int = 0) -> None:
-    """The columns a and b are numbers, y is a word that follows a."""
+    """Assert that a and b are numeric columns and y a label that depends on a."""
     assert table.classes == ("no", "yes")
     np.testing.assert_array_equal(table.labels, Y)
     assert [column.name for column in table.columns] == ["a", "b"]
@@ -59,7 +59,7 @@ def plain(values: Any = A) -> list[str]:
 @pytest.mark.parametrize(
     "mark", ["?", "-", "", "n.a.", "NA", "NaN", "null", "None", "#N/A", "\u2014", ".", "\\N"]
 )
-def test_a_number_column_with_marks_for_missing_values(tmp_path: Path, mark: str) -> None:
+def test_missing_marks_in_a_numeric_column_are_read(tmp_path: Path, mark: str) -> None:
     cells = [mark if i in (5, 77) else str(A[i]) for i in range(N)]
     expected = [np.nan if i in (5, 77) else A[i] for i in range(N)]
     assert_right(table_of(write(tmp_path / "t.csv", cells)), expected)
@@ -79,12 +79,12 @@ def test_a_number_column_with_marks_for_missing_values(tmp_path: Path, mark: str
         ("{:e}", 1),
     ],
 )
-def test_numbers_with_signs_and_units(tmp_path: Path, form: str, scale: float) -> None:
+def test_numbers_with_signs_and_units_are_read(tmp_path: Path, form: str, scale: float) -> None:
     assert_right(table_of(write(tmp_path / "t.csv", [form.format(a) for a in A])), A * scale)
 
 
 @pytest.mark.parametrize("minus", ["\u2212", "\u2013", "\uff0d"])
-def test_a_typographic_minus(tmp_path: Path, minus: str) -> None:
+def test_typographic_minus_signs_are_read(tmp_path: Path, minus: str) -> None:
     assert_right(table_of(write(tmp_path / "t.csv", [str(a).replace("-", minus) for a in A])))
 
 
@@ -103,7 +103,9 @@ def quoted(cells: list[str]) -> list[str]:
         ([f"{a * 1e6:,.2f}".replace(",", "'") for a in A], np.round(A * 1e6, 2)),
     ],
 )
-def test_decimal_commas_and_thousands(tmp_path: Path, cells: list[str], values: Any) -> None:
+def test_decimal_commas_and_thousands_separators_are_read(
+    tmp_path: Path, cells: list[str], values: Any
+) -> None:
     values = np.round(values, 6)
     table = table_of(write(tmp_path / "t.csv", quoted(cells)))
     np.testing.assert_allclose(table.columns[0].values, values, rtol=1e-6)
@@ -113,7 +115,7 @@ def test_decimal_commas_and_thousands(tmp_path: Path, cells: list[str], values: 
 THOUSANDS = [f"{i % 7 + 1},{100 + i}" for i in range(N)]  # 1,100: one thousand one hundred, or 1.1
 
 
-def test_a_comma_with_two_meanings_is_left_out_until_it_is_said(tmp_path: Path) -> None:
+def test_an_ambiguous_comma_needs_the_option_decimal(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b,y\n" + "".join(f'"{THOUSANDS[i]}",{i % 5},{WORD[i]}\n' for i in range(N)))
     table = table_of(path)
@@ -123,16 +125,16 @@ def test_a_comma_with_two_meanings_is_left_out_until_it_is_said(tmp_path: Path) 
     assert "row 1 holds '1,100'" in note
     assert "decimal=" in note
     read = table_of(path, decimal=".").columns[0].values
-    np.testing.assert_array_equal(read, [int(one.replace(",", "")) for one in THOUSANDS])
+    np.testing.assert_array_equal(read, [int(cell.replace(",", "")) for cell in THOUSANDS])
     read = table_of(path, decimal=",").columns[0].values
-    np.testing.assert_allclose(read, [float(one.replace(",", ".")) for one in THOUSANDS])
+    np.testing.assert_allclose(read, [float(cell.replace(",", ".")) for cell in THOUSANDS])
     with pytest.raises(DataError, match="could have a decimal or a thousands separator"):
         table_of(path, columns={"a": "number"})
-    # 0.126 in another column decides; and is no number where commas are decimal
+    # 0.126 in another column decides, and is not a number under decimal commas
     path = write(tmp_path / "t.csv", quoted(THOUSANDS))
     assert table_of(path).notes == ()
     read = table_of(path).columns[0].values
-    np.testing.assert_array_equal(read, [int(one.replace(",", "")) for one in THOUSANDS])
+    np.testing.assert_array_equal(read, [int(cell.replace(",", "")) for cell in THOUSANDS])
     assert [column.name for column in table_of(path, decimal=",").columns] == ["a"]
 
 
@@ -142,10 +144,9 @@ def test_another_column_decides_what_a_comma_means(tmp_path: Path) -> None:
     path.write_text("a;b;y\n" + "\n".join(rows))
     table = table_of(path, separator=";")
     assert table.notes == ()
-    np.testing.assert_allclose(table.columns[0].values, [float(one.replace(",", ".")) for one in THOUSANDS])
+    np.testing.assert_allclose(table.columns[0].values, [float(cell.replace(",", ".")) for cell in THOUSANDS])
     np.testing.assert_allclose(table.columns[1].values, B)
     dotted = tmp_path / "dotted.csv"  # 1.100 under decimal commas
-    dotted.write_text(path.read_text().replace("a;b", "a;b").replace(THOUSANDS[0], "1.100"))
     dotted.write_text(
         "a;b;y\n"
         + "\n".join(f"{THOUSANDS[i].replace(',', '.')};{rows[i].split(';', 1)[1]}" for i in range(N))
@@ -154,7 +155,7 @@ def test_another_column_decides_what_a_comma_means(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cell", ["4o", "<5", "about 3", "12%"])
-def test_one_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
+def test_a_non_numeric_cell_is_noted(tmp_path: Path, cell: str) -> None:
     path = write(tmp_path / "t.csv", [cell if i == 6 else str(A[i]) for i in range(N)])
     table = table_of(path)
     assert [column.name for column in table.columns] == ["b"]
@@ -167,7 +168,7 @@ def test_one_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
     assert forced.notes == (f"column 'a': 1 cell that is no number, read as missing (row 7 holds '{cell}')",)
 
 
-def test_few_numbers_and_a_word_are_a_category_and_that_is_said(tmp_path: Path) -> None:
+def test_few_numbers_and_text_are_a_category_with_a_note(tmp_path: Path) -> None:
     rooms = ["3+" if i % 4 == 3 else str(i % 4) for i in range(N)]
     table = table_of(write(tmp_path / "t.csv", rooms))
     assert table.columns[0].levels == ("0", "1", "2", "3+")
@@ -185,13 +186,13 @@ def test_a_column_without_values_is_left_out(tmp_path: Path, cell: str) -> None:
     assert table.summaries[0].kind == "empty"
 
 
-def test_marks_that_differ_are_words(tmp_path: Path) -> None:
+def test_different_missing_marks_are_categories(tmp_path: Path) -> None:
     table = table_of(write(tmp_path / "t.csv", [("NA", "None")[i % 2] for i in range(N)]))
     assert table.columns[0].levels == ("NA", "None")
 
 
-def test_types_are_decided_over_the_whole_column(tmp_path: Path) -> None:
-    """A word in the last row of a large file makes its column, the label's too, words from the start."""
+def test_types_depend_on_the_whole_column(tmp_path: Path) -> None:
+    """Text in the last row of a large file makes the whole column text, the label too."""
     rows, width = 1200, 784
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 5, (rows, width))
@@ -204,12 +205,12 @@ def test_types_are_decided_over_the_whole_column(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     table = table_of(path)
     assert table.classes == ("0", "1", "2", "other")
-    assert [table.classes[one] for one in table.labels] == labels
+    assert [table.classes[code] for code in table.labels] == labels
     assert table.columns[3].levels == ("0", "1", "2", "3", "4", "x")
     assert all(column.levels is None for j, column in enumerate(table.columns) if j != 3)
 
 
-def test_objects_in_memory_are_read_as_they_are_written() -> None:
+def test_object_columns_are_read_like_text() -> None:
     frame = pd.DataFrame(
         {
             "float": pd.Series([0.5, 1.5, None, 2.5] * 10, dtype=object),
@@ -231,7 +232,7 @@ def test_objects_in_memory_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "n/a", "NULL", "N/A"])
-def test_a_class_may_be_called_like_a_mark_for_missing(tmp_path: Path, word: str) -> None:
+def test_a_class_may_be_named_like_a_missing_mark(tmp_path: Path, word: str) -> None:
     region = ["EU", word, "AP"]
     labels = [region[i % 3] for i in range(N)]
     for table in (
@@ -239,7 +240,7 @@ def test_a_class_may_be_called_like_a_mark_for_missing(tmp_path: Path, word: str
         from_frame(pd.DataFrame({"a": A, "y": pd.Series(labels, dtype=object)})),
     ):
         assert sorted(table.classes) == sorted(region)
-        assert [table.classes[one] for one in table.labels] == labels
+        assert [table.classes[code] for code in table.labels] == labels
         assert table.notes == ()
 
 
@@ -247,19 +248,19 @@ def test_empty_labels_are_counted_and_left_out(tmp_path: Path) -> None:
     labels = ["" if i in (3, 50, 51) else WORD[i] for i in range(N)]
     table = table_of(write(tmp_path / "t.csv", plain(), labels))
     assert table.notes == ("3 rows have no label in column 'y' and are left out",)
-    known = np.array([i not in (3, 50, 51) for i in range(N)])
-    np.testing.assert_array_equal(table.columns[0].values, A[known])
-    np.testing.assert_array_equal(table.labels, Y[known])
+    labelled = np.array([i not in (3, 50, 51) for i in range(N)])
+    np.testing.assert_array_equal(table.columns[0].values, A[labelled])
+    np.testing.assert_array_equal(table.labels, Y[labelled])
 
 
-def test_a_sign_for_missing_among_the_labels_is_a_class_and_that_is_said(tmp_path: Path) -> None:
+def test_a_missing_mark_among_labels_is_a_class_with_a_note(tmp_path: Path) -> None:
     labels = ["?" if i == 3 else WORD[i] for i in range(N)]
     table = table_of(write(tmp_path / "t.csv", plain(), labels))
     assert table.classes == ("?", "no", "yes")
     assert "'?' in column 'y' is played as a class" in table.notes[0]
 
 
-def test_every_row_ends_in_a_separator(tmp_path: Path) -> None:
+def test_trailing_separators_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     for head in ("y,a,b", "y,a,b,"):
         path.write_text(head + "\n" + "".join(f"{WORD[i]},{A[i]},{B[i]},\n" for i in range(N)))
@@ -269,23 +270,23 @@ def test_every_row_ends_in_a_separator(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
-@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("row", [0, 60, 119])
 @pytest.mark.parametrize("change", ["more", "fewer"])
-def test_a_row_of_another_length_is_named(
-    tmp_path: Path, suffix: str, place: int, row: int, change: str
+def test_a_row_of_another_length_is_rejected_with_its_line(
+    tmp_path: Path, suffix: str, position: int, row: int, change: str
 ) -> None:
     rows = [[str(A[i]), str(B[i]), WORD[i]] for i in range(N)]
-    rows[row][place : place + (change == "fewer")] = ["7"] if change == "more" else []
+    rows[row][position : position + (change == "fewer")] = ["7"] if change == "more" else []
     path = tmp_path / f"t.{suffix}"
     path.write_text(
-        "\n".join(("\t" if suffix == "tsv" else ",").join(one) for one in [["a", "b", "y"], *rows])
+        "\n".join(("\t" if suffix == "tsv" else ",").join(cells) for cells in [["a", "b", "y"], *rows])
     )
     with pytest.raises(DataError, match=rf"line {row + 2} has {4 if change == 'more' else 2} fields"):
         table_of(path)
 
 
-def test_rows_that_all_have_a_field_more(tmp_path: Path) -> None:
+def test_rows_longer_than_the_header_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b,y\n" + "".join(f"1,{A[i]},{B[i]},{WORD[i]}\n" for i in range(N)))
     with pytest.raises(DataError, match="the first line has 3 fields, line 2 has 4"):
@@ -293,7 +294,7 @@ def test_rows_that_all_have_a_field_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [[str(i) for i in range(1, N + 1)], [f"car {i}" for i in range(N)]])
-def test_row_names_under_a_header_that_has_none_for_them(tmp_path: Path, names: list[str]) -> None:
+def test_row_names_without_a_header_are_read(tmp_path: Path, names: list[str]) -> None:
     """R's write.table gives row names no header."""
     path = tmp_path / "t.csv"
     path.write_text('"a","b","y"\n' + "".join(f'"{names[i]}",{A[i]},{B[i]},"{WORD[i]}"\n' for i in range(N)))
@@ -302,37 +303,37 @@ def test_row_names_under_a_header_that_has_none_for_them(tmp_path: Path, names: 
     assert "'Unnamed: 0'" in table.notes[0]
 
 
-def test_a_first_line_of_data(tmp_path: Path) -> None:
+def test_a_first_line_of_data_is_rejected(tmp_path: Path) -> None:
     iris = load_iris()
     path = tmp_path / "t.csv"
     names = ["Iris-setosa", "Iris-versicolor", "Iris-virginica"]
     lines = [",".join([*map(str, x), names[y]]) for x, y in zip(iris.data, iris.target, strict=True)]
     path.write_text("\n".join(lines))
-    with pytest.raises(DataError, match="looks like data") as failed:
+    with pytest.raises(DataError, match="looks like data") as caught:
         table_of(path)
-    assert "header=False" in str(failed.value)
+    assert "header=False" in str(caught.value)
     table = table_of(path, header=False)
     assert (table.rows, table.classes) == (150, tuple(names))
     np.testing.assert_array_equal(table.columns[2].values, iris.data[:, 2])
 
 
 @pytest.mark.parametrize(
-    ("head", "good"),
+    ("head", "accepted"),
     [
-        ("0,1,2", True),  # pandas writes these
+        ("0,1,2", True),  # written by pandas
         ("2019,2020,y", True),
         ("a,7,y", True),
         ("5.1,3.5,y", False),
-        ("1,2,yes", True),  # names 1 and 2, though yes is a value too: 1, 2 is a run
+        ("1,2,yes", True),  # 1, 2 is a sequence, though yes is a value too
         ("7,a,no", True),
         ("3,9,y", False),
     ],
 )
-def test_headers_of_numbers(tmp_path: Path, head: str, good: bool) -> None:
+def test_numeric_headers_are_accepted_or_rejected(tmp_path: Path, head: str, accepted: bool) -> None:
     path = write(tmp_path / "t.csv", plain(), head=head)
-    if head == "1,2,yes":  # no word stands over numbers, and yes is a class
-        good = False
-    if good:
+    if head == "1,2,yes":  # no text is above numbers, and yes is a class
+        accepted = False
+    if accepted:
         assert table_of(path).rows == N
     else:
         with pytest.raises(DataError, match="looks like data"):
@@ -341,17 +342,17 @@ def test_headers_of_numbers(tmp_path: Path, head: str, good: bool) -> None:
         assert table_of(path, header=False).rows == N + 1
 
 
-def test_a_header_of_words_that_are_values_too(tmp_path: Path) -> None:
+def test_a_header_that_looks_like_values_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("p,x,s\n" + "e,x,s\np,b,y\n" * 20)
     with pytest.raises(DataError, match="looks like data"):
         table_of(path)
     assert table_of(path, header=False).rows == 41
     path.write_text("a,y\n" + "".join(f"{i * 0.5},{'yn'[i % 2]}\n" for i in range(20)))
-    assert table_of(path).rows == 20  # y is a value of y, but a stands over numbers
+    assert table_of(path).rows == 20  # y is a value of y, but a is above numbers
 
 
-def test_blanks_round_names_labels_and_cells(tmp_path: Path) -> None:
+def test_blanks_around_cells_are_stripped(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows = [f'{A[i]} , "{B[i]}", {WORD[i]}' + " " * (i % 4 == 0) for i in range(N)]
     path.write_text('a, b , "y"\n' + "\n".join(rows))
@@ -375,7 +376,7 @@ def test_a_running_index_is_left_out(tmp_path: Path, name: str, start: int) -> N
     assert kept.notes == ()
 
 
-def test_an_index_of_shuffled_or_filtered_rows(tmp_path: Path) -> None:
+def test_an_index_of_shuffled_rows_is_left_out(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": A, "b": B, "y": WORD}).sample(frac=0.5, random_state=0)
     frame.to_csv(tmp_path / "t.csv")
     table = table_of(tmp_path / "t.csv")
@@ -385,14 +386,14 @@ def test_an_index_of_shuffled_or_filtered_rows(tmp_path: Path) -> None:
     )
 
 
-def test_other_columns_that_count_stay_and_are_named(tmp_path: Path) -> None:
+def test_other_counting_columns_are_kept_with_a_note(tmp_path: Path) -> None:
     pd.DataFrame({"year": range(1900, 1900 + N), "b": B, "y": WORD}).to_csv(tmp_path / "t.csv", index=False)
     table = table_of(tmp_path / "t.csv")
     assert [column.name for column in table.columns] == ["year", "b"]
     assert "column 'year' just counts the rows and is kept" in table.notes[0]
 
 
-def test_identifiers_and_text_are_left_out_and_named(tmp_path: Path) -> None:
+def test_identifiers_and_text_are_left_out_with_notes(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "user": [f"u{i:03}" for i in range(N)],
@@ -404,7 +405,7 @@ def test_identifiers_and_text_are_left_out_and_named(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "t.csv", index=False)
     table = table_of(tmp_path / "t.csv")
     assert [column.name for column in table.columns] == ["b"]
-    assert [one.kind for one in table.summaries] == ["id", "text", "number", "label"]
+    assert [column.kind for column in table.summaries] == ["id", "text", "number", "label"]
     assert (
         "column 'user' is an identifier (120 different values in 120 rows; row 1 holds 'u000')"
         in table.notes[0]
@@ -432,7 +433,7 @@ ARROW = pa.table(
 
 
 class Frame:
-    """A frame of another library: nothing but Arrow's PyCapsule interface."""
+    """Frame of another library, with only Arrow's PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return ARROW.__arrow_c_stream__(requested_schema)
@@ -449,7 +450,7 @@ def arrow_tables(folder: Path) -> dict[str, Table]:
     }
 
 
-def test_types_that_arrow_declares(tmp_path: Path) -> None:
+def test_declared_arrow_types_are_read(tmp_path: Path) -> None:
     for table in arrow_tables(tmp_path).values():
         assert table.notes == ()
         assert table.classes == ("no", "yes")
@@ -462,12 +463,12 @@ def test_types_that_arrow_declares(tmp_path: Path) -> None:
         np.testing.assert_array_equal(value["count"][:4], [0, 1, np.nan, 3])
         np.testing.assert_array_equal(value["word"][:2], [-1, 0])
         np.testing.assert_array_equal(value["truth"][:3], [1, -1, 1])
-        assert [one.kind for one in table.summaries][:5] == ["number", "date", "date", "date", "date"]
+        assert [column.kind for column in table.summaries][:5] == ["number", "date", "date", "date", "date"]
 
 
 def test_arrow_tables_are_played() -> None:
     frames = [
-        neucb.run("squarecb", given, rounds=100, seeds=2) for given in (ARROW, Frame(), ARROW.to_pandas())
+        neucb.run("squarecb", table, rounds=100, seeds=2) for table in (ARROW, Frame(), ARROW.to_pandas())
     ]
     assert frames[0]["regret"].equals(frames[1]["regret"])
     assert frames[0]["regret"].iloc[-1] == pytest.approx(frames[2]["regret"].iloc[-1], abs=15)
@@ -476,13 +477,13 @@ def test_arrow_tables_are_played() -> None:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
 )
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_encodings(tmp_path: Path, encoding: str, packed: bool, end: str) -> None:
+def test_encodings_and_line_ends_are_read(tmp_path: Path, encoding: str, compressed: bool, end: str) -> None:
     text = end.join(["größe,b,y", *(f"{A[i]},{B[i]},{'ja' if Y[i] else 'nö'}" for i in range(N))]) + end
     raw = text.encode(encoding)
-    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
-    path.write_bytes(gzip.compress(raw) if packed else raw)
+    path = tmp_path / ("t.csv.gz" if compressed else "t.csv")
+    path.write_bytes(gzip.compress(raw) if compressed else raw)
     table = table_of(path)
     assert table.classes == ("ja", "nö")
     assert [column.name for column in table.columns] == ["größe", "b"]
@@ -493,7 +494,7 @@ def test_encodings(tmp_path: Path, encoding: str, packed: bool, end: str) -> Non
     assert all("the encoding is taken to be" in note for note in table.notes)
 
 
-def test_no_text_and_damaged_archives(tmp_path: Path) -> None:
+def test_binary_data_and_damaged_gzip_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(bytes(range(256)) * 20)
     with pytest.raises(DataError, match="is not text"):
@@ -504,7 +505,7 @@ def test_no_text_and_damaged_archives(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("separator", [";", "|", "\t"])
-def test_another_separator_is_found_and_said(tmp_path: Path, separator: str) -> None:
+def test_another_separator_is_found_with_a_note(tmp_path: Path, separator: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(
         "\n".join(
@@ -517,8 +518,8 @@ def test_another_separator_is_found_and_said(tmp_path: Path, separator: str) -> 
     assert_right(table_of(path, separator=separator))
 
 
-def test_a_quotation_mark_that_is_not_closed(tmp_path: Path) -> None:
-    cells = [f'"{i}' if i in (5, 40) else str(i) for i in range(N)]  # two that swallow the rows between
+def test_unclosed_quotation_marks_are_rejected(tmp_path: Path) -> None:
+    cells = [f'"{i}' if i in (5, 40) else str(i) for i in range(N)]  # two marks that enclose the rows between
     with pytest.raises(DataError, match=r"quotation mark is not closed in the record that begins at line 7"):
         table_of(write(tmp_path / "t.csv", cells))
     cells = [f'"{i}' if i == 5 else str(i) for i in range(N)]
@@ -552,7 +553,7 @@ def test_cells_may_hold_lines_and_separators(tmp_path: Path) -> None:
         ("%m/%d/%Y", 1),
     ],
 )
-def test_dates(tmp_path: Path, form: str, seconds: int) -> None:
+def test_dates_are_read_as_seconds(tmp_path: Path, form: str, seconds: int) -> None:
     days = [datetime.datetime(1999, 12, 20) + datetime.timedelta(days=i % 50) for i in range(N)]
     cells = quoted([day.strftime(form) for day in days])
     cells[3] = ""
@@ -564,36 +565,36 @@ def test_dates(tmp_path: Path, form: str, seconds: int) -> None:
     assert table.notes == ()
 
 
-def test_a_date_that_could_be_two_days_is_left_out(tmp_path: Path) -> None:
+def test_an_ambiguous_date_column_is_left_out(tmp_path: Path) -> None:
     table = table_of(write(tmp_path / "t.csv", [f"{i % 12 + 1}/{i % 11 + 1}/2020" for i in range(N)]))
     assert [column.name for column in table.columns] == ["b"]
     assert "row 1 holds '1/1/2020', which could have the day or the month first" in table.notes[0]
 
 
-@pytest.mark.parametrize("words", ["True False", "TRUE FALSE", "yes no", "Y N", "t f", "1 0"])
-def test_booleans(tmp_path: Path, words: str) -> None:
-    yes, no = words.split()
+@pytest.mark.parametrize("pair", ["True False", "TRUE FALSE", "yes no", "Y N", "t f", "1 0"])
+def test_booleans_are_read(tmp_path: Path, pair: str) -> None:
+    yes, no = pair.split()
     table = table_of(write(tmp_path / "t.csv", [yes if i % 3 else no for i in range(N)]))
     assert encode(table).contexts.shape == (N, 2)
     np.testing.assert_array_equal(table.columns[0].values, [int(i % 3 > 0) for i in range(N)])
     assert table.notes == ()
 
 
-def test_true_in_several_spellings(tmp_path: Path) -> None:
+def test_spellings_of_booleans_are_merged(tmp_path: Path) -> None:
     table = table_of(write(tmp_path / "t.csv", [("True", "TRUE", "false", "?")[i % 4] for i in range(N)]))
     assert table.columns[0].levels == ("False", "True")
     np.testing.assert_array_equal(table.columns[0].values[:4], [1, 1, 0, -1])
 
 
 @pytest.mark.parametrize("infinite", ["inf", "-Infinity", "1e999"])
-def test_an_infinite_number_is_named(tmp_path: Path, infinite: str) -> None:
+def test_an_infinite_number_is_rejected_with_its_row(tmp_path: Path, infinite: str) -> None:
     path = write(tmp_path / "t.csv", [infinite if i == 9 else str(A[i]) for i in range(N)])
     with pytest.raises(DataError, match=rf"column 'a' holds an infinite number \(row 10: '{infinite}'\)"):
         table_of(path)
 
 
-def test_whole_numbers_beyond_the_precision_of_floats(tmp_path: Path) -> None:
-    """Labels are told apart exactly; a feature is rounded, which is said; identifiers are found."""
+def test_whole_numbers_beyond_2_53_are_handled(tmp_path: Path) -> None:
+    """Labels are distinguished exactly; rounded features are noted; identifiers are left out."""
     base = 2**53
     labels = [str(base + i % 3) for i in range(N)]
     table = table_of(write(tmp_path / "t.csv", plain(), labels))
@@ -608,7 +609,7 @@ def test_whole_numbers_beyond_the_precision_of_floats(tmp_path: Path) -> None:
     assert [column.name for column in table.columns] == ["b"]
 
 
-def test_a_whole_number_as_target_with_many_values(tmp_path: Path) -> None:
+def test_a_target_of_many_whole_numbers_is_noted(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=5000), "price": rng.integers(0, 800, 5000)})
     frame.to_csv(tmp_path / "t.csv", index=False)
@@ -641,15 +642,15 @@ def test_ranking_files_are_read_by_the_same_rules(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no feature columns"):
         read_ranking(frame, group="query")
     frame["other"] = rng.normal(size=600)
-    left = read_ranking(frame[["query", "score", "other", "relevance"]], group="query")
-    assert "row 8 holds 'many'" in left.notes[0]
-    assert left.provenance["columns_left_out"] == ["score"]
+    partial = read_ranking(frame[["query", "score", "other", "relevance"]], group="query")
+    assert "row 8 holds 'many'" in partial.notes[0]
+    assert partial.provenance["columns_left_out"] == ["score"]
 
 
 def test_columns_can_be_given_their_types(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", [str(i % 4) for i in range(N)])
     table = table_of(path, columns={"a": "category", "b": "skip"})
-    assert [(one.name, one.levels) for one in table.columns] == [("a", ("0", "1", "2", "3"))]
+    assert [(column.name, column.levels) for column in table.columns] == [("a", ("0", "1", "2", "3"))]
     assert table.notes == ()
     assert table.provenance["columns"] == {"a": "category", "b": "skip"}
     assert table_of(path, columns={"a": "label"}).classes == ("0", "1", "2", "3")
@@ -661,7 +662,7 @@ def test_columns_can_be_given_their_types(tmp_path: Path) -> None:
         table_of(path, columns={"a": "label"}, target="y")
 
 
-def test_a_note_is_a_warning_an_attribute_and_with_strict_an_error(tmp_path: Path) -> None:
+def test_notes_are_warnings_attributes_and_strict_errors(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", plain(), head="id,b,y")
     counting = pd.DataFrame({"index": range(N), "a": A, "y": WORD})
     with pytest.warns(UserWarning, match="just counts the rows and is left out") as caught:

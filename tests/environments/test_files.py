@@ -1,4 +1,4 @@
-"""Tables on disk: one table written in every format reads back as the same columns and labels."""
+"""Table files: a table in any format has the same columns and labels; invalid files are rejected."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ SPARSE = (
 )
 
 
-def test_sparse_arff_leaves_out_zeros_and_first_categories(tmp_path: Path) -> None:
+def test_sparse_arff_fills_in_zeros_and_first_categories(tmp_path: Path) -> None:
     path = tmp_path / "t.arff"
     path.write_text(SPARSE)
     table = load_table(str(path))
-    ours = [list(column.values) for column in table.columns]
-    assert ours == [[1.5, 0, 0, 0], [0, 1, 0, 0], [0, -1, 1, 0]]
+    cells = [list(column.values) for column in table.columns]
+    assert cells == [[1.5, 0, 0, 0], [0, 1, 0, 0], [0, -1, 1, 0]]
     assert list(table.labels) == [1, 0, 1, 0]
-    raw = read_arff(path).columns  # the reader of OpenML's files
-    assert [list(column.values) for column in raw] == [*ours, [1, 0, 1, 0]]
+    raw = read_arff(path).columns  # reader of OpenML's files
+    assert [list(column.values) for column in raw] == [*cells, [1, 0, 1, 0]]
 
 
-def test_arrays_and_svmlight(tmp_path: Path) -> None:
+def test_npz_and_svmlight_files_are_read(tmp_path: Path) -> None:
     X, y = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), np.array([5, 7, 5])
     np.savez(tmp_path / "t.npz", X=X, y=y)
     dump_svmlight_file(X, y, str(tmp_path / "t.svmlight"), zero_based=False)
@@ -101,13 +101,13 @@ def test_arrays_and_svmlight(tmp_path: Path) -> None:
         np.testing.assert_array_equal(table.labels, [0, 1, 0])
 
 
-def test_a_pickle_in_an_npz_is_refused(tmp_path: Path) -> None:
+def test_a_pickle_in_an_npz_is_rejected(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.array([[object()]]), y=np.array([0]))
     with pytest.raises(DataError, match="cannot be read"):
         load_table(str(tmp_path / "t.npz"))
 
 
-def test_what_is_no_npz(tmp_path: Path) -> None:
+def test_an_invalid_npz_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "t.npz").write_bytes(b"nonsense")
     with pytest.raises(DataError, match=r"is no \.npz"):
         load_table(str(tmp_path / "t.npz"))
@@ -140,12 +140,12 @@ def test_text_and_identifiers_are_left_out() -> None:
         }
     )
     table = from_frame(frame)
-    assert [column.name for column in table.columns] == ["colour", "code"]  # a category is meant as one
+    assert [column.name for column in table.columns] == ["colour", "code"]  # declared categories are kept
     assert table.provenance["columns_left_out"] == ["id"]
 
 
 @pytest.mark.parametrize(
-    ("values", "target", "words"),
+    ("values", "target", "message"),
     [
         ([[1], [2], [3]], "y", "neither numbers nor words"),
         ([1j, 2j, 3j], "y", "complex"),
@@ -153,13 +153,13 @@ def test_text_and_identifiers_are_left_out() -> None:
         ([1e300, 2e300, 1e300], "x", "real numbers"),
     ],
 )
-def test_columns_that_cannot_be_used(values: list[object], target: str, words: str) -> None:
-    with pytest.raises(DataError, match=words):
+def test_unusable_columns_are_rejected(values: list[object], target: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         from_frame(pd.DataFrame({"x": values, "y": ["a", "b", "a"]}), target)
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (None, "there is no file"),
         ("", "is empty"),
@@ -171,33 +171,33 @@ def test_columns_that_cannot_be_used(values: list[object], target: str, words: s
         ("a,y\n" + "".join(f"1,c{i}\n" for i in range(40)), "no class label"),
     ],
 )
-def test_bad_files(tmp_path: Path, content: str | None, words: str) -> None:
+def test_invalid_files_are_rejected(tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "t.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(DataError, match=words) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_table(str(path))
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataError, match=r"folder\.csv is a folder"):
         load_table(str(tmp_path / "folder.csv"))
 
 
-def test_a_column_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unknown_target_is_rejected(tmp_path: Path) -> None:
     write(tmp_path / "t.csv")
     with pytest.raises(InputError, match="did you mean 'colour'"):
         load_table(str(tmp_path / "t.csv"), reading=Reading("color"))
 
 
-def test_columns_that_do_not_occur_in_a_libsvm_file_take_no_memory(tmp_path: Path) -> None:
+def test_empty_columns_of_a_libsvm_file_are_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "wide.libsvm"
     path.write_text("0 3:1 1360000:2\n1 5:0.5\n0 3:2 5:1\n1 9:1\n")
     table = read_file(path)
-    found = {column.name: column.values.tolist() for column in table.columns}
-    assert found == {
+    cells = {column.name: column.values.tolist() for column in table.columns}
+    assert cells == {
         "x2": [1.0, 0.0, 2.0, 0.0],
         "x4": [0.0, 0.5, 1.0, 0.0],
         "x8": [0.0, 0.0, 0.0, 1.0],

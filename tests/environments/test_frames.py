@@ -1,4 +1,4 @@
-"""DataFrames and Arrow tables as people bring them: dtypes, names, indices and sizes of every kind."""
+"""DataFrames and Arrow tables with all kinds of dtypes, names, indices and sizes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ N = 12
 X = [0.5, 2.0, -1.0] * 4
 Y = ["no", "yes"] * 6
 LAST = datetime.date(9999, 12, 31)
-SECONDS = 253402214400.0  # from 1970 to 9999-12-31: 2,932,896 days
+SECONDS = 253402214400.0  # seconds from 1970 to 9999-12-31, 2,932,896 days
 
 
 def values(table: Table, name: str) -> Any:
-    (column,) = (one for one in table.columns if one.name == name)
+    (column,) = (column for column in table.columns if column.name == name)
     return column.values
 
 
-def everywhere(folder: Path, table: pa.Table) -> list[Table]:
-    """The table in memory and read back from files of Arrow's formats."""
+def all_readings(folder: Path, table: pa.Table) -> list[Table]:
+    """Return the table read from memory, Parquet and Feather."""
     pq.write_table(table, folder / "t.parquet")
     feather.write_feather(table, folder / "t.feather")
     return [from_frame(table), read_file(folder / "t.parquet"), read_file(folder / "t.feather")]
@@ -47,17 +47,17 @@ def everywhere(folder: Path, table: pa.Table) -> list[Table]:
 @pytest.mark.parametrize(
     "kind", [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("us", "Asia/Tokyo")]
 )
-def test_a_day_far_away_in_arrow(tmp_path: Path, kind: pa.DataType) -> None:
+def test_distant_dates_are_read_from_arrow(tmp_path: Path, kind: pa.DataType) -> None:
     days = pa.array([LAST, None, datetime.date(1, 1, 1), datetime.date(1970, 1, 2)] * 3, pa.date32())
     column = days.cast(pa.timestamp("s")).cast(kind)
     table = pa.table({"day": column, "y": Y})
-    for read in everywhere(tmp_path, table):
+    for read in all_readings(tmp_path, table):
         np.testing.assert_array_equal(values(read, "day"), [SECONDS, np.nan, -62135596800.0, 86400.0] * 3)
         assert read.summaries[0].kind == "date"
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
-def test_a_day_far_away_in_pandas(unit: str) -> None:
+def test_distant_dates_are_read_from_pandas(unit: str) -> None:
     far = np.array(["9999-12-31", "NaT", "1970-01-01"] * 4, dtype=f"datetime64[{unit}]")
     expected = [SECONDS, np.nan, 0.0] * 4
     np.testing.assert_array_equal(values(from_frame(pd.DataFrame({"day": far, "y": Y})), "day"), expected)
@@ -67,7 +67,7 @@ def test_a_day_far_away_in_pandas(unit: str) -> None:
     np.testing.assert_array_equal(values(from_frame(pd.DataFrame({"day": periods, "y": Y})), "day"), expected)
 
 
-def test_parts_of_a_second_and_time_zones() -> None:
+def test_fractions_of_seconds_and_time_zones_are_read() -> None:
     local = np.array(["1970-01-01T01:00:00.25", "NaT"] * 6, "datetime64[ms]")
     moments = pd.Series(local).dt.tz_localize("Europe/Berlin")
     spans = pd.Series(np.array([1500, -250] * 6, "timedelta64[ms]"))
@@ -86,11 +86,17 @@ NUMERIC = [
     (pa.int64(), [2**40, None], [2.0**40, np.nan]),
     (pa.float32(), [0.5, None], [0.5, np.nan]),
 ]
-WORDS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string()), pa.binary()]
+TEXT_TYPES = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.binary(),
+]
 
 
 @pytest.mark.parametrize(("kind", "cells", "expected"), NUMERIC)
-def test_numbers_and_dates_of_arrow_types_in_pandas(
+def test_arrow_numbers_and_dates_in_pandas_are_read(
     kind: pa.DataType, cells: list[Any], expected: list[float]
 ) -> None:
     column = pd.Series(pd.arrays.ArrowExtensionArray(pa.array(cells * 6, kind)))
@@ -99,8 +105,8 @@ def test_numbers_and_dates_of_arrow_types_in_pandas(
     np.testing.assert_array_equal(values(table, "a"), expected * 6)
 
 
-@pytest.mark.parametrize("kind", WORDS)
-def test_words_of_arrow_types_in_pandas(kind: pa.DataType) -> None:
+@pytest.mark.parametrize("kind", TEXT_TYPES)
+def test_arrow_text_in_pandas_is_read(kind: pa.DataType) -> None:
     def column(cells: list[Any]) -> pd.Series[Any]:
         if kind == pa.binary():
             cells = [None if cell is None else cell.encode() for cell in cells]
@@ -112,23 +118,23 @@ def test_words_of_arrow_types_in_pandas(kind: pa.DataType) -> None:
     assert table.classes == ("no", "yes")
 
 
-def test_nothing_at_all_in_an_arrow_type() -> None:
+def test_an_empty_arrow_column_is_left_out() -> None:
     empty = pd.Series(pd.arrays.ArrowExtensionArray(pa.nulls(N)))
     table = from_frame(pd.DataFrame({"a": empty, "x": X, "y": Y}))
     assert [column.name for column in table.columns] == ["x"]
     assert table.notes == ("column 'a' is empty and is left out",)
 
 
-def test_a_csv_file_read_by_arrow(tmp_path: Path) -> None:
+def test_a_csv_file_read_by_arrow_equals_our_reader(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": X, "day": ["2020-01-02"] * 6 + ["2020-01-03"] * 6, "word": Y, "y": Y})
     frame.to_csv(tmp_path / "t.csv", index=False)
-    ours = read_file(tmp_path / "t.csv")
-    theirs = from_frame(pd.read_csv(tmp_path / "t.csv", dtype_backend="pyarrow"))
-    assert theirs.classes == ours.classes
-    np.testing.assert_array_equal(encode(theirs).contexts, encode(ours).contexts)
+    own = read_file(tmp_path / "t.csv")
+    arrow = from_frame(pd.read_csv(tmp_path / "t.csv", dtype_backend="pyarrow"))
+    assert arrow.classes == own.classes
+    np.testing.assert_array_equal(encode(arrow).contexts, encode(own).contexts)
 
 
-def test_names_of_any_type() -> None:
+def test_column_names_may_have_any_type() -> None:
     frame = pd.DataFrame({0: X, 1: X[::-1], 2: Y})
     table = from_frame(frame, reading=Reading(2, columns={0: "skip"}))  # type: ignore[arg-type, dict-item]
     assert [column.name for column in table.columns] == ["1"]
@@ -139,13 +145,13 @@ def test_names_of_any_type() -> None:
     assert played.attrs["provenance"]["target"] == "2"
     frame.columns = pd.MultiIndex.from_tuples([("a", "b"), ("a", "c"), ("t", "y")])
     assert from_frame(frame, ("t", "y")).provenance["target"] == "('t', 'y')"  # type: ignore[arg-type]
-    ranked = pd.DataFrame({0: [1, 1, 2, 2], 1: [0.5, 1.0, 2.0, 3.0], 2: [0.0, 1.0, 0.0, 1.0]})
-    ranking = read_ranking(ranked, Reading(2), 0)  # type: ignore[arg-type]
+    rated = pd.DataFrame({0: [1, 1, 2, 2], 1: [0.5, 1.0, 2.0, 3.0], 2: [0.0, 1.0, 0.0, 1.0]})
+    ranking = read_ranking(rated, Reading(2), 0)  # type: ignore[arg-type]
     assert [list(rows) for rows in ranking.queries or ()] == [[0, 1], [2, 3]]
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"target": ["y"]}, "not by a list"),
         ({"columns": ["a"]}, r"columns must map names to types, as \{'a': 'skip'\}, not \['a'\]"),
@@ -156,22 +162,22 @@ def test_names_of_any_type() -> None:
         ({"header": 0}, "header must be True or False, not 0"),
     ],
 )
-def test_arguments_of_a_wrong_type(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words) as caught:
+def test_arguments_of_a_wrong_type_are_rejected(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         neucb.run("uniform", pd.DataFrame({"a": X, "y": Y}), rounds=5, seeds=1, **options)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [pd.Series(X), pa.chunked_array([X])])
-def test_a_single_column_is_no_table(given: Any) -> None:
+@pytest.mark.parametrize("column", [pd.Series(X), pa.chunked_array([X])])
+def test_a_single_column_is_rejected(column: Any) -> None:
     with pytest.raises(InputError, match="is one column; give a DataFrame") as caught:
-        neucb.run("uniform", given, rounds=5, seeds=1)
-    assert type(given).__name__ in str(caught.value)
+        neucb.run("uniform", column, rounds=5, seeds=1)
+    assert type(column).__name__ in str(caught.value)
     with pytest.raises(InputError, match="is one column"):
-        read_ranking(given)
+        read_ranking(column)
 
 
-def test_levels_of_one_text_are_one_category() -> None:
+def test_levels_with_equal_text_are_one_category() -> None:
     mixed = pd.Categorical([1, "1", 2, None] * 3, categories=[2, 1, "1"])
     table = from_frame(pd.DataFrame({"a": mixed, "y": pd.Categorical([1, "1", 2] * 4)}))
     assert table.columns[0].levels == ("2", "1")
@@ -181,7 +187,7 @@ def test_levels_of_one_text_are_one_category() -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
-def test_arrow_dictionaries_with_nulls_repeated_words_and_chunks(kind: pa.DataType) -> None:
+def test_arrow_dictionaries_with_nulls_repeats_and_chunks_are_read(kind: pa.DataType) -> None:
     first = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None]), pa.array(["b", None, "a"], kind))
     second = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 3]), pa.array(["c", "a", "c", None], kind))
     table = from_frame(pa.table({"a": pa.chunked_array([first, second, first]), "y": Y}))
@@ -194,14 +200,14 @@ def test_arrow_dictionaries_with_nulls_repeated_words_and_chunks(kind: pa.DataTy
     )
 
 
-def test_queries_are_no_lists() -> None:
+def test_a_query_column_of_lists_is_rejected() -> None:
     frame = pd.DataFrame({"q": [[1], [1], [2], [2]], "x": X[:4], "y": [0.0, 1.0, 0.0, 1.0]})
     with pytest.raises(DataError, match="group 'q' holds neither numbers nor words"):
         read_ranking(frame, "y", "q")
 
 
-@pytest.mark.parametrize("preprocess", ["standard", "zscore", "centered", "paper"])
-def test_declared_columns_without_a_value_are_kept_and_named(preprocess: str) -> None:
+@pytest.mark.parametrize("preprocessing", ["standard", "zscore", "centered", "paper"])
+def test_declared_columns_without_values_are_kept_and_noted(preprocessing: str) -> None:
     frame = pd.DataFrame(
         {
             "f": np.full(N, np.nan),
@@ -216,8 +222,8 @@ def test_declared_columns_without_a_value_are_kept_and_named(preprocess: str) ->
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = from_frame(frame)
-        width = encode(table, preprocess).contexts.shape[1]
-    assert width == (6 if preprocess == "paper" else 1)
+        width = encode(table, preprocessing).contexts.shape[1]
+    assert width == (6 if preprocessing == "paper" else 1)
     assert table.notes == tuple(f"column '{name}' holds no value" for name in "fitcb")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -237,7 +243,7 @@ def test_a_stored_index_is_a_column(tmp_path: Path) -> None:
         np.testing.assert_array_equal(values(table, "dose"), [3.5, 1.5] * 6)
         assert table.classes == ("no", "yes")
         assert table.notes == ()
-    frame.index = pd.Index(np.arange(N)[::-1])  # numbers the rows, and has no name
+    frame.index = pd.Index(np.arange(N)[::-1])  # a numbering of the rows without a name
     frame.to_parquet(tmp_path / "t.parquet")
     table = read_file(tmp_path / "t.parquet")
     assert [column.name for column in table.columns] == ["x"]
@@ -247,25 +253,25 @@ def test_a_stored_index_is_a_column(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_many_columns_in_arrow(tmp_path: Path) -> None:
+def test_an_arrow_table_of_many_columns_is_read_fast(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(20_000, N))
     table = pa.table([*map(pa.array, numbers), pa.array(Y)], [*map(str, range(20_000)), "y"])
     pq.write_table(table, tmp_path / "t.parquet")
     start = time.perf_counter()
     read = read_file(tmp_path / "t.parquet")
-    assert time.perf_counter() - start < 60.0  # 174 s where every column copies the table
+    assert time.perf_counter() - start < 60.0  # 174 s if every column copied the table
     np.testing.assert_array_equal(np.stack([column.values for column in read.columns]), numbers)
 
 
-def test_binary_words(tmp_path: Path) -> None:
-    words = [one.encode() for one in ["größe", "b"] * 6]
+def test_binary_text_is_read(tmp_path: Path) -> None:
+    levels = [level.encode() for level in ["größe", "b"] * 6]
     for kind in (pa.binary(), pa.large_binary()):
-        table = pa.table({"a": pa.array(words, kind), "x": X, "y": pa.array([y.encode() for y in Y], kind)})
-        for read in everywhere(tmp_path, table):
+        table = pa.table({"a": pa.array(levels, kind), "x": X, "y": pa.array([y.encode() for y in Y], kind)})
+        for read in all_readings(tmp_path, table):
             assert read.columns[0].levels == ("b", "größe")
             assert read.classes == ("no", "yes")
-    objects = from_frame(pd.DataFrame({"a": words, "x": X, "y": [y.encode() for y in Y]}))
+    objects = from_frame(pd.DataFrame({"a": levels, "x": X, "y": [y.encode() for y in Y]}))
     assert (objects.columns[0].levels, objects.classes) == (("b", "größe"), ("no", "yes"))
     damaged = [b"\xff\xfe", b"b"] * 6
     for frame in (pa.table({"a": damaged, "x": X, "y": Y}), pd.DataFrame({"a": damaged, "x": X, "y": Y})):
@@ -277,26 +283,26 @@ def test_binary_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "double[pyarrow]"])
-def test_infinite_numbers_of_a_declared_type_are_named(dtype: Any) -> None:
+def test_infinite_numbers_are_rejected_with_their_row(dtype: Any) -> None:
     numbers = pd.Series([0.5, 1.0, -np.inf, np.inf] * 3).astype(dtype)
     frame = pd.DataFrame({"a": numbers, "x": X, "y": Y})
-    words = re.escape(
+    message = re.escape(
         "column 'a' holds an infinite number (row 3: -inf); clean the table, or skip the column"
     )
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=message):
         from_frame(frame)
     assert len(from_frame(frame, reading=Reading(columns={"a": "skip"})).columns) == 1
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "int64[pyarrow]"])
-def test_two_whole_numbers_that_floats_do_not_tell_apart(dtype: Any) -> None:
+def test_whole_numbers_rounded_by_floats_are_noted(dtype: Any) -> None:
     frame = pd.DataFrame({"a": pd.Series([2**53, 2**53 + 1] * 6).astype(dtype), "x": X, "y": Y})
     (note,) = from_frame(frame).notes
     assert "column 'a' holds whole numbers beyond 2^53" in note
     assert from_frame(frame.assign(a=[2**53, 5] * 6)).notes == ()
 
 
-def test_names_are_trimmed_as_those_of_files() -> None:
+def test_column_names_are_stripped() -> None:
     frame = pd.DataFrame([[0.5, 2.5, "no"], [1.0, 7.5, "yes"]], columns=[" a\t", None, " y "])
     table = from_frame(frame, "y")
     assert [column.name for column in table.columns] == ["a", "Unnamed: 1"]
@@ -307,16 +313,16 @@ def test_names_are_trimmed_as_those_of_files() -> None:
     assert [column.name for column in from_frame(arrow, "y").columns] == ["a", "b"]
 
 
-def test_more_contexts_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contexts_larger_than_memory_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame({"x": X, "user": pd.Categorical(range(N)), "b": Y, "y": Y})
     table = from_frame(frame)
     size = 4 * N * (1 + N + 1)
     monkeypatch.setattr(preprocessing, "_memory", lambda: size)
     assert encode(table).contexts.shape == (N, N + 2)
     monkeypatch.setattr(preprocessing, "_memory", lambda: size - 1)
-    words = r"12 rows and 14 columns take .* GB.* category 'user' takes 12 .*"
-    words += r"columns=\{'user': 'skip'\} leaves it out"
-    with pytest.raises(DataError, match=words) as caught:
+    message = r"12 rows and 14 columns take .* GB.* category 'user' takes 12 .*"
+    message += r"columns=\{'user': 'skip'\} leaves it out"
+    with pytest.raises(DataError, match=message) as caught:
         encode(table)
     assert "\n" not in str(caught.value)
     assert encode(from_frame(frame, reading=Reading(columns={"user": "skip"}))).contexts.shape == (N, 2)
@@ -325,7 +331,7 @@ def test_more_contexts_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         encode(from_frame(frame[["x", "b", "y"]]))
 
 
-def test_a_table_that_the_system_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_allocation_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise MemoryError("Unable to allocate")
 
@@ -335,23 +341,23 @@ def test_a_table_that_the_system_has_no_room_for(monkeypatch: pytest.MonkeyPatch
         encode(table)
 
 
-def test_the_size_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"SC_PHYS_PAGES": 3, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", lambda name: known[name])
+def test_the_size_of_memory_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"SC_PHYS_PAGES": 3, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", lambda name: values[name])
     assert preprocessing._memory() == 12_288
-    known["SC_PHYS_PAGES"] = -1  # not known
+    values["SC_PHYS_PAGES"] = -1  # unknown
     assert preprocessing._memory() == 8 * 10**9
 
 
-def test_what_is_no_frame_and_types_of_arrow_that_pandas_has_not() -> None:
+def test_arrays_and_unsupported_arrow_types_are_rejected() -> None:
     with pytest.raises(DataError, match="the ndarray cannot be read"):
         from_frame(np.zeros((3, 2)))
-    either = pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(X), pa.array(Y)])
+    union = pa.UnionArray.from_sparse(pa.array([0] * N, pa.int8()), [pa.array(X), pa.array(Y)])
     with pytest.raises(DataError, match=r"the Table cannot be read: .*union"):
-        from_frame(pa.table({"a": either, "y": Y}))
+        from_frame(pa.table({"a": union, "y": Y}))
 
 
-def test_the_row_of_an_infinite_number_is_that_of_the_frame() -> None:
+def test_the_row_of_an_infinite_number_counts_all_rows() -> None:
     frame = pd.DataFrame({"a": [0.0, 1.0, 2.0, np.inf], "y": [None, "p", "q", "p"]}, index=[7, 7, 8, 9])
     with pytest.raises(DataError, match=r"infinite number \(row 4: inf\)"):
         from_frame(frame)

@@ -1,4 +1,4 @@
-"""OpenML's cache, read directly; failures leave it as it was."""
+"""The OpenML cache is read without the client, and never changed by a failure."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.support.openml_cache import LABEL, NS, fill, load, nominal, tree
 
 
 class Trap:
-    """A pickle that would tell on whoever loads it."""
+    """Pickle that creates a folder when loaded."""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, ("pickle-was-loaded",)
 
 
-def test_a_set_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_set_in_the_cache_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pa.table(
         {
             "id": [1, 2, 3, 4],
@@ -87,7 +87,7 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", ["data", "half", "description", "features", "target", "number", "one class"]
 )
-def test_a_damaged_set_is_one_line_and_stays_as_it_was(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_data_set_is_a_one_line_error_and_unchanged(tmp_path: Path, damage: str) -> None:
     label: Any = [1.0, 2.0, 3.0, 4.0] if damage == "number" else LABEL
     if damage == "one class":
         label = nominal([0] * 4, ["a", "b"])
@@ -115,7 +115,7 @@ ARFF = (
 
 
 def fill_arff(cache: Path, text: str | bytes, extra: str = "", rows: str = "") -> Path:
-    """Write a set with an ARFF file into a cache; return its folder."""
+    """Write a data set with an ARFF file into a cache; return its folder."""
     folder = fill(cache, 7, pa.table({"x": [1.0]}), extra=extra)
     (folder / "dataset_7.pq").unlink()
     (folder / "dataset.arff").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -125,7 +125,7 @@ def fill_arff(cache: Path, text: str | bytes, extra: str = "", rows: str = "") -
 
 
 def state_rows(folder: Path, rows: str) -> None:
-    """State a number of rows among the qualities of a set."""
+    """Write a number of rows to the qualities of a data set."""
     (folder / "qualities.xml").write_text(
         f"<oml:data_qualities {NS}><oml:quality><oml:name>NumberOfClasses</oml:name>"
         "<oml:value>9.0</oml:value></oml:quality><oml:quality><oml:name>NumberOfInstances</oml:name>"
@@ -134,7 +134,7 @@ def state_rows(folder: Path, rows: str) -> None:
 
 
 def md5(text: str) -> str:
-    """Return the element of a description that states a checksum."""
+    """Return the checksum element of a description."""
     return f"<oml:md5_checksum>{hashlib.md5(text.encode()).hexdigest()}</oml:md5_checksum>"
 
 
@@ -142,7 +142,7 @@ CUT = "".join(ARFF.splitlines(keepends=True)[: 6 + 76])  # at a line break
 
 
 @pytest.mark.parametrize(
-    ("extra", "rows", "words"),
+    ("extra", "rows", "reason"),
     [
         (md5(ARFF), "", "its MD5 checksum is not the one in description.xml"),
         (md5(ARFF), "120.0", "its MD5 checksum is not the one in description.xml"),
@@ -151,33 +151,31 @@ CUT = "".join(ARFF.splitlines(keepends=True)[: 6 + 76])  # at a line break
         (md5(CUT), "1.2E2", "76 rows, where qualities.xml states 120"),
     ],
 )
-def test_an_arff_file_cut_at_a_line_break_is_damaged(
-    tmp_path: Path, extra: str, rows: str, words: str
-) -> None:
+def test_a_truncated_arff_file_is_rejected(tmp_path: Path, extra: str, rows: str, reason: str) -> None:
     folder = fill_arff(tmp_path, CUT, extra, rows)
     with pytest.raises(DataError) as caught:
         load(tmp_path, 7)
     advice = f"delete the folder {folder} and load it again"
-    assert str(caught.value) == f"openml:7: OpenML set 7 is damaged (dataset.arff: {words}); {advice}"
+    assert str(caught.value) == f"openml:7: OpenML set 7 is damaged (dataset.arff: {reason}); {advice}"
     (folder / "dataset.arff").write_text(ARFF)
     if extra != md5(CUT):
         assert load(tmp_path, 7).rows == 120
 
 
 @pytest.mark.parametrize("rows", ["", "120.0", "?", "NaN", "inf", "119.5", " 120 "])
-def test_what_is_not_stated_is_not_compared(tmp_path: Path, rows: str) -> None:
+def test_missing_checksum_and_size_are_not_compared(tmp_path: Path, rows: str) -> None:
     fill_arff(tmp_path, ARFF, "<oml:md5_checksum></oml:md5_checksum>", rows)
     assert load(tmp_path, 7).rows == 120
 
 
-def test_a_checksum_in_capitals(tmp_path: Path) -> None:
+def test_a_checksum_in_capitals_is_accepted(tmp_path: Path) -> None:
     checksum = hashlib.md5(ARFF.encode()).hexdigest().upper()
     fill_arff(tmp_path, ARFF, f"<oml:md5_checksum> {checksum}\n</oml:md5_checksum>")
     assert load(tmp_path, 7).rows == 120
 
 
-def test_line_ends_changed_by_windows_are_no_damage(tmp_path: Path) -> None:
-    """The client writes what it downloaded as text."""
+def test_windows_line_ends_match_the_checksum(tmp_path: Path) -> None:
+    """The client writes downloads in text mode."""
     for number, text in enumerate((ARFF, ARFF.replace("\n", "\r\n"))):
         cache = tmp_path / str(number)
         fill_arff(cache, text.replace("\n", "\r\n"), md5(text), "120.0")
@@ -185,7 +183,7 @@ def test_line_ends_changed_by_windows_are_no_damage(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_parquet_file_are_counted_before_any_is_left_out(tmp_path: Path) -> None:
-    """Its checksum is stated nowhere: the one in the description is that of the ARFF file."""
+    """The checksum in the description is that of the ARFF file, not of the Parquet file."""
     table = pa.table({"x": [1.0, 2.0, 3.0], "class": nominal([0, None, 1], ["a", "b"])})
     folder = fill(tmp_path, 7, table, extra=md5("the ARFF file"))
     state_rows(folder, "3.0")
@@ -195,7 +193,7 @@ def test_rows_of_a_parquet_file_are_counted_before_any_is_left_out(tmp_path: Pat
         load(tmp_path, 7)
 
 
-def test_a_column_that_is_listed_and_not_there(tmp_path: Path) -> None:
+def test_a_missing_column_is_rejected(tmp_path: Path) -> None:
     folder = fill(tmp_path, 7, pa.table({"x": [1.0] * 4, "class": LABEL}))
     for listed in (2, 3):
         entries = "".join(f"<oml:feature><oml:name>c{i}</oml:name></oml:feature>" for i in range(listed))
@@ -207,7 +205,7 @@ def test_a_column_that_is_listed_and_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["description", "features", "qualities"])
-def test_the_damaged_file_is_named(tmp_path: Path, file: str) -> None:
+def test_the_error_names_the_damaged_file(tmp_path: Path, file: str) -> None:
     folder = fill(tmp_path, 7, pa.table({"x": [1.0] * 4, "class": LABEL}))
     (folder / f"{file}.xml").write_text("<oml:half")
     with pytest.raises(DataError, match=rf"is damaged \({file}.xml: .*\); delete the folder"):
@@ -240,23 +238,23 @@ def test_a_legal_arff_file_is_read_and_its_text_left_out_with_a_note(tmp_path: P
 
 @pytest.mark.parametrize("stated", [False, True])
 @pytest.mark.parametrize(
-    ("line", "words", "damaged"),
+    ("line", "reason", "damaged"),
     [
         ("@attribute b relational", "line 3: attribute 'b' is relational", False),
         ("@attribute b date kk", "line 3: the date pattern kk has the letter k", False),
         ("@attribute b", "line 3: attribute 'b' has the unknown type ''", True),
     ],
 )
-def test_an_arff_file_that_cannot_be_read(
-    tmp_path: Path, stated: bool, line: str, words: str, damaged: bool
+def test_an_unreadable_arff_file_is_rejected(
+    tmp_path: Path, stated: bool, line: str, reason: str, damaged: bool
 ) -> None:
-    """Only what is no ARFF, and has no checksum that says it is whole, is to be loaded again."""
+    """Reloading is advised only for invalid ARFF without a matching checksum."""
     text = f"@relation r\n@attribute a numeric\n{line}\n@attribute class {{x,y}}\n@data\n"
     folder = fill_arff(tmp_path, text, md5(text) if stated else "")
     with pytest.raises(DataError) as caught:
         load(tmp_path, 7)
     message = str(caught.value)
-    assert f"(dataset.arff, {words}" in message
+    assert f"(dataset.arff, {reason}" in message
     assert (f"delete the folder {folder}" in message) == (damaged and not stated)
     assert ("is damaged" in message) == (damaged and not stated)
 
@@ -281,7 +279,7 @@ TYPES: dict[str, tuple[Any, list[float | None]]] = {
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_numbers_dates_and_times_of_parquet(tmp_path: Path, kind: str) -> None:
+def test_numbers_dates_and_times_of_parquet_are_read(tmp_path: Path, kind: str) -> None:
     stored, expected = TYPES[kind]
     fill(tmp_path, 7, pa.table({"x": stored, "class": nominal([0, 1, 0], ["a", "b"])}))
     loaded = load(tmp_path, 7)
@@ -309,7 +307,7 @@ def test_whole_numbers_that_float64_rounds_are_noted(tmp_path: Path) -> None:
     assert load(tmp_path, 7).notes == notes
 
 
-def test_categories_of_parquet(tmp_path: Path) -> None:
+def test_categories_of_parquet_are_read(tmp_path: Path) -> None:
     table = pa.table(
         {
             "numbers": pa.DictionaryArray.from_arrays(pa.array([1, None, 0], pa.int8()), pa.array([10, 2])),
@@ -329,11 +327,13 @@ def test_categories_of_parquet(tmp_path: Path) -> None:
         + "</oml:data_features>"
     )
     columns = load(tmp_path, 7).columns
-    found = [[None if code < 0 else (one.levels or ())[code] for code in one.values] for one in columns]
-    assert found == [["2", None, "10"], ["True", None, "False"], ["3", None, "1"], ["3.5", None, "1.5"]]
+    cells = [
+        [None if code < 0 else (column.levels or ())[code] for code in column.values] for column in columns
+    ]
+    assert cells == [["2", None, "10"], ["True", None, "False"], ["3", None, "1"], ["3.5", None, "1.5"]]
 
 
-def test_a_category_that_means_missing() -> None:
+def test_a_null_category_is_missing() -> None:
     dictionary = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None]), pa.array(["a", None, "b"]))
     raw = readers._codes("x", dictionary, False)
     assert raw is not None
@@ -369,20 +369,20 @@ def test_other_columns_of_parquet_are_left_out_with_a_note(tmp_path: Path) -> No
     )
 
 
-def test_a_target_of_text(tmp_path: Path) -> None:
+def test_a_text_target_is_rejected(tmp_path: Path) -> None:
     fill(tmp_path, 7, pa.table({"x": [1.0] * 3, "class": ["a", "b", "a"]}))
     with pytest.raises(DataError, match=r"the target 'class' is text \(2 different values\); this is no"):
         load(tmp_path, 7)
 
 
-def test_names_agree_with_or_without_percent_encoding(tmp_path: Path) -> None:
+def test_names_match_with_or_without_percent_encoding(tmp_path: Path) -> None:
     columns = {"a b": [1.0] * 4, "c%20d": [1.0] * 4, "e%20f": [1.0] * 4, "the%3Aclass": LABEL}
     extra = "<oml:ignore_attribute>a%20b, c d</oml:ignore_attribute>"
     fill(tmp_path, 7, pa.table(columns), "the:class", extra)
     assert [column.name for column in load(tmp_path, 7).columns] == ["e f"]
 
 
-def test_a_set_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_a_one_line_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -392,7 +392,7 @@ def test_a_set_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load(tmp_path, 7)
 
 
-def test_openml_only_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_openml_does_not_fall_back(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEUCB_OPENML_SERVER", "http://127.0.0.1:9/api/v1/xml")
     with pytest.raises(DataError, match="connect to the network"):
         load_table("covertype", source="openml", openml_cache=cache)
@@ -405,8 +405,8 @@ def test_a_damaged_covertype_is_not_replaced_by_the_sample(tmp_path: Path) -> No
         load_table("covertype", openml_cache=tmp_path)
 
 
-def test_the_cache_is_found_where_the_client_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's own code and ours agree under every way to configure it."""
+def test_the_cache_folder_equals_that_of_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our cache folder equals the client's for every way to configure it."""
     from openml import config as client
 
     monkeypatch.delenv("OPENML_CACHE_DIR", raising=False)

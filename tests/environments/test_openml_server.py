@@ -1,4 +1,4 @@
-"""OpenML's server through the real client: what arrives is whole, a failure is one line and no trace."""
+"""Downloads through the real OpenML client are complete, or fail with one line and without remains."""
 
 from __future__ import annotations
 
@@ -22,24 +22,22 @@ from neucb.environments.sources.catalogue import load_table
 from tests.support.openml_cache import LABEL, fill, load, tree
 from tests.support.openml_server import NUMBERS, FakeOpenML, parquet
 
-NOWHERE = "http://127.0.0.1:9/api/v1/xml"  # refuses
+NOWHERE = "http://127.0.0.1:9/api/v1/xml"  # refuses connections
 
 
 def quiet(line: str) -> None:
-    """Take a note and drop it."""
+    """Ignore a note."""
 
 
 @pytest.mark.parametrize("number", [7, 8])
-def test_a_download_enters_the_cache_and_is_read_from_there(
-    server: FakeOpenML, cache: Path, number: int
-) -> None:
+def test_a_download_is_cached(server: FakeOpenML, cache: Path, number: int) -> None:
     lines: list[str] = []
     first = load(cache, number, notify=lines.append)
     assert len(lines) == 1
     assert "downloading" in lines[0]
-    asked = len(server.requests)
+    requests = len(server.requests)
     second = load(cache, number, notify=lines.append)
-    assert len(server.requests) == asked
+    assert len(server.requests) == requests
     for loaded in (first, second):
         assert [column.name for column in loaded.columns] == ["x y"]
         np.testing.assert_array_equal(loaded.columns[0].values, NUMBERS)
@@ -50,12 +48,12 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
     files = {"description.xml", "features.xml", "qualities.xml", data}
     folder = openml_config(cache).folder(number)
     assert {path.name for path in folder.iterdir()} == files
-    assert {path.name for path in folder.parent.iterdir()} == {str(number)}  # no temporary folder is left
+    assert {path.name for path in folder.parent.iterdir()} == {str(number)}  # no temporary folder remains
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("broken", "number", "words"),
+    ("broken", "number", "message"),
     [
         ("", 99, "Unknown dataset"),
         ("500", 7, "could not be downloaded"),
@@ -79,10 +77,10 @@ def test_a_download_enters_the_cache_and_is_read_from_there(
         ("silent", 7, "timed out"),
     ],
 )
-def test_a_failed_download_leaves_nothing_behind(
-    server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch, broken: str, number: int, words: str
+def test_a_failed_download_leaves_no_remains(
+    server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch, broken: str, number: int, message: str
 ) -> None:
-    """Also where the environment names the cache, which the client heeds before anything else."""
+    """Also with the cache folder in the environment, which has priority in the client."""
     monkeypatch.setenv("OPENML_CACHE_DIR", str(cache))
     folder = openml_config().folder(7).parent
     folder.mkdir(parents=True)
@@ -93,18 +91,18 @@ def test_a_failed_download_leaves_nothing_behind(
     server.broken = broken
     if broken in ("slow", "silent"):
         monkeypatch.setattr(openml_server, "SILENCE_SECONDS", 0.3)
-    with pytest.raises(DataError, match=words) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_table(f"openml:{number}", notify=quiet)
     assert "\n" not in str(caught.value)
     assert f"openml:{number}" in str(caught.value)
     after = tree(cache)
-    name = str(folder.relative_to(cache))  # its time changes as a temporary folder comes and goes
+    name = str(folder.relative_to(cache))  # a temporary folder changes its modification time
     assert {k: v for k, v in after.items() if k != name} == {k: v for k, v in before.items() if k != name}
     assert load_table("openml:5", notify=quiet).rows == 4
 
 
-def test_an_arff_file_of_many_kinds_of_columns_is_downloaded(server: FakeOpenML, cache: Path) -> None:
-    """The client passes it on as it came; this one it could not read itself."""
+def test_an_arff_file_that_the_client_cannot_parse_is_read(server: FakeOpenML, cache: Path) -> None:
+    """A legal ARFF file that the client itself could not parse."""
     server.arff = (
         "% made by hand\n@RELATION t\n@attribute\tid numeric % a key\n@attribute 'x%20y' date dd.MM.yyyy\n"
         "@attribute class {yes, no, never} % the label\n@data\n"
@@ -117,22 +115,22 @@ def test_an_arff_file_of_many_kinds_of_columns_is_downloaded(server: FakeOpenML,
         assert loaded.notes == ()
 
 
-def test_an_arff_file_that_says_what_we_do_not_read(server: FakeOpenML, cache: Path) -> None:
-    """It arrived whole: trying again is no cure."""
+def test_an_unsupported_arff_file_is_rejected(server: FakeOpenML, cache: Path) -> None:
+    """The file is complete: the error does not advise another download."""
     server.arff = b"@relation t\n@attribute id numeric\n@attribute bag relational\n@data\n"
     with pytest.raises(DataError, match=r"cannot be read \(dataset.arff, line 3: .* is relational") as caught:
         load(cache, 8, notify=quiet)
     assert "damaged" not in str(caught.value)
 
 
-def test_a_set_without_qualities_is_as_good(server: FakeOpenML, cache: Path) -> None:
+def test_a_data_set_without_qualities_is_read(server: FakeOpenML, cache: Path) -> None:
     server.broken = "no qualities"
     assert load(cache, 7, notify=quiet).rows == 6
     assert not (openml_config(cache).folder(7) / "qualities.xml").exists()
 
 
-def test_a_cache_that_cannot_be_written_to(server: FakeOpenML, tmp_path: Path) -> None:
-    """What a read-only cache of somebody else is like, also for the superuser."""
+def test_an_unwritable_cache_is_a_one_line_error(server: FakeOpenML, tmp_path: Path) -> None:
+    """As for a read-only cache, but also for the superuser."""
     folder = openml_config(tmp_path).folder(7).parent
     folder.parent.mkdir(parents=True)
     folder.write_text("a file where the folder should be")
@@ -141,7 +139,7 @@ def test_a_cache_that_cannot_be_written_to(server: FakeOpenML, tmp_path: Path) -
     assert server.requests == []
 
 
-def test_a_download_without_end_is_given_up(
+def test_an_endless_download_is_aborted(
     server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openml_server, "DOWNLOAD_SECONDS", 0.2)
@@ -157,7 +155,7 @@ def test_an_incomplete_folder_in_the_cache_is_replaced(server: FakeOpenML, cache
     assert (folder / "dataset_7.pq").read_bytes() == parquet()
 
 
-def test_several_at_once_are_harmless(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simultaneous_downloads_are_safe(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(4)
 
     def arrive(config: OpenMLConfig, root: Path, *_: str) -> None:
@@ -172,21 +170,21 @@ def test_several_at_once_are_harmless(cache: Path, monkeypatch: pytest.MonkeyPat
         (folder / "description.xml").write_text("left over")
         (folder / "dataset_7.pq").unlink(missing_ok=True)
         with ThreadPoolExecutor(4) as pool:
-            for job in [pool.submit(download, config, 7, "toy") for _ in range(4)]:
-                job.result()
+            for future in [pool.submit(download, config, 7, "toy") for _ in range(4)]:
+                future.result()
         assert load_table("openml:7", openml_cache=cache).rows == 4
         assert [path.name for path in folder.parent.iterdir()] == ["7"]
 
 
-def test_fetch_runs_three_at_once_and_resumes(
+def test_fetch_downloads_three_at_once_and_resumes(
     server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running: list[int] = []
-    most: list[int] = []
+    counts: list[int] = []
 
     def slow(config: OpenMLConfig, number: int, name: str) -> None:
         running.append(number)
-        most.append(len(running))
+        counts.append(len(running))
         time.sleep(0.05)
         running.remove(number)
         if number == 3:
@@ -198,13 +196,13 @@ def test_fetch_runs_three_at_once_and_resumes(
 
     monkeypatch.setattr(fetching, "download", slow)
     names = [f"openml:{number}" for number in range(1, 8)]
-    done: list[str] = []
-    assert fetching.fetch(names, cache, notify=quiet, progress=done.append) == {"openml:3": "no such set"}
-    assert sorted(done) == names
-    assert max(most) == 3
-    most.clear()
+    fetched: list[str] = []
+    assert fetching.fetch(names, cache, notify=quiet, progress=fetched.append) == {"openml:3": "no such set"}
+    assert sorted(fetched) == names
+    assert max(counts) == 3
+    counts.clear()
     assert fetching.fetch([*names, "iris"], cache, notify=quiet) == {"openml:3": "no such set"}
-    assert len(most) == 1
+    assert len(counts) == 1
 
 
 def blocked(*_: object, **__: object) -> Any:
@@ -214,10 +212,10 @@ def blocked(*_: object, **__: object) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", ["refused", "blocked"])
-def test_without_a_network_the_answer_comes_soon(
+def test_without_a_network_loading_fails_fast(
     cache: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
-    """A lookup that blocks is a dead name server's way."""
+    """Refused connections, and a blocking name lookup."""
     monkeypatch.setenv("NEUCB_OPENML_SERVER", NOWHERE)
     if failure == "blocked":
         monkeypatch.setattr(socket, "create_connection", blocked)
@@ -235,7 +233,7 @@ def test_without_a_network_the_answer_comes_soon(
 
 
 @pytest.mark.slow
-def test_a_server_in_trouble_does_not_stop_covertype(server: FakeOpenML, cache: Path) -> None:
+def test_a_server_error_falls_back_to_the_bundled_sample(server: FakeOpenML, cache: Path) -> None:
     lines: list[str] = []
     assert load_table("covertype", openml_cache=cache, notify=lines.append).source == "bundled"
     assert "Unknown dataset: playing the bundled sample of 20,000 rows" in lines[-1]
@@ -243,9 +241,7 @@ def test_a_server_in_trouble_does_not_stop_covertype(server: FakeOpenML, cache: 
         load_table("covertype", source="openml", openml_cache=cache, notify=quiet)
 
 
-def test_a_proxy_is_asked_instead_of_the_server(
-    server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_used(server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
     config = OpenMLConfig(cache, NOWHERE)

@@ -1,7 +1,7 @@
-"""Real sets of a filled OpenML cache, against the known figures of each.
+"""Data sets of a real OpenML cache have their known sizes.
 
-Needs NEUCB_TEST_OPENML_CACHE=<root of an OpenML cache> with the sets of data/openml_sets.csv; mnist_784
-and isolet are there in part (the last 10,000 and the first 1,560 rows).
+Needs NEUCB_TEST_OPENML_CACHE=<root of an OpenML cache> with the sets of data/openml_sets.csv, of which
+mnist_784 and isolet are partial (the last 10,000 and the first 1,560 rows).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ with (DATA / "openml_sets.csv").open(encoding="utf-8") as handle:
 
 
 @pytest.mark.parametrize("known", SETS, ids=[known["name"] for known in SETS])
-def test_a_set_has_its_known_figures(known: dict[str, str]) -> None:
+def test_a_data_set_has_its_known_sizes(known: dict[str, str]) -> None:
     number = int(known["number"])
     folder = openml_config(CACHE).folder(number)
     before = tree(folder)
@@ -55,12 +55,12 @@ def test_a_set_has_its_known_figures(known: dict[str, str]) -> None:
     assert counts.min() == qualities["MinorityClassSize"]
 
 
-def test_identifiers_are_no_features() -> None:
+def test_identifiers_are_not_features() -> None:
     for name, identifier in (("magic", "ID"), ("zoo", "animal")):
         assert identifier not in [column.name for column in load_table(name, openml_cache=CACHE).columns]
 
 
-def test_every_set_of_the_bakeoff_is_one_of_these() -> None:
+def test_all_bakeoff_sets_are_tested() -> None:
     bakeoff = {entry.openml for entry in catalogue() if "bakeoff" in entry.suites}
     assert bakeoff == {int(known["number"]) for known in SETS}
 
@@ -71,7 +71,7 @@ from pathlib import Path
 from neucb.environments.sources.catalogue import load_table
 from neucb.environments.preprocessing import encode
 
-started = time.process_time()  # not the clock on the wall, which tells of the machine's other work too
+started = time.process_time()  # CPU time, independent of other load
 table = load_table("covertype", openml_cache=Path(sys.argv[1]))
 print(time.process_time() - started)
 encode(table)
@@ -80,16 +80,16 @@ print(int(peak.split()[1]) / 1e6)
 """
 
 
-def test_covertype_is_there_in_two_seconds_and_one_gigabyte() -> None:
+def test_covertype_loads_in_two_seconds_and_one_gigabyte() -> None:
     command = [sys.executable, "-c", MEASURE, str(CACHE)]
     runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
-    seconds, gigabytes = map(float, runs[-1].split())  # the first may have found a cold cache
+    seconds, gigabytes = map(float, runs[-1].split())  # the first run may have a cold cache
     assert seconds < 2.0
     assert gigabytes < 1.0
 
 
 @pytest.mark.parametrize(("name", "most"), [("covertype", 3900), ("mushroom", 60)])
 def test_the_default_agent_learns(name: str, most: float) -> None:
-    """On all rows of the set, not the bundled sample; seeds 0 to 4."""
+    """All rows of the data set, not the bundled sample; seeds 0 to 4."""
     frame = neucb.run("kl-perturbed", name, seeds=5, source="openml", openml_cache=CACHE)
     assert frame.groupby("seed").tail(1)["regret"].mean() < most

@@ -1,4 +1,4 @@
-"""Orders, drift, recycled rows, graded costs: against the definitions."""
+"""Orders, drift, recycled rows and graded costs equal their definitions."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def rows(name: str, horizon: int, seed: int = 0) -> list[int]:
     return [order.row(t) for t in range(horizon)]
 
 
-def test_stored_and_sorted() -> None:
+def test_stored_and_sorted_orders() -> None:
     assert rows("stored", 10) == [0, 1, 2, 3, 4, 5, 6, 0, 1, 2]
     assert rows("sorted", 8) == [1, 3, 6, 2, 5, 0, 4, 1]
 
 
-def test_recycled_rows_are_permutations_one_after_the_other() -> None:
-    shown = rows("shuffled", 21)
-    assert [sorted(shown[k : k + 7]) for k in (0, 7, 14)] == [list(range(7))] * 3
-    assert shown[:7] != shown[7:14]
-    assert rows("shuffled", 7) == shown[:7]
+def test_recycled_rows_are_successive_permutations() -> None:
+    order = rows("shuffled", 21)
+    assert [sorted(order[k : k + 7]) for k in (0, 7, 14)] == [list(range(7))] * 3
+    assert order[:7] != order[7:14]
+    assert rows("shuffled", 7) == order[:7]
 
 
-def test_more_rounds_than_rows_must_be_asked_for() -> None:
+def test_more_rounds_than_rows_need_recycle() -> None:
     with pytest.raises(InputError, match="recycle"):
         ClassificationVectorEnv(toy(), horizon=61)
     assert played_rows(ClassificationVectorEnv(toy(), horizon=61, recycle=True)).shape == (61, 1)
 
 
 def play_badly_on(hard: int, horizon: int, seeds: list[int]) -> np.ndarray:
-    """Play right except on one class per replica; return the labels shown [T, R]."""
+    """Play the right arm except on one class per replica; return the labels of the rows [T, R]."""
     env = ClassificationVectorEnv(toy(3000), len(seeds), horizon=horizon, order="weakest-class")
     env.reset(seed=seeds)
     labels = np.empty((horizon, len(seeds)), dtype=np.int64)
@@ -54,19 +54,19 @@ def play_badly_on(hard: int, horizon: int, seeds: list[int]) -> np.ndarray:
     return labels
 
 
-def test_the_weakest_class_is_shown_more_often_per_replica() -> None:
+def test_rows_of_the_weakest_class_are_more_frequent() -> None:
     labels = play_badly_on(1, 1100, [4, 5])
     for r, weak in enumerate((1, 2)):
         early, late = labels[:REACT_AFTER, r] == weak, labels[REACT_AFTER:, r] == weak
         assert abs(early.mean() - 1 / 3) < 0.08
-        # half of the rounds for certain, a third of the others
+        # half of the rounds, and a third of the others
         assert abs(late.mean() - 2 / 3) < 0.08
 
 
-def test_weakest_class_shows_no_row_twice_and_uses_them_all() -> None:
+def test_weakest_class_plays_every_row_once() -> None:
     env = ClassificationVectorEnv(toy(1500), 1, order="weakest-class")
-    shown = played_rows(env, [3])[:, 0]
-    assert sorted(shown) == list(range(1500))
+    played = played_rows(env, [3])[:, 0]
+    assert sorted(played) == list(range(1500))
     with pytest.raises(InputError, match="twice"):
         ClassificationVectorEnv(toy(), 1, order="weakest-class", horizon=61, recycle=True)
 
@@ -74,32 +74,32 @@ def test_weakest_class_shows_no_row_twice_and_uses_them_all() -> None:
 def test_drift_permutes_the_labels_at_the_given_rounds() -> None:
     env = ClassificationVectorEnv(toy(), 2, drift=(20, 35))
     env.reset(seed=[8, 9])
-    seen: list[set[tuple[int, int]]] = [set(), set(), set()]
+    pairs: list[set[tuple[int, int]]] = [set(), set(), set()]
     for t in range(60):
         clean = env.encoded.labels[env.rows]
         _, _, _, _, info = env.step(np.array([0, 0]))
-        seen[(t >= 20) + (t >= 35)] |= {(int(clean[1]), int(info["label"][1]))}
+        pairs[(t >= 20) + (t >= 35)] |= {(int(clean[1]), int(info["label"][1]))}
         assert (info["best_loss"] == 0).all()
-    assert seen[0] == {(0, 0), (1, 1), (2, 2)}
-    for part in seen[1:]:
+    assert pairs[0] == {(0, 0), (1, 1), (2, 2)}
+    for part in pairs[1:]:
         assert len(part) == len({a for a, _ in part}) == len({b for _, b in part}) == 3
-    two = ClassificationVectorEnv(toy(60, 2), 20, drift=(10,))
-    two.reset(seed=0)
+    binary = ClassificationVectorEnv(toy(60, 2), 20, drift=(10,))
+    binary.reset(seed=0)
     for t in range(11):
-        clean = two.encoded.labels[two.rows]
-        _, _, _, _, info = two.step(np.zeros(20, dtype=np.int64))
+        clean = binary.encoded.labels[binary.rows]
+        _, _, _, _, info = binary.step(np.zeros(20, dtype=np.int64))
         assert (info["label"] == (clean if t < 10 else 1 - clean)).all()
     with pytest.raises(InputError, match="drift"):
         ClassificationVectorEnv(toy(), drift=(60,))
 
 
-def test_drift_costs_an_agent_that_had_learnt() -> None:
+def test_drift_increases_regret() -> None:
     still = neucb.run("squarecb", toy(600), seeds=3).groupby("seed").tail(1)["regret"].mean()
     drifting = neucb.run("squarecb", toy(600), seeds=[8, 9, 10], drift=(300,))
     assert drifting.groupby("seed").tail(1)["regret"].mean() > 1.2 * still
 
 
-def test_costs_under_noise_by_hand() -> None:
+def test_costs_under_noise_equal_hand_computed_numbers() -> None:
     cost = np.array([[0.0, 0.4], [1.0, 0.2]])
     feedback = Feedback.make(2, 0.1, cost)
     np.testing.assert_allclose(feedback.expected, [[0.1, 0.38], [0.9, 0.22]])
@@ -115,13 +115,13 @@ def test_costs_under_noise_by_hand() -> None:
     ("cost", "message"),
     [([[0, 1]], "shape"), ([[0, 1], [2, 0]], r"\[0, 1\]"), ([[0, np.nan], [1, 0]], r"\[0, 1\]")],
 )
-def test_bad_costs(cost: list[list[float]], message: str) -> None:
+def test_invalid_costs_are_rejected(cost: list[list[float]], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Feedback.make(2, 0.0, np.array(cost))
 
 
 def test_regret_is_expected_and_losses_are_realised() -> None:
-    """L* = q T exactly; the realised best loss is near it; both are logged."""
+    """L* = q T exactly, and the realised best loss is close to it."""
     last = neucb.run("uniform", toy(3000), seeds=2, label_noise=0.2).groupby("seed").tail(1)
     np.testing.assert_allclose(last["L_star"], 600.0)
     assert (abs(last["L_star_realised"] - 600) < 100).all()
@@ -130,21 +130,21 @@ def test_regret_is_expected_and_losses_are_realised() -> None:
     np.testing.assert_allclose(last["regret"], expected, atol=80)
 
 
-def test_the_weakest_class_is_one_of_the_table_also_under_drift() -> None:
-    """With two classes the labels swap in round 1; rows of the class that is lost on come more often."""
+def test_weakest_class_refers_to_the_table_under_drift() -> None:
+    """With two classes the labels swap in round 1; rows of the class with losses become more frequent."""
     env = ClassificationVectorEnv(toy(3000, 2), 1, horizon=1100, order="weakest-class", drift=(1,))
     env.reset(seed=[4])
-    shown = np.empty(1100, dtype=np.int64)
+    classes = np.empty(1100, dtype=np.int64)
     for t in range(1100):
-        own = env.encoded.labels[env.rows]
-        label = own if t < 1 else 1 - own
-        shown[t] = own[0]
-        env.step(np.where(own == 0, 1 - label, label))  # wrong on the table's class 0, right on 1
-    assert (shown[REACT_AFTER:] == 0).mean() > 0.65
+        clean = env.encoded.labels[env.rows]
+        label = clean if t < 1 else 1 - clean
+        classes[t] = clean[0]
+        env.step(np.where(clean == 0, 1 - label, label))  # wrong on class 0 of the table, right on class 1
+    assert (classes[REACT_AFTER:] == 0).mean() > 0.65
 
 
 class PlainWeakestClass:
-    """The order weakest-class by its definition, in other words than the one that is compiled."""
+    """Reference implementation of the order weakest-class."""
 
     def __init__(self, labels: np.ndarray, arms: int, horizon: int, rng: np.random.Generator) -> None:
         self.rows, self.coins = rng.permutation(len(labels)), rng.random(horizon)
@@ -152,13 +152,16 @@ class PlainWeakestClass:
         self.losses: list[list[float]] = [[] for _ in range(arms)]
 
     def row(self, t: int) -> int:
-        left = [row for row in self.rows.tolist() if row not in self.shown]
-        row = left[0]
+        remaining = [row for row in self.rows.tolist() if row not in self.shown]
+        row = remaining[0]
         if t >= 500 and self.coins[t] < 0.5:
-            here = {self.labels[row] for row in left}
-            means = [float(np.mean(own)) if own and a in here else -1.0 for a, own in enumerate(self.losses)]
+            classes = {self.labels[row] for row in remaining}
+            means = [
+                float(np.mean(losses)) if losses and a in classes else -1.0
+                for a, losses in enumerate(self.losses)
+            ]
             if max(means) >= 0:
-                row = [row for row in left if self.labels[row] == int(np.argmax(means))][-1]
+                row = [row for row in remaining if self.labels[row] == int(np.argmax(means))][-1]
         self.shown.add(row)
         return int(row)
 
@@ -166,9 +169,9 @@ class PlainWeakestClass:
         self.losses[label].append(loss)
 
 
-def test_weakest_class_is_its_definition() -> None:
+def test_weakest_class_equals_the_reference() -> None:
     rng = np.random.default_rng(5)
-    labels = rng.choice(4, 900, p=[0.7, 0.2, 0.08, 0.02])  # so that classes are used up
+    labels = rng.choice(4, 900, p=[0.7, 0.2, 0.08, 0.02])  # some classes are exhausted
     order = make_order("weakest-class", labels, 4, 900, 7)
     plain = PlainWeakestClass(labels, 4, 900, stream(7, "order"))
     for t in range(900):

@@ -1,4 +1,4 @@
-"""Encodings against tables worked out by hand."""
+"""Encodings equal hand-computed tables."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ EMPTY = Column("empty", np.full(4, np.nan))
 ALONE = Column("alone", np.zeros(4, np.int8), ("only",))
 
 
-def test_standard_by_hand() -> None:
+def test_standard_equals_hand_computed_contexts() -> None:
     z = np.sqrt(1.5)  # (5 - 3) / sd of 1, 3, 5
     encoded = encode(table(TWO, THREE, HOLES, NUMBER, CONSTANT, EMPTY, ALONE))
     rows = [
         [0, 1, 0, 0, 0, -z],
-        [1, 0, 1, 0, 1, 0],  # the missing category is a level of its own: 'y' or missing, one column
+        [1, 0, 1, 0, 1, 0],  # the missing category is a level: 'y' or missing, one column
         [1, 0, 1, 0, 0, 0],  # the missing number becomes the mean
         [0, 0, 0, 1, 0, z],
     ]
@@ -46,8 +46,8 @@ def test_standard_by_hand() -> None:
     assert encoded.contexts.dtype == np.float32
 
 
-def test_zscore_by_hand() -> None:
-    """Every column has mean 0 and variance 1 before rows are brought to norm 1."""
+def test_zscore_equals_hand_computed_contexts() -> None:
+    """Every column has mean 0 and variance 1 before rows are normalised."""
     z, third = np.sqrt(1.5), np.sqrt(3.0)  # a column of one 1 and three 0 has sd sqrt(3) / 4
     encoded = encode(table(TWO, THREE, HOLES, NUMBER, CONSTANT, EMPTY, ALONE), "zscore")
     rows = [
@@ -60,7 +60,7 @@ def test_zscore_by_hand() -> None:
     assert encoded.preprocessing == "zscore"
 
 
-def test_centered_by_hand() -> None:
+def test_centered_equals_hand_computed_contexts() -> None:
     """Every column has mean 0 and keeps its scale."""
     encoded = encode(table(TWO, THREE, HOLES, NUMBER, CONSTANT, EMPTY, ALONE), "centered")
     rows = [
@@ -72,7 +72,7 @@ def test_centered_by_hand() -> None:
     np.testing.assert_allclose(encoded.contexts, unit(rows), atol=1e-6)
 
 
-def test_paper_by_hand() -> None:
+def test_paper_equals_hand_computed_contexts() -> None:
     encoded = encode(table(TWO, THREE, HOLES, NUMBER), "paper")
     rows = [[0.0, 0, 1, 1], [1, 2, -1, 3], [1, 2, 1, -1], [0, 3, 1, 5]]
     np.testing.assert_allclose(encoded.contexts, unit(rows), atol=1e-6)
@@ -84,42 +84,42 @@ def test_labels_are_never_used() -> None:
     np.testing.assert_array_equal(encode(first).contexts, encode(second).contexts)
 
 
-def test_rows_of_nought_stay() -> None:
+def test_rows_of_zeros_are_unchanged() -> None:
     zero = Column("z", np.array([0.0, 3.0, 4.0, 5.0]))
     np.testing.assert_array_equal(encode(table(zero), "paper").contexts[:, 0], [0, 1, 1, 1])
 
 
 def test_huge_numbers_do_not_overflow() -> None:
     huge = Column("h", np.array([1e300, -1e300, 5e299, 0.0]))
-    for how in get_args(Preprocessing):
-        contexts = encode(table(huge, TWO), how).contexts
+    for name in get_args(Preprocessing):
+        contexts = encode(table(huge, TWO), name).contexts
         assert np.isfinite(contexts).all()
         np.testing.assert_allclose(np.linalg.norm(contexts, axis=1)[:3], 1.0, atol=1e-5)
 
 
 def test_small_integers_do_not_overflow() -> None:
-    """Uint8 columns, as the client stores whole numbers up to 255, are widened by the reader."""
+    """Whole numbers up to 255, which the OpenML client stores as uint8."""
     encoded = encode(table(Column("b", np.array([200.0, 250.0, 100.0, 0.0], np.float32)), TWO))
     assert np.abs(encoded.contexts).max() <= 1.0
 
 
-@pytest.mark.parametrize("how", get_args(Preprocessing))
-def test_infinity_is_refused(how: str) -> None:
+@pytest.mark.parametrize("name", get_args(Preprocessing))
+def test_infinite_numbers_are_rejected(name: str) -> None:
     with pytest.raises(DataError, match="infinite"):
-        encode(table(Column("x", np.array([1.0, np.inf, 0.0, 2.0]))), how)
+        encode(table(Column("x", np.array([1.0, np.inf, 0.0, 2.0]))), name)
 
 
-def test_nothing_varies() -> None:
+def test_a_table_without_variation_is_rejected() -> None:
     with pytest.raises(DataError, match="no feature column varies"):
         encode(table(CONSTANT, EMPTY, ALONE))
 
 
-def test_unknown_preprocessing() -> None:
+def test_an_unknown_preprocessing_is_rejected() -> None:
     with pytest.raises(InputError, match="did you mean 'standard'"):
         encode(table(TWO), "standart")
 
 
-def test_the_bundled_covertype_sample() -> None:
+def test_the_bundled_covertype_sample_has_its_known_shape() -> None:
     sample = covertype_sample()
     assert (sample.rows, sample.arms, len(sample.columns)) == (20_000, 7, 54)
     contexts = encode(sample).contexts

@@ -1,4 +1,4 @@
-"""Ranking and regression tables: losses, queries, masks; agents on them."""
+"""Ranking and regression tables: losses, queries, masks, and agents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neucb.core.errors import DataError, InputError
 from neucb.environments.ranking import RankingVectorEnv, read_ranking
 from tests.support.tables import RATED
 
-# One of every kind of oracle, wrapper and rule.
+# One recipe for every kind of oracle, wrapper and rule.
 LEARNERS = (
     "kl-perturbed",
     "sq",
@@ -39,7 +39,7 @@ LEARNERS = (
 
 
 def large(queries: int = 400) -> pd.DataFrame:
-    """Queries of two to six rows whose rating is a function of their columns."""
+    """Return queries of two to six rows with a rating that is a function of the columns."""
     rng = np.random.default_rng(1)
     sizes = rng.integers(2, 7, queries)
     frame = pd.DataFrame(rng.standard_normal((sizes.sum(), 3)), columns=list("abc"))
@@ -56,7 +56,7 @@ def test_losses_are_the_scaled_target() -> None:
     np.testing.assert_array_equal(ranking.queries[1], [3, 4, 5, 6, 7])
 
 
-def test_a_round_shows_one_query_and_masks_the_rest() -> None:
+def test_a_round_has_one_query_and_masks_missing_arms() -> None:
     env = RankingVectorEnv(RATED, 2, group="query")
     contexts, info = env.reset(seed=0)
     sizes = []
@@ -69,7 +69,7 @@ def test_a_round_shows_one_query_and_masks_the_rest() -> None:
     assert sorted(sizes) == sorted([3, 5, 4, 2, 6, 3, 3, 4, 5, 2, 6, 5])
 
 
-def test_without_queries_rows_are_dealt_out_once() -> None:
+def test_without_queries_every_row_is_used_once() -> None:
     env = RankingVectorEnv(RATED.drop(columns="query"), 1, arms=5)
     assert env.horizon == 9
     env.reset(seed=0)
@@ -77,7 +77,7 @@ def test_without_queries_rows_are_dealt_out_once() -> None:
     assert len(np.unique(losses)) == 45
 
 
-def test_svmlight_knows_its_queries(tmp_path: Path) -> None:
+def test_queries_of_svmlight_are_read(tmp_path: Path) -> None:
     path = tmp_path / "rated.svmlight"
     path.write_text("2 qid:1 1:0.5\n0 qid:1 2:1\n1 qid:4 1:0.2 2:3\n0 qid:4 1:1\n2 qid:4 2:7\n")
     ranking = read_ranking(path, group="qid")
@@ -95,7 +95,7 @@ PREDICTED = Prediction(
 NOW = Round(1, torch.zeros(2, dtype=torch.float64), 10)
 
 
-def test_masked_rules_by_hand() -> None:
+def test_masked_rules_equal_hand_computed_numbers() -> None:
     """K counts the available arms; the others have probability 0."""
     gamma = Power((10.0, 20.0), 0.0)
     p = InverseGap(gamma)(PREDICTED, NOW)
@@ -126,7 +126,7 @@ def test_agents_learn_under_masks(agent: str) -> None:
 
 
 class Blind:
-    """An agent that does not know of masks."""
+    """Agent without the argument `available`."""
 
     def reset(self, spec: neucb.Spec) -> None:
         self.shape = (spec.replicas, spec.arms)
@@ -138,8 +138,8 @@ class Blind:
         pass
 
 
-class Stubborn(Blind):
-    """One that takes the mask and plays arms that are not there."""
+class IgnoresMask(Blind):
+    """Agent that has the argument `available` and ignores it."""
 
     def distribution(self, context: torch.Tensor, available: torch.Tensor | None = None) -> torch.Tensor:
         return torch.full(self.shape, 1 / self.shape[1])
@@ -149,7 +149,7 @@ def test_agents_that_ignore_the_mask_are_stopped() -> None:
     with pytest.raises(InputError, match=r"only some arms are available; Blind\.distribution must take them"):
         neucb.run(Blind(), large(), group="query")
     with pytest.raises(neucb.core.errors.DivergedError, match="over the available arms"):
-        neucb.run(Stubborn(), large(), group="query")
+        neucb.run(IgnoresMask(), large(), group="query")
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_agents_that_ignore_the_mask_are_stopped() -> None:
         (RATED[["query", "rating"]], {"group": "query"}, "no feature columns"),
     ],
 )
-def test_bad_tables(frame: pd.DataFrame, options: dict[str, str], message: str) -> None:
+def test_invalid_tables_are_rejected(frame: pd.DataFrame, options: dict[str, str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         RankingVectorEnv(frame, **options)  # type: ignore[arg-type]
 
 
-def test_bad_arguments() -> None:
+def test_invalid_arguments_are_rejected() -> None:
     with pytest.raises(InputError, match=r"column of table 'qery'.*query"):
         RankingVectorEnv(RATED, group="qery")
     with pytest.raises(InputError, match="48 rows, fewer than 50 arms"):

@@ -1,4 +1,4 @@
-"""Rewards of other people's environments: outside [0, 1], not finite, mapped from a range; losses by hand."""
+"""Rewards of user environments: outside [0, 1], not finite, mapped from a range."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def table():
 """
 
 
-def test_losses_by_hand() -> None:
+def test_losses_equal_hand_computed_numbers() -> None:
     reward = np.array([-3.0, 4.5])
     assert losses_of(reward, (-3.0, 7.0), SPEC, 0).tolist() == [1.0, 0.25]
     assert losses_of(np.array([0.25, 1.0]), (0.0, 1.0), SPEC, 0).tolist() == [0.75, 0.0]
@@ -62,7 +62,7 @@ def test_losses_by_hand() -> None:
     assert losses_of([0, 1], (0.0, 1.0), SPEC, 0).tolist() == [1.0, 0.0]
 
 
-def test_rounding_is_forgiven() -> None:
+def test_rounding_errors_of_rewards_are_accepted() -> None:
     assert losses_of(np.array([-1e-10, 1 + 1e-10]), (0.0, 1.0), SPEC, 0).tolist() == [1.0, 0.0]
     tenth = np.array([np.nextafter(np.float32(1), np.float32(2)), 0], np.float32)
     assert losses_of(tenth, (0.0, 1.0), SPEC, 0).tolist() == [0.0, 1.0]
@@ -72,7 +72,7 @@ def test_rounding_is_forgiven() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reward", "reward_range", "words"),
+    ("reward", "reward_range", "message"),
     [
         (
             1730.0,
@@ -86,37 +86,38 @@ def test_rounding_is_forgiven() -> None:
         (7.5, (-3.0, 7.0), "the reward is 7.5, outside reward_range, -3.0 to 7.0; state a wider one"),
     ],
 )
-def test_bad_rewards_are_named_with_round_and_seed(
-    reward: float, reward_range: tuple[float, float], words: str
+def test_invalid_rewards_are_rejected_with_round_and_seed(
+    reward: float, reward_range: tuple[float, float], message: str
 ) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=message):
         losses_of(np.array([0.5, reward]), reward_range, SPEC, 3)
 
 
 @pytest.mark.parametrize(
-    "bad", [(1.0, 0.0), (1.0, 1.0), (0.0, np.inf), (np.nan, 1.0), (0.0,), (0, 1, 2), "01", 3, ("a", "b")]
+    "reward_range",
+    [(1.0, 0.0), (1.0, 1.0), (0.0, np.inf), (np.nan, 1.0), (0.0,), (0, 1, 2), "01", 3, ("a", "b")],
 )
-def test_ranges_that_are_none(bad: Any) -> None:
+def test_invalid_reward_ranges_are_rejected(reward_range: Any) -> None:
     with pytest.raises(InputError, match="reward_range must be two finite numbers, low < high, not "):
-        neucb.run("uniform", vector((1,), AutoresetMode.SAME_STEP), 5, reward_range=bad)
+        neucb.run("uniform", vector((1,), AutoresetMode.SAME_STEP), 5, reward_range=reward_range)
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_rewards_in_a_range_play_as_losses_in_0_1(mode: AutoresetMode) -> None:
+def test_rewards_in_a_range_are_mapped_to_losses(mode: AutoresetMode) -> None:
     env = vector((1, 3, 2), mode, rewards=(-3.0, 7.0), with_expected=True)
     frame, trace = traced("uniform", env, ROUNDS, SEEDS, reward_range=(-3, 7))
     assert_plays_as_simulated(trace, (1, 3, 2))
     assert frame.attrs["reward_range"] == [-3.0, 7.0]
-    np.testing.assert_allclose(frame["L_star"], 0.2 * frame["round"])  # told as losses in [0, 1]
+    np.testing.assert_allclose(frame["L_star"], 0.2 * frame["round"])  # losses in [0, 1]
 
 
-def test_a_bad_reward_is_no_fault_of_the_agents() -> None:
+def test_an_invalid_reward_is_an_error_of_the_environment() -> None:
     with pytest.raises(InputError, match=r"round \d+, seed [479]: the reward is nan"):
         neucb.run("kl", vector((1, 1, 1), AutoresetMode.SAME_STEP, rewards=(0.0, np.nan)), 50, SEEDS)
 
 
 @pytest.mark.parametrize(
-    ("dataset", "options", "words"),
+    ("dataset", "options", "message"),
     [
         ("iris", {}, "reward_range is for environments of your own"),
         (toy(), {}, "reward_range is for environments of your own"),
@@ -126,13 +127,13 @@ def test_a_bad_reward_is_no_fault_of_the_agents() -> None:
         (vector((1,), AutoresetMode.SAME_STEP), {"order": "stored"}, "own options; leave out order$"),
     ],
 )
-def test_only_environments_of_others_take_a_range(dataset: Any, options: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_reward_range_is_for_user_environments_only(dataset: Any, options: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         neucb.run("uniform", dataset, 5, reward_range=(0, 2), **options)
 
 
 class Changing(VectorEnv[Any, Any, Any]):
-    """Rewards of 1 until round 20, then of 2."""
+    """Environment with reward 1 until round 19, then 2."""
 
     def __init__(self) -> None:
         self.num_envs = 1
@@ -149,14 +150,14 @@ class Changing(VectorEnv[Any, Any, Any]):
         return np.zeros((1, 1)), reward, np.array([False]), np.array([False]), {}
 
 
-def test_the_rounds_before_a_bad_reward_are_kept() -> None:
+def test_rounds_before_an_invalid_reward_are_kept() -> None:
     from neucb.runs.api import prepare
 
-    job = prepare("uniform", Changing(), 50)
+    run = prepare("uniform", Changing(), 50)
     with pytest.raises(InputError, match=r"round 20, seed 0: the reward is 2\.0, outside"):
-        job.play()
-    assert job.log.round == 19
-    assert job.frame()["round"].max() == 19
+        run.play()
+    assert run.log.round == 19
+    assert run.frame()["round"].max() == 19
 
 
 @pytest.fixture
@@ -169,23 +170,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 RUN = ("run", "--agent", "uniform", "--rounds", "200", "--seeds", "4,7,9", "--out", "out", "--quiet")
 
 
-def test_the_command_line_plays_saves_and_draws_an_environment_that_tells_no_losses(
+def test_the_command_line_plays_a_user_environment_without_expected_losses(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (*RUN, "--dataset", "mine.py:bandits", "--reward-range", "-3,7", "--trace")
-    assert command(monkeypatch, *words) == 0
+    arguments = (*RUN, "--dataset", "mine.py:bandits", "--reward-range", "-3,7", "--trace")
+    assert command(monkeypatch, *arguments) == 0
     capsys.readouterr()
     assert_plays_as_simulated(pd.read_parquet(next(Path("out").glob("*_trace.parquet"))), (1, 1, 1))
     manifest = json.loads(next(Path("out").glob("*.json")).read_text())
     assert manifest["configuration"]["environment"]["reward_range"] == [-3.0, 7.0]
     assert manifest["summary"]["mean_regret"] is None  # unknown
-    for more in (("plot", "out", "-o", "plot.png"), ("report", "out", "-o", "report.html")):
-        assert command(monkeypatch, *more) == 0
+    for command_line in (("plot", "out", "-o", "plot.png"), ("report", "out", "-o", "report.html")):
+        assert command(monkeypatch, *command_line) == 0
     assert (folder / "report.html").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             ("--dataset", "mine.py:bandits"),
@@ -199,16 +200,16 @@ def test_the_command_line_plays_saves_and_draws_an_environment_that_tells_no_los
         (("--dataset", "mine.py:worse"), "KeyError: 'shelf'; the"),
     ],
 )
-def test_faults_on_the_command_line_are_one_line(
+def test_errors_of_user_environments_are_one_line(
     options: tuple[str, ...],
-    said: str,
+    message: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert command(monkeypatch, *RUN, *options) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert message in line
 
 
 TOML = """\
@@ -222,7 +223,7 @@ name = "uniform"
 """
 
 
-def test_a_sweep_takes_the_range_of_a_data_set_by_code(folder: Path) -> None:
+def test_a_sweep_supports_reward_range(folder: Path) -> None:
     def play(name: str, values: str) -> Any:
         spec = parse_spec(TOML.replace("NAME", name).replace("RANGE", values))
         return sweep(spec, folder, lambda tasks: local(tasks, 1), Data())

@@ -1,4 +1,4 @@
-"""Synthetic worlds: h as documented, losses with that mean, regret exact."""
+"""Synthetic worlds: documented h, losses with mean h, and learning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMULAS = {
 
 @pytest.mark.parametrize("world", FORMULAS)
 def test_h_is_the_documented_function_of_a_direction(world: str) -> None:
-    """The direction is the first thing that the replica's stream "world" draws."""
+    """The direction is the first draw of the replica's stream "world"."""
     env = SyntheticVectorEnv(world, 2, horizon=5, arms=4, features=6)
     contexts, _ = env.reset(seed=[3, 4])
     _, _, _, _, info = env.step(np.array([0, 1]))
@@ -32,7 +32,7 @@ def test_h_is_the_documented_function_of_a_direction(world: str) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_losses_have_the_mean_h(world: str) -> None:
+def test_losses_have_mean_h(world: str) -> None:
     env = SyntheticVectorEnv(world, 40, horizon=50, arms=3, features=5)
     env.reset(seed=0)
     surplus = []
@@ -44,32 +44,32 @@ def test_losses_have_the_mean_h(world: str) -> None:
     assert np.std(info["mean_losses"]) > 0.02
 
 
-def test_orthogonal_contexts_share_nothing() -> None:
+def test_contexts_of_the_orthogonal_world_are_orthogonal() -> None:
     env = SyntheticVectorEnv("orthogonal", 1, horizon=6, arms=3)
-    shown = []
+    contexts = []
     observation, _ = env.reset(seed=1)
     for _ in range(6):
-        shown.append(observation[0])
+        contexts.append(observation[0])
         observation, _, _, _, _ = env.step(np.array([0]))
-    gram = np.concatenate(shown) @ np.concatenate(shown).T
+    gram = np.concatenate(contexts) @ np.concatenate(contexts).T
     np.testing.assert_array_equal(gram, np.eye(18))
 
 
 @pytest.mark.parametrize("agent", ["kl-perturbed", "sq", "squarecb", "fastcb", "sq-perturbed"])
 def test_agents_learn_from_contexts_per_arm(agent: str) -> None:
-    """One set of parameters serves all arms; clearly better than uniform on the logistic world."""
+    """Regret on the logistic world is well below that of uniform play."""
     settings = {"width": 32} if agent == "sq" or "kl" in agent or "perturbed" in agent else {}
     final = {
-        name: neucb.run(name, "synthetic:logistic", 600, 3, settings=one, arms=4, features=6)
+        name: neucb.run(name, "synthetic:logistic", 600, 3, settings=values, arms=4, features=6)
         .groupby("seed")
         .tail(1)["regret"]
         .mean()
-        for name, one in ((agent, settings), ("uniform", {}))
+        for name, values in ((agent, settings), ("uniform", {}))
     }
     assert final[agent] < 0.6 * final["uniform"]
 
 
-@pytest.mark.parametrize("bad", [{"world": "flat"}, {"horizon": 0}, {"arms": 1}, {"features": 1}])
-def test_bad_arguments(bad: dict[str, object]) -> None:
+@pytest.mark.parametrize("arguments", [{"world": "flat"}, {"horizon": 0}, {"arms": 1}, {"features": 1}])
+def test_invalid_arguments_are_rejected(arguments: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        SyntheticVectorEnv(**bad)  # type: ignore[arg-type]
+        SyntheticVectorEnv(**arguments)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Folders of runs and of sweeps: read together, never mixed."""
+"""Folders of runs and of sweeps are read together but never share a folder."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ grid = {{ gamma = [{gamma}] }}
 
 
 def run(folder: Path, gamma: float) -> None:
-    played = prepare("squarecb", "iris", 30, 2, settings={"gamma": gamma})
-    played.play()
-    save(played, folder)
+    prepared = prepare("squarecb", "iris", 30, 2, settings={"gamma": gamma})
+    prepared.play()
+    save(prepared, folder)
 
 
-def test_settings_that_differ_between_folders_are_in_the_labels(tmp_path: Path) -> None:
+def test_labels_contain_settings_that_differ_between_folders(tmp_path: Path) -> None:
     for name, gamma in (("one", 100.0), ("two", 30.0)):
         play(SPEC.format(name=name, gamma=gamma), tmp_path / name)
     run(tmp_path / "runs", 3.0)
     lines: list[str] = []
-    found = read_results([tmp_path / name for name in ("one", "two", "runs")], lines.append)
+    results = read_results([tmp_path / name for name in ("one", "two", "runs")], lines.append)
     assert lines == []
-    assert set(found.frame["agent_label"]) == {f"squarecb gamma={gamma}" for gamma in (100, 30, 3)}
+    assert set(results.frame["agent_label"]) == {f"squarecb gamma={gamma}" for gamma in (100, 30, 3)}
 
 
-def test_a_sweep_refuses_a_folder_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_rejects_a_folder_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "runs", 3.0)
     before = sorted(path.name for path in (tmp_path / "runs").iterdir())
     spec = tmp_path / "spec.toml"
@@ -56,16 +56,16 @@ def test_a_sweep_refuses_a_folder_of_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(neucb.load_results(tmp_path / "runs")) > 0
 
 
-def test_a_run_refuses_the_folder_of_a_sweep(
+def test_a_run_rejects_the_folder_of_a_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     play(SPEC.format(name="one", gamma=1.0), tmp_path)
-    words = ("run", "--agent", "uniform", "--dataset", "iris", "--rounds", "20", "--out", str(tmp_path))
-    assert command(monkeypatch, *words) == 2
+    arguments = ("run", "--agent", "uniform", "--dataset", "iris", "--rounds", "20", "--out", str(tmp_path))
+    assert command(monkeypatch, *arguments) == 2
     assert "is the folder of a sweep; name another one with --out" in capsys.readouterr().err
 
 
-def test_other_code_that_changes_no_batch_is_not_reported(
+def test_code_changes_without_effect_on_batches_are_not_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     play(SPEC.format(name="one", gamma=1.0), tmp_path)
@@ -74,7 +74,7 @@ def test_other_code_that_changes_no_batch_is_not_reported(
     assert "played by other code" not in capsys.readouterr().out
 
 
-def test_the_hash_of_own_code_covers_the_rows_of_all_recipes() -> None:
+def test_the_hash_of_user_code_covers_all_recipe_rows() -> None:
     rows = {identity._file(module) for module in identity.ROWS}
     assert rows <= identity.files_of(None)
     assert rows.isdisjoint(identity.files_of(RECIPES["kl"]))

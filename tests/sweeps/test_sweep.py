@@ -1,4 +1,4 @@
-"""A sweep as a user meets it: a file in, rows out, nothing twice, nothing lost."""
+"""Sweeps: rows, selection of settings, resuming, files, times, and the command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_sweep_has_exactly_its_rows(played: Path) -> None:
+def test_a_sweep_has_one_row_per_run(played: Path) -> None:
     frame = neucb.load_results(played)
     last = ended(frame)
     assert len(last) == RUNS
@@ -46,7 +46,7 @@ def test_a_sweep_has_exactly_its_rows(played: Path) -> None:
     assert "members" not in frame
 
 
-def test_rows_are_those_of_neucb_run(played: Path) -> None:
+def test_rows_equal_those_of_run(played: Path) -> None:
     frame = neucb.load_results(played)
     tuned = frame[
         (frame["agent_label"] == "kl") & (frame["split"] == "tuning") & (frame["dataset"] == "wine")
@@ -60,24 +60,24 @@ def test_rows_are_those_of_neucb_run(played: Path) -> None:
 
 
 def test_settings_are_chosen_on_tuning_seeds_only(played: Path) -> None:
-    """By hand: the mean over the four worlds of regret over that of the best cell there."""
+    """The chosen cell minimises the mean over four worlds of regret relative to the best cell."""
     last = ended(neucb.load_results(played))
     tuning = last[(last["agent_label"] == "kl") & (last["split"] == "tuning")]
     mean = tuning.pivot_table(index=["lr", "gamma"], columns=["dataset", "label_noise"], values="regret")
     best: Any = (mean / mean.min()).mean(axis=1).idxmin()
     reported = last[(last["agent_label"] == "kl") & (last["split"] == "reporting")]
-    assert {tuple(one) for one in reported[["lr", "gamma"]].to_numpy()} == {best}
+    assert {tuple(pair) for pair in reported[["lr", "gamma"]].to_numpy()} == {best}
 
 
-def test_per_data_set(tmp_path: Path) -> None:
+def test_settings_can_be_chosen_per_data_set(tmp_path: Path) -> None:
     spec = QUICK.replace("rounds = 120", 'rounds = 120\nselect = "per_dataset"')
     play(spec, tmp_path)
     last = ended(neucb.load_results(tmp_path))
-    own = last[last["agent_label"] == "kl"]
+    rows = last[last["agent_label"] == "kl"]
     worlds = ["dataset", "label_noise"]
-    tuning = own[own["split"] == "tuning"].groupby([*worlds, "config_id"])["regret"].mean()
+    tuning = rows[rows["split"] == "tuning"].groupby([*worlds, "config_id"])["regret"].mean()
     best = tuning.groupby(worlds).min()
-    reported: Any = own[own["split"] == "reporting"].groupby(worlds)["config_id"].unique()
+    reported: Any = rows[rows["split"] == "reporting"].groupby(worlds)["config_id"].unique()
     for world, settings in reported.items():
         (setting,) = settings
         assert tuning[(*world, setting)] == best[world]
@@ -91,12 +91,12 @@ def test_a_second_sweep_plays_nothing(played: Path) -> None:
 
 
 def test_two_jobs_give_the_same_rows(played: Path, tmp_path: Path) -> None:
-    """The torch agent in processes, the compiled ones in threads."""
+    """The torch agent is played by processes, the compiled ones by threads."""
     play(SPEC, tmp_path, jobs=2)
     pd.testing.assert_frame_equal(neucb.load_results(tmp_path), neucb.load_results(played), check_exact=True)
 
 
-def test_reporting_without_tuning(played: Path, tmp_path: Path) -> None:
+def test_report_only_uses_an_earlier_selection(played: Path, tmp_path: Path) -> None:
     (tmp_path / "_selection.json").write_text((played / "_selection.json").read_text())
     report = play(SPEC, tmp_path, report_only=True)
     assert report.played == report.runs == 4 * 6
@@ -113,14 +113,14 @@ def test_without_tuning_seeds_every_cell_is_reported(tmp_path: Path) -> None:
     assert set(neucb.load_results(tmp_path)["split"]) == {"reporting"}
 
 
-def test_the_folder_opens_as_it_is(played: Path) -> None:
-    """By pandas as a folder, and with one schema in every file, as DuckDB and R want it."""
+def test_pandas_reads_the_folder(played: Path) -> None:
+    """Pandas reads the folder, and all files have one schema, as DuckDB and R need."""
     frame = neucb.load_results(played)
     assert len(pd.read_parquet(played)) == len(frame)
     assert len({str(pq.read_schema(path)) for path in played.glob("*.parquet")}) == 1
 
 
-def test_the_manifest_says_what_was_played(played: Path) -> None:
+def test_the_manifest_describes_the_batch(played: Path) -> None:
     (path, *_) = played.glob("_kl_wine_tuning*.json")
     content = json.loads(path.read_text())
     assert content["configuration"]["seeds"] == [100] * 4 + [101] * 4
@@ -129,10 +129,10 @@ def test_the_manifest_says_what_was_played(played: Path) -> None:
     assert content["versions"]["numpy"]
 
 
-def test_times_are_those_of_playing(
+def test_times_are_stored_and_tabulated(
     played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Wall-clock and processor time per batch; the table is per run and 10,000 rounds."""
+    """Wall-clock and CPU time per batch; the table is per run and 10,000 rounds."""
     times = load_times(played)
     assert len(times) == len(list(played.glob("*.parquet")))
     assert times["rounds"].sum() == 120 * RUNS
@@ -142,11 +142,11 @@ def test_times_are_those_of_playing(
     content = json.loads(path.read_text())
     assert content["playing"]["threads"] == 1
     assert content["playing"]["seconds"] <= content["seconds"]
-    made = pd.DataFrame(
+    times_of_batches = pd.DataFrame(
         [("a", "torch", 1, 2_000, 4.0), ("a", "torch", 1, 5_000, 1.0), ("b", "compiled", 1, 40_000, 2.0)],
         columns=["agent_label", "engine", "threads", "rounds", "cpu_seconds"],
     )
-    table = times_table(made)
+    table = times_table(times_of_batches)
     assert table.to_numpy().tolist() == [
         ["b", "compiled", 1, 1, 0.5, 0.5, 0.5],
         ["a", "torch", 2, 1, 11, 2, 20],
@@ -154,36 +154,39 @@ def test_times_are_those_of_playing(
     monkeypatch.setattr(
         sys, "argv", ["neucb", "results", str(played), "--times", "--export", f"{tmp_path}/t.tex"]
     )
-    with pytest.raises(SystemExit) as done:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main()
-    assert done.value.code == 0
+    assert exit_info.value.code == 0
     assert "per 10,000 rounds" in capsys.readouterr().out
     lines = (tmp_path / "t.tex").read_text().splitlines()
     assert lines[2] == r"agent & batches & median & least & greatest \\"
     assert {line.split(" & ")[0] for line in lines[4:7]} == {"kl", "epsilon", "uniform"}
 
 
-def test_the_command(
+def test_the_command_plays_and_resumes_a_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.toml").write_text(QUICK)
-    words = ["sweep", str(tmp_path / "mine.toml"), "--jobs", "1", "--out", str(tmp_path / "out")]
+    arguments = ["sweep", str(tmp_path / "mine.toml"), "--jobs", "1", "--out", str(tmp_path / "out")]
     for found, played in ((0, QUICK_RUNS), (QUICK_RUNS, 0)):
-        monkeypatch.setattr(sys, "argv", ["neucb", *words])
-        with pytest.raises(SystemExit) as done:
+        monkeypatch.setattr(sys, "argv", ["neucb", *arguments])
+        with pytest.raises(SystemExit) as exit_info:
             cli.main()
-        assert done.value.code == 0
+        assert exit_info.value.code == 0
         assert f"{QUICK_RUNS} runs, {found} stored before, {played} played" in capsys.readouterr().out
     assert len(ended(neucb.load_results(tmp_path / "out" / "small"))) == QUICK_RUNS
 
 
-def test_further_seeds_and_agents_leave_finished_batches(tmp_path: Path) -> None:
+def test_added_seeds_keep_finished_batches(tmp_path: Path) -> None:
     experiment = parse_spec(QUICK)
     play(experiment, tmp_path)
-    more = dataclasses.replace(experiment, reporting_seeds=(0, 1, 2))
-    report = play(more, tmp_path)
-    assert report.found == 4 * 8  # all tuning runs; a batch that is not full is played anew
+    extended = dataclasses.replace(experiment, reporting_seeds=(0, 1, 2))
+    report = play(extended, tmp_path)
+    assert report.found == 4 * 8  # all tuning runs; a batch that is not full is played again
     assert len(ended(neucb.load_results(tmp_path))) == report.runs == 4 * (8 + 3)
-    back = play(experiment, tmp_path)
-    assert (back.found, back.played) == (QUICK_RUNS, 0)  # what was set aside is brought back
+    second_report = play(experiment, tmp_path)
+    assert (second_report.found, second_report.played) == (
+        QUICK_RUNS,
+        0,
+    )  # batches that were set aside are restored
     assert len(ended(neucb.load_results(tmp_path))) == QUICK_RUNS

@@ -1,4 +1,4 @@
-"""The best of a class beside a sweep: one fit per class, world and seed, stored, resumed, shown."""
+"""Best-in-class fits of a sweep: one per class, world and seed; stored, resumed and shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.command import neucb as command
 
 SPEC = """
 [experiment]
-name = "looking-back"
+name = "best-in-class"
 rounds = 120
 tuning_seeds = "100:101"
 reporting_seeds = 3
@@ -55,7 +55,7 @@ best_in_class_seeds = 1
 [[agents]]
 name = "uniform"
 """
-FITS = 2 * (3 + 1)  # per noise: both networks share three, linucb has one
+FITS = 2 * (3 + 1)  # per label noise: both networks share three fits, linucb has one
 
 
 def play(folder: Path, spec: str = SPEC, jobs: int = 1) -> tuple[Report, Report]:
@@ -74,24 +74,24 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_fit_is_that_of_a_single_run(played: Path) -> None:
-    """Rows, noise and class are those of `neucb run --best-in-class`, which fits from a trace."""
+def test_a_fit_equals_that_of_a_single_run(played: Path) -> None:
+    """The fit equals that of `neucb run --best-in-class`, which uses a trace."""
     frame = neucb.load_results(played)
     own = frame[(frame["agent_label"] == "kl-perturbed") & (frame["label_noise"] == 0.1)]
     own = own[own["order"] == "shuffled"]
-    job = prepare("kl-perturbed", "iris", 120, 3, settings={"width": 8}, label_noise=0.1, trace=True)
-    job.play()
-    found = class_loss(job, SWEPT)
+    run = prepare("kl-perturbed", "iris", 120, 3, settings={"width": 8}, label_noise=0.1, trace=True)
+    run.play()
+    expected = class_loss(run, SWEPT)
     for r in range(3):
         rows = own[own["seed"] == r]
-        assert rows["round"].tolist() == found.rounds.tolist()
-        np.testing.assert_allclose(rows["L_star_class"], found.best_loss[r])
-        assert (rows["class_spread"] == found.fits[r].spread).all()
-        assert (rows["class_held_out"] == found.fits[r].held_out).all()
+        assert rows["round"].tolist() == expected.rounds.tolist()
+        np.testing.assert_allclose(rows["L_star_class"], expected.best_loss[r])
+        assert (rows["class_spread"] == expected.fits[r].spread).all()
+        assert (rows["class_held_out"] == expected.fits[r].held_out).all()
     assert own["L_star_class"].max() < own["loss"].max()
 
 
-def test_agents_of_a_class_share_its_fits_on_the_seeds_they_ask_for(played: Path) -> None:
+def test_agents_of_a_class_share_fits_on_the_requested_seeds(played: Path) -> None:
     frame = neucb.load_results(played)
     last = frame[(frame["split"] == "reporting") & (frame["round"] == 120)]
     assert last.loc[last["order"] != "shuffled", "L_star_class"].isna().all()
@@ -109,9 +109,7 @@ def test_agents_of_a_class_share_its_fits_on_the_seeds_they_ask_for(played: Path
 
 
 @pytest.mark.slow
-def test_fits_are_kept_made_again_where_missing_and_the_same_by_processes(
-    played: Path, tmp_path: Path
-) -> None:
+def test_missing_fits_are_made_again(played: Path, tmp_path: Path) -> None:
     before = neucb.load_results(played)
     folder = tmp_path / "copy"
     shutil.copytree(played, folder)
@@ -126,7 +124,7 @@ def test_fits_are_kept_made_again_where_missing_and_the_same_by_processes(
     assert neucb.load_results(folder).equals(before)
 
 
-def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
+def test_a_failed_fit_is_reported_by_every_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(_: Run) -> None:
@@ -137,21 +135,23 @@ def test_a_fit_that_failed_is_named_whenever_the_sweep_is_read(
     report = sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, 1), Data())
     assert report.fits is not None
     assert len(report.fits.failures) == FITS // 2
-    words = "4 best-in-class fits failed, their L_star_class is missing (class of kl on iris, seed 0: nothing"
-    with pytest.warns(UserWarning, match=re.escape(words)) as caught:
+    message = (
+        "4 best-in-class fits failed, their L_star_class is missing (class of kl on iris, seed 0: nothing"
+    )
+    with pytest.warns(UserWarning, match=re.escape(message)) as caught:
         frame = neucb.load_results(tmp_path)
     assert len(caught) == 1
     assert frame["L_star_class"].isna().all()
     lines: list[str] = []
     read_results([tmp_path], lines.append)
-    assert [words in line for line in lines] == [True]
+    assert [message in line for line in lines] == [True]
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         assert command(monkeypatch, "results", str(tmp_path)) == 0
-    assert [words in line for line in capsys.readouterr().err.splitlines()] == [True]
+    assert [message in line for line in capsys.readouterr().err.splitlines()] == [True]
 
 
-def test_a_spec_that_asks_no_more_loses_nothing(played: Path, tmp_path: Path) -> None:
+def test_a_spec_without_fits_keeps_stored_fits(played: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(played, folder)
     without = "\n".join(line for line in SPEC.splitlines() if not line.startswith("best_in_class_seeds"))
@@ -173,26 +173,26 @@ def test_report_and_plot_show_regret_against_the_class(played: Path) -> None:
     own = frame[(frame["dataset"] == "iris, label noise 0.1") & (frame["agent_label"] == "kl")]
     last = own[(own["round"] == 120) & (own["seed"] < 2)]
     best = last["L_star_class"].to_numpy()
-    shape = np.mean([kl_star_shape(np.array([120]), np.array([one]), 3)[0] for one in best])
+    shape = np.mean([kl_star_shape(np.array([120]), np.array([value]), 3)[0] for value in best])
     regret = (last["regret"] + last["L_star"]).mean() - best.mean()
-    figures = [best.mean(), last["class_trained"].mean(), last["class_held_out"].mean()]
-    assert [cell.key for cell in (row[2], row[4], row[5])] == pytest.approx(figures, rel=1e-5)
-    told = [last["class_spread"].max(), regret, shape, regret / shape]
-    assert [cell.key for cell in row[6:10]] == pytest.approx(told, rel=1e-5)
-    assert [cell.text for cell in row[10:]] == ["2"]  # regression regret is known of single runs only
+    metrics = [best.mean(), last["class_trained"].mean(), last["class_held_out"].mean()]
+    assert [cell.key for cell in (row[2], row[4], row[5])] == pytest.approx(metrics, rel=1e-5)
+    metrics = [last["class_spread"].max(), regret, shape, regret / shape]
+    assert [cell.key for cell in row[6:10]] == pytest.approx(metrics, rel=1e-5)
+    assert [cell.text for cell in row[10:]] == ["2"]  # only single runs have a regression regret
     figure = draw(frame, "lstar", bounds=True)
-    assert "regret is against that policy" in " ".join(one.get_text() for one in figure.texts)
-    axes = {one.get_title(loc="left"): one for one in figure.axes}
-    shown = axes["iris, label noise 0.1, L* of the class"].get_lines()
-    labels = [str(one.get_label()) for one in shown]
+    assert "regret is against that policy" in " ".join(text.get_text() for text in figure.texts)
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    lines = panels["iris, label noise 0.1, L* of the class"].get_lines()
+    labels = [str(line.get_label()) for line in lines]
     assert labels[:3] == ["kl", "kl-perturbed", "linucb"]
-    assert any("fitted to kl-perturbed" in one for one in labels[3:])
-    np.testing.assert_allclose(np.asarray(shown[0].get_xdata(), dtype=float)[-1], best.mean())
-    np.testing.assert_allclose(np.asarray(shown[0].get_ydata(), dtype=float)[-1], regret)
+    assert any("fitted to kl-perturbed" in label for label in labels[3:])
+    np.testing.assert_allclose(np.asarray(lines[0].get_xdata(), dtype=float)[-1], best.mean())
+    np.testing.assert_allclose(np.asarray(lines[0].get_ydata(), dtype=float)[-1], regret)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "message"),
     [
         ("best_in_class_seeds = 3", "best_in_class_seeds = 4", "line 20: best_in_class_seeds is at most 3"),
         (
@@ -214,6 +214,6 @@ def test_report_and_plot_show_regret_against_the_class(played: Path) -> None:
         ('["iris"]', '["iris", "synthetic:cosine"]', "synthetic:cosine is no classification data"),
     ],
 )
-def test_what_has_no_best_policy_is_refused(old: str, new: str, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_specs_without_a_best_policy_are_rejected(old: str, new: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         parse_spec(SPEC.replace(old, new, 1))

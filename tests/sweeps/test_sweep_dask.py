@@ -1,4 +1,4 @@
-"""A sweep on a Dask cluster: a real scheduler and two worker processes on loopback, one of them killed."""
+"""Sweep on a Dask cluster: a scheduler and two worker processes on loopback, one of them killed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from neucb.sweeps.sweep import sweep
 from tests.support.sweeps import LONG, LONG_RUNS, QUICK, play
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install 'neucb[cluster]'")
-# All batches in the compiled engine, and enough of them that a worker dies in the middle.
+# Only the compiled engine, and enough batches to kill a worker in the middle.
 SPEC = LONG.replace("rounds = 3000", "rounds = 1500")
 
 
-def start(folder: Path, module: str, *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "distributed.cli.dask_" + module, *words]
+def start(folder: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "distributed.cli.dask_" + module, *arguments]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Start a scheduler and two workers; give its address and the workers' processes."""
-    prepare("kl", "iris", 2, 1).load()  # so that the workers need not compile
+    """Start a scheduler and two workers; yield its address and the workers' processes."""
+    prepare("kl", "iris", 2, 1).load()  # compile in this process
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,25 +60,25 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
             process.wait()
 
 
-def play_there(spec: str, folder: Path, address: str) -> Report:
+def play_remotely(spec: str, folder: Path, address: str) -> Report:
     return sweep(parse_spec(spec), folder, lambda tasks: dask(tasks, address), Data())
 
 
 @pytest.mark.slow
-def test_a_cluster_that_loses_a_worker(
+def test_a_cluster_completes_a_sweep_after_losing_a_worker(
     cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
 ) -> None:
-    """Rows are those of this machine; a killed worker's batches are played by the other one."""
+    """Rows equal those of a local sweep; batches of a killed worker are played by the other one."""
     address, workers = cluster
-    assert play_there(QUICK, tmp_path / "there", address).failures == []
+    assert play_remotely(QUICK, tmp_path / "there", address).failures == []
     play(QUICK, tmp_path / "here")
-    there, here = (neucb.load_results(tmp_path / name) for name in ("there", "here"))
-    pd.testing.assert_frame_equal(there, here, check_exact=True)
+    remote, local = (neucb.load_results(tmp_path / name) for name in ("there", "here"))
+    pd.testing.assert_frame_equal(remote, local, check_exact=True)
 
     (tmp_path / "spec.toml").write_text(SPEC)
-    words = ["sweep", "spec.toml", "--backend", "dask", "--scheduler", address, "--out", "."]
+    arguments = ["sweep", "spec.toml", "--backend", "dask", "--scheduler", address, "--out", "."]
     process = subprocess.Popen(
-        [sys.executable, "-m", "neucb", *words],
+        [sys.executable, "-m", "neucb", *arguments],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,6 +95,6 @@ def test_a_cluster_that_loses_a_worker(
     assert len(frame.drop_duplicates(["dataset", "label_noise", "lr", "seed"])) == LONG_RUNS
 
 
-def test_no_scheduler(tmp_path: Path) -> None:
+def test_a_missing_scheduler_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         sweep(parse_spec(QUICK), tmp_path, lambda tasks: dask(tasks, "tcp://127.0.0.1:9", 1), Data())

@@ -1,4 +1,4 @@
-"""Agents, data sets, files and costs of the user's own in the spec of a sweep."""
+"""User-defined agents, data sets, files and costs in the spec of a sweep."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ COSTS = [[0.0, 1.0, 0.2], [0.5, 0.0, 1.0], [1.0, 1.0, 0.0]]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A spec's folder that is not the one the sweep is started in."""
+    """Return the folder of a spec, which is not the working folder."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     home = tmp_path / "home"
     home.mkdir()
-    for name in [one for one in sys.modules if one.split(".")[0] in ("helper_of_mine", "bundle")]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("helper_of_mine", "bundle")]:
         monkeypatch.delitem(sys.modules, name)
     (home / "helper_of_mine.py").write_text("EVEN = 1.0\n")
     (home / "mine.py").write_text(AGENT)
@@ -69,10 +69,10 @@ def play(path: Path, out: Path) -> Report:
 
 
 @pytest.mark.parametrize("agent", ["mine.py:Even", "bundle.agents:Even", "evenly"])
-def test_an_agent_of_ones_own(
+def test_a_user_agent_is_played(
     agent: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It plays as `uniform` does, which it is; an edited import of its code is another result."""
+    """The agent plays like `uniform`; an edit of a module it imports renames its batches."""
     package = tmp_path / "bundle"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -80,17 +80,17 @@ def test_an_agent_of_ones_own(
     (package / "agents.py").write_text(AGENT.replace("from helper", "from .helper"))
     monkeypatch.setattr(plugins, "installed", lambda group: {"evenly": "bundle.agents:Even"})
     path = spec(folder, '"iris"', agent)
-    assert play(path, tmp_path / "ours").failures == []
-    play(spec(folder, '"iris"'), tmp_path / "theirs")
-    ours, theirs = (neucb.load_results(tmp_path / one) for one in ("ours", "theirs"))
-    assert ours["regret"].tolist() == theirs["regret"].tolist()
+    assert play(path, tmp_path / "own").failures == []
+    play(spec(folder, '"iris"'), tmp_path / "uniform")
+    own, uniform = (neucb.load_results(tmp_path / name) for name in ("own", "uniform"))
+    assert own["regret"].tolist() == uniform["regret"].tolist()
     path = spec(folder, '"iris"', agent)
-    assert play(path, tmp_path / "ours").played == 0
+    assert play(path, tmp_path / "own").played == 0
     used = folder if agent.startswith("mine") else package
     (used / "helper_of_mine.py").write_text("EVEN = 1.0  # as before\n")
-    assert play(path, tmp_path / "ours").played == 2
+    assert play(path, tmp_path / "own").played == 2
     (used / "unused.py").write_text("EVEN = 2.0\n")
-    assert play(path, tmp_path / "ours").played == 0
+    assert play(path, tmp_path / "own").played == 0
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_an_agent_of_ones_own(
         ('{ name = "synthetic:cosine", arms = 3 }', {"dataset": "synthetic:cosine", "arms": 3}),
     ],
 )
-def test_data_sets_of_ones_own(
+def test_user_data_are_played_as_by_run(
     entry: str, arguments: dict[str, Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows are those of `neucb.run`."""
+    """The rows equal those of `neucb.run`."""
     path = spec(folder, entry)
     path.write_text(path.read_text().replace("rounds = 60", 'rounds = 25\nsource = "auto"'))
     assert play(path, tmp_path / "out").failures == []
@@ -127,7 +127,7 @@ def test_data_sets_of_ones_own(
     assert rows["regret"].tolist() == alone["regret"].tolist()
 
 
-def test_what_a_data_set_is_made_of_decides_its_name(folder: Path, tmp_path: Path) -> None:
+def test_the_content_of_a_data_set_names_its_batches(folder: Path, tmp_path: Path) -> None:
     def name(entry: str) -> str:
         (batch,) = reporting_batches(read_spec(spec(folder, entry)), {})
         return batch.name(Data().fingerprint(batch.world.dataset))
@@ -145,7 +145,7 @@ def test_what_a_data_set_is_made_of_decides_its_name(folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("datasets", "agent", "line", "words"),
+    ("datasets", "agent", "line", "reason"),
     [
         ('"data.py:tabel"', "uniform", 6, "did you mean 'table'?"),
         ('"data.py"', "uniform", 6, "say which object of the file you mean"),
@@ -170,22 +170,22 @@ def test_what_a_data_set_is_made_of_decides_its_name(folder: Path, tmp_path: Pat
         ('"iris"', "trained.safetensors", 9, "unknown agent"),
     ],
 )
-def test_mistakes_have_their_line(datasets: str, agent: str, line: int, words: str, folder: Path) -> None:
-    with pytest.raises(InputError) as failed:
+def test_spec_errors_name_the_line(datasets: str, agent: str, line: int, reason: str, folder: Path) -> None:
+    with pytest.raises(InputError) as caught:
         read_spec(spec(folder, datasets, agent))
-    message = str(failed.value)
+    message = str(caught.value)
     assert message.startswith(f"spec.toml, line {line}: ")
-    assert words in message
+    assert reason in message
 
 
-def test_what_no_spec_can_tell_is_a_failure_with_its_reason(folder: Path, tmp_path: Path) -> None:
+def test_errors_found_while_loading_are_failures_with_a_reason(folder: Path, tmp_path: Path) -> None:
     path = spec(folder, '"data.py:Iris", { name = "wine", cost = [[0, 1], [1, 0]] }, "breast_cancer"')
     path.write_text(path.read_text().replace("rounds", 'preprocessing = ["standard", "paper"]\nrounds'))
     report = play(path, tmp_path / "out")
-    assert {one.reason for one in report.failures} == {
+    assert {failure.reason for failure in report.failures} == {
         f"{folder}/data.py:Iris has no table to encode; leave preprocessing out",
         "the cost matrix must be [label, arm] of shape (3, 3), not (2, 2)",
     }
     with pytest.warns(UserWarning, match="3 of 6 batches are missing"):
-        found = neucb.load_results(tmp_path / "out")
-    assert len(found["dataset"].unique()) == 2
+        frame = neucb.load_results(tmp_path / "out")
+    assert len(frame["dataset"].unique()) == 2

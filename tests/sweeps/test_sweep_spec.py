@@ -1,4 +1,4 @@
-"""The spec of a sweep: what it means, and every mistake with its line and the nearest name."""
+"""Specs of sweeps: parsing, and errors with their line and the nearest name."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ covariance = ["full", "diagonal"]
 """
 
 
-def test_what_it_means() -> None:
+def test_a_spec_is_parsed() -> None:
     experiment = parse_spec(GOOD)
-    assert [one.name for one in experiment.datasets] == ["iris", "wine", "synthetic:cosine"]
+    assert [dataset.name for dataset in experiment.datasets] == ["iris", "wine", "synthetic:cosine"]
     assert experiment.datasets[2].options == {"arms": 4}
     assert (experiment.tuning_seeds, experiment.reporting_seeds) == ((100, 101), (3, 5))
     kl, ridge = experiment.agents
@@ -52,29 +52,29 @@ def test_what_it_means() -> None:
         (8, 1.0, 100.0),
     ]
     assert ridge.label == "ridge"
-    # Numbers share a batch, words do not: 1 + 2 batches in each of 3 x 2 worlds.
+    # Numbers share a batch, choices do not: 1 + 2 batches in each of 3 x 2 worlds.
     batches = tuning_batches(experiment)
     assert len(batches) == 3 * 6
     assert runs(batches) == 6 * 2 * (4 + 4)
     assert batches[0].settings["lr"] == (0.5, 0.5, 1.0, 1.0) * 2
     assert batches[0].seeds == (100,) * 4 + (101,) * 4
-    assert reporting_batches(experiment, {}) == []  # nothing was chosen yet
+    assert reporting_batches(experiment, {}) == []  # no settings were chosen yet
 
 
 def test_batches_are_cut_to_size() -> None:
     experiment = parse_spec(GOOD.replace('"100:102"', "[" + ", ".join(map(str, range(100, 130))) + "]"))
-    batches = [one for one in tuning_batches(experiment) if one.agent_label == "kl"]
-    assert max(len(one.seeds) for one in batches) == RUNS
+    batches = [batch for batch in tuning_batches(experiment) if batch.agent_label == "kl"]
+    assert max(len(batch.seeds) for batch in batches) == RUNS
     played = [
-        (one.world.key, one.seeds[run], str(one.cell(run)))
-        for one in batches
-        for run in range(len(one.seeds))
+        (batch.world.key, batch.seeds[run], str(batch.cell(run)))
+        for batch in batches
+        for run in range(len(batch.seeds))
     ]
     assert len(set(played)) == len(played) == 6 * 30 * 4
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "words"),
+    ("old", "new", "line", "reason"),
     [
         ('name = "kl"', 'name = "kll"', 14, "unknown agent 'kll': did you mean 'kl'?"),
         ('"iris"', '"irsi"', 8, "unknown data set 'irsi': did you mean 'iris'?"),
@@ -114,31 +114,31 @@ def test_batches_are_cut_to_size() -> None:
         ("reporting_seeds = [3, 5]", "", 1, "[experiment] has no reporting_seeds"),
     ],
 )
-def test_every_mistake_has_its_line(old: str, new: str, line: int, words: str) -> None:
+def test_spec_errors_name_line_and_nearest_name(old: str, new: str, line: int, reason: str) -> None:
     assert old in GOOD
-    with pytest.raises(InputError) as failed:
+    with pytest.raises(InputError) as caught:
         parse_spec(GOOD.replace(old, new, 1), "mine.toml")
-    message = str(failed.value)
+    message = str(caught.value)
     assert message.startswith(f"mine.toml, line {line}: ")
-    assert words in message
+    assert reason in message
     assert "\n" not in message
 
 
-def test_a_text_that_is_no_toml_has_its_line_too() -> None:
+def test_toml_errors_name_the_line() -> None:
     with pytest.raises(InputError, match=r"mine\.toml: .*at line 3"):
         parse_spec(GOOD.replace("rounds = 500", "rounds 500"), "mine.toml")
     with pytest.raises(InputError, match="there is no agent"):
         parse_spec(GOOD[: GOOD.index("[[agents]]")])
 
 
-def test_files_are_found_beside_the_spec(tmp_path: Path) -> None:
+def test_files_are_relative_to_the_spec(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("a,b\n1,x\n2,y\n")
     (tmp_path / "spec.toml").write_text(GOOD.replace('"win?"', '{ name = "mine.csv", target = "b" }'))
     dataset = read_spec(tmp_path / "spec.toml").datasets[1]
     assert (dataset.name, dataset.options) == (str(tmp_path / "mine.csv"), {"target": "b"})
 
 
-def test_keys_in_comments_and_other_tables_are_not_mistaken() -> None:
+def test_lines_of_keys_ignore_comments_and_other_tables() -> None:
     text = '# name = "x"\n[experiment]\nname = "y"\n[[agents]]\nname = "kl"\n[[agents]]\nname = "sq"\n'
     assert find_line(text, "experiment", "name") == 3
     assert [find_line(text, "agents", number, "name") for number in (0, 1)] == [5, 7]
@@ -147,10 +147,10 @@ def test_keys_in_comments_and_other_tables_are_not_mistaken() -> None:
 @pytest.mark.parametrize(
     "name", ["quick", "defaults", "paper", "ablation", "bakeoff", "encodings", "tuned", "published"]
 )
-def test_shipped_specs_are_right(name: str) -> None:
+def test_shipped_specs_are_valid(name: str) -> None:
     assert read_spec(shipped_spec(name)).name == name
 
 
-def test_an_unknown_name() -> None:
+def test_an_unknown_shipped_spec_is_rejected() -> None:
     with pytest.raises(InputError, match=r"unknown experiment 'qick': did you mean 'quick'\?"):
         shipped_spec("qick")

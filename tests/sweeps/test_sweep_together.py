@@ -1,4 +1,4 @@
-"""Sweeps that share a folder, and what killed ones leave: nothing is lost, nothing is played twice."""
+"""Sweeps that share a folder, and remains of killed sweeps: no run is lost or played twice."""
 
 from __future__ import annotations
 
@@ -56,28 +56,28 @@ reporting_seeds = 96
 
 
 def played(out: str) -> int:
-    found = re.search(r"([\d,]+) played", out)
-    assert found is not None, out
-    return int(found[1].replace(",", ""))
+    match = re.search(r"([\d,]+) played", out)
+    assert match is not None, out
+    return int(match[1].replace(",", ""))
 
 
 @pytest.mark.slow
-def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
-    """Every run is played by one of them; both end with the whole table."""
+def test_two_simultaneous_sweeps_share_the_work(tmp_path: Path) -> None:
+    """Every run is played by one of them; both read the complete table."""
     prepare("kl", "iris", 2, 1).load()
     spec = LONG.replace("3000", "1500").replace(
         "reporting_seeds = 40", 'tuning_seeds = "100:112"\nreporting_seeds = 12'
     )
     sweeps = [start(tmp_path, spec, "--jobs", "1") for _ in range(2)]
-    told = []
+    outputs = []
     for process in sweeps:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        told.append(out)
+        outputs.append(out)
     runs = 4 * (48 + 12)
-    assert all(f"{runs} runs" in out for out in told)
-    assert sum(map(played, told)) == runs
-    assert min(map(played, told)) > 0
+    assert all(f"{runs} runs" in out for out in outputs)
+    assert sum(map(played, outputs)) == runs
+    assert min(map(played, outputs)) > 0
     frame = neucb.load_results(tmp_path / "long")
     assert frame.attrs["missing"] == []
     last = frame[frame["round"] == 1500]
@@ -86,7 +86,7 @@ def test_two_sweeps_at_once_share_the_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_killed_sweep_had_claimed_is_played_by_the_other(tmp_path: Path) -> None:
+def test_claims_of_a_killed_sweep_are_played_by_another(tmp_path: Path) -> None:
     prepare("kl", "iris", 2, 1).load()
     spec = LONG.replace("3000", "1500")
     first = start(tmp_path, spec, "--jobs", "2")
@@ -116,7 +116,7 @@ def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     assert not (tmp_path / FOLDER).exists()
 
 
-def test_a_sweep_that_begins_while_another_ends_is_seen(
+def test_a_sweep_that_starts_while_another_ends_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = Claims(tmp_path), Claims(tmp_path)
@@ -136,7 +136,7 @@ def test_a_sweep_that_begins_while_another_ends_is_seen(
     assert not (tmp_path / FOLDER).exists()
 
 
-def test_where_locks_do_not_work_nobody_is_alone_beside_others(
+def test_without_locks_a_sweep_is_alone_only_without_lock_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -151,8 +151,8 @@ def test_where_locks_do_not_work_nobody_is_alone_beside_others(
     assert (tmp_path / FOLDER / "sweep-other.lock").exists()
 
 
-def test_what_was_being_written_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another sweep has stored a batch between the look at it and the claim."""
+def test_a_batch_being_written_is_not_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another sweep stores a batch between its check and its claim."""
     play(QUICK, tmp_path)
     path = min(tmp_path.glob("*.parquet"))
     whole, take = path.read_bytes(), Claims.take
@@ -168,8 +168,8 @@ def test_what_was_being_written_is_not_set_aside(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "_aside").exists()
 
 
-def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None:
-    """A spec with other seeds at the same time: the results of both stay until one is alone."""
+def test_batches_of_a_running_sweep_are_not_set_aside(tmp_path: Path) -> None:
+    """Results of a simultaneous sweep with other seeds are kept until one sweep runs alone."""
     other = QUICK.replace("reporting_seeds = 2", 'reporting_seeds = "5:7"')
     with Claims(tmp_path):
         play(other, tmp_path)
@@ -180,9 +180,9 @@ def test_files_of_another_living_sweep_are_not_set_aside(tmp_path: Path) -> None
     assert not before <= {path.name for path in tmp_path.glob("*.parquet")}
 
 
-def test_after_a_lost_worker_only_what_is_played_alone_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest stays for other sweeps."""
-    told: list[str] = []
+def test_after_a_lost_worker_batches_are_claimed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remaining batches are left for other sweeps."""
+    events: list[str] = []
 
     class TerminatedWorkerError(Exception):
         pass
@@ -190,54 +190,54 @@ def test_after_a_lost_worker_only_what_is_played_alone_is_claimed(monkeypatch: p
     def lose(tasks: Sequence[Task], **_: Any) -> Played:
         if len(tasks) > 1:
             raise TerminatedWorkerError
-        told.append(f"play {tasks[0].name}")
+        events.append(f"play {tasks[0].name}")
         yield tasks[0], Outcome()
 
     def claim(name: str) -> bool:
-        told.append(f"claim {name}")
+        events.append(f"claim {name}")
         return True
 
     monkeypatch.setattr(execute, "_parallel", lose)
     tasks = [Task(name, Any, "", "torch", 1.0, partial(claim, name)) for name in "abc"]  # type: ignore[arg-type]
     played = execute._surviving(tasks, n_jobs=1)
     assert next(played)[0].name == "a"
-    assert told == ["claim a", "play a"]
+    assert events == ["claim a", "play a"]
     assert [task.name for task, _ in played] == ["b", "c"]
 
 
-def test_half_files_are_cleared(tmp_path: Path) -> None:
+def test_partial_files_are_removed(tmp_path: Path) -> None:
     play(QUICK, tmp_path)
     (tmp_path / ".neucb-half.part").write_bytes(b"PAR1")
     assert play(QUICK, tmp_path).found == QUICK_RUNS
     assert not list(tmp_path.glob(".neucb-*"))
 
 
-def test_a_reader_meets_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a batch is written, DuckDB, pandas and `load_results` read the others as they are."""
+def test_readers_see_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a batch is written, DuckDB, pandas and `load_results` read the others."""
     play(QUICK, tmp_path)
     path = next(tmp_path.glob("kl_wine_tuning*.parquet"))
     path.unlink()
-    rows = sum(pq.read_metadata(one).num_rows for one in tmp_path.glob("*.parquet"))
+    rows = sum(pq.read_metadata(log).num_rows for log in tmp_path.glob("*.parquet"))
     write = pq.write_table
-    seen = []
+    counts = []
 
     def half(table: pa.Table, path: Path) -> None:
         Path(path).write_bytes(b"PAR1")
-        found = duckdb.sql(f"select count(*) from '{tmp_path}/*.parquet'")
-        assert found is not None
+        query = duckdb.sql(f"select count(*) from '{tmp_path}/*.parquet'")
+        assert query is not None
         with pytest.warns(UserWarning, match="1 of 8 batches are missing"):
-            mine = neucb.load_results(tmp_path)
-        seen.append((found.fetchall(), len(pd.read_parquet(tmp_path)), len(mine)))
+            loaded = neucb.load_results(tmp_path)
+        counts.append((query.fetchall(), len(pd.read_parquet(tmp_path)), len(loaded)))
         write(table, path)
 
     monkeypatch.setattr(pq, "write_table", half)
     play(QUICK, tmp_path)
-    assert seen == [([(rows,)], rows, rows)]
+    assert counts == [([(rows,)], rows, rows)]
     assert path.exists()
 
 
-def test_a_complete_plan_is_not_taken_back(tmp_path: Path) -> None:
-    """Whoever reads while a finished sweep is started again sees it finished."""
+def test_a_complete_plan_stays_complete(tmp_path: Path) -> None:
+    """A finished sweep that is started again stays complete for readers."""
     play(QUICK, tmp_path)
     plan = (tmp_path / "_plan.json").stat()
     assert json.loads((tmp_path / "_plan.json").read_text())["complete"]
@@ -245,59 +245,59 @@ def test_a_complete_plan_is_not_taken_back(tmp_path: Path) -> None:
     assert (tmp_path / "_plan.json").stat().st_mtime_ns == plan.st_mtime_ns
 
 
-def test_tables_of_killed_sweeps_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of living ones are not, nor are folders that no sweep has made."""
+def test_shared_tables_of_killed_sweeps_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of running sweeps and folders of other programs are kept."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     dead, alive, foreign = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "alive", "foreign"))
     for folder in (dead, alive, foreign):
         folder.mkdir()
         (folder / "0.npy").write_bytes(b"rows")
     (dead / OWNER).touch()
-    with FileLock(alive / OWNER), shared_folder() as mine:
-        assert mine.parent == tmp_path
-        assert {path.name for path in tmp_path.iterdir()} == {alive.name, foreign.name, mine.name}
+    with FileLock(alive / OWNER), shared_folder() as own:
+        assert own.parent == tmp_path
+        assert {path.name for path in tmp_path.iterdir()} == {alive.name, foreign.name, own.name}
         with shared_folder():
-            assert mine.is_dir()
-    assert not mine.exists()
+            assert own.is_dir()
+    assert not own.exists()
 
 
 @pytest.mark.parametrize("when", ["before the lock", "while the lock is waited for"])
-def test_a_folder_that_another_sweep_took_for_dead_is_made_anew(
+def test_a_shared_folder_removed_by_another_sweep_is_recreated(
     when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     removed: list[Path] = []
 
     class Late(FileLock):
-        def acquire(self, *arguments: Any, **named: Any) -> Any:
+        def acquire(self, *arguments: Any, **options: Any) -> Any:
             folder = Path(self.lock_file).parent
             if removed:
-                return super().acquire(*arguments, **named)
+                return super().acquire(*arguments, **options)
             removed.append(folder)
             if when == "before the lock":
                 shutil.rmtree(folder)
                 raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-            taken = super().acquire(*arguments, **named)
+            taken = super().acquire(*arguments, **options)
             shutil.rmtree(folder)
             return taken
 
     monkeypatch.setattr("neucb.sweeps.play.shared_tables.FileLock", Late)
-    with shared_folder() as mine:
-        assert mine != removed[0]
-        assert (mine / OWNER).is_file()
-    assert not mine.exists()
+    with shared_folder() as own:
+        assert own != removed[0]
+        assert (own / OWNER).is_file()
+    assert not own.exists()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_warning_is_said_once(
+def test_a_warning_of_several_batches_is_printed_once(
     jobs: int, tmp_path: Path, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four batches of two agents would each say it; with two jobs in threads."""
+    """Four batches of two agents raise the same warning, played by one or two threads."""
     monkeypatch.setattr("neucb.agents.initialisation.FULL_UP_TO", 3)
     spec = WARNING + "".join(f'[[agents]]\nname = "{name}"\n' for name in ("squarecb", "linucb"))
-    told: list[str] = []
-    sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, jobs), Data(notify=told.append))
-    (line,) = told
+    lines: list[str] = []
+    sweep(parse_spec(spec), tmp_path, lambda tasks: local(tasks, jobs), Data(notify=lines.append))
+    (line,) = lines
     assert line.startswith("warning: linear models of 4 features keep the diagonal")
     assert line.endswith("(4 batches of squarecb, linucb)")
-    assert not [one for one in recwarn if "diagonal" in str(one.message)]
+    assert not [warning for warning in recwarn if "diagonal" in str(warning.message)]

@@ -1,4 +1,4 @@
-"""What matters is in the name of a result: nothing that changed returns an old row."""
+"""Names of batches cover code, data and settings: after a change no old row is returned."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def change(**values: object) -> Callable[[Experiment], Experiment]:
         change(dtype="float64"),
         change(reporting_seeds=(1, 2)),
         change(options={"delay": 3}),
-        lambda one: change(agents=(dataclasses.replace(one.agents[0], settings={"gamma": 11.0}),))(one),
-        lambda one: change(agents=(dataclasses.replace(one.agents[0], name="fastcb"),))(one),
+        lambda spec: change(agents=(dataclasses.replace(spec.agents[0], settings={"gamma": 11.0}),))(spec),
+        lambda spec: change(agents=(dataclasses.replace(spec.agents[0], name="fastcb"),))(spec),
     ],
 )
 def test_a_changed_experiment_returns_no_old_row(
@@ -101,7 +101,7 @@ def test_changed_code_returns_no_old_row(
     assert "set aside" not in capsys.readouterr().out
 
 
-def test_which_code_matters() -> None:
+def test_the_code_hash_ignores_docstrings_and_layout() -> None:
     source = 'def f(x):\n    """Double."""\n    return 2 * x  # twice\n'
     assert code_hash([source]) == code_hash(['def f(x):\n    """Twice."""\n\n    return 2*x\n'])
     assert code_hash([source]) != code_hash([source.replace("2 *", "3 *")])
@@ -112,8 +112,8 @@ def test_which_code_matters() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["compiled", "torch"])
 @pytest.mark.parametrize("agent", RECIPES)
-def test_the_hash_covers_every_file_that_playing_enters(agent: str, engine: str) -> None:
-    """But for the registry, which finds the recipe: the hash has the agent's own row."""
+def test_the_hash_covers_every_executed_file(agent: str, engine: str) -> None:
+    """Except the registry, which only looks up the recipe: the hash covers the agent's own row."""
     text = SPEC_OF_ONE.format(agent=agent, engine=engine)
     (batch,) = reporting_batches(parse_spec(text), {})
     encoded = Data(source="bundled").load(batch.world)
@@ -131,15 +131,15 @@ def test_the_hash_covers_every_file_that_playing_enters(agent: str, engine: str)
         sys.setprofile(None)
         threading.setprofile(None)
     assert outcome.tables or "compiled engine" in outcome.failures[0].reason
-    known = identity.files_of(find_recipe(agent))
+    hashed = identity.files_of(find_recipe(agent))
     inside = {path for path in entered if path.is_relative_to(identity.PACKAGE)}
     inside -= {identity.PACKAGE / "agents" / "recipes" / "registry.py"}
     assert len(inside) > 10
-    assert inside <= known
+    assert inside <= hashed
 
 
-def test_a_recipe_more_renames_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does the row of another recipe; the row of the batch's own recipe does."""
+def test_an_added_recipe_renames_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed row of another recipe renames no batch either; the own recipe's row does."""
     (batch,) = reporting_batches(parse_spec(SPEC), {})
     before = batch.name({})
     recipe = find_recipe(batch.agent)
@@ -156,16 +156,16 @@ def test_a_recipe_more_renames_no_batch(monkeypatch: pytest.MonkeyPatch) -> None
     assert batch.name({}) != before
 
 
-def test_the_files_of_rows_are_in_no_hash() -> None:
+def test_registry_files_are_in_no_hash() -> None:
     rows = {"registry.py", "network.py", "linear.py"}
     for recipe in RECIPES.values():
         files = {path.relative_to(identity.PACKAGE) for path in identity.files_of(recipe)}
         assert not files & {Path("agents/recipes") / name for name in rows}
-        assert Path("engines/lockstep/block_loop.py") in files  # within a function
+        assert Path("engines/lockstep/block_loop.py") in files  # imported within a function
         assert not any(path.parts[0] in ("cli", "plots", "report") for path in files)
 
 
-def test_the_hash_of_a_fit_has_no_agent() -> None:
+def test_the_hash_of_a_fit_covers_no_agent() -> None:
     files = identity.closure(identity.FITTING, identity.ROWS, skipped=("neucb.agents", "neucb.engines"))
     names = {path.relative_to(identity.PACKAGE).as_posix() for path in files}
     assert {"theory/fitting.py", "theory/best_in_class.py", "environments/classification.py"} <= names
@@ -173,7 +173,7 @@ def test_the_hash_of_a_fit_has_no_agent() -> None:
 
 
 def test_a_fit_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An agent that stands for another class one day does not return its old fits."""
+    """After a change of an agent's class its old fits are not returned."""
     (batch,) = reporting_batches(parse_spec(SPEC), {})
     fit = dataclasses.replace(batch, split="hindsight")
     before = fit.name({})
@@ -183,7 +183,7 @@ def test_a_fit_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_changed_file_returns_no_old_row(tmp_path: Path) -> None:
-    """Same name, same size, same time of change: one value differs."""
+    """One value differs, with the same name, size and modification time."""
     import os
 
     path = tmp_path / "mine.csv"
@@ -202,14 +202,14 @@ def test_a_changed_file_returns_no_old_row(tmp_path: Path) -> None:
     assert before["loss"].tolist() != after["loss"].tolist()
 
 
-def test_the_fingerprint_knows_what_is_played(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_data(tmp_path: Path) -> None:
     assert fingerprint("iris") != fingerprint("covertype", source="bundled")
     assert fingerprint("iris")["version"]
     assert len(fingerprint("covertype", source="bundled")["sha256"]) == 64
 
 
-def test_a_table_in_memory_is_read_completely_every_time(tmp_path: Path) -> None:
-    """Every batch sees all its rows; the same table is found again, a changed one is not."""
+def test_a_table_in_memory_is_hashed_completely(tmp_path: Path) -> None:
+    """Every batch sees all rows; an equal table is found again, a changed one is not."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=90), "b": rng.normal(size=90)})
     frame["label"] = (frame["a"] > 0).map({True: "yes", False: "no"})
@@ -226,11 +226,11 @@ def test_a_table_in_memory_is_read_completely_every_time(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(once(frame.copy()), first, check_exact=True)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")} == times
     changed = frame.copy()
-    changed.loc[89, "label"] = "no" if frame.loc[89, "label"] == "yes" else "yes"  # the very last value
+    changed.loc[89, "label"] = "no" if frame.loc[89, "label"] == "yes" else "yes"  # the last value
     assert once(changed)["loss"].tolist() != first["loss"].tolist()
 
 
-def test_no_two_seeds_are_one_run(tmp_path: Path) -> None:
+def test_seeds_give_different_runs(tmp_path: Path) -> None:
     play(SPEC.replace("reporting_seeds = 2", "reporting_seeds = 60"), tmp_path)  # two batches
     frame = neucb.load_results(tmp_path)
     curves = frame.groupby("seed")["loss"].agg(tuple)
@@ -238,8 +238,8 @@ def test_no_two_seeds_are_one_run(tmp_path: Path) -> None:
     assert curves.nunique() > 50  # short runs may lose as much by chance
 
 
-def test_an_agent_of_the_users_own(tmp_path: Path) -> None:
-    """Its code is part of the name."""
+def test_the_code_of_a_user_agent_names_its_batches(tmp_path: Path) -> None:
+    """The code of the agent is part of the name."""
     source = (
         "import torch\n"
         "class Mine:\n"
@@ -257,7 +257,7 @@ def test_an_agent_of_the_users_own(tmp_path: Path) -> None:
 
 
 def test_every_hyper_parameter_has_one_type() -> None:
-    """Numbers in one recipe are numbers in all, so that all files have one schema."""
+    """Equal types in all recipes, so that all files have one schema."""
     from neucb.agents.recipes.registry import RECIPES
 
     kinds: dict[str, set[bool]] = {}
@@ -268,8 +268,8 @@ def test_every_hyper_parameter_has_one_type() -> None:
     assert len(schema().names) == len(set(schema().names))
 
 
-def test_tables_are_mapped_and_shared(tmp_path: Path) -> None:
-    """A large table is one file's pages, not a copy, and gives the same rows; a small one stays as it is."""
+def test_large_tables_are_memory_mapped(tmp_path: Path) -> None:
+    """A large table is memory-mapped with the same rows; a small one is not."""
     experiment = parse_spec(SPEC.replace('["iris"]', '["digits", "iris"]'))
     (digits, iris) = worlds(experiment)
     data = Data(shared=tmp_path)
@@ -285,25 +285,25 @@ def test_tables_are_mapped_and_shared(tmp_path: Path) -> None:
     assert isinstance(mapped.contexts.base, np.memmap)
     assert mapped.contexts.flags.writeable
     (batch,) = reporting_batches(covertype, {})
-    one, two = play_batch(batch, mapped), play_batch(batch, plain)
-    assert one.tables[0].equals(two.tables[0])
+    first, second = play_batch(batch, mapped), play_batch(batch, plain)
+    assert first.tables[0].equals(second.tables[0])
     assert iris.key != digits.key
 
 
-def test_duckdb_reads_the_folder(tmp_path: Path) -> None:
+def test_duckdb_reads_the_results(tmp_path: Path) -> None:
     play(SPEC + '[[agents]]\nname = "uniform"\n[[agents]]\nname = "kl"\n', tmp_path)
     frame = neucb.load_results(tmp_path)
     logs = f"'{tmp_path}/*.parquet' group by agent_label order by agent_label"
     query = f"select agent_label, count(*), sum(loss) from {logs}"
-    found = duckdb.sql(query)
-    assert found is not None
-    rows = found.fetchall()
+    relation = duckdb.sql(query)
+    assert relation is not None
+    rows = relation.fetchall()
     expected = frame.groupby("agent_label")["loss"].agg(["size", "sum"])
     assert rows == [(label, size, pytest.approx(total)) for label, (size, total) in expected.iterrows()]
 
 
-def test_a_finished_sweep_of_many_batches_is_found_fast(tmp_path: Path) -> None:
-    """120 batches; measured for 1,000 batches, a new process each time: 1.4 to 2.0 s."""
+def test_a_finished_sweep_is_resumed_fast(tmp_path: Path) -> None:
+    """120 batches; 1,000 batches in a new process took 1.4 to 2.0 s."""
     text = SPEC.replace("rounds = 40", "rounds = 2\nlabel_noise = " + str([i / 200 for i in range(120)]))
     experiment = parse_spec(text)
     sweep(experiment, tmp_path, lambda tasks: local(tasks, 1), Data())
@@ -313,8 +313,8 @@ def test_a_finished_sweep_of_many_batches_is_found_fast(tmp_path: Path) -> None:
     assert time.process_time() - started < 1.0  # measured: 0.1 s
 
 
-def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows are the same; a full matrix, many arms and members of an ensemble take more memory."""
+def test_a_large_batch_is_played_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are unchanged; a full covariance, depth and ensembles need more memory."""
     experiment = parse_spec(SPEC.replace("reporting_seeds = 2", "reporting_seeds = 5\nlabel_noise = 0.1"))
     (batch,) = reporting_batches(experiment, {})
     encoded = Data().load(batch.world)
@@ -324,7 +324,7 @@ def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pyte
     parts = play_batch(batch, encoded)
     assert [table.num_rows for table in parts.tables] == [len(whole.tables[0]) * n // 5 for n in (2, 2, 1)]
     assert pa.concat_tables(parts.tables).equals(whole.tables[0].combine_chunks())
-    kept = [
+    sizes = [
         memory(dataclasses.replace(batch, settings=find_recipe(name).settings(settings)), encoded)
         for name, settings in (
             ("neural-ucb", {}),
@@ -333,7 +333,7 @@ def test_a_batch_that_takes_too_much_memory_is_played_in_parts(monkeypatch: pyte
             ("neural-ucb", {"depth": 3}),
         )
     ]
-    assert kept[0] < kept[1] < 1e9
-    assert kept[0] < kept[2]
-    assert kept[3] - kept[0] == 4 * 4 * 2 * 100**2  # two further layers, and three copies
+    assert sizes[0] < sizes[1] < 1e9
+    assert sizes[0] < sizes[2]
+    assert sizes[3] - sizes[0] == 4 * 4 * 2 * 100**2  # two more layers, three copies each
     assert memory(batch, encoded) == 8 * 3 * 4**2 * 2  # iris: K = 3, d = 4

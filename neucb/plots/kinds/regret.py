@@ -38,7 +38,7 @@ def regret_figure(
         frame: logs; a panel per data set. The number of arms K is in a column or attribute "arms".
         x: scale of the rounds.
         bounds: whether to draw bounds, see `fitted_shapes` and `guaranteed`.
-        guarantees: whether the guarantees are among the bounds; they import torch.
+        guarantees: whether bounds include guarantees, which import torch.
     """
     metric = "regret" if frame["regret"].notna().any() else "loss"
     panels = []
