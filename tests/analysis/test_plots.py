@@ -329,5 +329,7 @@ def test_names_are_not_taken_for_mathematics() -> None:
 
 def test_two_settings_under_one_name_are_refused() -> None:
     frame = pd.concat([neucb.run("uniform", "iris", 20, 2)] * 2)
-    with pytest.raises(InputError, match="uniform on iris with seed 0 occurs twice; give competitors names"):
+    with pytest.raises(
+        InputError, match="uniform on iris with seed 0 occurs twice; give competitors different names"
+    ):
         draw(frame)
