@@ -15,6 +15,7 @@ from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.rules.formulas import decaying, epoch_start, growing
 from neucb.agents.rules.inverse_gap import Greedy
 from neucb.agents.rules.rule import Rule
+from neucb.core.diagonal import is_view
 from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
@@ -105,7 +106,9 @@ def make_inputs(
     dice = stream(seed, "action").random(spec.horizon)
     contexts = np.ascontiguousarray(env.encoded.contexts)
     feedback = env.feedback
-    expected = np.ascontiguousarray(feedback.expected)
+    expected = feedback.expected
+    if not is_view(expected):
+        expected = np.ascontiguousarray(expected)
     world = types.RoundData(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
     predicted, propensity, parameter_distance, perturbation_rms = np.full((4, spec.horizon), np.nan)
     logged = np.zeros(spec.horizon, np.bool_)
