@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,29 @@ class Column:
     def missing(self) -> int:
         """Number of missing values."""
         return int((self.values < 0).sum() if self.levels is not None else np.isnan(self.values).sum())
+
+
+@dataclass(frozen=True)
+class SparseColumns:
+    """Columns of numbers that are 0 in most rows, none of them missing.
+
+    Attributes:
+        names: name of each of the d' columns.
+        values: float32 values [N, d'] in compressed rows, indices ascending within a row.
+    """
+
+    names: Sequence[str]
+    values: csr_array
+
+
+def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
+    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out."""
+    from scipy.sparse import csr_array
+
+    made = csr_array(values, dtype=np.float32)
+    made.sum_duplicates()
+    made.eliminate_zeros()
+    return SparseColumns(names, made)
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,7 @@ class Table:
         summaries: summaries of all columns of the source in its order, those left out and the label
             included; () where the source declares its types.
         positions: row numbers in the source [N], from 0, where some rows were left out; else None.
+        sparse: further features that are 0 in most rows, behind `columns`; None without.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -86,9 +113,10 @@ class Table:
     notes: tuple[str, ...] = ()
     summaries: tuple[ColumnSummary, ...] = ()
     positions: NDArray[np.int64] | None = None
+    sparse: SparseColumns | None = None
 
     def __post_init__(self) -> None:
-        if not self.columns:
+        if not self.columns and self.sparse is None:
             raise DataError(f"{self.name}: the table has no feature columns")
         if len(self.labels) == 0:
             raise DataError(f"{self.name}: the table has no rows")
@@ -96,7 +124,10 @@ class Table:
             raise DataError(
                 f"{self.name}: only one class occurs ('{self.classes[0]}'); a bandit needs at least two arms"
             )
-        if any(len(column.values) != len(self.labels) for column in self.columns):
+        lengths = {len(column.values) for column in self.columns}
+        if self.sparse is not None:
+            lengths.add(self.sparse.values.shape[0])
+        if lengths != {len(self.labels)}:
             raise DataError(f"{self.name}: columns and labels differ in length")
 
     @property

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from neucb.core.errors import DataError, InputError, unknown_name
 from neucb.core.files import sha256
 from neucb.environments.arff.reader import read_arff_frame
-from neucb.environments.table import Column, Table
+from neucb.environments.contexts import pays
+from neucb.environments.table import Column, SparseColumns, Table, sparse_columns
 from neucb.environments.tables.column_types import KINDS, Decided, decide
 from neucb.environments.tables.delimited import read_delimited, table_name
 from neucb.environments.tables.frames import arrow_frame, raw_frame
@@ -199,10 +200,10 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
             if not {"X", "y"} <= set(arrays):
                 raise DataError(f"{path} must hold the arrays X [N, d] and y [N]")
             return raw_frame(path.stem, _from_arrays(arrays["X"], arrays["y"]))
-    return raw_frame(path.stem, _read_svmlight(path, query))
+    return _read_svmlight(path, query)
 
 
-def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
+def _read_svmlight(path: Path, query: str | None) -> RawTable:
     from sklearn.datasets import load_svmlight_file
 
     try:
@@ -212,10 +213,15 @@ def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
             f"{path}: lines must be like '1 3:0.5 7:2', label and index:value pairs ({error})"
         ) from None
     occurring = np.unique(X.indices)
-    frame = _from_arrays(X[:, occurring].toarray(), y, occurring)
+    values = X[:, occurring]
+    sparse = None
+    if pays(len(y), len(occurring), values.nnz):
+        sparse = sparse_columns(values, [f"x{j}" for j in occurring.tolist()])
+        values, occurring = np.zeros((len(y), 0)), occurring[:0]
+    frame = _from_arrays(values if sparse else values.toarray(), y, occurring)
     if query is not None and len(numbers):
         frame.insert(0, query, numbers)
-    return frame
+    return replace(raw_frame(path.stem, frame), sparse=sparse)
 
 
 def _from_arrays(X: NDArray[Any], y: NDArray[Any], numbers: NDArray[Any] | None = None) -> pd.DataFrame:
@@ -260,7 +266,7 @@ def classification_table(
         InputError: no column has a name that `reading` gives; DataError: see `read_labels` and `decide`.
     """
     name, names = raw.name, raw.names
-    if len(names) < 2:
+    if len(names) < 2 and raw.sparse is None:
         raise DataError(f"{name}: a table needs a target and at least one feature")
     for one in (reading.label, *reading.columns):
         if one is not None and one not in names:
@@ -280,7 +286,10 @@ def classification_table(
         known = labels.known
         others = [one.of_rows(known) if isinstance(one, TextColumn) else one[known] for one in others]
     decided = decide(others, kinds, reading.decimal)
-    columns = features(decided, name)
+    sparse = raw.sparse
+    if sparse is not None and not labels.known.all():
+        sparse = SparseColumns(sparse.names, sparse.values[labels.known])
+    columns = [] if sparse is not None and not decided else features(decided, name)
     summaries = [one.summary for one in decided]
     facts = {
         "target": names[position],
@@ -303,6 +312,7 @@ def classification_table(
         notes,
         tuple(summaries),
         positions,
+        sparse,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.initialisation import draw_fourier, keeps_full, quadratic_columns
+from neucb.agents.initialisation import draw_fourier, is_full, keeps_full, quadratic_columns
 from neucb.agents.recipes.kinds import ENSEMBLE
 from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
@@ -84,7 +84,7 @@ def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.M
     columns = count_columns(own, spec)
     N, K, d = counts.shape[1], spec.arms, columns + 1
     penalty = float(own["regularization"])
-    full = keeps_full(own["covariance"], columns)
+    full = is_full(own["covariance"], columns)
     precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
     covariance = np.tile(precision, (N, K, 1, 1))
     return types.Models(
