@@ -147,6 +147,15 @@ def quadratic_columns(features: int) -> int:
     return columns
 
 
+def hash_columns(features: int, bits: int) -> NDArray[np.int64]:
+    """Return the column in 0..2^bits-1 of each feature [d], by Fibonacci hashing.
+
+    Knuth, The Art of Computer Programming, volume 3, section 6.4.
+    """
+    mixed = (np.arange(1, features + 1, dtype=np.uint64) * np.uint64(2654435769)) % np.uint64(2**32)
+    return (mixed >> np.uint64(32 - bits)).astype(np.int64)
+
+
 def is_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
     """Return whether linear models with this number of features have full covariances."""
     return covariance == "full" or (covariance == "auto" and features <= FULL_UP_TO)

@@ -49,6 +49,11 @@ class SparseColumns:
     names: Sequence[str]
     values: csr_array
 
+    def dense(self) -> list[Column]:
+        """Return the columns one by one, for contexts that are kept dense."""
+        values = self.values.toarray()
+        return [Column(name, values[:, j]) for j, name in enumerate(self.names)]
+
 
 def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
     """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out."""
@@ -60,14 +65,25 @@ def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
     return SparseColumns(names, made)
 
 
+def joined(blocks: Sequence[SparseColumns | None]) -> SparseColumns | None:
+    """Return several sparse columns side by side; None where there are none."""
+    some = [block for block in blocks if block is not None]
+    if len(some) < 2:
+        return some[0] if some else None
+    from scipy.sparse import csr_array, hstack
+
+    names = [name for block in some for name in block.names]
+    return SparseColumns(names, csr_array(hstack([block.values for block in some], format="csr")))
+
+
 @dataclass(frozen=True)
 class ColumnSummary:
     """Type of a column and the grounds for it, for listings.
 
     Attributes:
         name: name of the column.
-        kind: type: "number", "date" or "category" for features; "label"; "id", "text", "skip" or "empty" for
-            columns left out.
+        kind: type: "number", "date", "category" or "hashed text" for features; "label"; "id", "text", "skip"
+            or "empty" for columns left out.
         missing: number of missing values.
         distinct: number of distinct values; None if not counted.
         detail: unusual number or date format: unit, decimal sign, date format.

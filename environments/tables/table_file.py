@@ -18,7 +18,7 @@ from neucb.core.errors import DataError, InputError, unknown_name
 from neucb.core.files import sha256
 from neucb.environments.arff.reader import read_arff_frame
 from neucb.environments.contexts import pays
-from neucb.environments.table import Column, SparseColumns, Table, sparse_columns
+from neucb.environments.table import Column, SparseColumns, Table, joined, sparse_columns
 from neucb.environments.tables.column_types import KINDS, Decided, decide
 from neucb.environments.tables.delimited import read_delimited, table_name
 from neucb.environments.tables.frames import arrow_frame, raw_frame
@@ -286,10 +286,11 @@ def classification_table(
         known = labels.known
         others = [one.of_rows(known) if isinstance(one, TextColumn) else one[known] for one in others]
     decided = decide(others, kinds, reading.decimal)
-    sparse = raw.sparse
-    if sparse is not None and not labels.known.all():
-        sparse = SparseColumns(sparse.names, sparse.values[labels.known])
-    columns = [] if sparse is not None and not decided else features(decided, name)
+    given = raw.sparse
+    if given is not None and not labels.known.all():
+        given = SparseColumns(given.names, given.values[labels.known])
+    sparse = joined([given, *(one.sparse for one in decided)])
+    columns = features(decided, name) if sparse is None else feature_columns(decided)
     summaries = [one.summary for one in decided]
     facts = {
         "target": names[position],
@@ -316,13 +317,18 @@ def classification_table(
     )
 
 
+def feature_columns(decided: list[Decided]) -> list[Column]:
+    """Return the feature columns, hashed ones aside."""
+    return [one.column for one in decided if one.column is not None]
+
+
 def features(decided: list[Decided], name: str) -> list[Column]:
     """Return the feature columns.
 
     Raises:
         DataError: there is none.
     """
-    columns = [one.column for one in decided if one.column is not None]
+    columns = feature_columns(decided)
     if not columns:
         raise DataError(f"{name}: the table has no feature columns")
     return columns
@@ -330,5 +336,5 @@ def features(decided: list[Decided], name: str) -> list[Column]:
 
 def columns_left_out(decided: list[Decided]) -> dict[str, list[str]]:
     """Return the names of the columns that are no features, for provenance; {} for none."""
-    names = [one.summary.name for one in decided if one.column is None]
+    names = [one.summary.name for one in decided if one.is_left_out]
     return {"columns_left_out": names} if names else {}
