@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import DataError, unknown_name
-from neucb.environments.contexts import is_sparse, pays
+from neucb.environments.contexts import pays
 from neucb.environments.sparse_encoding import (
     SparseBuilder,
     count_entries,
@@ -51,11 +51,13 @@ class Encoded:
     @property
     def notes(self) -> tuple[str, ...]:
         """Deviations of the encoding from its name, one line each."""
-        if self.table.sparse is None or not is_sparse(self.contexts) or self.preprocessing != "standard":
+        sparse = self.table.sparse
+        if sparse is None or self.preprocessing != "standard" or sparse.counts == 0:
             return ()
+        scaled = len(sparse.names[: sparse.counts])
         return (
-            f"{self.table.sparse.values.shape[1]:,} sparse columns are divided by their largest absolute "
-            "value, not standardised, so that zeros stay zeros",
+            f"{scaled:,} sparse columns are divided by their largest absolute value, not standardised, so that "
+            "zeros stay zeros",
         )
 
 
@@ -76,7 +78,7 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     standard: a nominal column of two categories becomes one 0/1 column, one of more a column for
     each; a missing category is a category of its own; categories that never occur do not count;
     numbers are standardised over the whole table, missing ones imputed by the mean; constant
-    columns are dropped. Sparse columns are divided by their largest absolute value.
+    columns are dropped. Sparse columns are divided by their largest absolute value, word counts unchanged.
     zscore: as standard, and the 0/1 columns are standardised too.
     centered: as standard, but no column is divided by its standard deviation and all have mean 0, the 0/1
     columns too: for columns of one unit, such as pixels.

@@ -22,4 +22,5 @@ def hash_text(column: TextColumn) -> SparseColumns:
     )
     counts = vectorizer.transform(column.cells.to_pylist()).tocsr()
     occurring = np.unique(counts.indices)
-    return sparse_columns(counts[:, occurring], [f"{column.name}#{j}" for j in occurring.tolist()])
+    names = [f"{column.name}#{j}" for j in occurring.tolist()]
+    return sparse_columns(counts[:, occurring], names, counts=True)
