@@ -56,8 +56,7 @@ def load(
         dataset = load_table(dataset, source=source, openml_cache=folder, reading=reading, notify=notify)
     announce(dataset.name, dataset.notes, notify, strict=strict)
     encoded = encode(dataset, preprocessing)
-    for note in encoded.notes:
-        notify(f"{dataset.name}: {note}")
+    announce(dataset.name, encoded.notes, notify)
     return encoded
 
 

@@ -52,13 +52,10 @@ class Encoded:
     def notes(self) -> tuple[str, ...]:
         """Deviations of the encoding from its name, one line each."""
         sparse = self.table.sparse
-        if sparse is None or self.preprocessing != "standard" or sparse.counts == 0:
+        if sparse is None or self.preprocessing != "standard":
             return ()
-        scaled = len(sparse.names[: sparse.counts])
-        return (
-            f"{scaled:,} sparse columns are divided by their largest absolute value, not standardised, so that "
-            "zeros stay zeros",
-        )
+        count = f"{len(sparse.names):,} sparse columns"
+        return (f"{count} are divided by their largest absolute value, not standardised",)
 
 
 def check_preprocessing(name: str) -> Preprocessing:
@@ -78,7 +75,7 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     standard: a nominal column of two categories becomes one 0/1 column, one of more a column for
     each; a missing category is a category of its own; categories that never occur do not count;
     numbers are standardised over the whole table, missing ones imputed by the mean; constant
-    columns are dropped. Sparse columns are divided by their largest absolute value, word counts unchanged.
+    columns are dropped. Sparse columns are divided by their largest absolute value, so that zeros stay.
     zscore: as standard, and the 0/1 columns are standardised too.
     centered: as standard, but no column is divided by its standard deviation and all have mean 0, the 0/1
     columns too: for columns of one unit, such as pixels.

@@ -59,7 +59,7 @@ class SparseBuilder:
 
 
 def scaled_columns(sparse: SparseColumns) -> csr_array:
-    """Return the sparse columns that vary, each divided by its largest absolute value but for word counts.
+    """Return the sparse columns that vary, each divided by its largest absolute value.
 
     Zeros stay zeros; a mean would have to be subtracted from them.
     """
@@ -74,8 +74,6 @@ def scaled_columns(sparse: SparseColumns) -> csr_array:
     indices, data = position[values.indices[keep]], values.data[keep].astype(np.float32)
     largest = np.zeros(columns, np.float32)
     np.maximum.at(largest, values.indices, np.abs(values.data))
-    if sparse.counts is not None:
-        largest[sparse.counts :] = 1.0
     data /= largest[varies][indices]
     return csr_array((data, indices, starts), shape=(rows, int(varies.sum())))
 

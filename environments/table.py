@@ -44,12 +44,10 @@ class SparseColumns:
     Attributes:
         names: name of each of the d' columns.
         values: float32 values [N, d'] in compressed rows, indices ascending within a row.
-        counts: the first column that counts words; it and those behind it have one unit, and are not scaled.
     """
 
     names: Sequence[str]
     values: csr_array
-    counts: int | None = None
 
     def dense(self) -> list[Column]:
         """Return the columns one by one, for contexts that are kept dense."""
@@ -57,32 +55,25 @@ class SparseColumns:
         return [Column(name, values[:, j]) for j, name in enumerate(self.names)]
 
 
-def sparse_columns(values: Any, names: Sequence[str], *, counts: bool = False) -> SparseColumns:
-    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out.
-
-    Args:
-        values: the matrix.
-        names: names of its columns.
-        counts: whether all of them count words.
-    """
+def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
+    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out."""
     from scipy.sparse import csr_array
 
     made = csr_array(values, dtype=np.float32)
     made.sum_duplicates()
     made.eliminate_zeros()
-    return SparseColumns(names, made, 0 if counts else None)
+    return SparseColumns(names, made)
 
 
 def joined(blocks: Sequence[SparseColumns | None]) -> SparseColumns | None:
-    """Return sparse columns and blocks of word counts behind them side by side; None without any."""
+    """Return several sparse columns side by side; None where there are none."""
     some = [block for block in blocks if block is not None]
     if len(some) < 2:
         return some[0] if some else None
     from scipy.sparse import csr_array, hstack
 
     names = [name for block in some for name in block.names]
-    first = some[0].counts if some[0].counts is not None else len(some[0].names)
-    return SparseColumns(names, csr_array(hstack([block.values for block in some], format="csr")), first)
+    return SparseColumns(names, csr_array(hstack([block.values for block in some], format="csr")))
 
 
 @dataclass(frozen=True)

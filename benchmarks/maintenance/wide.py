@@ -102,7 +102,7 @@ def compare_scales(files: Path) -> list[dict[str, Any]]:
 
 
 def scaled_contexts(table: Table, scale: str) -> Encoded:
-    """Return a table's contexts with its sparse columns unchanged, or divided by their largest value or sd."""
+    """Return a table's contexts with sparse columns unchanged, or divided by their largest value or sd."""
     assert table.sparse is not None
     values = table.sparse.values.copy()
     if scale == "sd":

@@ -22,5 +22,4 @@ def hash_text(column: TextColumn) -> SparseColumns:
     )
     counts = vectorizer.transform(column.cells.to_pylist()).tocsr()
     occurring = np.unique(counts.indices)
-    names = [f"{column.name}#{j}" for j in occurring.tolist()]
-    return sparse_columns(counts[:, occurring], names, counts=True)
+    return sparse_columns(counts[:, occurring], [f"{column.name}#{j}" for j in occurring.tolist()])

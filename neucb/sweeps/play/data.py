@@ -89,7 +89,9 @@ class Data:
             if name not in self._announced and "cost" in options:
                 announce(name, cost_order(options["cost"], table.classes), self.notify)
             self._announce(name, table.notes)
-            encoded = _slim(encode(table, world.preprocessing))
+            encoded = encode(table, world.preprocessing)
+            announce(name, encoded.notes, self.notify)
+            encoded = _slim(encoded)
             dense = isinstance(encoded.contexts, np.ndarray)
             if self.shared is not None and dense and size(encoded.contexts) >= MAPPED:
                 encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
@@ -137,7 +139,8 @@ class Data:
 def _slim(encoded: Encoded) -> Encoded:
     """Return an encoded table without its source columns: workers need only contexts."""
     table = encoded.table
-    return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),), sparse=None))
+    slim = replace(table, columns=(Column("encoded", table.labels),), sparse=None)
+    return replace(encoded, table=replace(slim, notes=(*table.notes, *encoded.notes)))
 
 
 def _mapped(encoded: Encoded, path: Path) -> Encoded:
