@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,23 @@ class SparseColumns:
 
     names: Sequence[str]
     values: csr_array
+
+    def of_rows(self, known: NDArray[np.bool_]) -> SparseColumns:
+        """Return the columns of some rows, `known` [N]."""
+        return self if known.all() else SparseColumns(self.names, self.values[known])
+
+    def without(self, names: Collection[str]) -> SparseColumns:
+        """Return the columns but those of some names."""
+        left_out = set(names)
+        return self.only([name for name in self.names if name not in left_out])
+
+    def only(self, names: Collection[str]) -> SparseColumns:
+        """Return the columns of some names."""
+        wanted = set(names)
+        kept = [j for j, name in enumerate(self.names) if name in wanted]
+        if len(kept) == len(self.names):
+            return self
+        return SparseColumns([self.names[j] for j in kept], self.values[:, kept])
 
     def dense(self) -> list[Column]:
         """Return the columns one by one, for contexts that are kept dense."""

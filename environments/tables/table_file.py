@@ -5,7 +5,7 @@ Text is typed by the rules of `column_types`; types that a format declares are k
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -18,7 +18,7 @@ from neucb.core.errors import DataError, InputError, unknown_name
 from neucb.core.files import sha256
 from neucb.environments.arff.reader import read_arff_frame
 from neucb.environments.contexts import pays
-from neucb.environments.table import Column, SparseColumns, Table, joined, sparse_columns
+from neucb.environments.table import Column, Table, joined, sparse_columns
 from neucb.environments.tables.column_types import KINDS, Decided, decide
 from neucb.environments.tables.delimited import read_delimited, table_name
 from neucb.environments.tables.frames import arrow_frame, raw_frame
@@ -190,9 +190,9 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
 
         return raw_frame(path.stem, arrow_frame(feather.read_table(path)))
     if suffix == ".arff":
-        frame = read_arff_frame(path)
+        frame, notes, sparse = read_arff_frame(path)
         raw = raw_frame(table_name(path), frame)
-        return replace(raw, notes=[*frame.attrs["notes"], *raw.notes])
+        return replace(raw, notes=[*notes, *raw.notes], sparse=sparse)
     if suffix == ".npz":
         if not is_zipfile(path):
             raise DataError(f"{path} is no .npz file")
@@ -265,6 +265,7 @@ def classification_table(
     Raises:
         InputError: no column has a name that `reading` gives; DataError: see `read_labels` and `decide`.
     """
+    raw = _with_dense_columns(raw, {reading.label, *reading.columns})
     name, names = raw.name, raw.names
     if len(names) < 2 and raw.sparse is None:
         raise DataError(f"{name}: a table needs a target and at least one feature")
@@ -286,9 +287,7 @@ def classification_table(
         known = labels.known
         others = [one.of_rows(known) if isinstance(one, TextColumn) else one[known] for one in others]
     decided = decide(others, kinds, reading.decimal)
-    given = raw.sparse
-    if given is not None and not labels.known.all():
-        given = SparseColumns(given.names, given.values[labels.known])
+    given = None if raw.sparse is None else raw.sparse.of_rows(labels.known)
     sparse = joined([given, *(one.sparse for one in decided)])
     columns = features(decided, name) if sparse is None else feature_columns(decided)
     summaries = [one.summary for one in decided]
@@ -315,6 +314,18 @@ def classification_table(
         positions,
         sparse,
     )
+
+
+def _with_dense_columns(raw: RawTable, names: Collection[str | None]) -> RawTable:
+    """Return a table whose sparse columns of these names are among its columns."""
+    if raw.sparse is None or not (found := [name for name in raw.sparse.names if name in names]):
+        return raw
+    import pandas as pd
+
+    kept = raw.sparse.without(found)
+    given = [pd.Series(one.values, name=one.name, dtype=float) for one in raw.sparse.only(found).dense()]
+    # In front, since the last column is the label by default.
+    return replace(raw, columns=[*given, *raw.columns], sparse=kept if kept.names else None)
 
 
 def feature_columns(decided: list[Decided]) -> list[Column]:

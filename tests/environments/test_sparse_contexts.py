@@ -23,6 +23,7 @@ from neucb.environments.contexts import (
     is_sparse,
     size,
 )
+from neucb.environments.openml.data_file import read_arff
 from neucb.environments.preprocessing import Encoded, encode, encode_columns
 from neucb.environments.ranking import read_ranking
 from neucb.environments.table import Column, Table, sparse_columns
@@ -144,6 +145,88 @@ def test_wide_libsvm_file_stays_sparse(tmp_path: Path) -> None:
     described = ClassificationVectorEnv(encoded).describe()
     assert described["sparse"] is True
     assert described["notes"] == list(encoded.notes)
+
+
+def write_arff(path: Path, rows: list[str], label: str = "{a,b,c}", columns: int = D) -> None:
+    head = [f"@attribute x{j} numeric" for j in range(columns)]
+    lines = ["@relation w", *head, "@attribute colour {red,blue}", f"@attribute y {label}", "@data", *rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def sparse_rows(values: NDArray[np.float64]) -> list[str]:
+    """Rows of a sparse ARFF file, with a colour in every second row and labels in turn."""
+    rows = []
+    for i, row in enumerate(values):
+        entries = [f"{j} {row[j]:.17g}" for j in np.flatnonzero(row)]
+        entries += [f"{D} blue"] * (i % 2) + [f"{D + 1} {'abc'[i % 3]}"]
+        rows.append("{" + ", ".join(entries) + "}")
+    return rows
+
+
+def test_wide_sparse_arff_file_stays_sparse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neucb.environments.arff.entries.BLOCK", 500)  # several blocks
+    values = matrix()
+    rows = sparse_rows(values)
+    dense = [f"{value:.17g}" for value in values[7]]
+    rows[7] = ",".join([*dense, "blue", "b"])  # a dense row among sparse ones
+    write_arff(tmp_path / "wide.arff", rows)
+    table = read_file(tmp_path / "wide.arff")
+    assert table.sparse is not None
+    np.testing.assert_allclose(table.sparse.values.toarray(), values, rtol=1e-6)
+    assert [column.name for column in table.columns] == ["colour"]
+    np.testing.assert_array_equal(table.columns[0].values, np.arange(N) % 2)
+    np.testing.assert_array_equal(table.labels, np.arange(N) % 3)
+    content = read_arff(tmp_path / "wide.arff")  # reader of OpenML's files
+    assert content.sparse is not None
+    assert (len(content.columns), len(content.sparse.names)) == (2, D)
+    named = read_file(tmp_path / "wide.arff", Reading("y", {"x5": "number"}))
+    assert named.sparse is not None
+    assert [column.name for column in named.columns] == ["x5", "colour"]
+    np.testing.assert_allclose(named.columns[0].values, values[:, 5], rtol=1e-6)
+    assert "x5" not in named.sparse.names
+
+
+def test_missing_values_of_a_sparse_arff_file_are_kept(tmp_path: Path) -> None:
+    rows = sparse_rows(matrix())
+    rows[3] = "{2 ?, 4 7, 1101 b}"
+    write_arff(tmp_path / "wide.arff", rows)
+    table = read_file(tmp_path / "wide.arff")
+    assert table.sparse is not None
+    assert [column.name for column in table.columns] == ["x2", "colour"]
+    assert table.columns[0].missing == 1
+    assert len(table.sparse.names) == D - 1
+    np.testing.assert_allclose(
+        np.nan_to_num(table.columns[0].values), np.where(np.arange(N) == 3, 0, matrix()[:, 2])
+    )
+
+
+def test_label_of_numbers_in_a_sparse_arff_file(tmp_path: Path) -> None:
+    """The last column is the label, a number too."""
+    rows = [
+        row.replace(" a}", " 1}").replace(" b}", " 2}").replace(" c}", " 3}") for row in sparse_rows(matrix())
+    ]
+    write_arff(tmp_path / "wide.arff", rows, "numeric")
+    table = read_file(tmp_path / "wide.arff")
+    assert table.classes == ("1", "2", "3")
+    assert table.sparse is not None
+    assert len(table.sparse.names) == D
+
+
+def test_bad_number_of_a_sparse_arff_file_names_its_line(tmp_path: Path) -> None:
+    rows = sparse_rows(matrix())
+    rows[9] = "{2 7, 4 seven, 1101 b}"
+    write_arff(tmp_path / "wide.arff", rows)
+    with pytest.raises(DataError, match=rf"line {D + 14}: 'seven' is no number \(attribute 'x4'\)"):
+        read_file(tmp_path / "wide.arff")
+
+
+def test_dense_values_in_sparse_rows_stay_dense(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = sparse_rows(rng.uniform(1.0, 2.0, (20, D)))
+    write_arff(tmp_path / "wide.arff", rows)
+    table = read_file(tmp_path / "wide.arff")
+    assert table.sparse is None
+    assert len(table.columns) == D + 1
 
 
 def test_ranking_reads_sparse_columns_as_dense(tmp_path: Path) -> None:
