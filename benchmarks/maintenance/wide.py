@@ -31,6 +31,7 @@ from neucb.environments.classification import ClassificationVectorEnv, load
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.sparse_encoding import normalise_rows
 from neucb.environments.table import Table
+from neucb.runs.api import run
 
 TUNING_SEED, SEED = 1, 0
 GRID = {"gamma": (10.0, 100.0, 1000.0), "regularization": (0.003, 0.03, 0.3)}
@@ -88,14 +89,12 @@ SCALED = ("squarecb", "fastcb", "kl-perturbed", "kl-perturbed-replay")
 
 def compare_scales(files: Path) -> list[dict[str, Any]]:
     """Return the mean regret over 5 seeds of agents in one pass, sparse columns scaled in three ways."""
-    import neucb
-
     warnings.simplefilter("ignore")
     rows = []
     for kind in ("words", "topics"):
         table = load(str(files / f"{kind}.libsvm")).table
         for agent, scale in itertools.product(SCALED, SCALES):
-            log = neucb.run(agent, scaled_contexts(table, scale), seeds=5)
+            log = run(agent, scaled_contexts(table, scale), seeds=5)
             regret = float(log.groupby("seed")["regret"].last().mean())
             rows.append({"file": kind, "agent": agent, "scale": scale, "regret": regret})
     return rows
@@ -135,15 +134,13 @@ def measure(file: str, agent: str, settings: dict[str, Any], rounds: int | None)
     import scipy.sparse  # noqa: F401
     import sklearn.datasets  # noqa: F401
 
-    import neucb
-
     warnings.simplefilter("ignore")
     before, resident = time.process_time(), peak()
     env = ClassificationVectorEnv(file, 1)
     if rounds is not None:
         env = ClassificationVectorEnv(env.encoded, 1, horizon=rounds, recycle=True)
     read = time.process_time()
-    log = neucb.run(agent, env, seeds=1, settings=settings)
+    log = run(agent, env, seeds=1, settings=settings)
     played = time.process_time()
     return {
         "agent": agent,

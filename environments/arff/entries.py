@@ -16,7 +16,7 @@ from neucb.environments.table import SparseColumns, sparse_columns
 BLOCK = 2**18  # entries converted at once, so that few are Python objects at a time
 
 
-class Entries:
+class ArffEntries:
     """Collector of entries.
 
     Args:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neucb.core.errors import DataError
 from neucb.environments.arff.columns import Builder
-from neucb.environments.arff.entries import Entries
+from neucb.environments.arff.entries import ArffEntries
 from neucb.environments.arff.header import Declaration, Kind, declaration
 from neucb.environments.arff.values import (
     REST,
@@ -158,7 +158,7 @@ class _ArffReader:
     in_data: bool = False
     pattern: re.Pattern[str] | None = None  # pattern of the separators, from the first dense row on
     rows: int = 0
-    entries: Entries | None = None  # of the numeric attributes, where the first row of a wide file is sparse
+    entries: ArffEntries | None = None  # numeric attributes of a wide file whose first row is sparse
     block: list[list[str | None]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # line numbers of the rows of the block
 
@@ -220,7 +220,7 @@ class _ArffReader:
         declared = list(self.declared.values())[:-1]  # the last is the label by default
         numeric = {i: one for i, one in enumerate(declared) if one.kind == "numeric"}
         if len(numeric) >= WIDE:
-            self.entries = Entries(numeric)
+            self.entries = ArffEntries(numeric)
             self.others = [(i, one) for i, one in enumerate(self.declared.values()) if i not in numeric]
             self.builders = [Builder(one) for _, one in self.others]
 
