@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neucb.agents.parameter import Parameter
 from neucb.agents.recipes.recipe import OraclePart, Recipe, Settings
-from neucb.core.errors import unknown_name
+from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from neucb.agents.base import CountingOracle
@@ -97,6 +97,13 @@ FEATURES = (
         "bandwidth of the Gaussian kernel that the random Fourier features approximate",
         above_low=True,
     ),
+    Parameter(
+        "hash_bits",
+        0,
+        "number b of bits: the columns are hashed to 2^b, colliding ones are added; 0 for no hashing",
+        high=30,
+        whole=True,
+    ),
 )
 
 DEPTH = (
@@ -141,12 +148,25 @@ def _weights(recipe: Recipe, settings: Settings) -> Weights:
     return SignPerturbation(settings["c_p"], settings["perturbations"])
 
 
+def check_features(settings: Settings) -> None:
+    """Check the options of the features of a linear model.
+
+    Raises:
+        InputError: both a feature map and hashing.
+    """
+    if settings["hash_bits"] and settings["feature_map"] != "linear":
+        raise InputError(f"hash_bits is for feature_map=linear, not {settings['feature_map']}")
+
+
 def _make_linear(recipe: Recipe, settings: Settings) -> CountingOracle:
-    from neucb.agents.linear.features import Fourier, Mapped, Quadratic
+    from neucb.agents.linear.features import Fourier, Hashed, Mapped, Quadratic
     from neucb.agents.linear.oracle import Linear
 
     options = {parameter.name: settings[parameter.name] for parameter in RIDGE}
     linear = Linear(recipe.loss(), uncertainty=recipe.uncertain, **options)
+    check_features(settings)
+    if settings["hash_bits"]:
+        return Mapped(linear, Hashed(settings["hash_bits"]))
     match settings["feature_map"]:
         case "quadratic":
             return Mapped(linear, Quadratic())

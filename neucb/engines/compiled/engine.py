@@ -19,6 +19,7 @@ from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.log import GAUGES, RoundLabels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
+from neucb.environments.contexts import dense_rows, differ_from_first
 from neucb.environments.episodes import bad_context
 from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
 
@@ -139,8 +140,8 @@ class Compiled:
             for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
                 rounds = slice(first, end)
                 loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
-                contexts = self.env.encoded.contexts[script.rows[rounds]]
-                t = first_stuck(record.predicted[first], loss, contexts, start - first)
+                differs = differ_from_first(self.env.encoded.contexts, script.rows[rounds])
+                t = first_stuck(record.predicted[first], loss, differs, start - first)
                 found += [] if t is None else [(first + t, r)]
         return min(found, default=None)
 
@@ -174,7 +175,7 @@ class Compiled:
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
         for r in failed:
-            if not np.isfinite(contexts[replicas[r].inputs.script.rows[t]]).all():
+            if not np.isfinite(dense_rows(contexts, replicas[r].inputs.script.rows[t : t + 1])).all():
                 return bad_context(t, seeds[r])
         for r in failed:
             if replicas[r].inputs.record.status[0] == NOT_FINITE:
