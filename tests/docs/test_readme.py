@@ -39,6 +39,8 @@ def tables(folder: Path) -> None:
     (folder / "my_table.csv").write_text("zip,comment,amount,outcome\n" + "\n".join(lines))
     lines = [f"{str(amount).replace('.', ',')};{label}" for _, _, amount, label in rows]
     (folder / "their_table.csv").write_text("\n".join(lines))
+    lines = [f"{label},words {i % 11} of {zip_code}" for i, (zip_code, _, _, label) in enumerate(rows)]
+    (folder / "reviews.csv").write_text("label,body\n" + "\n".join(lines))
 
 
 TOML = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
