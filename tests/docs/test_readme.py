@@ -46,6 +46,7 @@ def tables(folder: Path) -> None:
 TOML = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.filterwarnings("ignore:linear models of .* features keep the diagonal")
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command != BENCH])
 def test_commands_run_as_written(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
