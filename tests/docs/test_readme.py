@@ -92,4 +92,5 @@ def test_the_example_agent_has_at_most_20_lines() -> None:
 
 
 def test_the_table_of_agents_lists_every_recipe() -> None:
-    assert set(RECIPES) <= set(re.findall(r"`([a-z0-9-]+)`", README))
+    missing = sorted(set(RECIPES) - set(re.findall(r"`([a-z0-9-]+)`", README)))
+    assert not missing, f"README's table of agents lacks {', '.join(missing)}"

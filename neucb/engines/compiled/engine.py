@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from neucb.agents.propensity import load_chances
 from neucb.core.threads import cores
 from neucb.engines.checks import diverged, no_distribution
-from neucb.engines.compiled.compiling import announced
+from neucb.engines.compiled.compiling import announced, bad_weight
 from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
@@ -69,12 +70,19 @@ class Compiled:
         self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
 
     def load(self) -> None:
-        """Load the kernel from numba's disk cache, or compile it with a notice."""
+        """Load the kernel from numba's disk cache, or compile it with a notice.
+
+        Raises:
+            InputError: a rule of the package has a weight that cannot be compiled.
+        """
         if self.log.spec.replicas > 1:
             self.threads = self.threads or cores()
         with announced():
             first = self._make(0)
-            first.play(0, 0)
+            try:
+                first.play(0, 0)
+            except NumbaError as error:
+                raise bad_weight() or error from None
             load_sums()
             if self._tracer is not None and draws(first.rule):
                 load_chances()
