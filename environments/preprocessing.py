@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 LARGEST = 1e30  # largest number: beyond it float32 or the square of a row's norm may overflow
 
 Preprocessing = Literal["standard", "zscore", "centered", "paper"]
+ENCODINGS: dict[Preprocessing, str] = {  # name -> summary
+    "standard": "numbers standardised, a 0/1 column per category",
+    "zscore": "all columns standardised",
+    "centered": "all columns of mean 0, not scaled",
+    "paper": "values unchanged, categories numbered",
+}
 
 
 @dataclass(frozen=True)

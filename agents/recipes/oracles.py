@@ -106,18 +106,21 @@ FEATURES = (
     ),
 )
 
-DEPTH = (
-    "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W1 (e_a (x) x)))), V_2 to V_L shared by the arms"
-)
-PERTURBED = "yhat_a = mean_s link(f_a + c_p m^(-1/4) <theta - theta_0, eps_s>), eps_s random signs"
+DEPTH = "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W_a x))), V_2 to V_L shared by the arms"
 COVARIANCE = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
 
 
 def _network_formulas(recipe: Recipe) -> list[str]:
-    link = f"{recipe.loss.link_name}(f_a), " if recipe.loss.link_name else ""
-    network = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
-    first = f"yhat_a = {link}{network} on {recipe.loss.formula}"
-    return [first, DEPTH, *([PERTURBED] if recipe.perturbed else [])]
+    link, offset = recipe.loss.link_name or "", "c_p m^(-1/4) <theta - theta_0, eps>"
+    network = "f_a = w2 . relu(W_a x), W_a [m, d + 1] for arm a, w2 [m] shared by the arms"
+    predicted = [f"yhat_a = {link}(f_a)" if link else "yhat_a = f_a"]
+    if recipe.perturbed:
+        predicted = [
+            f"yhat_a = mean over eps of {link}(f_a + {offset})",
+            "eps random signs of all weights: their mean in closed form, or S drawn ones (perturbations=S)",
+        ]
+    steps = f"gradient steps on {recipe.loss.formula}, scaled per input by input_scaling"
+    return [*predicted, network, DEPTH, steps]
 
 
 def _linear_formulas(recipe: Recipe) -> list[str]:
