@@ -180,6 +180,22 @@ def _mabwiser(game: Game) -> tuple[Arms, float]:
     return played, time.process_time() - before
 
 
+def _gittins(game: Game) -> tuple[Arms, float]:
+    """Play gittins' engine, its model of 2^18 weights shared by the arms; rounds are its clock."""
+    import gittins
+
+    state = gittins.create(bits=18, horizon=10.0)
+    arms: list[tuple[str, dict[str, float]]] = [(str(a), {}) for a in range(game.arms)]
+    contexts = [{f"x{j}": float(row[j]) for j in np.flatnonzero(row)} for row in game.x]
+    y, played = game.y, np.empty(game.rounds, np.int64)
+    before = time.process_time()
+    for t, context in enumerate(contexts):
+        record = gittins.decide(state, context, arms, float(t), f"{game.seed}-{t}")
+        played[t] = record.chosen
+        gittins.learn(state, record.decision_id, float(y[t] == played[t]), float(t))
+    return played, time.process_time() - before
+
+
 PEERS = {
     peer.name: peer
     for peer in (
@@ -188,6 +204,7 @@ PEERS = {
         Peer("coba-squarecb", "coba", "VowpalSquarecbLearner()", _coba),
         Peer("contextualbandits-linucb", "contextualbandits", "LinUCB()", _contextualbandits),
         Peer("mabwiser-linucb", "mabwiser", "LinUCB(alpha=0.1)", _mabwiser),
+        Peer("gittins", "gittins", "bits=18", _gittins),
     )
 }
 
