@@ -52,6 +52,38 @@ def draw_network(
     return first, np.concatenate([further, sd_last * normal(width)])
 
 
+def draw_sparse_network(
+    seed: int, blocks: int, width: int, init: Initialisation, depth: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the first layer's weights of the constant input [blocks, m] and the head [q], as `draw_network`.
+
+    For sparse contexts, whose inputs draw their weights one by one, see `draw_input`.
+    """
+    constant, head = draw_network(seed, blocks, 1, width, init, depth)
+    return constant[:, :, 0], head
+
+
+def draw_input(seed: int, j: int, blocks: int, width: int, init: Initialisation) -> NDArray[np.float64]:
+    """Draw the first layer's weights [blocks, m] of input j of sparse contexts.
+
+    From the stream of (seed, j), so that they depend neither on the other inputs nor on the rounds in which
+    these first occur.
+    """
+    drawn = stream(seed, "init", j).standard_normal((blocks, width))
+    return INITIALISATIONS[init](width)[0] * drawn
+
+
+def draw_whole_sparse_network(
+    seed: int, blocks: int, inputs: int, width: int, init: Initialisation, depth: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return W1 [blocks, m, inputs] and the head [q] with the weights of `draw_input`, the constant last."""
+    first = np.empty((blocks, width, inputs))
+    first[:, :, -1], head = draw_sparse_network(seed, blocks, width, init, depth)
+    for j in range(inputs - 1):
+        first[:, :, j] = draw_input(seed, j, blocks, width, init)
+    return first, head
+
+
 def output_factor(width: int, init: Initialisation, depth: int = 1) -> float:
     """Return the output factor of f: relu(c h) = c relu(h), so that the layers' factors multiply."""
     return INITIALISATIONS[init](width)[2] ** depth
@@ -115,13 +147,27 @@ def quadratic_columns(features: int) -> int:
     return columns
 
 
+def hash_columns(features: int, bits: int) -> NDArray[np.int64]:
+    """Return the column in 0..2^bits-1 of each feature [d], by Fibonacci hashing.
+
+    Knuth, The Art of Computer Programming, volume 3, section 6.4.
+    """
+    mixed = (np.arange(1, features + 1, dtype=np.uint64) * np.uint64(2654435769)) % np.uint64(2**32)
+    return (mixed >> np.uint64(32 - bits)).astype(np.int64)
+
+
+def is_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
+    """Return whether linear models with this number of features have full covariances."""
+    return covariance == "full" or (covariance == "auto" and features <= FULL_UP_TO)
+
+
 def keeps_full(covariance: Literal["auto", "full", "diagonal"], features: int) -> bool:
     """Return whether linear models with this number of features keep full covariances.
 
     Warns:
         UserWarning: "auto" keeps a diagonal only.
     """
-    full = covariance == "full" or (covariance == "auto" and features <= FULL_UP_TO)
+    full = is_full(covariance, features)
     if covariance == "auto" and not full:
         warnings.warn(
             f"linear models of {features} features keep the diagonal of their covariance only; "

@@ -95,6 +95,17 @@ class Parameter:
         most = "" if math.isinf(self.high) else f" and at most {self.high:g}"
         return f"a {'whole ' if self.whole else ''}number {least}{most}"
 
+    @property
+    def interval(self) -> str:
+        """The allowed values in signs, for tables: "> 0", "0 to 1", "1, 2, ..."."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if not math.isinf(self.high):
+            return f"{self.low:g} to {self.high:g}"
+        if self.whole:
+            return f"{self.low:g}, {self.low + 1:g}, ..."
+        return f"{'>' if self.above_low else '>='} {self.low:g}"
+
 
 def by_name(parameters: Sequence[Parameter]) -> dict[str, Parameter]:
     """Return the parameters by their names and aliases."""

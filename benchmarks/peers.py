@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neucb.core.errors import InputError, unknown_name
 from neucb.core.provenance import library_version
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.contexts import dense_rows
 from neucb.environments.preprocessing import Encoded
 
 Arms = NDArray[np.int64]
@@ -33,7 +34,7 @@ class Game:
 
     Attributes:
         encoded: encoded rows.
-        rounds: T, at most the number of rows.
+        rounds: T; rows are drawn again where there are fewer.
         seed: seed of the row order, and of the peers' generators where they take one.
     """
 
@@ -44,7 +45,7 @@ class Game:
     @property
     def env(self) -> ClassificationVectorEnv:
         """The environment of one replica."""
-        return ClassificationVectorEnv(self.encoded, horizon=self.rounds)
+        return ClassificationVectorEnv(self.encoded, horizon=self.rounds, recycle=True)
 
     @property
     def arms(self) -> int:
@@ -59,8 +60,7 @@ class Game:
     @property
     def x(self) -> NDArray[np.float32]:
         """Contexts [T, d]."""
-        contexts: NDArray[np.float32] = self.encoded.contexts[self.rows]
-        return contexts
+        return dense_rows(self.encoded.contexts, self.rows)
 
     @property
     def y(self) -> Arms:
@@ -74,11 +74,12 @@ class Game:
         Feature names are not plain numbers, which would be their own hashes: `--cbify` with
         `--cb_explore_adf` drops the last bits of hashes and would merge four features into one.
         """
-        lines = []
-        for row, label in zip(self.x, self.y, strict=True):
-            features = " ".join(f"x{j}:{row[j]:.6g}" for j in np.flatnonzero(row))
-            lines.append(f"{label + 1} | {features}\n")
-        return "".join(lines)
+        shown: dict[int, str] = {}
+        for row in np.unique(self.rows).tolist():
+            entries = dense_rows(self.encoded.contexts, np.array([row]))[0]
+            features = " ".join(f"x{j}:{entries[j]:.6g}" for j in np.flatnonzero(entries))
+            shown[row] = f"{self.encoded.labels[row] + 1} | {features}\n"
+        return "".join(shown[row] for row in self.rows.tolist())
 
     def regret(self, played: Arms) -> float:
         """Return the regret of played arms [T], the number of wrong ones: one arm is right in every round."""
@@ -179,6 +180,22 @@ def _mabwiser(game: Game) -> tuple[Arms, float]:
     return played, time.process_time() - before
 
 
+def _gittins(game: Game) -> tuple[Arms, float]:
+    """Play gittins' engine, its model of 2^18 weights shared by the arms; rounds are its clock."""
+    import gittins
+
+    state = gittins.create(bits=18, horizon=10.0)
+    arms: list[tuple[str, dict[str, float]]] = [(str(a), {}) for a in range(game.arms)]
+    contexts = [{f"x{j}": float(row[j]) for j in np.flatnonzero(row)} for row in game.x]
+    y, played = game.y, np.empty(game.rounds, np.int64)
+    before = time.process_time()
+    for t, context in enumerate(contexts):
+        record = gittins.decide(state, context, arms, float(t), f"{game.seed}-{t}")
+        played[t] = record.chosen
+        gittins.learn(state, record.decision_id, float(y[t] == played[t]), float(t))
+    return played, time.process_time() - before
+
+
 PEERS = {
     peer.name: peer
     for peer in (
@@ -187,6 +204,7 @@ PEERS = {
         Peer("coba-squarecb", "coba", "VowpalSquarecbLearner()", _coba),
         Peer("contextualbandits-linucb", "contextualbandits", "LinUCB()", _contextualbandits),
         Peer("mabwiser-linucb", "mabwiser", "LinUCB(alpha=0.1)", _mabwiser),
+        Peer("gittins", "gittins", "bits=18", _gittins),
     )
 }
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
 from neucb.core.random import stream
+from neucb.environments.contexts import dense_rows, is_sparse
 from neucb.environments.feedback import Feedback, cost_matrix
 from neucb.environments.orders.order import FixedOrder, Order
 from neucb.environments.orders.registry import make_order
@@ -54,7 +55,9 @@ def load(
         folder = None if openml_cache is None else Path(openml_cache)
         dataset = load_table(dataset, source=source, openml_cache=folder, reading=reading, notify=notify)
     announce(dataset.name, dataset.notes, notify, strict=strict)
-    return encode(dataset, preprocessing)
+    encoded = encode(dataset, preprocessing)
+    announce(dataset.name, encoded.notes, notify)
+    return encoded
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,11 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     """
 
     trusted = True  # `check_environment` checks it in the tests
+
+    @property
+    def sparse(self) -> bool:
+        """Whether contexts are kept in compressed rows, see `Encoded`."""
+        return is_sparse(self.encoded.contexts)
 
     def __init__(
         self,
@@ -191,7 +199,8 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             "order": self.order,
             "drift": list(self.drift),
             "provenance": self.table.provenance,
-            "notes": list(self.table.notes),
+            "notes": [*self.table.notes, *self.encoded.notes],
+            **({"sparse": True} if is_sparse(self.encoded.contexts) else {}),
         }
 
     def reset(
@@ -249,8 +258,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         self.rows = np.array([order.row(self._round) for order in self._orders])  # [R]
 
     def _contexts(self) -> Observations:
-        contexts: Observations = self.encoded.contexts[self.rows]
-        return contexts
+        return dense_rows(self.encoded.contexts, self.rows)
 
     def step(
         self, actions: Actions

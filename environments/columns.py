@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from neucb.environments.table import SparseColumns
+
 WHOLE = 2**53  # from here on float64 does not hold every whole number
 ROUNDED = "holds numbers beyond 2^53, which are rounded to 53 bits"
 
@@ -33,9 +35,11 @@ class Content:
         left_out: names of the other columns -> reason of the omission: "is text ...".
         rows: number of rows.
         notes: guesses and omissions that concern the whole file.
+        sparse: numbers that are 0 in most rows; None without.
     """
 
     columns: list[Raw]
     left_out: dict[str, str]
     rows: int
     notes: tuple[str, ...] = ()
+    sparse: SparseColumns | None = None

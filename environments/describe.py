@@ -48,15 +48,16 @@ def describe(table: Table) -> TableSummary:
     """Return the summary of a table."""
     counts = np.bincount(table.labels, minlength=table.arms)
     nominal = sum(column.levels is not None for column in table.columns)
+    sparse = 0 if table.sparse is None else len(table.sparse.names)
     return TableSummary(
         name=table.name,
         source=table.source,
         rows=table.rows,
         arms=table.arms,
-        numeric=len(table.columns) - nominal,
+        numeric=len(table.columns) - nominal + sparse,
         nominal=nominal,
         features_standard=encode(table, "standard").contexts.shape[1],
-        features_paper=len(table.columns),
+        features_paper=len(table.columns) + sparse,
         missing=sum(column.missing for column in table.columns),
         class_shares=dict(zip(table.classes, (counts / table.rows).tolist(), strict=True)),
         best_fixed_arm=1.0 - float(counts.max()) / table.rows,

@@ -5,18 +5,36 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import DataError, unknown_name
+from neucb.environments.contexts import pays
+from neucb.environments.sparse_encoding import (
+    SparseBuilder,
+    count_entries,
+    normalise_rows,
+    scaled_columns,
+)
 from neucb.environments.table import Column, Table
 from neucb.environments.tables.column_types import override
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from neucb.environments.contexts import Contexts
 
 LARGEST = 1e30  # largest number: beyond it float32 or the square of a row's norm may overflow
 
 Preprocessing = Literal["standard", "zscore", "centered", "paper"]
+ENCODINGS: dict[Preprocessing, str] = {  # name -> summary
+    "standard": "numbers standardised, a 0/1 column per category",
+    "zscore": "all columns standardised",
+    "centered": "all columns of mean 0, not scaled",
+    "paper": "values unchanged, categories numbered",
+}
 
 
 @dataclass(frozen=True)
@@ -24,16 +42,26 @@ class Encoded:
     """Table encoded as contexts.
 
     Attributes:
-        contexts: float32 contexts [N, d], every row of L2 norm 1 (or 0), entries in [-1, 1].
+        contexts: float32 contexts [N, d], every row of L2 norm 1 (or 0), entries in [-1, 1]; in compressed
+            rows (CSR) where d is at least 1,000 and at most a tenth of the entries is nonzero.
         labels: int64 labels [N] in 0..K-1.
         table: source table.
         preprocessing: name of the encoding.
     """
 
-    contexts: NDArray[np.float32]
+    contexts: Contexts
     labels: NDArray[np.int64]
     table: Table
     preprocessing: Preprocessing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Deviations of the encoding from its name, one line each."""
+        sparse = self.table.sparse
+        if sparse is None or self.preprocessing != "standard":
+            return ()
+        count = f"{len(sparse.names):,} sparse columns"
+        return (f"{count} are divided by their largest absolute value, not standardised",)
 
 
 def check_preprocessing(name: str) -> Preprocessing:
@@ -53,7 +81,7 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     standard: a nominal column of two categories becomes one 0/1 column, one of more a column for
     each; a missing category is a category of its own; categories that never occur do not count;
     numbers are standardised over the whole table, missing ones imputed by the mean; constant
-    columns are dropped.
+    columns are dropped. Sparse columns are divided by their largest absolute value, so that zeros stay.
     zscore: as standard, and the 0/1 columns are standardised too.
     centered: as standard, but no column is divided by its standard deviation and all have mean 0, the 0/1
     columns too: for columns of one unit, such as pixels.
@@ -62,19 +90,52 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
 
     Raises:
         InputError: an unknown preprocessing.
-        DataError: an infinite number in the table, no column that varies, or more contexts than memory.
+        DataError: an infinite number in the table, no column that varies, more contexts than memory, or
+            sparse columns under zscore or centered.
     """
-    contexts = encode_columns(table.columns, preprocessing, table.name)
-    return Encoded(contexts, table.labels, table, check_preprocessing(preprocessing))
+    name = check_preprocessing(preprocessing)
+    _check_numbers(table.columns, table.name)
+    widths = [_width(column, name) for column in table.columns]
+    counts = [_count(column, width, name) for column, width in zip(table.columns, widths, strict=True)]
+    columns, entries = count_entries(widths, counts, table.sparse)
+    if table.sparse is None and not pays(table.rows, columns, entries):
+        return Encoded(encode_columns(table.columns, name, table.name), table.labels, table, name)
+    return Encoded(_encode_sparse(table, widths, name), table.labels, table, name)
+
+
+def _encode_sparse(table: Table, widths: Sequence[int], preprocessing: Preprocessing) -> csr_array:
+    """Return the contexts [N, d] of a table in compressed rows."""
+    further = None
+    if table.sparse is not None:
+        if preprocessing in ("zscore", "centered"):
+            raise DataError(
+                f"{table.name}: {preprocessing} gives {table.sparse.values.shape[1]:,} sparse columns a mean "
+                "of 0, which fills them; take preprocessing standard or paper"
+            )
+        values = table.sparse.values
+        further = scaled_columns(table.sparse) if preprocessing == "standard" else values.copy()
+    rows, expand = SparseBuilder(table.rows), EXPAND[preprocessing]
+    for column, width in zip(table.columns, widths, strict=True):
+        if width > 1:
+            missing = column.values < 0  # their code -1 is the first in order, and their column the last
+            codes = np.searchsorted(np.sort(_levels(column)), column.values) - int(missing.any())
+            rows.add_codes(np.where(missing, width - 1, codes), width)
+        elif width:
+            out = np.empty((table.rows, 1), np.float32)
+            expand(column, out)
+            rows.add(out[:, 0])
+    contexts = rows.finish(further)
+    if contexts.shape[1] == 0:
+        raise DataError(f"{table.name}: no feature column varies, there is nothing to learn from")
+    normalise_rows(contexts)
+    return contexts
 
 
 def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> NDArray[np.float32]:
-    """Return the contexts [N, d] of at least one column, see `encode`; `name` is for messages."""
+    """Return the dense contexts [N, d] of at least one column, see `encode`; `name` is for messages."""
     expand = EXPAND[check_preprocessing(preprocessing)]
-    for column in columns:
-        if column.levels is None and np.isinf(column.values).any():
-            raise DataError(f"{name}: column '{column.name}' holds an infinite number; clean the table")
-    widths = [1 if preprocessing == "paper" else _width(column) for column in columns]
+    _check_numbers(columns, name)
+    widths = [_width(column, preprocessing) for column in columns]
     if sum(widths) == 0:
         raise DataError(f"{name}: no feature column varies, there is nothing to learn from")
     contexts = _allocate(columns, widths, name)
@@ -85,6 +146,12 @@ def encode_columns(columns: Sequence[Column], preprocessing: str, name: str) -> 
             start += width
     _normalise(contexts)
     return contexts
+
+
+def _check_numbers(columns: Sequence[Column], name: str) -> None:
+    for column in columns:
+        if column.levels is None and np.isinf(column.values).any():
+            raise DataError(f"{name}: column '{column.name}' holds an infinite number; clean the table")
 
 
 def _allocate(columns: Sequence[Column], widths: Sequence[int], name: str) -> NDArray[np.float32]:
@@ -128,12 +195,21 @@ def _levels(column: Column) -> NDArray[np.int64]:
     return np.roll(occurring, -1) if len(occurring) and occurring[0] < 0 else occurring
 
 
-def _width(column: Column) -> int:
-    """Return the number of context columns of a column, except under `paper`."""
+def _width(column: Column, preprocessing: str) -> int:
+    """Return the number of context columns of a column."""
+    if preprocessing == "paper":
+        return 1
     if column.levels is None:
         return int(np.nanmax(column.values) > np.nanmin(column.values)) if _some(column.values) else 0
     levels = len(_levels(column))
     return {1: 0, 2: 1}.get(levels, levels)
+
+
+def _count(column: Column, width: int, preprocessing: str) -> int:
+    """Return an upper bound on the nonzero entries of a column's contexts."""
+    rows = len(column.values)
+    one_hot = preprocessing == "standard" and column.levels is not None and width > 1
+    return rows if one_hot else rows * width
 
 
 def _some(values: NDArray[Any]) -> bool:

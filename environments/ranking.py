@@ -19,7 +19,7 @@ from neucb.core.files import sha256
 from neucb.core.random import stream
 from neucb.environments.preprocessing import encode_columns
 from neucb.environments.replica_seeds import replica_seeds
-from neucb.environments.table import announce
+from neucb.environments.table import announce, joined
 from neucb.environments.tables.cells import Numbers, is_missing, is_number, readings
 from neucb.environments.tables.column_types import decide, decimal_sign, declared_column
 from neucb.environments.tables.frames import raw_frame
@@ -28,6 +28,7 @@ from neucb.environments.tables.table_file import (
     ArrowStream,
     Reading,
     columns_left_out,
+    feature_columns,
     features,
     named,
     read_raw,
@@ -107,7 +108,9 @@ def read_ranking(
     }
     if stored:
         provenance["sha256"] = sha256(Path(str(dataset)))
-    contexts = encode_columns(features(decided, name), preprocessing, name)
+    sparse = joined([raw.sparse, *(one.sparse for one in decided)])
+    columns = features(decided, name) if sparse is None else [*feature_columns(decided), *sparse.dense()]
+    contexts = encode_columns(columns, preprocessing, name)
     notes = (*raw.notes, *(note for one in decided for note in one.notes))
     return Ranking(name, contexts, losses, queries, provenance, notes)
 

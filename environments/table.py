@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,69 @@ class Column:
 
 
 @dataclass(frozen=True)
+class SparseColumns:
+    """Columns of numbers that are 0 in most rows, none of them missing.
+
+    Attributes:
+        names: name of each of the d' columns.
+        values: float32 values [N, d'] in compressed rows, indices ascending within a row.
+    """
+
+    names: Sequence[str]
+    values: csr_array
+
+    def of_rows(self, known: NDArray[np.bool_]) -> SparseColumns:
+        """Return the columns of some rows, `known` [N]."""
+        return self if known.all() else SparseColumns(self.names, self.values[known])
+
+    def without(self, names: Collection[str]) -> SparseColumns:
+        """Return the columns but those of some names."""
+        left_out = set(names)
+        return self.only([name for name in self.names if name not in left_out])
+
+    def only(self, names: Collection[str]) -> SparseColumns:
+        """Return the columns of some names."""
+        wanted = set(names)
+        kept = [j for j, name in enumerate(self.names) if name in wanted]
+        if len(kept) == len(self.names):
+            return self
+        return SparseColumns([self.names[j] for j in kept], self.values[:, kept])
+
+    def dense(self) -> list[Column]:
+        """Return the columns one by one, for contexts that are kept dense."""
+        values = self.values.toarray()
+        return [Column(name, values[:, j]) for j, name in enumerate(self.names)]
+
+
+def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
+    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out."""
+    from scipy.sparse import csr_array
+
+    made = csr_array(values, dtype=np.float32)
+    made.sum_duplicates()
+    made.eliminate_zeros()
+    return SparseColumns(names, made)
+
+
+def joined(blocks: Sequence[SparseColumns | None]) -> SparseColumns | None:
+    """Return several sparse columns side by side; None where there are none."""
+    some = [block for block in blocks if block is not None]
+    if len(some) < 2:
+        return some[0] if some else None
+    from scipy.sparse import csr_array, hstack
+
+    names = [name for block in some for name in block.names]
+    return SparseColumns(names, csr_array(hstack([block.values for block in some], format="csr")))
+
+
+@dataclass(frozen=True)
 class ColumnSummary:
     """Type of a column and the grounds for it, for listings.
 
     Attributes:
         name: name of the column.
-        kind: type: "number", "date" or "category" for features; "label"; "id", "text", "skip" or "empty" for
-            columns left out.
+        kind: type: "number", "date", "category" or "hashed text" for features; "label"; "id", "text", "skip"
+            or "empty" for columns left out.
         missing: number of missing values.
         distinct: number of distinct values; None if not counted.
         detail: unusual number or date format: unit, decimal sign, date format.
@@ -72,6 +131,7 @@ class Table:
         summaries: summaries of all columns of the source in its order, those left out and the label
             included; () where the source declares its types.
         positions: row numbers in the source [N], from 0, where some rows were left out; else None.
+        sparse: further features that are 0 in most rows, behind `columns`; None without.
 
     Raises:
         DataError: fewer than two classes, no rows, no columns, or lengths that differ.
@@ -86,9 +146,10 @@ class Table:
     notes: tuple[str, ...] = ()
     summaries: tuple[ColumnSummary, ...] = ()
     positions: NDArray[np.int64] | None = None
+    sparse: SparseColumns | None = None
 
     def __post_init__(self) -> None:
-        if not self.columns:
+        if not self.columns and self.sparse is None:
             raise DataError(f"{self.name}: the table has no feature columns")
         if len(self.labels) == 0:
             raise DataError(f"{self.name}: the table has no rows")
@@ -96,7 +157,10 @@ class Table:
             raise DataError(
                 f"{self.name}: only one class occurs ('{self.classes[0]}'); a bandit needs at least two arms"
             )
-        if any(len(column.values) != len(self.labels) for column in self.columns):
+        lengths = {len(column.values) for column in self.columns}
+        if self.sparse is not None:
+            lengths.add(self.sparse.values.shape[0])
+        if lengths != {len(self.labels)}:
             raise DataError(f"{self.name}: columns and labels differ in length")
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from neucb.agents.initialisation import draw_fourier, quadratic_columns
+from neucb.agents.initialisation import draw_fourier, hash_columns, quadratic_columns
 from neucb.agents.per_replica import Number, per_replica
 from neucb.core.errors import InputError
 
@@ -87,6 +87,31 @@ class Fourier:
         rows = x.double().view(len(x), -1, x.shape[-1])
         features = math.sqrt(2.0 / self.n_components) * (torch.bmm(rows, self._w) + self._b).cos()
         return features.view(*x.shape[:-1], self.n_components)
+
+
+class Hashed:
+    """Columns hashed to 2^b, those that collide added up, see `hash_columns`.
+
+    Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009, without signs, as
+    Vowpal Wabbit has it.
+
+    Args:
+        bits: b in 1..30.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+
+    def reset(self, spec: Spec) -> int:
+        """Return 2^b."""
+        self._column = torch.from_numpy(hash_columns(spec.features, self.bits)).to(spec.device)
+        return int(2**self.bits)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the features."""
+        x = x.double()
+        sums = x.new_zeros(*x.shape[:-1], 2**self.bits).index_add_(-1, self._column, x)
+        return sums.float().double()  # contexts are float32
 
 
 class Mapped:

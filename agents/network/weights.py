@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from neucb.agents.initialisation import Initialisation, draw_network, output_factor
+from neucb.agents.initialisation import (
+    Initialisation,
+    draw_network,
+    draw_whole_sparse_network,
+    output_factor,
+)
 from neucb.agents.network.forward import Forward, Gradient, Inputs, pick
 from neucb.agents.network.layers import outputs
 from neucb.agents.network.lookahead import Block, DeferredLayer, DeferredLayerOnCPU, Scratch
@@ -97,8 +102,9 @@ class Initial:
         factor = output_factor(width, init, depth)
         first = np.empty((spec.replicas, spec.blocks, inputs, width), dtype=spec.dtype)
         head = np.empty((spec.replicas, (depth - 1) * width**2 + width), dtype=spec.dtype)
+        draws = draw_whole_sparse_network if spec.sparse else draw_network
         for r, seed in enumerate(spec.seeds):
-            drawn, head[r] = draw_network(seed, spec.blocks, inputs, width, init, depth)
+            drawn, head[r] = draws(seed, spec.blocks, inputs, width, init, depth)
             first[r] = drawn.transpose(0, 2, 1)
         blocks = first.reshape(spec.replicas * spec.blocks, inputs, width)
         device = spec.device

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neucb.agents.parameter import Parameter
 from neucb.agents.recipes.recipe import OraclePart, Recipe, Settings
-from neucb.core.errors import unknown_name
+from neucb.core.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from neucb.agents.base import CountingOracle
@@ -97,20 +97,30 @@ FEATURES = (
         "bandwidth of the Gaussian kernel that the random Fourier features approximate",
         above_low=True,
     ),
+    Parameter(
+        "hash_bits",
+        0,
+        "number b of bits: the columns are hashed to 2^b, colliding ones are added; 0 for no hashing",
+        high=30,
+        whole=True,
+    ),
 )
 
-DEPTH = (
-    "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W1 (e_a (x) x)))), V_2 to V_L shared by the arms"
-)
-PERTURBED = "yhat_a = mean_s link(f_a + c_p m^(-1/4) <theta - theta_0, eps_s>), eps_s random signs"
+DEPTH = "with depth L > 1, f_a = w2 . relu(V_L ... relu(V_2 relu(W_a x))), V_2 to V_L shared by the arms"
 COVARIANCE = "std_a^2 = x' A_a^-1 x, A_a = lambda I + sum w x x' over arm a's past, w = link'"
 
 
 def _network_formulas(recipe: Recipe) -> list[str]:
-    link = f"{recipe.loss.link_name}(f_a), " if recipe.loss.link_name else ""
-    network = "f_a = w2 . relu(W1 (e_a (x) x)), trained by gradient steps"
-    first = f"yhat_a = {link}{network} on {recipe.loss.formula}"
-    return [first, DEPTH, *([PERTURBED] if recipe.perturbed else [])]
+    link, offset = recipe.loss.link_name or "", "c_p m^(-1/4) <theta - theta_0, eps>"
+    network = "f_a = w2 . relu(W_a x), W_a [m, d + 1] for arm a, w2 [m] shared by the arms"
+    predicted = [f"yhat_a = {link}(f_a)" if link else "yhat_a = f_a"]
+    if recipe.perturbed:
+        predicted = [
+            f"yhat_a = mean over eps of {link}(f_a + {offset})",
+            "eps random signs of all weights: their mean in closed form, or S drawn ones (perturbations=S)",
+        ]
+    steps = f"gradient steps on {recipe.loss.formula}, scaled per input by input_scaling"
+    return [*predicted, network, DEPTH, steps]
 
 
 def _linear_formulas(recipe: Recipe) -> list[str]:
@@ -141,12 +151,25 @@ def _weights(recipe: Recipe, settings: Settings) -> Weights:
     return SignPerturbation(settings["c_p"], settings["perturbations"])
 
 
+def check_features(settings: Settings) -> None:
+    """Check the options of the features of a linear model.
+
+    Raises:
+        InputError: both a feature map and hashing.
+    """
+    if settings["hash_bits"] and settings["feature_map"] != "linear":
+        raise InputError(f"hash_bits is for feature_map=linear, not {settings['feature_map']}")
+
+
 def _make_linear(recipe: Recipe, settings: Settings) -> CountingOracle:
-    from neucb.agents.linear.features import Fourier, Mapped, Quadratic
+    from neucb.agents.linear.features import Fourier, Hashed, Mapped, Quadratic
     from neucb.agents.linear.oracle import Linear
 
     options = {parameter.name: settings[parameter.name] for parameter in RIDGE}
     linear = Linear(recipe.loss(), uncertainty=recipe.uncertain, **options)
+    check_features(settings)
+    if settings["hash_bits"]:
+        return Mapped(linear, Hashed(settings["hash_bits"]))
     match settings["feature_map"]:
         case "quadratic":
             return Mapped(linear, Quadratic())

@@ -94,6 +94,9 @@ class Recipe:
         experts: recipes of the experts of a mixture.
         defaults: (hyper-parameter, default) pairs where this recipe's default is not the parameter's own.
         aliases: further names of the recipe.
+
+    Raises:
+        TypeError: the rule lacks a member that every rule has.
     """
 
     name: str
@@ -108,6 +111,13 @@ class Recipe:
     experts: tuple[Recipe, ...] = ()
     defaults: tuple[tuple[str, Value], ...] = ()
     aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rule is not None and (missing := self.rule.missing()):
+            raise TypeError(
+                f"the rule {self.rule.__name__} of the recipe '{self.name}' lacks {', '.join(missing)}; "
+                "see neucb.agents.rules.inverse_gap"
+            )
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

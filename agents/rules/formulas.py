@@ -10,7 +10,11 @@ from typing import Any, Protocol
 
 
 class Weight(Protocol):
-    """The weight of an arm as a function of the gap between its predicted loss and the least one."""
+    """The weight of an arm as a function of the gap between its predicted loss and the least one.
+
+    Written with operators (a square root is `gap**0.5`) and the argument `exp`: functions of `math`, NumPy or
+    torch do not apply to the numbers of both engines.
+    """
 
     def __call__(self, gap: Any, least: Any, strength: Any, arms: Any, exp: Any, /) -> Any:
         """Return the weight; `strength` is the round's gamma or epsilon, `exp` the exponential function."""

@@ -4,8 +4,9 @@ All rules compute in float64 and elementwise over [R, K]. The best arm b is the 
 losses; arms within a relative 1e-12 of it are tied, and the lowest index wins. Unavailable
 arms have probability 0, and K is the number of available arms.
 
-To add a rule of this kind, write a class derived from `GammaRule` or `GapRule` and name it in the row of a
-recipe: the kernels compile its `weight`, the very function that the torch engine calls.
+To add a rule of this kind, write a class derived from `GammaRule` with `name`, `formula` and `weight`, and
+name it in the row of a recipe: the kernels compile its `weight`, the very function that the torch engine
+calls. A rule whose strength is not gamma derives from `GapRule` and has a `schedule` too.
 """
 
 from __future__ import annotations
@@ -77,7 +78,14 @@ class GapRule(Rule):
     """
 
     weight: ClassVar[Any]
+    uses_autograd: ClassVar[bool]
     kernel_kind = types.BY_GAP
+
+    def __init_subclass__(cls) -> None:
+        """Declare that a rule made of a weight alone needs no gradients."""
+        super().__init_subclass__()
+        if "__call__" not in vars(cls) and "uses_autograd" not in vars(cls):
+            cls.uses_autograd = False
 
     def __call__(self, prediction: Prediction, now: Round) -> Tensor:
         """Return probabilities [R, K]."""
@@ -127,7 +135,6 @@ class InverseGap(GammaRule):
     Abe and Long, ICML 1999; Foster and Rakhlin, ICML 2020 (arXiv 2002.04926), Algorithm 1.
     """
 
-    uses_autograd = False
     name = "inverse-gap"
     parameters: ClassVar[tuple[Parameter, ...]] = THEORY
     formula = "p_a = 1 / (K + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
@@ -142,7 +149,6 @@ class InverseGap(GammaRule):
 class Falcon(InverseGap):
     """Inverse gap weighting, gamma constant within an epoch, see `neucb.agents.wrappers.epochs`."""
 
-    uses_autograd = False
     name = "falcon"
     parameters = (
         Parameter(
@@ -169,7 +175,6 @@ class FastInverseGap(GammaRule):
     are clipped to at least 1e-6 first. Foster and Krishnamurthy, NeurIPS 2021 (arXiv 2107.02237).
     """
 
-    uses_autograd = False
     name = "fast-inverse-gap"
     parameters: ClassVar[tuple[Parameter, ...]] = THEORY
     formula = "p_a = yhat_b / (K yhat_b + gamma_t (yhat_a - yhat_b)) for a != b = argmin yhat, p_b the rest"
@@ -189,7 +194,6 @@ class EpsilonGreedy(GapRule):
     epsilon_t = min(1, epsilon / t^power); power 0 is a constant epsilon, epsilon 0 is greedy.
     """
 
-    uses_autograd = False
     epsilon: Number = 0.05
     power: Number = 0.0
 
@@ -227,7 +231,6 @@ class EpsilonGreedy(GapRule):
 class Greedy(EpsilonGreedy):
     """Greedy play: p_b = 1 for the best arm b."""
 
-    uses_autograd = False
     name = "greedy"
     parameters = ()
     formula = "p_b = 1, b = argmin yhat"
@@ -245,7 +248,6 @@ class Softmax(GammaRule):
     Right", NeurIPS 2017 (arXiv 1705.10257), equation 1.
     """
 
-    uses_autograd = False
     name = "softmax"
     formula = "p_a proportional to exp(-gamma_t yhat_a)"
     weight = staticmethod(formulas.boltzmann)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from neucb.kernels import types
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -42,6 +44,16 @@ class Rule:
         """Remove the base's compiled form from a subclass with another policy."""
         if "__call__" in vars(cls) and "kernel_kind" not in vars(cls):
             cls.kernel_kind = None
+
+    @classmethod
+    def missing(cls) -> list[str]:
+        """Return the members that the class still lacks."""
+        found = [name for name in ("name", "formula") if not hasattr(cls, name)]
+        if cls.kernel_kind == types.BY_GAP and cls.weight is None:
+            found.append("weight")
+        if cls.kernel_kind is not None and cls.schedule is Rule.schedule:
+            found.append("schedule")
+        return found + (["__call__"] if cls.__call__ is Rule.__call__ else [])
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from neucb.core.errors import DataError
 from neucb.environments.arff.columns import Builder
+from neucb.environments.arff.entries import ArffEntries
 from neucb.environments.arff.header import Declaration, Kind, declaration
 from neucb.environments.arff.values import (
     REST,
@@ -28,7 +29,9 @@ from neucb.environments.arff.values import (
     split_row,
     split_sparse,
 )
+from neucb.environments.contexts import WIDE
 from neucb.environments.encoding import decode_text
+from neucb.environments.table import SparseColumns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,11 +67,14 @@ class Relation:
         attributes: attributes in declared order, of equal length.
         rows: number of rows N.
         notes: one line for each guess and each omission.
+        sparse: numeric attributes of a wide file of sparse rows, which are then not among `attributes`; else
+            None.
     """
 
     attributes: tuple[Attribute, ...]
     rows: int
     notes: tuple[str, ...]
+    sparse: SparseColumns | None = None
 
 
 def parse_arff(data: bytes) -> Relation:
@@ -94,16 +100,18 @@ def parse_arff(data: bytes) -> Relation:
         for line in text.removesuffix("\n").split("\n"):
             reader.line += 1
             reader.read(line.strip(WHITE))
-        attributes, rows = reader.finish()
+        attributes, rows, sparse = reader.finish()
     except DataError as error:
         raise type(error)(f"line {reader.line}: {error}") from None
     if reader.weights:
         notes.append(f"weights of rows (the first in line {reader.weights:,}) are left out")
-    return Relation(tuple(attributes), rows, tuple(notes))
+    if reader.entries is not None and reader.entries.note:
+        notes.append(f"a sparse column {reader.entries.note}")
+    return Relation(tuple(attributes), rows, tuple(notes), sparse)
 
 
-def read_arff_frame(path: Path) -> pd.DataFrame:
-    """Return an ARFF file as a DataFrame of the declared types; `attrs["notes"]` are the notes.
+def read_arff_frame(path: Path) -> tuple[pd.DataFrame, list[str], SparseColumns | None]:
+    """Return an ARFF file as a DataFrame of the declared types, its notes and sparse columns, see `Relation`.
 
     Numeric attributes are float64, dates datetime64, nominal ones categories in declared order, and
     strings objects.
@@ -128,9 +136,7 @@ def read_arff_frame(path: Path) -> pd.DataFrame:
         columns[one.name] = pd.Series(values, dtype=object if one.kind == "string" else None)
         if one.note:
             notes.append(f"column '{one.name}' {one.note}")
-    frame = pd.DataFrame(columns)
-    frame.attrs["notes"] = notes
-    return frame
+    return pd.DataFrame(columns, index=range(relation.rows)), notes, relation.sparse
 
 
 def _datetimes(seconds: NDArray[np.float64]) -> NDArray[np.datetime64]:
@@ -148,9 +154,11 @@ class _ArffReader:
     weights: int = 0  # number of the first line with a weight
     declared: dict[str, Declaration] = field(default_factory=dict)
     builders: list[Builder] = field(default_factory=list)
+    others: list[tuple[int, Declaration]] = field(default_factory=list)  # attributes of `builders`
     in_data: bool = False
     pattern: re.Pattern[str] | None = None  # pattern of the separators, from the first dense row on
     rows: int = 0
+    entries: ArffEntries | None = None  # numeric attributes of a wide file whose first row is sparse
     block: list[list[str | None]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # line numbers of the rows of the block
 
@@ -171,6 +179,7 @@ class _ArffReader:
             if not self.declared:
                 raise ArffSyntaxError("no attribute is declared before @data")
             self.builders = [Builder(one) for one in self.declared.values()]
+            self.others = list(enumerate(self.declared.values()))
             self.in_data = True
         elif word.startswith("@attribute"):
             one = declaration(line)
@@ -182,23 +191,45 @@ class _ArffReader:
 
     def _row(self, line: str) -> None:
         width = len(self.declared)
+        if self.rows == 0 and not self.block and line[0] == "{" and width >= WIDE:
+            self._open_entries()
         if line[0] == "{":
             given, weighted = split_sparse(line)
             if given and max(given) >= width:
                 raise ArffSyntaxError(f"there is no attribute of index {max(given)}; the last is {width - 1}")
-            values = [given.get(i, one.left_out) for i, one in enumerate(self.declared.values())]
+            if self.entries is not None:
+                self.entries.add(self.line, self.rows + len(self.block), given)
+            values = [given.get(i, one.left_out) for i, one in self.others]
         else:
             if self.pattern is None:
                 self.pattern = separators(line, width)
             values, weighted = split_row(line, width, self.pattern)
+            if self.entries is not None:
+                self.entries.add(self.line, self.rows + len(self.block), dict(enumerate(values)))
+                values = [values[i] for i, _ in self.others]
         if weighted and not self.weights:
             self.weights = self.line
         self.block.append(values)
         self.lines.append(self.line)
-        if len(self.block) * width >= BLOCK:
+        full = self.entries is not None and self.entries.is_full
+        if full or len(self.block) * len(self.others) >= BLOCK:
             self._convert()
 
+    def _open_entries(self) -> None:
+        """Collect the entries of numeric attributes instead of their columns."""
+        declared = list(self.declared.values())[:-1]  # the last is the label by default
+        numeric = {i: one for i, one in enumerate(declared) if one.kind == "numeric"}
+        if len(numeric) >= WIDE:
+            self.entries = ArffEntries(numeric)
+            self.others = [(i, one) for i, one in enumerate(self.declared.values()) if i not in numeric]
+            self.builders = [Builder(one) for _, one in self.others]
+
     def _convert(self) -> None:
+        if self.entries is not None:
+            line = self.entries.convert()
+            if line is not None:
+                self.line = line
+                self.entries.refuse(line)
         for builder, cells in zip(self.builders, self._columns(), strict=True):
             try:
                 builder.add(cells)
@@ -211,14 +242,19 @@ class _ArffReader:
     def _columns(self) -> Iterator[tuple[str | None, ...]]:
         return zip(*self.block, strict=True)
 
-    def finish(self) -> tuple[list[Attribute], int]:
-        """Return the attributes and the number of rows."""
+    def finish(self) -> tuple[list[Attribute], int, SparseColumns | None]:
+        """Return the attributes, the number of rows, and numeric attributes in compressed rows."""
         if not self.in_data:
             raise ArffSyntaxError("the file ends before @data")
         if self.block:
             self._convert()
-        attributes = [
-            Attribute(one.name, one.kind, builder.values(), one.levels, builder.note)
-            for one, builder in zip(self.declared.values(), self.builders, strict=True)
-        ]
-        return attributes, self.rows
+        attributes = {
+            i: Attribute(one.name, one.kind, builder.values(), one.levels, builder.note)
+            for (i, one), builder in zip(self.others, self.builders, strict=True)
+        }
+        sparse = None
+        if self.entries is not None:
+            declared = list(self.declared.values())
+            dense, sparse = self.entries.finish(self.rows)
+            attributes |= {i: Attribute(declared[i].name, "numeric", values) for i, values in dense.items()}
+        return [attributes[i] for i in sorted(attributes)], self.rows, sparse

@@ -103,10 +103,15 @@ def _compare(content: Content, description: Description, path: Path) -> None:
             f"{path.name}: {content.rows:,} rows, where qualities.xml states {description.rows:,}"
         )
     columns = len(content.columns) + len(content.left_out)
+    columns += 0 if content.sparse is None else len(content.sparse.names)
     if columns < description.columns:
         raise DamagedFileError(
             f"{path.name}: {columns:,} columns, where features.xml lists {description.columns:,}"
         )
+
+
+def _numeric_target(name: str, target: str) -> DataError:
+    return DataError(f"{name}: the target '{target}' is a number; this is no classification set")
 
 
 def _table(content: Content, description: Description, path: Path, name: str) -> Table:
@@ -114,11 +119,15 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
     if description.target in content.left_out:
         reason = content.left_out[description.target]
         raise DataError(f"{name}: the target '{description.target}' {reason}; this is no classification set")
+    if content.sparse is not None and description.target in content.sparse.names:
+        raise DataError(
+            f"{name}: the target '{description.target}' is a number; this is no classification set"
+        )
     if not targets:
         raise DataError(f"{name}: the data have no column '{description.target}', their target")
     target = targets[0]
     if target.levels is None:
-        raise DataError(f"{name}: the target '{target.name}' is a number; this is no classification set")
+        raise _numeric_target(name, target.name)
     known = target.values >= 0
     keep: Any = slice(None) if known.all() else known
     if not known.any():
@@ -149,4 +158,9 @@ def _table(content: Content, description: Description, path: Path, name: str) ->
         provenance["columns_left_out"] = list(left_out)
     columns = tuple(Column(one.name, one.values[keep], one.levels) for one in features)
     positions = np.flatnonzero(known) if missing else None
-    return Table(name, columns, labels, classes, "openml", provenance, tuple(notes), positions=positions)
+    sparse = None
+    if content.sparse is not None:
+        sparse = content.sparse.without(description.left_out).of_rows(known)
+    return Table(
+        name, columns, labels, classes, "openml", provenance, tuple(notes), positions=positions, sparse=sparse
+    )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neucb.environments.arff.reader import parse_arff
 from neucb.environments.columns import ROUNDED, WHOLE, Content, Raw
+from neucb.environments.table import SparseColumns
 
 
 def read_parquet(path: Path, nominal: Collection[str] = ()) -> Content:
@@ -119,7 +120,10 @@ def read_arff(path: Path) -> Content:
         DataError: see `parse_arff`.
     """
     relation = parse_arff(path.read_bytes())
-    content = Content([], {}, relation.rows, relation.notes)
+    sparse = relation.sparse
+    if sparse is not None:
+        sparse = SparseColumns([unquote(name) for name in sparse.names], sparse.values)
+    content = Content([], {}, relation.rows, relation.notes, sparse)
     for attribute in relation.attributes:
         name = unquote(attribute.name)
         if attribute.kind == "string":

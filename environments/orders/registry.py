@@ -7,6 +7,8 @@ both.
 
 from __future__ import annotations
 
+import re
+
 from neucb.core.errors import unknown_name
 from neucb.core.random import stream
 from neucb.environments.orders.order import Order, Rows
@@ -32,6 +34,13 @@ def find_order(name: str) -> type[Order]:
     if name not in ORDERS:
         raise unknown_name("order", name, ORDERS)
     return ORDERS[name]
+
+
+def order_summary(name: str) -> str:
+    """Return the first clause of an order's docstring, for help texts."""
+    words = (find_order(name).__doc__ or "").partition("\n")[0]
+    clause = re.split(r"[,;.]", words)[0]
+    return clause[:1].lower() + clause[1:]
 
 
 def make_order(name: str, labels: Rows, arms: int, horizon: int, seed: int) -> Order:

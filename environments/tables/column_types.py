@@ -5,7 +5,8 @@ The rules, in their order, for a feature column of text (`cells` says how cells 
     2. Numbers: every cell is a number or a mark for a missing value.
     3. Dates and times: every cell has one and the same format.
     4. Booleans: true/false, yes/no, t/f or y/n in any case; a category of two.
-    5. Text and identifiers: more than half as many different values as rows (from 21 rows on); left out.
+    5. Text and identifiers: more than half as many different values as rows (from 21 rows on); left out,
+       unless the type "text" is given, which hashes the words.
     6. Categories: everything else; only empty cells and "?" are missing.
 Whole numbers that count 1, 2, 3, ... or are all different in a column without a name, or called index or
 id, are a running index and left out. Columns of a declared type go through this last rule only.
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.core.errors import DataError
-from neucb.environments.table import Column, ColumnSummary
+from neucb.environments.table import Column, ColumnSummary, SparseColumns
 from neucb.environments.tables.cells import (
     dates,
     grouped,
@@ -33,6 +34,7 @@ from neucb.environments.tables.cells import (
     most_numbers,
     readings,
 )
+from neucb.environments.tables.hashed_text import hash_text
 from neucb.environments.tables.raw_table import TextColumn
 
 if TYPE_CHECKING:
@@ -53,14 +55,21 @@ class Decided:
     """A column and its type.
 
     Attributes:
-        column: the feature; None where it is left out.
+        column: the feature; None where it is left out or hashed.
         summary: for listings.
         notes: see `Table.notes`.
+        sparse: hashed columns of text; else None.
     """
 
     column: Column | None
     summary: ColumnSummary
     notes: tuple[str, ...] = ()
+    sparse: SparseColumns | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the column is no feature."""
+        return self.column is None and self.sparse is None
 
 
 def decide(
@@ -92,6 +101,8 @@ def decide(
 
 
 def _decide_text(column: TextColumn, kind: str | None, decimal: str | None, *, certain: bool) -> Decided:
+    if kind == "text":
+        return _as_text(column)
     if kind in LEFT_OUT:
         return _left_out(column, kind)
     if kind == "date":
@@ -293,7 +304,22 @@ def _text(column: TextColumn) -> Decided:
         f"column '{column.name}' is {noun} ({len(filled):,} different values in {len(codes):,} rows; "
         f"{example}) and is left out; {override(column.name, 'category')} keeps it"
     )
+    if kind == "text":
+        note += f", {override(column.name, 'text')} hashes its words"
     return _left_out(column, kind, note)
+
+
+def _as_text(column: TextColumn) -> Decided:
+    """Hash the words of a column on the user's word.
+
+    Raises:
+        DataError: no cell holds a word of two letters or digits.
+    """
+    sparse = hash_text(column)
+    if not sparse.names:
+        raise DataError(f"column '{column.name}' holds no words (row 1: {_shown(column.cells[0].as_py())})")
+    summary = replace(_left_out(column, "text").summary, kind="hashed text")
+    return Decided(None, replace(summary, detail=f"{len(sparse.names):,} columns"), (), sparse)
 
 
 def _as_number(column: TextColumn, decimal: str | None) -> Decided:
@@ -364,6 +390,8 @@ def _summary(column: TextColumn, kind: str, values: NDArray[Any], detail: str = 
 def _declared(series: pd.Series[Any], kind: str | None) -> Decided:
     """Return a column of a declared type."""
     name = str(series.name)
+    if kind == "text":
+        raise DataError(f"column '{name}' is declared {series.dtype} and cannot be read as text")
     if kind in LEFT_OUT:
         return Decided(None, ColumnSummary(name, str(kind), int(series.isna().sum())))
     column = declared_column(name, series if kind != "category" else series.astype("category"))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from neucb.environments.table import SparseColumns
+
 BLANKS = " \t\r\n\xa0\u2007\u202f\u3000\ufeff"  # do not count round names and cells
 
 
@@ -80,11 +82,13 @@ class RawTable:
         name: of the table.
         columns: text to be typed, and pandas Series of a declared type, named by text.
         notes: see `Table.notes`.
+        sparse: further columns that are 0 in most rows; None without.
     """
 
     name: str
     columns: Sequence[TextColumn | pd.Series[Any]]
     notes: list[str] = field(default_factory=list)
+    sparse: SparseColumns | None = None
 
     @property
     def names(self) -> list[str]:

@@ -5,7 +5,7 @@ Text is typed by the rules of `column_types`; types that a format declares are k
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from neucb.core.errors import DataError, InputError, unknown_name
 from neucb.core.files import sha256
 from neucb.environments.arff.reader import read_arff_frame
-from neucb.environments.table import Column, Table
+from neucb.environments.contexts import pays
+from neucb.environments.table import Column, Table, joined, sparse_columns
 from neucb.environments.tables.column_types import KINDS, Decided, decide
 from neucb.environments.tables.delimited import read_delimited, table_name
 from neucb.environments.tables.frames import arrow_frame, raw_frame
@@ -189,9 +190,9 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
 
         return raw_frame(path.stem, arrow_frame(feather.read_table(path)))
     if suffix == ".arff":
-        frame = read_arff_frame(path)
+        frame, notes, sparse = read_arff_frame(path)
         raw = raw_frame(table_name(path), frame)
-        return replace(raw, notes=[*frame.attrs["notes"], *raw.notes])
+        return replace(raw, notes=[*notes, *raw.notes], sparse=sparse)
     if suffix == ".npz":
         if not is_zipfile(path):
             raise DataError(f"{path} is no .npz file")
@@ -199,10 +200,10 @@ def _read(path: Path, reading: Reading, query: str | None) -> RawTable:
             if not {"X", "y"} <= set(arrays):
                 raise DataError(f"{path} must hold the arrays X [N, d] and y [N]")
             return raw_frame(path.stem, _from_arrays(arrays["X"], arrays["y"]))
-    return raw_frame(path.stem, _read_svmlight(path, query))
+    return _read_svmlight(path, query)
 
 
-def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
+def _read_svmlight(path: Path, query: str | None) -> RawTable:
     from sklearn.datasets import load_svmlight_file
 
     try:
@@ -212,10 +213,15 @@ def _read_svmlight(path: Path, query: str | None) -> pd.DataFrame:
             f"{path}: lines must be like '1 3:0.5 7:2', label and index:value pairs ({error})"
         ) from None
     occurring = np.unique(X.indices)
-    frame = _from_arrays(X[:, occurring].toarray(), y, occurring)
+    values = X[:, occurring]
+    sparse = None
+    if pays(len(y), len(occurring), values.nnz):
+        sparse = sparse_columns(values, [f"x{j}" for j in occurring.tolist()])
+        values, occurring = np.zeros((len(y), 0)), occurring[:0]
+    frame = _from_arrays(values if sparse else values.toarray(), y, occurring)
     if query is not None and len(numbers):
         frame.insert(0, query, numbers)
-    return frame
+    return replace(raw_frame(path.stem, frame), sparse=sparse)
 
 
 def _from_arrays(X: NDArray[Any], y: NDArray[Any], numbers: NDArray[Any] | None = None) -> pd.DataFrame:
@@ -259,8 +265,9 @@ def classification_table(
     Raises:
         InputError: no column has a name that `reading` gives; DataError: see `read_labels` and `decide`.
     """
+    raw = _with_dense_columns(raw, {reading.label, *reading.columns})
     name, names = raw.name, raw.names
-    if len(names) < 2:
+    if len(names) < 2 and raw.sparse is None:
         raise DataError(f"{name}: a table needs a target and at least one feature")
     for one in (reading.label, *reading.columns):
         if one is not None and one not in names:
@@ -280,7 +287,9 @@ def classification_table(
         known = labels.known
         others = [one.of_rows(known) if isinstance(one, TextColumn) else one[known] for one in others]
     decided = decide(others, kinds, reading.decimal)
-    columns = features(decided, name)
+    given = None if raw.sparse is None else raw.sparse.of_rows(labels.known)
+    sparse = joined([given, *(one.sparse for one in decided)])
+    columns = features(decided, name) if sparse is None else feature_columns(decided)
     summaries = [one.summary for one in decided]
     facts = {
         "target": names[position],
@@ -303,7 +312,25 @@ def classification_table(
         notes,
         tuple(summaries),
         positions,
+        sparse,
     )
+
+
+def _with_dense_columns(raw: RawTable, names: Collection[str | None]) -> RawTable:
+    """Return a table whose sparse columns of these names are among its columns."""
+    if raw.sparse is None or not (found := [name for name in raw.sparse.names if name in names]):
+        return raw
+    import pandas as pd
+
+    kept = raw.sparse.without(found)
+    given = [pd.Series(one.values, name=one.name, dtype=float) for one in raw.sparse.only(found).dense()]
+    # In front, since the last column is the label by default.
+    return replace(raw, columns=[*given, *raw.columns], sparse=kept if kept.names else None)
+
+
+def feature_columns(decided: list[Decided]) -> list[Column]:
+    """Return the feature columns, hashed ones aside."""
+    return [one.column for one in decided if one.column is not None]
 
 
 def features(decided: list[Decided], name: str) -> list[Column]:
@@ -312,7 +339,7 @@ def features(decided: list[Decided], name: str) -> list[Column]:
     Raises:
         DataError: there is none.
     """
-    columns = [one.column for one in decided if one.column is not None]
+    columns = feature_columns(decided)
     if not columns:
         raise DataError(f"{name}: the table has no feature columns")
     return columns
@@ -320,5 +347,5 @@ def features(decided: list[Decided], name: str) -> list[Column]:
 
 def columns_left_out(decided: list[Decided]) -> dict[str, list[str]]:
     """Return the names of the columns that are no features, for provenance; {} for none."""
-    names = [one.summary.name for one in decided if one.column is None]
+    names = [one.summary.name for one in decided if one.is_left_out]
     return {"columns_left_out": names} if names else {}

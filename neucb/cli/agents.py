@@ -68,6 +68,6 @@ def _print_details(recipe: Recipe) -> None:
         table.add_column(column)
     for p in recipe.parameters:
         default = f"{p.default:g}" if isinstance(p.default, float) else str(p.default)
-        table.add_row(p.name, default, p.range, p.help)
+        table.add_row(p.name, default, p.interval, p.help)
     print()
     show_table(table)

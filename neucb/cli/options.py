@@ -10,7 +10,8 @@ import typer
 import typer.core
 
 from neucb.core.errors import InputError
-from neucb.environments.preprocessing import Preprocessing
+from neucb.environments.orders.registry import ORDERS, order_summary
+from neucb.environments.preprocessing import ENCODINGS
 from neucb.environments.sources.catalogue import Source
 
 DATA, FEEDBACK, AGENT, ENGINE, OUTPUT = "Data", "Feedback", "Agent", "Engine", "Output"  # panels of the help
@@ -20,6 +21,11 @@ def listed(names: Iterable[str]) -> str:
     """Return "a, b or c"."""
     *first, last = names
     return f"{', '.join(first)} or {last}"
+
+
+def explained(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return "a (summary of a), b (summary of b)"."""
+    return ", ".join(f"{name} ({summary})" for name, summary in pairs)
 
 
 class PanelCommand(typer.core.TyperCommand):
@@ -85,7 +91,8 @@ OpenmlCache = Annotated[
 # Help of options whose default differs between commands
 SUITE_HELP = "Suite of data sets: cc18 or bakeoff."
 SEEDS_HELP = "Seeds: a count (5 for 0 to 4), a range (10:20 for 10 to 19) or a list (3,7)."
-PREPROCESSING_HELP = f"Encoding of the features: {listed(get_args(Preprocessing))}."
+PREPROCESSING_HELP = f"Encoding of the features: {explained(ENCODINGS.items())}."
+ORDER_HELP = f"Order of the rows: {explained((name, order_summary(name)) for name in ORDERS)}."
 LABEL_NOISE_HELP = "Label noise: probability that a label is replaced, at least 0, below (K - 1) / K."
 DTYPE_HELP = "Floating-point type of networks: float32 or float64."
 SOURCE_HELP = f"Source of the data: {listed(get_args(Source))}."

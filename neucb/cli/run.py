@@ -18,6 +18,7 @@ from neucb.cli.options import (
     ENGINE,
     FEEDBACK,
     LABEL_NOISE_HELP,
+    ORDER_HELP,
     OUTPUT,
     PREPROCESSING_HELP,
     SEEDS_HELP,
@@ -35,7 +36,6 @@ from neucb.cli.options import (
 from neucb.cli.output import Output
 from neucb.core.collection import suspended
 from neucb.core.errors import InputError, NeucbError, StoppedError
-from neucb.environments.orders.registry import ORDERS
 
 if TYPE_CHECKING:
     from neucb.engines.trace import Wanted
@@ -104,9 +104,7 @@ def run(
     ] = None,
     order: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=DATA, help=f"Order of the rows: {', '.join(ORDERS)}.  [default: shuffled]"
-        ),
+        typer.Option(rich_help_panel=DATA, help=f"{ORDER_HELP}  [default: shuffled]"),
     ] = None,
     drift: Annotated[
         str | None,

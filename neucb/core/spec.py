@@ -33,6 +33,8 @@ class Spec:
         dtype: "float32" or "float64", the precision of networks. Probabilities are always float64.
         density: share of nonzero entries in the data set's contexts, in (0, 1], 1 where unknown. It
             only selects a faster product.
+        sparse: whether contexts are wide and kept in compressed rows; each input's weights in a network's
+            first layer are then drawn from a stream of their own.
 
     Raises:
         InputError: a value is out of its range.
@@ -46,6 +48,7 @@ class Spec:
     dtype: str = "float32"
     per_arm: bool = False
     density: float = 1.0
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         if not self.seeds or min(self.seeds) < 0:
@@ -97,7 +100,16 @@ def read_spec(
         raise InputError("say how many rounds: this environment has no horizon")
     if rounds is not None and horizon is not None and rounds > horizon:
         raise InputError(f"the environment has {horizon} rounds, not {rounds}")
-    return Spec(seeds, arms, shape[-1], int(rounds or horizon or 0), device, dtype, per_arm=len(shape) == 2)
+    return Spec(
+        seeds,
+        arms,
+        shape[-1],
+        int(rounds or horizon or 0),
+        device,
+        dtype,
+        per_arm=len(shape) == 2,
+        sparse=bool(attribute(env, "sparse")),
+    )
 
 
 def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:

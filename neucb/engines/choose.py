@@ -53,13 +53,13 @@ def refusal(
         late: whether feedback is delayed or batched.
     """
     if recipe is None:
-        return "it plays recipes, not agent objects"
+        return "it plays the agents of `neucb agents`, not agents of your own"
     if late:
         return "it supports no delayed losses"
     if spec.device != "cpu":
         return f"it runs on the cpu, not on {spec.device}"
     if type(env) is not ClassificationVectorEnv:
-        return f"it plays ClassificationVectorEnv, not {type(env).__name__}"
+        return f"it plays classification tables, not environments of {type(env).__name__}"
     if not issubclass(find_order(env.order), FixedOrder | CompiledOrder):
         return f"it has no kernel for the order {env.order}"
     from neucb.engines.compiled.replica import missing_part  # imports numba

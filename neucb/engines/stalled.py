@@ -95,9 +95,7 @@ def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
     return [(int(first), int(end)) for first, end in zip(firsts[long], ends[long], strict=True)]
 
 
-def first_stuck(
-    value: float, loss: Floats, contexts: NDArray[np.float32], since: int, arms: int
-) -> int | None:
+def first_stuck(value: float, loss: Floats, differs: NDArray[np.bool_], since: int, arms: int) -> int | None:
     """Return the first round of a run of equal predictions, from `since` on, in which a replica is stalled.
 
     It is the round in which `StallDetector` finds the replica.
@@ -105,11 +103,11 @@ def first_stuck(
     Args:
         value: predicted loss in all rounds of the run.
         loss: [n] realised losses of the run.
-        contexts: [n, d] contexts of the run.
+        differs: [n] whether the contexts of a round differ from those of the first.
         since: index of a round within the run, 0 for its first.
         arms: number K of arms.
     """
-    differed = np.logical_or.accumulate((contexts != contexts[0]).any(axis=1))
+    differed = np.logical_or.accumulate(differs)
     found = differed & np.logical_or.accumulate(np.abs(loss - value) > MISS)
     found[: max(patience(arms) - 1, since)] = False
     return int(found.argmax()) if found.any() else None

@@ -28,11 +28,26 @@ GROUP = 10  # signs of one parameter in a word
 TILE = 1024  # columns of a tile of a product
 
 
+class SparseRows(NamedTuple):
+    """Rows of a table in compressed form (CSR).
+
+    Attributes:
+        start: [N + 1] first entry of each row, and the number of entries.
+        column: [entries] columns, ascending within a row.
+        value: [entries] values, float32.
+    """
+
+    start: Array
+    column: Array
+    value: Array
+
+
 class RoundData(NamedTuple):
     """Rounds of one replica.
 
     Attributes:
-        contexts: [N, d] rows of the table.
+        contexts: [N, d] rows of the table; [0, d] where they are sparse.
+        sparse: sparse rows of the table; None where they are dense.
         cost: [K, K] loss of an arm (column) under a label (row).
         expected: [K, K] expected loss over the noise, likewise.
         rows: [T] row of every round.
@@ -42,6 +57,7 @@ class RoundData(NamedTuple):
     """
 
     contexts: Array
+    sparse: SparseRows | None
     cost: Array
     expected: Array
     rows: Array
@@ -214,6 +230,9 @@ class Shared(NamedTuple):
 class Workspace(NamedTuple):
     """Working memory of a network for B rounds, B = BLOCK where they share a forward pass, else FETCH.
 
+    B = 1 where contexts are sparse; `row`, `past`, `some` and `values` are then empty, and lists as long as
+    the longest row.
+
     Attributes:
         row: [B, d] rows.
         past: [k - 1, d] rows of past samples, of k steps an update.
@@ -221,7 +240,8 @@ class Workspace(NamedTuple):
         value: [B, inputs] values of these inputs.
         step: [B, inputs] these values times step sizes.
         filled: [B] number of indices without padding.
-        size: [B, inputs] step sizes of all inputs.
+        size: [B, inputs] step sizes of all inputs; [1, 1] where contexts are sparse.
+        counted: [1] number of updates in the network's sums of squares, for sparse contexts.
         some: [inputs] indices of inputs that are nonzero in one of four rounds, then of padding.
         values: [4, inputs] values of these inputs.
         hidden: [B, K m] hidden layer; [1, K m], of the newest round, where rounds share no pass, or [4, K m]
@@ -244,6 +264,7 @@ class Workspace(NamedTuple):
     step: Array
     filled: Array
     size: Array
+    counted: Array
     some: Array
     values: Array
     hidden: Array

@@ -14,7 +14,7 @@ from neucb.agents.propensity import KINDS, each_kind, propensities_of
 from neucb.agents.protocols import autograd_of
 from neucb.agents.recipes.build import make_agent
 from neucb.agents.recipes.registry import find_recipe
-from neucb.agents.wrappers.arrays import over_tensors
+from neucb.agents.wrappers.arrays import OverArrays, over_tensors
 from neucb.core.errors import NeucbError
 from neucb.core.spec import Spec
 from neucb.engines.checks import distribution, is_distribution
@@ -194,7 +194,8 @@ def _check_mask(agent: Agent) -> None:
     """Check that unavailable arms have probability 0, for agents with the argument `available`."""
     import torch
 
-    if len(inspect.signature(agent.distribution).parameters) < 2:
+    inner = agent.agent if isinstance(agent, OverArrays) else agent
+    if len(inspect.signature(inner.distribution).parameters) < 2:
         return
     world = _world(20)
     spec = Spec(SEEDS[:2], ARMS, FEATURES, 20)

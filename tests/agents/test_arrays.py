@@ -18,6 +18,7 @@ from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 from neucb.runs.api import prepare
 from neucb.testing import check_agent
+from tests.support.readme import agent_block
 from tests.support.tables import toy
 
 
@@ -180,3 +181,12 @@ def test_wrapping_twice_is_wrapping_once() -> None:
     assert over_tensors(agent) is agent
     plain = Ridge()
     assert over_tensors(plain) is plain
+
+
+def test_example_of_the_readme_passes_the_checks() -> None:
+    """It takes no `available`, like most agents of one's own."""
+    scope: dict[str, Any] = {"__name__": "example"}
+    exec(agent_block(), scope)
+    check_agent(scope["FollowTheLeader"], learns=False)
+    with pytest.raises(AssertionError, match="on linearly separable data the loss is"):
+        check_agent(scope["FollowTheLeader"])

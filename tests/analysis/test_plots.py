@@ -50,11 +50,13 @@ def drawn(figure: Figure, panel: int, label: str) -> tuple[np.ndarray, np.ndarra
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_figure_is_the_stored_one(kind: str, tmp_path: Path) -> None:
-    """To renew a baseline, look at the new image, then copy it over the old one."""
-    path = tmp_path / f"{kind}.png"
+    path, stored = tmp_path / f"{kind}.png", BASELINES / f"{kind}.png"
     with rc_context(SETTINGS):
         figure_of(kind).savefig(path, dpi=60)
-    assert compare_images(str(BASELINES / f"{kind}.png"), str(path), tol=3.0) is None
+    renew = f"look at {path}; if it is right, copy it to {stored}"
+    assert stored.exists(), renew
+    difference = compare_images(str(stored), str(path), tol=3.0)
+    assert difference is None, f"{difference}\n{renew}"
 
 
 def test_regret_shows_means_bands_and_what_stands_beside() -> None:

@@ -173,7 +173,7 @@ def test_agents_and_datasets_are_listed(
     assert all(row["formula"] and row["source"] for row in rows)
     assert neucb(monkeypatch, "agents", "neural-ucb") == 0
     printed = " ".join(capsys.readouterr().out.split())
-    for text in ("arXiv 1911.04462", "plays argmin (mean_a - alpha std_a)", "alpha 0.1 a number at least 0"):
+    for text in ("arXiv 1911.04462", "plays argmin (mean_a - alpha std_a)", "alpha 0.1 >= 0"):
         assert text in printed
     assert neucb(monkeypatch, "agents", "neural-ubc") == 2
     assert "did you mean 'neural-ucb'" in capsys.readouterr().err

@@ -215,9 +215,9 @@ def test_auto_selects_the_compiled_engine_where_supported() -> None:
     assert prepare("kl", toy(), 10, 1, engine="torch").engine == "torch"
     signs = {"perturbations": 3, "radius": 1.0}
     cases: list[tuple[Any, Any, dict[str, Any], str]] = [
-        (Thirds(), toy(), {}, "recipes, not agent objects"),
+        (Thirds(), toy(), {}, "not agents of your own"),
         ("kl", toy(), {"delay": 3}, "delayed"),
-        ("kl", "synthetic:linear", {}, "not SyntheticVectorEnv"),
+        ("kl", "synthetic:linear", {}, "not environments of SyntheticVectorEnv"),
         ("kl-perturbed", toy(), {"settings": signs}, "radius"),
         ("neural-ucb", toy(), {"settings": {"covariance": "full", "width": 4}}, "diagonal"),
     ]

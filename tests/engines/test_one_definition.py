@@ -7,13 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from neucb.agents.recipes.registry import RECIPES, find_recipe
 from neucb.agents.rules import formulas
+from neucb.agents.rules.inverse_gap import GammaRule, GapRule
+from neucb.engines.compiled.compiling import bad_weight
 from neucb.engines.compiled.kernels.exp4 import exp4
 from neucb.engines.compiled.kernels.linear import linear
 from neucb.engines.compiled.kernels.neural import neural
@@ -201,3 +205,29 @@ def test_a_constant_of_another_module_changes_the_digest(monkeypatch: pytest.Mon
     monkeypatch.setitem(globals(), "FACTOR", [3.0])
     with pytest.raises(TypeError, match=r"kernel reads .*FACTOR, a list: neither a function nor a constant"):
         digest(kernel)
+
+
+def test_rule_without_a_member_is_refused_by_its_recipe() -> None:
+    class Half(GapRule):
+        name = "half"
+        weight = staticmethod(formulas.even_share)
+
+    assert Half.uses_autograd is False
+    with pytest.raises(TypeError, match="the rule Half of the recipe 'half' lacks formula, schedule"):
+        replace(find_recipe("squarecb"), name="half", rule=Half)
+
+
+def test_weight_that_cannot_be_compiled_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Root(GammaRule):
+        name = "root-gap"
+        formula = "p_a = 1 / (K + gamma sqrt(gap))"
+
+        @staticmethod
+        def weight(gap: Any, least: Any, gamma: Any, arms: Any, exp: Any) -> Any:
+            return 1.0 / (arms + gamma * gap.sqrt())
+
+    assert bad_weight() is None
+    monkeypatch.setitem(RECIPES, "root", replace(find_recipe("squarecb"), name="root", rule=Root))
+    error = bad_weight()
+    assert error is not None
+    assert "the weight of the rule 'root-gap' cannot be compiled (Unknown attribute 'sqrt'" in str(error)

@@ -264,7 +264,8 @@ def test_errors_in_later_blocks_name_the_line(monkeypatch: pytest.MonkeyPatch) -
 def test_a_file_is_read_as_a_dataframe(tmp_path: Path) -> None:
     for name in ("t.arff", "t.arff.gz"):
         path = save(tmp_path, gzip.compress(VALID, mtime=0) if name.endswith("gz") else VALID, name)
-        frame = read_arff_frame(path)
+        frame, notes, sparse = read_arff_frame(path)
+        assert sparse is None
         assert list(frame.columns) == ["size", "the colour", "when", "note"]
         assert frame["size"].dtype == np.float64
         assert list(frame["the colour"].cat.categories) == ["red", "dark blue", "o'clock", "50%"]
@@ -274,7 +275,7 @@ def test_a_file_is_read_as_a_dataframe(tmp_path: Path) -> None:
         assert list(frame["when"].isna()) == [False, True, False, False]
         assert frame["note"].dtype == object
         assert list(frame["note"]) == ["a, b", None, "plain text", "last"]
-        assert frame.attrs["notes"] == ["weights of rows (the first in line 10) are left out"]
+        assert notes == ["weights of rows (the first in line 10) are left out"]
 
 
 def test_declared_types_are_kept_in_tables(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neucb.core.errors import DataError, InputError
-from neucb.environments.preprocessing import Preprocessing, encode
+from neucb.environments.preprocessing import ENCODINGS, Preprocessing, encode
 from neucb.environments.sources.bundled import covertype_sample
 from neucb.environments.table import Column, Table
 
@@ -91,6 +91,7 @@ def test_rows_of_zeros_are_unchanged() -> None:
 
 def test_huge_numbers_do_not_overflow() -> None:
     huge = Column("h", np.array([1e300, -1e300, 5e299, 0.0]))
+    assert list(ENCODINGS) == list(get_args(Preprocessing))
     for name in get_args(Preprocessing):
         contexts = encode(table(huge, TWO), name).contexts
         assert np.isfinite(contexts).all()

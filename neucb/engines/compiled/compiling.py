@@ -1,4 +1,4 @@
-"""Notices of kernel compilation, which takes seconds and happens once."""
+"""Notices and errors of kernel compilation, which takes seconds and happens once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,37 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from numba import float64, int64, njit, typeof
 from numba.core import event
+from numba.core.errors import NumbaError
+
+from neucb.agents.recipes.registry import RECIPES
+from neucb.core.errors import InputError
+from neucb.engines.compiled.kernels.rules import exponential
 
 SAY_AFTER = 1.0  # seconds of compiling
+
+
+def bad_weight() -> InputError | None:
+    """Return the error of the first rule whose weight cannot be compiled; None where all can.
+
+    The kernels hold the weights of all recipes.
+    """
+    exponential_type: Any = typeof(exponential)  # type: ignore[no-untyped-call]
+    for rule in dict.fromkeys(one.rule for one in RECIPES.values() if one.rule and one.rule.weight):
+        try:
+            dispatcher: Any = njit(rule.weight)
+            dispatcher.compile((float64, float64, float64, int64, exponential_type))
+        except NumbaError as error:
+            lines = [line.strip() for line in str(error).splitlines()]
+            cause = next((line for line in lines if line and not line.startswith("Failed in")), "")
+            return InputError(
+                f"the weight of the rule '{rule.name}' cannot be compiled ({cause}); write it with operators "
+                "and its argument exp, see neucb.agents.rules.formulas"
+            )
+    return None
 
 
 @contextmanager

@@ -8,17 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from neucb.agents.propensity import load_chances
 from neucb.core.threads import cores
 from neucb.engines.checks import diverged, no_distribution
-from neucb.engines.compiled.compiling import announced
+from neucb.engines.compiled.compiling import announced, bad_weight
 from neucb.engines.compiled.experts import failed_expert
 from neucb.engines.compiled.inputs import KEPT, draws
 from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.log import GAUGES, RoundLabels, load_sums
 from neucb.engines.stalled import first_stuck, long_runs, stuck
+from neucb.environments.contexts import dense_rows, differ_from_first
 from neucb.environments.episodes import bad_context
 from neucb.kernels.types import BLOCK, EXPERT, NOT_FINITE
 
@@ -68,12 +70,19 @@ class Compiled:
         self._tracer = None if log.trace is None else Tracer(log.trace, recipe, settings)
 
     def load(self) -> None:
-        """Load the kernel from numba's disk cache, or compile it with a notice."""
+        """Load the kernel from numba's disk cache, or compile it with a notice.
+
+        Raises:
+            InputError: a rule of the package has a weight that cannot be compiled.
+        """
         if self.log.spec.replicas > 1:
             self.threads = self.threads or cores()
         with announced():
             first = self._make(0)
-            first.play(0, 0)
+            try:
+                first.play(0, 0)
+            except NumbaError as error:
+                raise bad_weight() or error from None
             load_sums()
             if self._tracer is not None and draws(first.rule):
                 load_chances()
@@ -140,8 +149,8 @@ class Compiled:
             for first, end in long_runs(record.predicted[:stop], start) if one.predicts else ():
                 rounds = slice(first, end)
                 loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
-                contexts = self.env.encoded.contexts[script.rows[rounds]]
-                t = first_stuck(record.predicted[first], loss, contexts, start - first, self.log.spec.arms)
+                differs = differ_from_first(self.env.encoded.contexts, script.rows[rounds])
+                t = first_stuck(record.predicted[first], loss, differs, start - first, self.log.spec.arms)
                 found += [] if t is None else [(first + t, r)]
         return min(found, default=None)
 
@@ -175,7 +184,7 @@ class Compiled:
         t = min(ends)
         failed = [r for r, end in enumerate(ends) if end == t]
         for r in failed:
-            if not np.isfinite(contexts[replicas[r].inputs.script.rows[t]]).all():
+            if not np.isfinite(dense_rows(contexts, replicas[r].inputs.script.rows[t : t + 1])).all():
                 return bad_context(t, seeds[r])
         for r in failed:
             if replicas[r].inputs.record.status[0] == NOT_FINITE:

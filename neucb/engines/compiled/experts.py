@@ -12,7 +12,12 @@ from neucb.core.spec import Spec
 from neucb.engines.compiled.inputs import Play, ReplicaInputs, Settings, make_rule
 from neucb.engines.compiled.kernels.exp4 import exp4
 from neucb.engines.compiled.linear import check_models, count_columns, make_features, make_lists, make_models
-from neucb.engines.compiled.networks import make_config, make_network, make_workspace
+from neucb.engines.compiled.networks import (
+    longest_row,
+    make_config,
+    make_whole_network,
+    make_workspace,
+)
 from neucb.kernels import types
 
 
@@ -33,8 +38,11 @@ def play_experts(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     flat = parts[len(deep) :]
     rules = tuple(make_rule(recipe, theirs, spec) for recipe, theirs in (*deep, *flat))
     configs = tuple(make_config(recipe, theirs) for recipe, theirs in deep)
-    networks = tuple(make_network(recipe, theirs, spec, seed) for recipe, theirs in deep)
-    workspaces = tuple(make_workspace(network, spec.arms, shared=False) for network in networks)
+    networks = tuple(make_whole_network(recipe, theirs, spec, seed) for recipe, theirs in deep)
+    longest = longest_row(inputs.world.sparse)
+    workspaces = tuple(
+        make_workspace(network, spec.arms, shared=False, longest=longest) for network in networks
+    )
     models = tuple(make_models(recipe, theirs, spec, seed) for recipe, theirs in flat)
     features, columns = make_features(flat[0][1], spec, seed), count_columns(flat[0][1], spec)
     memory = np.tile([0.0, 1.0, 0.0], (len(deep), 1))

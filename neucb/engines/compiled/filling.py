@@ -33,11 +33,13 @@ def filled_up(network: types.Network, arms: int) -> types.Network:
     )
 
 
-def with_idle(first: NDArray[Any]) -> NDArray[Any]:
-    """Add at least IDLE inputs of weight 0 to a first layer, up to a multiple of four."""
-    inputs, columns = first.shape
-    filled = np.zeros((-(-(inputs + IDLE) // 4) * 4, columns), first.dtype)
-    filled[:inputs] = first
+def with_idle(first: NDArray[Any], inputs: int) -> NDArray[Any]:
+    """Add at least IDLE inputs of weight 0 to a first layer of `inputs` inputs, up to a multiple of four.
+
+    A first layer of fewer rows gets rows of 0, which take no memory until they are written.
+    """
+    filled = np.zeros((-(-(inputs + IDLE) // 4) * 4, first.shape[1]), first.dtype)
+    filled[: len(first)] = first
     return filled
 
 

@@ -42,7 +42,7 @@ def check_fits(recipe: Recipe, settings: Settings, spec: Spec, memory: int | Non
     Raises:
         InputError: networks that do not fit.
     """
-    if recipe.oracle != NEURAL:
+    if recipe.oracle != NEURAL or spec.sparse:  # weights of sparse inputs take memory when they first occur
         return
     needed, free = network_bytes(settings, spec), memory_bytes() if memory is None else memory
     if needed > free:

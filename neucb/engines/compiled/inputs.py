@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,12 @@ from neucb.core.random import stream
 from neucb.core.spec import Spec
 from neucb.engines.compiled.kernels.rules import WEIGHTS
 from neucb.environments.classification import ClassificationVectorEnv, Script
+from neucb.environments.contexts import is_sparse
 from neucb.environments.orders.order import CompiledOrder, FixedOrder
 from neucb.kernels import types
+
+if TYPE_CHECKING:
+    from neucb.environments.contexts import Contexts
 
 KEPT = 8 * types.BLOCK  # latest rounds with a record of all arms
 
@@ -104,12 +108,19 @@ def make_inputs(
     """
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
-    contexts = np.ascontiguousarray(env.encoded.contexts)
     feedback = env.feedback
     expected = feedback.expected
     if not is_view(expected):
         expected = np.ascontiguousarray(expected)
-    world = types.RoundData(contexts, feedback.cost, expected, script.rows, script.label, script.seen, dice)
+    world = types.RoundData(
+        *make_rows(env.encoded.contexts),
+        feedback.cost,
+        expected,
+        script.rows,
+        script.label,
+        script.seen,
+        dice,
+    )
     predicted, propensity, parameter_distance, perturbation_rms = np.full((4, spec.horizon), np.nan)
     logged = np.zeros(spec.horizon, np.bool_)
     logged[np.array(due, np.int64) - 1] = True
@@ -127,6 +138,15 @@ def make_inputs(
     )
     adaptive = make_adaptive_order(script, env.encoded.labels)
     return ReplicaInputs(env, seed, script, world, adaptive, record)
+
+
+def make_rows(contexts: Contexts) -> tuple[NDArray[np.float32], types.SparseRows | None]:
+    """Return contexts in the form of `RoundData`."""
+    if not is_sparse(contexts):
+        return np.ascontiguousarray(contexts), None
+    start = contexts.indptr.astype(np.int64)
+    rows = types.SparseRows(start, contexts.indices.astype(np.int32, copy=False), contexts.data)
+    return np.empty((0, contexts.shape[1]), np.float32), rows
 
 
 def kept_of(rule: types.RuleConfig, own: Settings, horizon: int, *, full: bool | None) -> tuple[int, int]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from neucb.agents.initialisation import draw_fourier, keeps_full, quadratic_columns
+from neucb.agents.initialisation import (
+    draw_fourier,
+    hash_columns,
+    is_full,
+    keeps_full,
+    quadratic_columns,
+)
 from neucb.agents.recipes.kinds import ENSEMBLE
+from neucb.agents.recipes.oracles import check_features
 from neucb.agents.recipes.recipe import Recipe
 from neucb.core.spec import Spec
 from neucb.engines.compiled.inputs import (
@@ -16,6 +25,7 @@ from neucb.engines.compiled.inputs import (
     loss_code,
     make_clock,
     make_counts,
+    make_rows,
     make_rule,
 )
 from neucb.engines.compiled.kernels.linear import linear
@@ -26,6 +36,7 @@ FEATURES = {"linear": types.LINEAR, "quadratic": types.QUADRATIC, "fourier": typ
 
 def play_models(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
     """Return a function that plays the rounds of an agent with linear models."""
+    inputs = with_hashed(inputs, own)
     columns = count_columns(own, spec)
     features = make_features(own, spec, inputs.seed)
     models = make_models(recipe, own, spec, inputs.seed)
@@ -59,9 +70,27 @@ def count_columns(own: Settings, spec: Spec) -> int:
     Raises:
         InputError: too many quadratic features.
     """
+    check_features(own)
+    if own["hash_bits"]:
+        return int(2 ** own["hash_bits"])
     if own["feature_map"] == "quadratic":
         return quadratic_columns(spec.features)
     return int(own["n_components"]) if own["feature_map"] == "fourier" else spec.features
+
+
+def with_hashed(inputs: ReplicaInputs, own: Settings) -> ReplicaInputs:
+    """Return inputs with hashed columns where the settings ask for them, see `Hashed`."""
+    if not own["hash_bits"]:
+        return inputs
+    from scipy.sparse import csr_array
+
+    contexts = csr_array(inputs.env.encoded.contexts)
+    column = hash_columns(contexts.shape[1], own["hash_bits"])[contexts.indices]
+    shape = contexts.shape[0], 2 ** own["hash_bits"]
+    hashed = csr_array((contexts.data.astype(np.float64), column, contexts.indptr.copy()), shape=shape)
+    hashed.sum_duplicates()
+    empty, rows = make_rows(hashed.astype(np.float32))
+    return replace(inputs, world=inputs.world._replace(contexts=empty, sparse=rows))
 
 
 def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -84,7 +113,7 @@ def make_models(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.M
     columns = count_columns(own, spec)
     N, K, d = counts.shape[1], spec.arms, columns + 1
     penalty = float(own["regularization"])
-    full = keeps_full(own["covariance"], columns)
+    full = is_full(own["covariance"], columns)
     precision = np.eye(d) / penalty if full else np.full((1, d), penalty)
     covariance = np.tile(precision, (N, K, 1, 1))
     return types.Models(

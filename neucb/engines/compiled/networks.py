@@ -12,8 +12,10 @@ from neucb.agents.initialisation import (
     INITIALISATIONS,
     check_expected,
     check_signs,
+    draw_input,
     draw_network,
     draw_signs,
+    draw_sparse_network,
     member_seeds,
     offset_scale,
 )
@@ -22,7 +24,7 @@ from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.recipes.wrappers import GRADIENT_NORM, LAST_LAYER
 from neucb.core.random import stream
 from neucb.core.spec import Spec
-from neucb.engines.compiled.filling import aligned, filled_up, with_idle
+from neucb.engines.compiled.filling import IDLE, aligned, filled_up, with_idle
 from neucb.engines.compiled.inputs import (
     Play,
     ReplicaInputs,
@@ -55,17 +57,22 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     # Refits of the last layer end blocks at any round.
     foreseen = inputs.adaptive is None and recipe.wrapper != LAST_LAYER
     at_once = one_step and foreseen
-    shared = at_once and _pays(inputs.world.contexts, network)
-    if not shared and network.signs is None and recipe.wrapper != LAST_LAYER:
+    sparse = inputs.world.sparse
+    shared = at_once and sparse is None and _pays(inputs.world.contexts, network)
+    if not shared and network.signs is None and recipe.wrapper != LAST_LAYER and sparse is None:
         network = filled_up(network, spec.arms)
-    network = network._replace(
-        first=aligned(network.first),
-        head=aligned(network.head),
-        start=aligned(network.start),
-        start_head=aligned(network.start_head),
+    if sparse is None:
+        network = network._replace(
+            first=aligned(network.first),
+            head=aligned(network.head),
+            start=aligned(network.start),
+            start_head=aligned(network.start_head),
+        )
+    draw_inputs = None if sparse is None else InputDraws(network, own, spec, inputs.seed)
+    together = foreseen and len(network.start) > 0 and sparse is None
+    workspace = make_workspace(
+        network, spec.arms, shared=shared, together=together, further=further, longest=longest_row(sparse)
     )
-    together = foreseen and len(network.start) > 0
-    workspace = make_workspace(network, spec.arms, shared=shared, together=together, further=further)
     confidence = make_confidence(own, network, config) if recipe.wrapper == GRADIENT_NORM else None
     last = make_last_layer(int(own["width"])) if recipe.wrapper == LAST_LAYER else None
     rule, memory, past = (
@@ -75,6 +82,8 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     )
 
     def play(start: int, stop: int) -> int:
+        if draw_inputs is not None:
+            draw_inputs(columns_of(inputs, start, stop))
         made, due = (updates_before(config.clock, t, spec.arms) for t in (start, stop))
         draws = None if one_step else past.random((due - made, further))
         rates = config.lr / np.arange(made + 1.0, due + 1.0) ** config.lr_power
@@ -111,12 +120,14 @@ def play_network(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
 def play_ensemble(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs) -> Play:
     """Return a function that plays the rounds of an agent with an ensemble of networks."""
     seeds = member_seeds((inputs.seed,), int(own["members"]))
-    made = [make_network(recipe, own, spec, one) for one in seeds]
+    made = [make_whole_network(recipe, own, spec, one) for one in seeds]
     first, head, start, start_head = (
         np.stack(arrays) for arrays in zip(*(one[:4] for one in made), strict=True)
     )
     networks = types.Network(first, head, start, start_head, made[0].squares, None)
-    config, workspace = make_config(recipe, own), make_workspace(made[0], spec.arms, shared=False)
+    longest = longest_row(inputs.world.sparse)
+    workspace = make_workspace(made[0], spec.arms, shared=False, longest=longest)
+    config = make_config(recipe, own)
     memory = np.tile([0.0, 1.0, 0.0], (len(seeds), 1))
     counts, past = make_counts(own, spec, inputs.seed), [stream(one, "replay") for one in seeds]
     rule, further = make_rule(recipe, own, spec), int(own["updates_per_round"]) - 1
@@ -175,18 +186,72 @@ def make_config(recipe: Recipe, own: Settings) -> types.NetworkConfig:
 
 
 def make_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Network:
-    """Draw theta_0 and the signs of one replica."""
-    kind = _kind(recipe, own)
-    blocks, head = draw_network(seed, spec.arms, spec.features + 1, own["width"], own["init"])
-    first = with_idle(_columns(blocks).astype(spec.dtype))
+    """Draw theta_0 and the signs of one replica; for sparse contexts without the weights of `InputDraws`."""
+    kind, width, inputs = _kind(recipe, own), int(own["width"]), spec.features + 1
+    if spec.sparse:
+        constant, head = draw_sparse_network(seed, spec.arms, width, own["init"])
+        first = with_idle(np.zeros((0, spec.arms * width), spec.dtype), inputs)
+        first[spec.features] = constant.ravel()
+    else:
+        blocks, head = draw_network(seed, spec.arms, inputs, width, own["init"])
+        first = with_idle(_columns(blocks).astype(spec.dtype), inputs)
     head = head.astype(spec.dtype)
     start, start_head = first[:0], head[:0]
     if kind in (types.PROJECTED, types.EXPECTED):
         start, start_head, first, head = first, head, np.zeros_like(first), np.zeros_like(head)
     signs = None
     if kind == types.SIGNS:
-        signs = make_signs(seed, int(own["perturbations"]), blocks.shape, spec.dtype)
-    return types.Network(first, head, start, start_head, np.zeros(spec.features + 1), signs)
+        signs = make_signs(seed, int(own["perturbations"]), (spec.arms, width, inputs), spec.dtype)
+    return types.Network(first, head, start, start_head, np.zeros(inputs), signs)
+
+
+def make_whole_network(recipe: Recipe, own: Settings, spec: Spec, seed: int) -> types.Network:
+    """Draw theta_0 and the signs of one replica, with the weights of all inputs."""
+    network = make_network(recipe, own, spec, seed)
+    if spec.sparse:
+        InputDraws(network, own, spec, seed)(np.arange(spec.features))
+    return network
+
+
+class InputDraws:
+    """Draws of theta_0's weights of sparse inputs, when these are first needed.
+
+    Memory that no input needed is not touched.
+
+    Args:
+        network: network whose weights are drawn.
+        own: hyper-parameters of the replica.
+        spec: shape of the run.
+        seed: seed of the network.
+    """
+
+    def __init__(self, network: types.Network, own: Settings, spec: Spec, seed: int) -> None:
+        self._weights = network.start if len(network.start) else network.first
+        self._shape = spec.arms, int(own["width"]), own["init"]
+        self._seed = seed
+        self._drawn = np.zeros(spec.features, np.bool_)
+
+    def __call__(self, columns: NDArray[np.int64]) -> None:
+        """Draw the weights of distinct inputs that are not drawn yet."""
+        for j in columns[~self._drawn[columns]].tolist():
+            self._weights[j] = draw_input(self._seed, j, *self._shape).ravel()
+        self._drawn[columns] = True
+
+
+def columns_of(inputs: ReplicaInputs, start: int, stop: int) -> NDArray[np.int64]:
+    """Return the distinct columns of sparse rows in rounds start..stop-1; all where rows react to arms."""
+    world = inputs.world
+    assert world.sparse is not None
+    if inputs.adaptive is not None:
+        return np.arange(world.contexts.shape[1])
+    rows = np.unique(world.rows[start:stop])
+    entries = [world.sparse.column[world.sparse.start[i] : world.sparse.start[i + 1]] for i in rows.tolist()]
+    return np.unique(np.concatenate(entries)).astype(np.int64) if entries else np.zeros(0, np.int64)
+
+
+def longest_row(sparse: types.SparseRows | None) -> int | None:
+    """Return the number of entries of the longest sparse row; None for dense rows."""
+    return None if sparse is None else int(np.diff(sparse.start).max())
 
 
 def _columns(blocks: NDArray[Any]) -> NDArray[Any]:
@@ -212,7 +277,13 @@ def make_signs(seed: int, count: int, shape: tuple[int, ...], dtype: str) -> typ
 
 
 def make_workspace(
-    network: types.Network, arms: int, *, shared: bool, together: bool = False, further: int = 0
+    network: types.Network,
+    arms: int,
+    *,
+    shared: bool,
+    together: bool = False,
+    further: int = 0,
+    longest: int | None = None,
 ) -> types.Workspace:
     """Return the working memory of one replica.
 
@@ -222,9 +293,13 @@ def make_workspace(
         shared: whether the rounds of a block share a forward pass.
         together: whether four rounds share the pass through theta_0, if not shared.
         further: replayed steps of an update, without the first; their rows are fetched together.
+        longest: entries of the longest row of sparse contexts; None for dense ones.
     """
     (rows, columns), features = network.first.shape, len(network.squares) - 1
     block, width, dtype = types.BLOCK if shared else types.FETCH, columns // arms, network.first.dtype
+    sizes = (block, rows)
+    if longest is not None:  # rows are listed one by one, and further memory of all inputs is not used
+        block, rows, features, sizes = 1, longest + 1 + IDLE, 0, (1, 1)
     places = block if shared else types.TOGETHER if together else 1
     hidden = aligned(np.empty((places, columns), dtype))
     return types.Workspace(
@@ -234,7 +309,8 @@ def make_workspace(
         value=np.empty((block, rows), dtype),
         step=np.empty((block, rows), dtype),
         filled=np.empty(block, np.int64),
-        size=np.ones((block, rows), dtype),
+        size=np.ones(sizes, dtype),
+        counted=np.ones(1),
         some=np.empty(rows, np.int64),
         values=np.empty((types.TOGETHER, rows), dtype),
         hidden=hidden,

@@ -14,6 +14,7 @@ from neucb.engines.lockstep.arm_losses import arm_losses, expected_losses
 from neucb.engines.log import RoundLabels
 from neucb.engines.trace import UNKNOWN
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.contexts import dense_rows, density, finite_rows
 from neucb.environments.episodes import bad_context
 from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from neucb.environments.episodes import Episodes
 
     Ints = NDArray[np.int64]
-
-SAMPLE = 1000  # approximate number of rows in the sample for the density
 
 
 class Rounds(Protocol):
@@ -86,13 +85,12 @@ class TableRounds:
     def __init__(self, env: ClassificationVectorEnv, spec: Spec) -> None:
         self._contexts = env.encoded.contexts
         self._feedback = env.feedback
-        self._spec = replace(spec, density=_density(self._contexts))
+        self._spec = replace(spec, density=density(self._contexts))
         scripts = [env.script(seed) for seed in spec.seeds]
         self._rows = np.stack([script.rows for script in scripts], 1)  # [T, R], and below
         self._label = np.stack([script.label for script in scripts], 1)
         self._seen = np.stack([script.seen for script in scripts], 1)
-        finite = np.asarray(np.isfinite(self._contexts).all(axis=1))
-        spoilt = ~finite[self._rows]  # [T, R]
+        spoilt = ~finite_rows(self._contexts)[self._rows]  # [T, R]
         self.stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon
         self.error: InputError | None = None
         if self.stop < spec.horizon:
@@ -106,7 +104,7 @@ class TableRounds:
         """Read rounds left..right-1; return their contexts [B, R, d]."""
         self._left = left
         to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
-        contexts = torch.as_tensor(self._contexts[self._rows[left:right]], **to)
+        contexts = torch.as_tensor(dense_rows(self._contexts, self._rows[left:right]), **to)
         losses = torch.as_tensor(self._feedback.cost[self._seen[left:right]], **to)  # [B, R, K]
         self._rounds = zip(contexts.unbind(), losses.unbind(), strict=True)
         return contexts
@@ -132,8 +130,7 @@ class TableRounds:
 
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, d] of a round of the block."""
-        contexts: NDArray[Any] = self._contexts[self._rows[self._left + place]]
-        return contexts
+        return dense_rows(self._contexts, self._rows[self._left + place])
 
     def _of(self, values: Ints, action: Ints) -> Ints:
         """Return values [R, n] of the rounds of `action` [R, n]."""
@@ -244,9 +241,3 @@ class SteppedRounds:
     def context(self, place: int) -> NDArray[Any]:
         """Return the contexts [R, ...] of a round of the block."""
         return self._contexts[place]
-
-
-def _density(contexts: NDArray[np.float32]) -> float:
-    """Return the share of nonzero entries in a sample of the rows."""
-    some = contexts[:: max(1, len(contexts) // SAMPLE)]
-    return np.count_nonzero(some) / some.size

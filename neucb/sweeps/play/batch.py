@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from neucb.core.errors import InputError, NeucbError
 from neucb.core.json_values import plain
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.contexts import is_read_only
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.sources.registry import has_table
 from neucb.runs.log_table import log_table
@@ -84,7 +85,7 @@ def play_batch(batch: Batch, data: Encoded | str, wanted: Callable[[], bool] | N
 
     outcome = Outcome()
     started = time.perf_counter()
-    if not isinstance(data, str) and not data.contexts.flags.writeable:
+    if not isinstance(data, str) and is_read_only(data.contexts):
         # Dask's copies are read-only, for which the kernels would be compiled once more.
         data = replace(data, contexts=data.contexts.copy(), labels=data.labels.copy())
     runs = len(batch.seeds)

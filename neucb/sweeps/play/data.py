@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neucb.environments.contexts import size
 from neucb.environments.feedback import cost_order
 from neucb.environments.preprocessing import Encoded, encode
 from neucb.environments.ranking import read_ranking
@@ -88,8 +89,11 @@ class Data:
             if name not in self._announced and "cost" in options:
                 announce(name, cost_order(options["cost"], table.classes), self.notify)
             self._announce(name, table.notes)
-            encoded = _slim(encode(table, world.preprocessing))
-            if self.shared is not None and encoded.contexts.nbytes >= MAPPED:
+            encoded = encode(table, world.preprocessing)
+            announce(name, encoded.notes, self.notify)
+            encoded = _slim(encoded)
+            dense = isinstance(encoded.contexts, np.ndarray)
+            if self.shared is not None and dense and size(encoded.contexts) >= MAPPED:
                 encoded = _mapped(encoded, self.shared / f"{len(self._encoded)}.npy")
             self._encoded[key] = encoded
         return self._encoded[key]
@@ -135,7 +139,8 @@ class Data:
 def _slim(encoded: Encoded) -> Encoded:
     """Return an encoded table without its source columns: workers need only contexts."""
     table = encoded.table
-    return replace(encoded, table=replace(table, columns=(Column("encoded", table.labels),)))
+    slim = replace(table, columns=(Column("encoded", table.labels),), sparse=None)
+    return replace(encoded, table=replace(slim, notes=(*table.notes, *encoded.notes)))
 
 
 def _mapped(encoded: Encoded, path: Path) -> Encoded:

@@ -44,6 +44,7 @@ def memory(batch: Batch, data: Encoded | str) -> float:
             "quadratic": features * (features + 3) / 2,
             "fourier": _number(batch, "n_components", features),
         }.get(str(batch.settings.get("feature_map")), features)
+        features = 2.0**bits if (bits := _number(batch, "hash_bits", 0)) else features
         full = batch.settings.get("covariance") != "diagonal" and features <= FULL_UP_TO
         kept = 8 * arms * (features**2 if full else features) * 2
     return kept * _number(batch, "members", 1)

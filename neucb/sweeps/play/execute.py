@@ -98,10 +98,11 @@ def dask(tasks: Sequence[Task], scheduler: str, patience: float = 10) -> Played:
         raise InputError("dask is not installed; pip install 'neucb[cluster]'") from None
     from joblib import parallel_config
 
+    from neucb.environments.contexts import size
     from neucb.environments.preprocessing import Encoded
 
     # joblib sends an argument that dask takes for large once, not with every task.
-    sizeof.register(Encoded, lambda encoded: encoded.contexts.nbytes + encoded.labels.nbytes)
+    sizeof.register(Encoded, lambda encoded: size(encoded.contexts) + encoded.labels.nbytes)
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
     except (OSError, ValueError) as error:

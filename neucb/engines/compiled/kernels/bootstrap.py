@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neucb.engines.compiled.kernels.network import count_inputs, forward, learn, list_inputs, predicted
+from neucb.engines.compiled.kernels.network import forward, learn, list_round, predicted
 from neucb.engines.compiled.kernels.orders import show
 from neucb.engines.compiled.kernels.votes import elect, open_poll, vote
 from neucb.kernels.jit import exact, kernel
@@ -59,9 +59,7 @@ def bootstrap(
     for t in range(start, stop):
         show(adaptive, world, t)
         open_poll(predictions, record)
-        row = world.contexts[world.rows[t]]
-        count_inputs(config, networks, workspace, 0, row, t + 1)
-        list_inputs(config, networks, workspace, 0, row)
+        list_round(world, config, networks, workspace, 0, t, t + 1)
         for k in range(N + N * steps):  # votes of all members precede all updates
             learns = k >= N
             i, step = ((k - N) // steps, (k - N) % steps) if learns else (k, 0)
@@ -74,7 +72,7 @@ def bootstrap(
                 arm = record.action[past]
                 target = world.cost[world.seen[past], arm]
                 low, high = arm, arm + 1
-                list_inputs(config, networks, workspace, 0, world.contexts[world.rows[past]])
+                list_round(world, config, networks, workspace, 0, past, 0)
             network, own = member(networks, i), memory[i]
             forward(config, network, own, workspace, 0, low, high)
             if learns:

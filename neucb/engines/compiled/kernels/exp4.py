@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neucb.engines.compiled.kernels.linear import list_features, newton, output
-from neucb.engines.compiled.kernels.network import count_inputs, forward, learn, list_inputs, predicted
+from neucb.engines.compiled.kernels.network import forward, learn, list_round, predicted
 from neucb.engines.compiled.kernels.orders import show
 from neucb.engines.compiled.kernels.rules import link, settle, strength, weigh
 from neucb.kernels.jit import exact, kernel
@@ -81,13 +81,11 @@ def exp4(
     M, N, K = len(networks), len(rules), len(predictions.mean)
     for t in range(start, stop):
         show(adaptive, world, t)
-        row = world.contexts[world.rows[t]]
-        n = list_features(features, row, index, value)
+        n = list_features(features, world, t, index, value)
         for i in range(N):
             if i < M:
                 config, network, workspace = configs[i], networks[i], workspaces[i]
-                count_inputs(config, network, workspace, 0, row, t + 1)
-                list_inputs(config, network, workspace, 0, row)
+                list_round(world, config, network, workspace, 0, t, t + 1)
                 forward(config, network, memory[i], workspace, 0, 0, K)
                 for a in range(K):
                     predictions.mean[a] = predicted(config, network, workspace, a)

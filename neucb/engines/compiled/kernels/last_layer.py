@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from neucb.engines.compiled.kernels.network import forward, list_inputs
+from neucb.engines.compiled.kernels.network import forward, list_round
 from neucb.kernels.blocks import place
 from neucb.kernels.jit import exact, fast, kernel
 from neucb.kernels.types import (
@@ -129,7 +129,7 @@ def renew(
         last.root[k, k] = penalty
     for past in range(t):
         arm = record.action[past]
-        list_inputs(config, network, workspace, 0, world.contexts[world.rows[past]])
+        list_round(world, config, network, workspace, 0, past, 0)
         forward(config, network, memory, workspace, 0, arm, arm + 1)
         collect(last, workspace, arm, world.cost[world.seen[past], arm])
     invert(last.root, last.phi)

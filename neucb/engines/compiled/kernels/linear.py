@@ -10,8 +10,9 @@ from neucb.engines.compiled.kernels.rules import choose, link, settle
 from neucb.engines.compiled.kernels.updates import made_before, round_of
 from neucb.engines.compiled.kernels.votes import elect, open_poll, vote
 from neucb.kernels.jit import exact, kernel
+from neucb.kernels.rows import list_row
 from neucb.kernels.types import EPOCHS, FOURIER, LOWER_CONFIDENCE, QUADRATIC, SQUARED
-from neucb.kernels.vectors import add_scaled, combine, nonzero
+from neucb.kernels.vectors import add_scaled, combine
 
 if TYPE_CHECKING:
     from neucb.kernels.types import (
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 
 @exact
-def list_features(features: Features, row: Array, index: Array, value: Array) -> int:
-    """List the nonzero features of a row, the constant 1 last; return their number."""
-    n = nonzero(row, 1.0, index, value)
+def list_features(features: Features, world: RoundData, t: int, index: Array, value: Array) -> int:
+    """List the nonzero features of round t's row, the constant 1 last; return their number."""
+    n = list_row(world.contexts, world.sparse, world.rows[t], 1.0, index, value)
     if features.code == QUADRATIC:
-        d, inputs = len(row), n - 1
+        d, inputs = world.contexts.shape[1], n - 1
         n = inputs
         for k in range(inputs):
             i = index[k]
@@ -131,7 +132,7 @@ def linear(
     clock, ensemble = models.clock, len(models.counts) > 0
     for t in range(start, stop):
         show(adaptive, world, t)
-        n = list_features(features, world.contexts[world.rows[t]], index, value)
+        n = list_features(features, world, t, index, value)
         open_poll(predictions, record)
         for i in range(N):
             for a in range(K):
@@ -154,7 +155,7 @@ def linear(
         for update in range(made_before(clock, t, K), made_before(clock, t + 1, K)):
             seen = round_of(clock, update, K)
             if clock.code == EPOCHS:
-                n = list_features(features, world.contexts[world.rows[seen]], index, value)
+                n = list_features(features, world, seen, index, value)
             target = world.cost[world.seen[seen], record.action[seen]]
             for i in range(N):
                 count = models.counts[seen, i] if ensemble else 1.0

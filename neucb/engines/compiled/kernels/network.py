@@ -24,6 +24,7 @@ from neucb.kernels.blocks import (
 )
 from neucb.kernels.jit import exact
 from neucb.kernels.logistic import smoothed, widen
+from neucb.kernels.rows import count_sparse_row, list_sparse_row, scale_listed
 from neucb.kernels.types import (
     EVERY_ROUND,
     EXPECTED,
@@ -38,6 +39,7 @@ from neucb.kernels.types import (
     NetworkConfig,
     RoundData,
     RoundRecord,
+    SparseRows,
     Workspace,
 )
 from neucb.kernels.vectors import (
@@ -85,13 +87,77 @@ def list_inputs(config: NetworkConfig, network: Network, workspace: Workspace, b
 
 
 @exact
+def list_round(
+    world: RoundData,
+    config: NetworkConfig,
+    network: Network,
+    workspace: Workspace,
+    b: int,
+    t: int,
+    n: int,
+) -> None:
+    """List the inputs of round t's row at index b; add them to the sums of squares as the n-th update's.
+
+    n = 0 only lists them.
+    """
+    list_any(world.sparse, world.contexts, world.rows[t], config, network, workspace, b, n)
+
+
+@exact
+def list_any(
+    sparse: SparseRows | None,
+    contexts: Array,
+    row: int,
+    config: NetworkConfig,
+    network: Network,
+    workspace: Workspace,
+    b: int,
+    n: int,
+) -> None:
+    """Do `list_round` for a row; a sparse one is listed at index 0."""
+    if sparse is None:
+        if n > 0:
+            count_inputs(config, network, workspace, b, contexts[row], n)
+        list_inputs(config, network, workspace, b, contexts[row])
+        return
+    if n > 0:
+        count_sparse_row(sparse, row, config.intercept, network.squares)
+        workspace.counted[0] = n
+    columns, constant = len(network.squares) - 1, config.intercept
+    index, value, step = workspace.inputs[0], workspace.value[0], workspace.step[0]
+    listed = list_sparse_row(sparse, row, columns, constant, index, value)
+    lists = index, value, step
+    count = workspace.counted[0]
+    scale_listed(network.squares, listed, config.normalize, INPUT_FLOOR, count, lists)
+    workspace.filled[0] = listed
+
+
+@exact
 def fetch(
     world: RoundData, config: NetworkConfig, network: Network, workspace: Workspace, left: int, n: int
 ) -> None:
     """List the inputs of the n rounds from `left` on, and compute their forward pass if they share one.
 
-    Their rows are copied first, so that reads of distant rows overlap.
+    Their rows are copied first, so that reads of distant rows overlap. Sparse rows are fetched one by one.
     """
+    fetch_any(world.sparse, world, config, network, workspace, left, n)
+
+
+@exact
+def fetch_any(
+    sparse: SparseRows | None,
+    world: RoundData,
+    config: NetworkConfig,
+    network: Network,
+    workspace: Workspace,
+    left: int,
+    n: int,
+) -> None:
+    """Do `fetch`."""
+    if sparse is not None:
+        counted = left + 1 if config.clock.code == EVERY_ROUND else 0
+        list_any(sparse, world.contexts, world.rows[left], config, network, workspace, 0, counted)
+        return
     for b in range(n):
         copy_to(workspace.row[b], world.contexts[world.rows[left + b]])
     for b in range(n):

@@ -78,7 +78,7 @@ def neural(
                 update, step = made + (k - ahead) // steps, (k - ahead) % steps
                 low, high, row = 0, K, update - first
                 if k >= ahead and step == 0:
-                    fetch_past(draws, world, config.clock, workspace, update, row)
+                    fetch_past(draws, world.sparse, world, config.clock, workspace, update, row)
                 if k > 0:
                     arm, target = recall(
                         draws, world, config, network, record, workspace, b, update, step, row

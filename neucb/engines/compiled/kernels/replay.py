@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from neucb.engines.compiled.kernels.network import count_inputs, list_inputs
+from neucb.engines.compiled.kernels.network import list_inputs, list_round
 from neucb.engines.compiled.kernels.updates import made_before, round_of
 from neucb.kernels.jit import exact
 from neucb.kernels.types import (
@@ -16,6 +16,7 @@ from neucb.kernels.types import (
     NetworkConfig,
     RoundData,
     RoundRecord,
+    SparseRows,
     UpdateClock,
     Workspace,
 )
@@ -48,13 +49,19 @@ def updates_made(draws: Array | None, clock: UpdateClock, t: int, arms: int) -> 
 
 @exact
 def fetch_past(
-    draws: Array | None, world: RoundData, clock: UpdateClock, workspace: Workspace, update: int, row: int
+    draws: Array | None,
+    sparse: SparseRows | None,
+    world: RoundData,
+    clock: UpdateClock,
+    workspace: Workspace,
+    update: int,
+    row: int,
 ) -> None:
-    """Copy the rows of an update's past samples, so that reads of distant rows overlap.
+    """Copy the rows of an update's past samples, if dense, so that reads of distant rows overlap.
 
     `row` is the update's row in `draws`.
     """
-    if draws is None:
+    if draws is None or sparse is not None:
         return
     for s in range(draws.shape[1]):
         past = int(draws[row, s] * (update + 1))
@@ -86,8 +93,26 @@ def recall(
     else:
         arm = record.action[seen]
         target = world.cost[world.seen[seen], arm]
-    x = world.contexts[world.rows[seen]] if step == 0 else workspace.past[step - 1]
     if step == 0:
-        count_inputs(config, network, workspace, b, x, update + 1)
-    list_inputs(config, network, workspace, b, x)
+        list_round(world, config, network, workspace, b, seen, update + 1)
+    else:
+        list_past(world.sparse, world, config, network, workspace, b, seen, step)
     return arm, target
+
+
+@exact
+def list_past(
+    sparse: SparseRows | None,
+    world: RoundData,
+    config: NetworkConfig,
+    network: Network,
+    workspace: Workspace,
+    b: int,
+    seen: int,
+    step: int,
+) -> None:
+    """List the inputs of round `seen`, the sample of a further step; dense rows are in `past`."""
+    if sparse is None:
+        list_inputs(config, network, workspace, b, workspace.past[step - 1])
+    else:
+        list_round(world, config, network, workspace, b, seen, 0)
