@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neucb.core.diagonal import DENSE_UP_TO, diagonal_matrix, is_view
 from neucb.core.errors import InputError, unknown_name
 
 Matrix = NDArray[np.float64]
@@ -83,6 +84,8 @@ class Feedback:
         expected: mean losses [K, K]; expected[y, a] is the mean loss of arm a under clean label y:
             (1 - q) cost[y, a] + q / (K - 1) * sum of cost[y', a] over the other labels y'.
         noise: probability q that a label is replaced by one of the others, uniformly.
+
+    For 0/1 loss and many arms the matrices are views of O(K) memory, see `diagonal_matrix`.
     """
 
     cost: Matrix
@@ -99,6 +102,9 @@ class Feedback:
         """
         if not 0.0 <= noise < (arms - 1) / arms:
             raise InputError(f"label noise must be at least 0 and below (K-1)/K = {(arms - 1) / arms:.3g}")
+        if cost is None and arms > DENSE_UP_TO:
+            on, off = noise, 1.0 - noise / (arms - 1)
+            return Feedback(diagonal_matrix(arms, 0.0, 1.0), diagonal_matrix(arms, on, off), noise)
         matrix = 1.0 - np.eye(arms) if cost is None else np.asarray(cost, dtype=np.float64)
         if matrix.shape != (arms, arms):
             raise InputError(
@@ -127,12 +133,16 @@ class Feedback:
     @cached_property
     def _least(self) -> NDArray[np.float64]:
         """Least expected loss [K] under each label."""
+        if is_view(self.expected):
+            return np.full(len(self.expected), self.noise)
         least: NDArray[np.float64] = self.expected.min(1)
         return least
 
     @cached_property
     def _best(self) -> NDArray[np.int64]:
         """Best arm [K] under each label."""
+        if is_view(self.expected):  # noise below (K - 1) / K: that of the label
+            return np.arange(len(self.expected))
         best: NDArray[np.int64] = self.expected.argmin(1)
         return best
 
@@ -151,7 +161,10 @@ class Feedback:
             expected_loss, best_loss: expected loss of the played and of the best arm.
             best_realised_loss: realised loss of the best arm.
         """
-        loss = self.cost.take(seen * len(self.cost) + action)  # faster than [seen, action]
+        if is_view(self.cost):
+            loss = self.cost[seen, action]
+        else:
+            loss = self.cost.take(seen * len(self.cost) + action)  # faster than [seen, action]
         best_loss = self._least.take(label)
         if self.noise == 0.0:
             expected_loss, best_realised_loss = loss, best_loss

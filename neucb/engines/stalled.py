@@ -3,8 +3,9 @@
 A network can die while all numbers stay finite: all its hidden units are off for every context, or its
 output is so large that the predicted loss is exactly 0 or 1. It would then play one arm for ever. The
 criterion that separates it from a converged agent: the predicted losses of the played arms have been equal
-to the last bit for 200 rounds, although contexts differed and losses differed from the predictions, so that
-a learning agent would have moved. Agents with delayed updates are not checked.
+to the last bit for 200 rounds, or 2 K with many arms, see `patience`, although contexts differed and losses
+differed from the predictions, so that a learning agent would have moved. Agents with delayed updates are
+not checked.
 """
 
 from __future__ import annotations
@@ -16,17 +17,27 @@ from neucb.agents.wrappers.delay import Delayed
 from neucb.agents.wrappers.epochs import Epochs
 from neucb.core.errors import DivergedError
 
-ROUNDS = 200
+ROUNDS = 200  # least patience
 MISS = 1e-3  # least difference between a loss and its prediction that counts
 
 Floats = NDArray[np.float64]
 
 
-def stuck(t: int, replica: int, seed: int, value: float) -> DivergedError:
-    """Return the error for a stalled replica; t counts from 0."""
+def patience(arms: int) -> int:
+    """Return the number of equal predictions after which a replica of K = `arms` counts as stalled.
+
+    A greedy or optimistic agent first plays untried arms, whose predictions are all the same: K rounds, and
+    some more for arms whose first losses equal their predictions.
+    """
+    return max(ROUNDS, 2 * arms)
+
+
+def stuck(t: int, replica: int, seed: int, value: float, arms: int) -> DivergedError:
+    """Return the error for a stalled replica of K = `arms`; t counts from 0."""
     return DivergedError(
-        f"round {t + 1}, seed {seed}: the predicted loss has been {value:.6g} for {ROUNDS} rounds, whatever "
-        "the context and the losses: the network is dead; lower its step size (lr) or take a wider one",
+        f"round {t + 1}, seed {seed}: the predicted loss has been {value:.6g} for {patience(arms)} rounds, "
+        "whatever the context and the losses: the network is dead; "
+        "lower its step size (lr) or take a wider one",
         t,
         replica,
     )
@@ -42,9 +53,11 @@ class StallDetector:
 
     Args:
         replicas: number R of replicas.
+        arms: number K of arms.
     """
 
-    def __init__(self, replicas: int) -> None:
+    def __init__(self, replicas: int, arms: int) -> None:
+        self._patience = patience(arms)
         self._value = np.full(replicas, np.nan)  # prediction in all rounds of the run of equal ones
         self._length = np.zeros(replicas, dtype=np.int64)
         self._differed = np.zeros(replicas, dtype=np.bool_)  # from the run's first context
@@ -68,7 +81,7 @@ class StallDetector:
             differs = (context != self._first).reshape(len(context), -1).any(axis=1)
             self._differed = (same & self._differed) | differs
         self._missed = (same & self._missed) | (np.abs(loss - predicted) > MISS)
-        found = (self._length >= ROUNDS) & self._differed & self._missed
+        found = (self._length >= self._patience) & self._differed & self._missed
         return int(found.argmax()) if found.any() else None
 
 
@@ -82,7 +95,7 @@ def long_runs(predicted: Floats, start: int) -> list[tuple[int, int]]:
     return [(int(first), int(end)) for first, end in zip(firsts[long], ends[long], strict=True)]
 
 
-def first_stuck(value: float, loss: Floats, differs: NDArray[np.bool_], since: int) -> int | None:
+def first_stuck(value: float, loss: Floats, differs: NDArray[np.bool_], since: int, arms: int) -> int | None:
     """Return the first round of a run of equal predictions, from `since` on, in which a replica is stalled.
 
     It is the round in which `StallDetector` finds the replica.
@@ -92,8 +105,9 @@ def first_stuck(value: float, loss: Floats, differs: NDArray[np.bool_], since: i
         loss: [n] realised losses of the run.
         differs: [n] whether the contexts of a round differ from those of the first.
         since: index of a round within the run, 0 for its first.
+        arms: number K of arms.
     """
     differed = np.logical_or.accumulate(differs)
     found = differed & np.logical_or.accumulate(np.abs(loss - value) > MISS)
-    found[: max(ROUNDS - 1, since)] = False
+    found[: max(patience(arms) - 1, since)] = False
     return int(found.argmax()) if found.any() else None

@@ -131,7 +131,8 @@ class Compiled:
             self._count(replicas, counted, min(ends) if dead is None else dead[0] + 1, over)
             if dead is not None:
                 t, r = dead
-                raise stuck(t, r, self.log.spec.seeds[r], replicas[r].inputs.record.predicted[t])
+                value = replicas[r].inputs.record.predicted[t]
+                raise stuck(t, r, self.log.spec.seeds[r], value, self.log.spec.arms)
             if min(ends) < start:
                 raise self._failure(replicas, ends)
             if progress is not None:
@@ -149,7 +150,7 @@ class Compiled:
                 rounds = slice(first, end)
                 loss = self.env.feedback.cost[script.seen[rounds], record.action[rounds]]
                 differs = differ_from_first(self.env.encoded.contexts, script.rows[rounds])
-                t = first_stuck(record.predicted[first], loss, differs, start - first)
+                t = first_stuck(record.predicted[first], loss, differs, start - first, self.log.spec.arms)
                 found += [] if t is None else [(first + t, r)]
         return min(found, default=None)
 

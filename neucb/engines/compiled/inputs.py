@@ -15,6 +15,7 @@ from neucb.agents.recipes.recipe import Recipe
 from neucb.agents.rules.formulas import decaying, epoch_start, growing
 from neucb.agents.rules.inverse_gap import Greedy
 from neucb.agents.rules.rule import Rule
+from neucb.core.diagonal import is_view
 from neucb.core.errors import InputError
 from neucb.core.random import stream
 from neucb.core.spec import Spec
@@ -108,7 +109,9 @@ def make_inputs(
     script = env.script(seed)
     dice = stream(seed, "action").random(spec.horizon)
     feedback = env.feedback
-    expected = np.ascontiguousarray(feedback.expected)
+    expected = feedback.expected
+    if not is_view(expected):
+        expected = np.ascontiguousarray(expected)
     world = types.RoundData(
         *make_rows(env.encoded.contexts),
         feedback.cost,

@@ -16,6 +16,7 @@ from neucb.core.constants import TIE
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 from neucb.engines.compiled.experts import check_experts, play_experts
+from neucb.engines.compiled.fitting import check_fits
 from neucb.engines.compiled.inputs import (
     Play,
     ReplicaInputs,
@@ -152,8 +153,10 @@ def check(recipe: Recipe, settings: Settings, spec: Spec) -> None:
     """Check the hyper-parameters of all replicas together, as the torch agents do.
 
     Raises:
-        InputError: a perturbation under which training diverges, or too many features.
+        InputError: a perturbation under which training diverges, too many features, or networks that do
+            not fit into memory.
     """
+    check_fits(recipe, settings, spec)
     if recipe.oracle == NEURAL:
         check_network(recipe, settings, spec)
     elif recipe.oracle == LINEAR:

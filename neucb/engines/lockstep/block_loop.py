@@ -50,7 +50,7 @@ class BlockLoop:
         spec = log.spec
         self.dice = np.stack([stream(seed, "action").random(spec.horizon) for seed in spec.seeds], 1)
         self._draws = log.trace is not None and draws(agent)  # propensities are traced in every round
-        self._stalls = StallDetector(spec.replicas)
+        self._stalls = StallDetector(spec.replicas, spec.arms)
         self._last = np.full((1, spec.replicas), np.nan)  # predicted losses in the round before the block
 
     def play(self, progress: Progress | None = None) -> None:
@@ -145,7 +145,7 @@ class BlockLoop:
         stalled = None if predicted is None else self._first_stalled(predicted.T, figures["loss"].T)
         if stalled is not None and predicted is not None:
             t, r = stalled
-            error = stuck(left + t, r, self.log.spec.seeds[r], predicted[r, t])
+            error = stuck(left + t, r, self.log.spec.seeds[r], predicted[r, t], self.log.spec.arms)
             n = t + 1
             action, predicted = action[:, :n], predicted[:, :n]
             figures, arms = self.rounds.outcome(action)
@@ -197,7 +197,7 @@ class BlockLoop:
         self._last = values[-1:]
         first = 0
         if not (values[1:] == values[:-1]).any():  # the usual case; a check of every round is slow
-            self._stalls = StallDetector(self.log.spec.replicas)
+            self._stalls = StallDetector(self.log.spec.replicas, self.log.spec.arms)
             first = n - 1
         for j in range(first, n):
             r = self._stalls.first_stalled(predicted[j], loss[j], self.rounds.context(j))
