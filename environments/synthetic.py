@@ -62,6 +62,47 @@ WORLDS: dict[str, Callable[[np.random.Generator, int], Truth]] = {
 }
 
 
+class WorldSequence:
+    """Rounds of one replica of a world, drawn in order; they do not depend on the arms played.
+
+    Args:
+        env: environment of the world.
+        seed: seed of the replica.
+
+    Attributes:
+        coins: uniform numbers [T] in [0, 1); loss_a = 1 in the rounds in which it is below h(x_a).
+    """
+
+    def __init__(self, env: SyntheticVectorEnv, seed: int) -> None:
+        self._world, self._arms, self._features = env.world, env.arms, env.features
+        self._rng = stream(seed, "world")
+        self._truth = WORLDS[env.world](self._rng, env.features)
+        self.coins = stream(seed, "noise").random(env.horizon)
+        self._round = 0
+
+    def draw(self, rounds: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return contexts [B, K, d] and mean losses [B, K] of the next B = `rounds` rounds.
+
+        The numbers do not depend on the division of the rounds into calls.
+        """
+        contexts = self._contexts(rounds).astype(np.float32)
+        exact = contexts.astype(np.float64)  # h of the float32 contexts that the agent observes
+        means = np.stack([self._truth(x) for x in exact])  # one by one: a larger product may round otherwise
+        self._round += rounds
+        return contexts, np.clip(means, 0.0, 1.0)
+
+    def _contexts(self, rounds: int) -> Contexts:
+        shape = (rounds, self._arms, self._features)
+        if self._world == "orthogonal":
+            x = np.zeros(shape)
+            start = np.arange(self._round, self._round + rounds)[:, None] * self._arms
+            each = np.arange(self._arms)
+            x[np.arange(rounds)[:, None], each, start + each] = 1.0
+            return x
+        x = self._rng.standard_normal(shape)
+        return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True))
+
+
 class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]):
     """Vector environment of R replicas of a world whose mean losses h(x) in [0, 1] are known.
 
@@ -130,27 +171,15 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
         """Start a run: return the first contexts [R, K, d] and an empty info; seeds as elsewhere."""
         super().reset(seed=seed if isinstance(seed, int) else None)
         seeds = replica_seeds(seed, self.num_envs, self.np_random)
-        self._streams = [stream(one, "world") for one in seeds]
-        self._truths = [WORLDS[self.world](rng, self.features) for rng in self._streams]
-        self._coins = np.stack([stream(one, "noise").random(self.horizon) for one in seeds])
+        self._sequences = [WorldSequence(self, one) for one in seeds]
         self._round = 0
         self._show()
         return self._observation, {}
 
     def _show(self) -> None:
-        contexts = np.stack([self._draw(rng) for rng in self._streams])  # [R, K, d]
-        self._observation = contexts.astype(np.float32)
-        # h of the float32 contexts that the agent observes
-        exact = self._observation.astype(np.float64)
-        means = [truth(x) for truth, x in zip(self._truths, exact, strict=True)]
-        self._mean = np.clip(np.stack(means), 0.0, 1.0)  # [R, K]
-
-    def _draw(self, rng: np.random.Generator) -> Contexts:
-        if self.world == "orthogonal":
-            start = self._round * self.arms
-            return np.eye(self.arms, self.features, start)
-        x = rng.standard_normal((self.arms, self.features))
-        return np.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
+        drawn = [sequence.draw(1) for sequence in self._sequences]
+        self._observation = np.concatenate([contexts for contexts, _ in drawn])  # [R, K, d]
+        self._mean = np.concatenate([means for _, means in drawn])  # [R, K]
 
     def step(
         self, actions: NDArray[np.int64]
@@ -169,7 +198,8 @@ class SyntheticVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArr
             raise InputError(f"actions must be {self.num_envs} arms in 0..{self.arms - 1}")
         each = np.arange(self.num_envs)
         mean = self._mean
-        drawn = (self._coins[:, self._round, None] < mean).astype(np.float64)
+        coins = np.array([sequence.coins[self._round] for sequence in self._sequences])
+        drawn = (coins[:, None] < mean).astype(np.float64)
         best = mean.argmin(1)
         info = {
             "loss": drawn[each, actions],

@@ -37,6 +37,7 @@ from neucb.engines.lockstep.block_loop import BlockLoop
 from neucb.engines.lockstep.block_record import draw
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.environments.preprocessing import Encoded, encode
+from neucb.environments.synthetic import WORLDS, SyntheticVectorEnv, WorldSequence
 from neucb.environments.table import Table
 from neucb.kernels import lookahead
 from neucb.runs.api import prepare
@@ -63,7 +64,7 @@ def play_both(
     blocks, steps = make_run(name, **arguments), make_run(name, **arguments)
     blocks.play()
     with monkeypatch.context() as patch:
-        patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
+        patch.setattr("neucb.engines.lockstep.loop.make_rounds", lambda *_: None)
         steps.play()
     return blocks.frame(), steps.frame()
 
@@ -284,7 +285,7 @@ def test_both_loops_stop_in_the_same_round_with_the_same_message(monkeypatch: py
             run = prepare(name, env, None, "3,8,5", engine="torch", settings=settings)
             with monkeypatch.context() as patch:
                 if not in_blocks:
-                    patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
+                    patch.setattr("neucb.engines.lockstep.loop.make_rounds", lambda *_: None)
                 with pytest.raises((DivergedError, InputError)) as caught:
                     run.play()
             ends.append((str(caught.value), run.log.round, run.frame()))
@@ -305,7 +306,7 @@ def test_an_interrupted_block_keeps_the_played_rounds(name: str, monkeypatch: py
         run = make_run(name)
         with monkeypatch.context() as patch:
             if not in_blocks:
-                patch.setattr("neucb.engines.lockstep.loop.rows_known", lambda agent, env: False)
+                patch.setattr("neucb.engines.lockstep.loop.make_rounds", lambda *_: None)
             with pytest.raises(KeyboardInterrupt):
                 run.play(stop)
         assert run.log.round == 56 == run.frame()["round"].max()
@@ -398,3 +399,32 @@ def test_user_defined_parts_play_outside_inference_mode() -> None:
         assert uses_autograd(agent)
         prepare(agent, one_hot(), 40, 2, engine="torch").play()
     assert not uses_autograd(make_agent(find_recipe("kl")))
+
+
+@pytest.mark.parametrize("world", sorted(WORLDS))
+@pytest.mark.parametrize("agent", ["linucb", "kl", "squarecb", "uniform"])
+def test_worlds_are_played_as_they_are_stepped(
+    world: str, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit, trace included; 130 rounds are two whole blocks and a part of one."""
+    found = []
+    for known in (True, False):
+        env = SyntheticVectorEnv(world, 3, horizon=130, arms=3, features=5)
+        settings = {"kl": {"width": 8}, "uniform": {}}.get(agent, {"covariance": "diagonal"})
+        run = prepare(agent, env, seeds=(4, 9, 2), trace="full", settings=settings)
+        with monkeypatch.context() as patch:
+            if not known:
+                patch.setattr("neucb.engines.lockstep.loop.make_rounds", lambda *_: None)
+            run.play()
+        found.append((run.frame(), run.trace()))
+    for first, second in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_rounds_of_a_world_do_not_depend_on_the_blocks() -> None:
+    env = SyntheticVectorEnv("teacher", 1, horizon=20, arms=3, features=4)
+    whole = WorldSequence(env, 7).draw(20)
+    parts = WorldSequence(env, 7)
+    drawn = [parts.draw(n) for n in (1, 7, 12)]
+    for i in range(2):
+        np.testing.assert_array_equal(whole[i], np.concatenate([one[i] for one in drawn]))

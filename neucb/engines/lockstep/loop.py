@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from neucb.agents.protocols import uses_autograd
 from neucb.core.threads import one_thread
 from neucb.engines.lockstep.block_loop import BlockLoop
-from neucb.engines.lockstep.rounds import Rounds, SteppedRounds, TableRounds, rows_known
+from neucb.engines.lockstep.rounds import SteppedRounds, make_rounds
 from neucb.environments.episodes import Episodes
 from neucb.environments.rewards import UNIT
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from neucb.agents.base import Agent
     from neucb.engines.log import Progress, RunLog
-    from neucb.environments.classification import ClassificationVectorEnv
 
     AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -34,8 +33,8 @@ def play(
 
     The agent gives a distribution; the loop samples the arm with the replica's own random number, one
     float64 uniform a round from the stream "action": the same for every agent. `Episodes` converts rewards
-    to losses and continues where episodes end. Rows of a table that do not depend on the arms played are
-    read from the table without stepping the environment.
+    to losses and continues where episodes end. Rows of a table that do not depend on the arms played, and
+    rounds of a synthetic world, are read without stepping the environment.
 
     Optional methods of agents are in `neucb.agents.protocols`. Gradients are recorded, as PyTorch does by
     default, for agents that use autograd: these may call `backward()`.
@@ -55,10 +54,8 @@ def play(
     """
     try:
         with one_thread(), torch.set_grad_enabled(uses_autograd(agent)):
-            rounds: Rounds
-            if rows_known(agent, env):
-                rounds = TableRounds(cast("ClassificationVectorEnv", env), log.spec)
-            else:
+            rounds = make_rounds(agent, env, log.spec)
+            if rounds is None:
                 rounds = SteppedRounds(Episodes(env, log.spec, reward_range), traced=log.trace is not None)
             BlockLoop(agent, rounds, log).play(progress)
     finally:

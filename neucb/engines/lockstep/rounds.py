@@ -18,8 +18,10 @@ from neucb.environments.contexts import dense_rows, density, finite_rows
 from neucb.environments.episodes import bad_context
 from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import find_order
+from neucb.environments.synthetic import SyntheticVectorEnv, WorldSequence
 
 if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
     from torch import Tensor
 
     from neucb.agents.base import Agent
@@ -66,10 +68,16 @@ class Rounds(Protocol):
         """Return the contexts [R, ...] of a round of the block."""
 
 
-def rows_known(agent: Agent, env: object) -> bool:
-    """Return whether `TableRounds` applies: no row depends on an arm, the agent is no skyline."""
-    known = type(env) is ClassificationVectorEnv and issubclass(find_order(env.order), FixedOrder)
-    return known and not has(agent, Foresees) and not has(agent, LearnsAll)
+def make_rounds(agent: Agent, env: VectorEnv[Any, Any, Any], spec: Spec) -> Rounds | None:
+    """Return the rounds of an environment that need no stepping, None where the environment is stepped.
+
+    No round depends on the arms played before, and the agent is no skyline.
+    """
+    if has(agent, Foresees) or has(agent, LearnsAll):
+        return None
+    if type(env) is ClassificationVectorEnv and issubclass(find_order(env.order), FixedOrder):
+        return TableRounds(env, spec)
+    return WorldRounds(env, spec) if type(env) is SyntheticVectorEnv else None
 
 
 class TableRounds:
@@ -135,6 +143,77 @@ class TableRounds:
     def _of(self, values: Ints, action: Ints) -> Ints:
         """Return values [R, n] of the rounds of `action` [R, n]."""
         return values[self._left : self._left + action.shape[1]].T
+
+
+class WorldRounds:
+    """Rounds of a synthetic world, drawn block by block; the environment is not stepped.
+
+    Args:
+        env: environment of the world.
+        spec: shape of the run.
+    """
+
+    known = True
+    error: InputError | None = None
+
+    def __init__(self, env: SyntheticVectorEnv, spec: Spec) -> None:
+        self._sequences = [WorldSequence(env, seed) for seed in spec.seeds]
+        self._spec = spec
+        self.stop = spec.horizon
+
+    def begin(self, agent: Agent) -> None:
+        """Reset the agent."""
+        agent.reset(self._spec)
+
+    def open(self, left: int, right: int) -> None:
+        """Draw rounds left..right-1; return None, since no agent looks ahead at contexts per arm."""
+        drawn = [sequence.draw(right - left) for sequence in self._sequences]
+        self._contexts = np.stack([contexts for contexts, _ in drawn], 1)  # [B, R, K, d]
+        self._mean = np.stack([means for _, means in drawn], 1)  # [B, R, K], and below
+        coins = np.stack([sequence.coins[left:right] for sequence in self._sequences], 1)
+        self._loss = (coins[:, :, None] < self._mean).astype(np.float64)
+        to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
+        contexts, losses = torch.as_tensor(self._contexts, **to), torch.as_tensor(self._loss, **to)
+        self._rounds = zip(contexts.unbind(), losses.unbind(), strict=True)
+
+    def look(self) -> tuple[Tensor, None]:
+        """Return the contexts [R, K, d] of the block's next round."""
+        self._now = next(self._rounds)
+        return self._now[0], None
+
+    def learn(self, agent: Agent, action: Tensor) -> None:
+        """Update the agent with the losses of the arms [R]."""
+        context, losses = self._now
+        agent.update(context, action, losses.gather(1, action.unsqueeze(1)).squeeze(1))
+
+    def outcome(self, action: Ints) -> tuple[Figures, NDArray[np.float64]]:
+        """Return metrics [R, n] and expected losses [R, n, K] of the block's first n rounds."""
+        n = action.shape[1]
+        mean, loss = self._mean[:n].transpose(1, 0, 2), self._loss[:n].transpose(1, 0, 2)
+        played, best = action[:, :, None], mean.argmin(2)[:, :, None]
+        expected, least = _at(mean, played), _at(mean, best)
+        figures = {
+            "loss": _at(loss, played),
+            "expected_loss": expected,
+            "regret": expected - least,
+            "best_loss": least,
+            "best_realised_loss": _at(loss, best),
+        }
+        return figures, mean
+
+    def shown(self, action: Ints) -> dict[str, Ints]:
+        """Return no columns: a world has no rows and no labels."""
+        return {}
+
+    def context(self, place: int) -> NDArray[Any]:
+        """Return the contexts [R, K, d] of a round of the block."""
+        context: NDArray[Any] = self._contexts[place]
+        return context
+
+
+def _at(values: NDArray[np.float64], arm: Ints) -> NDArray[np.float64]:
+    """Return values [R, n, K] at arms [R, n, 1] as [R, n]."""
+    return np.take_along_axis(values, arm, 2)[:, :, 0]
 
 
 class SteppedRounds:
