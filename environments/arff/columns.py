@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neucb.environments.arff.header import Declaration
 from neucb.environments.arff.values import ArffSyntaxError, shown
-from neucb.environments.columns import ROUNDED, WHOLE
+from neucb.environments.raw_columns import ROUNDED, WHOLE
 
 Cells = Sequence[str | None]  # cells of one column, None for missing
 LONG = re.compile(r"[+-]?[0-9]{16,309}")  # a whole number that float64 may not hold

@@ -10,9 +10,9 @@ import numpy as np
 
 from neucb.core.errors import DataError
 from neucb.core.files import sha256
-from neucb.environments.columns import Content
 from neucb.environments.openml.data_file import read_arff, read_parquet
 from neucb.environments.openml.description import DamagedFileError, Description, describe
+from neucb.environments.raw_columns import Content
 from neucb.environments.table import Column, Table, labelled, unlabelled
 
 

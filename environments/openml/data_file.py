@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neucb.environments.arff.reader import parse_arff
-from neucb.environments.columns import ROUNDED, WHOLE, Content, Raw
+from neucb.environments.raw_columns import ROUNDED, WHOLE, Content, Raw
 from neucb.environments.table import SparseColumns
 
 

@@ -20,7 +20,7 @@ def find_number(config: OpenMLConfig, text: str, notify: Callable[[str], None]) 
         InputError: a version that is no number.
         DataError: no such set, or no network and none in the cache.
     """
-    from neucb.environments.openml.server import list_versions, reachable
+    from neucb.environments.openml.download import list_versions, reachable
 
     name, at, version = text.partition("@")
     if at and not version.isdecimal():

@@ -10,7 +10,7 @@ from pathlib import Path
 from neucb.core.errors import DataError
 from neucb.environments.openml.cache import data_file
 from neucb.environments.openml.config import openml_config
-from neucb.environments.openml.server import download, reachable
+from neucb.environments.openml.download import download, reachable
 from neucb.environments.sources.catalogue import number_of
 
 AT_ONCE = 3  # a limit for the sake of the public server

@@ -75,7 +75,7 @@ class OpenML(DataSource):
         number = self.number(name, loading)
         if loading.source == "bundled":
             raise DataError(f"{name} is not bundled; bundled are: covertype, {', '.join(SUMMARIES)}")
-        from neucb.environments.openml.server import download, reachable
+        from neucb.environments.openml.download import download, reachable
 
         config = openml_config(loading.openml_cache)
         folder = config.folder(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
@@ -14,6 +14,7 @@ from neucb.core.errors import InputError
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
 
+AnyVectorEnv: TypeAlias = "VectorEnv[Any, Any, Any]"
 SPACE = 80  # maximum characters of a Gymnasium space in a message
 
 
@@ -72,7 +73,7 @@ class Spec:
 
 
 def read_spec(
-    env: VectorEnv[Any, Any, Any],
+    env: AnyVectorEnv,
     seeds: tuple[int, ...],
     rounds: int | None = None,
     device: str = "cpu",
@@ -112,7 +113,7 @@ def read_spec(
     )
 
 
-def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
+def attribute(env: AnyVectorEnv, name: str) -> Any:
     """Return an attribute of the outermost of an environment and its wrapped ones that has it, or None."""
     while not hasattr(env, name):
         if env is env.unwrapped:
@@ -121,14 +122,14 @@ def attribute(env: VectorEnv[Any, Any, Any], name: str) -> Any:
     return getattr(env, name)
 
 
-def _arms(env: VectorEnv[Any, Any, Any]) -> int:
+def _arms(env: AnyVectorEnv) -> int:
     space = env.single_action_space
     if not isinstance(space, Discrete):
         raise InputError(f"the environment's actions must be Discrete(K), one per arm, not {_short(space)}")
     return int(space.n)
 
 
-def _context_shape(env: VectorEnv[Any, Any, Any]) -> tuple[int, ...]:
+def _context_shape(env: AnyVectorEnv) -> tuple[int, ...]:
     space, arms = env.single_observation_space, _arms(env)
     shape = space.shape if isinstance(space, Box | MultiBinary | MultiDiscrete) else None
     if shape is None or not (len(shape) == 1 or (len(shape) == 2 and shape[0] == arms)):

@@ -37,7 +37,7 @@ from neucb.runs.run import Run
 
 if TYPE_CHECKING:
     from neucb.agents.base import Agent
-    from neucb.runs.request import AnyVectorEnv
+    from neucb.core.spec import AnyVectorEnv
 
 
 def prepare_run(request: RunRequest, notify: Callable[[str], None] = warnings.warn) -> Run:

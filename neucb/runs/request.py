@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gymnasium.vector import VectorEnv
-
 from neucb.engines.trace import Wanted
 from neucb.environments.make import EnvironmentOptions
 from neucb.environments.preprocessing import Encoded
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neucb.agents.base import Agent
+    from neucb.core.spec import AnyVectorEnv
 
-    AnyVectorEnv = VectorEnv[Any, Any, Any]
     Dataset = str | Table | Encoded | Ranking | pd.DataFrame | ArrowStream | AnyVectorEnv
 
 Seeds = int | str | Iterable[int] | None

@@ -19,14 +19,12 @@ from neucb.runs.resolved_agent import ResolvedAgent
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from gymnasium.vector import VectorEnv
     from numpy.typing import NDArray
 
     from neucb.agents.base import Agent
     from neucb.agents.recipes.recipe import Recipe
+    from neucb.core.spec import AnyVectorEnv
     from neucb.runs.checkpoint import Trained
-
-    AnyVectorEnv = VectorEnv[Any, Any, Any]
 
 
 @dataclass

@@ -9,16 +9,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import SyncVectorEnv, VectorEnv
+from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
-from neucb.core.spec import attribute, read_spec
+from neucb.core.spec import AnyVectorEnv, attribute, read_spec
 from neucb.environments.episodes import Episodes
 from neucb.environments.rewards import UNIT, check_reward_range
 from neucb.environments.step_info import FIGURES
 
-AnyVectorEnv = VectorEnv[Any, Any, Any]
 SEEDS = (11, 12, 13)
 ROUNDS = 50  # default for environments without a horizon
 ROUNDING = 1e-6  # tolerance of losses in [0, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,12 +14,9 @@ from neucb.environments.episodes import Episodes
 from neucb.environments.rewards import UNIT
 
 if TYPE_CHECKING:
-    from gymnasium.vector import VectorEnv
-
     from neucb.agents.base import Agent
+    from neucb.core.spec import AnyVectorEnv
     from neucb.engines.log import Progress, RunLog
-
-    AnyVectorEnv = VectorEnv[Any, Any, Any]
 
 
 def play(

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from neucb.core.errors import DataError
-from neucb.environments.openml import server as openml_server
+from neucb.environments.openml import download as openml_download
 from neucb.environments.openml.config import OpenMLConfig, openml_config
-from neucb.environments.openml.server import download, reachable
+from neucb.environments.openml.download import download, reachable
 from neucb.environments.sources import fetch as fetching
 from neucb.environments.sources.catalogue import load_table
 from tests.support.openml_cache import LABEL, fill, load, tree
@@ -90,7 +90,7 @@ def test_a_failed_download_leaves_no_remains(
     before = tree(cache)
     server.broken = broken
     if broken in ("slow", "silent"):
-        monkeypatch.setattr(openml_server, "SILENCE_SECONDS", 0.3)
+        monkeypatch.setattr(openml_download, "SILENCE_SECONDS", 0.3)
     with pytest.raises(DataError, match=message) as caught:
         load_table(f"openml:{number}", notify=quiet)
     assert "\n" not in str(caught.value)
@@ -142,7 +142,7 @@ def test_an_unwritable_cache_is_a_one_line_error(server: FakeOpenML, tmp_path: P
 def test_an_endless_download_is_aborted(
     server: FakeOpenML, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openml_server, "DOWNLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(openml_download, "DOWNLOAD_SECONDS", 0.2)
     with pytest.raises(DataError, match="in time"):
         load(cache, 7, notify=quiet)
 
@@ -162,7 +162,7 @@ def test_simultaneous_downloads_are_safe(cache: Path, monkeypatch: pytest.Monkey
         fill(root, 7, pa.table({"x": [1.0, 2.0, 3.0, 4.0], "class": LABEL}))
         together.wait(10)
 
-    monkeypatch.setattr(openml_server, "_ask_client", arrive)
+    monkeypatch.setattr(openml_download, "_ask_client", arrive)
     config = OpenMLConfig(cache, "https://www.openml.org/api/v1/xml")
     for _ in range(20):
         folder = config.folder(7)
