@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from neucb.core.errors import InputError, unknown_name
 
+MOST = 2**31 - 1  # largest whole number
 Value = float | int | str | tuple[float, ...]
 
 
@@ -55,9 +59,9 @@ class Parameter:
             return str(value)
         if isinstance(value, str) and "," in value:
             value = value.split(",")
-        if isinstance(value, str | float | int):
+        if isinstance(value, str | Real) and not isinstance(value, bool):
             return self._number(value)
-        if isinstance(value, Sequence) and len(value):
+        if isinstance(value, Sequence | np.ndarray) and np.ndim(value) == 1 and len(value):
             return tuple(self._number(one) for one in value)
         raise InputError(f"{self.name} must be {self.range}, not {value!r}")
 
@@ -73,7 +77,7 @@ class Parameter:
             raise InputError(f"{self.name} must be finite, {self.range}, not {value}")
         if not self.whole or math.isinf(number):
             return number
-        if number != int(number):
+        if number != int(number) or number > MOST:
             raise InputError(f"{self.name} must be {self.range}, not {value}")
         return int(number)
 

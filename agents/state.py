@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from neucb.agents.network.forward import Forward
 from neucb.agents.network.lookahead import Scratch
@@ -58,6 +59,19 @@ def give_state(agent: object, state: Any, tensors: Mapping[str, torch.Tensor]) -
         raise InputError(f"the state does not fit {type(agent).__name__}: {error}") from error
 
 
+def _saved_tensor(value: torch.Tensor | NDArray[Any], path: str) -> torch.Tensor:
+    """Return a tensor of an array of any byte order and strides.
+
+    Raises:
+        InputError: an array of strings, dates or objects.
+    """
+    if isinstance(value, torch.Tensor):
+        return value
+    if value.dtype.kind not in "biufc":
+        raise InputError(f"{path} is an array of {value.dtype}, which cannot be saved; keep numbers in it")
+    return torch.from_numpy(np.ascontiguousarray(value, value.dtype.newbyteorder("=")))
+
+
 def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> Any:
     """Return the JSON form of a value; `path` names its tensors, `above` are the ids of its containers."""
     if isinstance(value, CACHES):
@@ -66,7 +80,7 @@ def _take(value: Any, path: str, tensors: Tensors, above: tuple[int, ...]) -> An
         return value
     if isinstance(value, torch.Tensor | np.ndarray):
         # A copy: safetensors files must not share memory between tensors.
-        tensors[path] = torch.as_tensor(value).detach().cpu().contiguous().clone()
+        tensors[path] = _saved_tensor(value, path).detach().cpu().contiguous().clone()
         return {"tensor" if isinstance(value, torch.Tensor) else "array": path}
     if isinstance(value, np.generic):
         return value.item()
@@ -128,7 +142,7 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         case "tensor":
             return _tensor(tensors[inner], current)
         case "array":
-            return tensors[inner].numpy()
+            return _array(tensors[inner].numpy(), current)
         case "generator":
             current.bit_generator.state = inner
             return current
@@ -142,7 +156,7 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         case "dict":
             old = current if isinstance(current, Mapping) else {}
             pairs = [(_give(key, None, tensors), item) for key, item in inner]
-            return {key: _give(item, old.get(key), tensors) for key, item in pairs}
+            return _filled(current, {key: _give(item, old.get(key), tensors) for key, item in pairs})
         case "state_dict":
             current.load_state_dict(_give(inner, current.state_dict(), tensors))
             return current
@@ -151,14 +165,40 @@ def _give(kept: Any, current: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
         case _:
             olds = [*current] if isinstance(current, list | tuple | deque) else []
             olds += [None] * (len(inner) - len(olds))
-            return SEQUENCES[kind](_give(item, old, tensors) for item, old in zip(inner, olds, strict=False))
+            items = [_give(item, old, tensors) for item, old in zip(inner, olds, strict=False)]
+            if isinstance(current, tuple) and hasattr(current, "_fields"):
+                return type(current)(*items)
+            if isinstance(current, deque):  # with its greatest length
+                current.clear()
+                current.extend(items)
+                return current
+            return SEQUENCES[kind](items)
+
+
+def _filled(current: Any, kept: dict[Any, Any]) -> Any:
+    """Return the saved dictionary; a `defaultdict`, `Counter` or the like of the reset agent is filled."""
+    if not isinstance(current, dict) or type(current) is dict:
+        return kept
+    current.clear()
+    current.update(kept)
+    return current
+
+
+def _array(kept: NDArray[Any], current: Any) -> NDArray[Any]:
+    """Return the saved array; one of the same shape and type is set in place, so that views stay views."""
+    fits = isinstance(current, np.ndarray) and (current.shape, current.dtype) == (kept.shape, kept.dtype)
+    if not fits or not current.flags.writeable:
+        return kept
+    current[...] = kept
+    return np.asarray(current)
 
 
 def _tensor(kept: torch.Tensor, current: Any) -> torch.Tensor:
-    """Return the saved tensor on the device of the current one; a trained parameter is set in place."""
+    """Return the saved tensor on the device of the current one, set in place where it fits."""
     if not isinstance(current, torch.Tensor):
         return kept
-    if current.requires_grad:
+    alike = (current.shape, current.dtype) == (kept.shape, kept.dtype) and current.is_contiguous()
+    if current.requires_grad or alike:  # in place, so that views stay views and optimisers keep parameters
         with torch.no_grad():
             return current.copy_(kept)
     return kept.to(current.device)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neucb.core.errors import InputError
 from neucb.core.random import stream
+from neucb.core.seeds import is_whole
 from neucb.environments.contexts import dense_rows, is_sparse
 from neucb.environments.feedback import Feedback, cost_matrix
 from neucb.environments.orders.order import FixedOrder, Order
@@ -162,7 +163,12 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         arms = self.table.arms
         self.horizon = rows if horizon is None else horizon
         self.order = order
-        self.drift = tuple(sorted(set(drift)))
+        for name, flag in (("recycle", recycle), ("strict", strict)):
+            if not isinstance(flag, bool | np.bool_):
+                raise InputError(f"{name} must be True or False, not {flag!r}")
+        if not isinstance(drift, Sequence | np.ndarray) or not all(map(is_whole, drift)):
+            raise InputError(f"drift must be a list of whole numbers, not {drift!r}")
+        self.drift = tuple(sorted({int(round_) for round_ in drift}))
         if num_envs < 1:
             raise InputError(f"num_envs must be at least 1, not {num_envs}")
         if self.horizon < 1 or (self.horizon > rows and not recycle):

@@ -18,15 +18,13 @@ from neucb.environments.sparse_encoding import (
     normalise_rows,
     scaled_columns,
 )
-from neucb.environments.table import Column, Table
+from neucb.environments.table import LARGEST, Column, Table
 from neucb.environments.tables.column_types import override
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from neucb.environments.contexts import Contexts
-
-LARGEST = 1e30  # largest number: beyond it float32 or the square of a row's norm may overflow
 
 Preprocessing = Literal["standard", "zscore", "centered", "paper"]
 ENCODINGS: dict[Preprocessing, str] = {  # name -> summary

@@ -32,6 +32,7 @@ from neucb.environments.tables.table_file import (
     features,
     named,
     read_raw,
+    with_dense_columns,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def read_ranking(
         if isinstance(dataset, str | Path)
         else raw_frame("table", dataset)
     )
+    raw = with_dense_columns(raw, {reading.label, group, *reading.columns})
     name, names = raw.name, raw.names
     group = None if group is None else named(group)
     target = reading.label or names[-1]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neucb.core.errors import InputError
+from neucb.core.seeds import is_whole
 
 
 def replica_seeds(
@@ -17,9 +18,9 @@ def replica_seeds(
     Raises:
         InputError: a sequence of another length.
     """
-    if isinstance(seed, int):
-        return [seed + r for r in range(replicas)]
-    given: Sequence[int | None] = [None] * replicas if seed is None else seed
+    if is_whole(seed):
+        return [int(seed) + r for r in range(replicas)]
+    given = [None] * replicas if seed is None else list(seed)  # type: ignore[arg-type]  # no number is left
     if len(given) != replicas:
         raise InputError(f"{len(given)} seeds for {replicas} replicas")
     return [int(rng.integers(2**31)) if one is None else int(one) for one in given]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+LARGEST = 1e30  # largest number: beyond it float32 or the square of a row's norm may overflow
+
+
 @dataclass(frozen=True)
 class Column:
     """Column of features.
@@ -73,13 +76,27 @@ class SparseColumns:
 
 
 def sparse_columns(values: Any, names: Sequence[str]) -> SparseColumns:
-    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out."""
+    """Return sparse columns of a matrix [N, d'] of any of SciPy's formats, entries that are 0 left out.
+
+    Numbers beyond 1e30 are cut off there, as in dense columns.
+
+    Raises:
+        DataError: an infinite or missing number.
+    """
     from scipy.sparse import csr_array
 
-    made = csr_array(values, dtype=np.float32)
-    made.sum_duplicates()
-    made.eliminate_zeros()
-    return SparseColumns(names, made)
+    exact = csr_array(values, dtype=np.float64)
+    exact.sum_duplicates()
+    exact.eliminate_zeros()
+    bad = np.flatnonzero(~np.isfinite(exact.data))
+    if len(bad):
+        row = int(np.searchsorted(exact.indptr, bad[0], side="right"))
+        kind = "a missing" if np.isnan(exact.data[bad[0]]) else "an infinite"
+        raise DataError(
+            f"column '{names[exact.indices[bad[0]]]}' holds {kind} number in row {row}; clean the table"
+        )
+    np.clip(exact.data, -LARGEST, LARGEST, out=exact.data)
+    return SparseColumns(names, exact.astype(np.float32))
 
 
 def joined(blocks: Sequence[SparseColumns | None]) -> SparseColumns | None:

@@ -73,7 +73,7 @@ class Fourier:
         """
         bandwidth = per_replica(self.bandwidth, spec.replicas, device=spec.device)
         if self.n_components < 1 or not bool((bandwidth > 0).all()):
-            raise InputError("fourier features need columns >= 1 and bandwidth > 0")
+            raise InputError("fourier features need n_components >= 1 and bandwidth > 0")
         w = np.empty((spec.replicas, spec.features, self.n_components))
         b = np.empty((spec.replicas, 1, self.n_components))
         for r, seed in enumerate(spec.seeds):

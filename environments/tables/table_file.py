@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DELIMITED = (".csv", ".tsv")
+QUERY = "qid"  # name of the query numbers of .libsvm and .svmlight files
 SUFFIXES = (
     *(kind + packed for kind in (*DELIMITED, ".arff") for packed in ("", ".gz")),
     ".parquet",
@@ -219,7 +220,7 @@ def _read_svmlight(path: Path, query: str | None) -> RawTable:
         sparse = sparse_columns(values, [f"x{j}" for j in occurring.tolist()])
         values, occurring = np.zeros((len(y), 0)), occurring[:0]
     frame = _from_arrays(values if sparse else values.toarray(), y, occurring)
-    if query is not None and len(numbers):
+    if query == QUERY and len(numbers):
         frame.insert(0, query, numbers)
     return replace(raw_frame(path.stem, frame), sparse=sparse)
 
@@ -265,7 +266,7 @@ def classification_table(
     Raises:
         InputError: no column has a name that `reading` gives; DataError: see `read_labels` and `decide`.
     """
-    raw = _with_dense_columns(raw, {reading.label, *reading.columns})
+    raw = with_dense_columns(raw, {reading.label, *reading.columns})
     name, names = raw.name, raw.names
     if len(names) < 2 and raw.sparse is None:
         raise DataError(f"{name}: a table needs a target and at least one feature")
@@ -316,7 +317,7 @@ def classification_table(
     )
 
 
-def _with_dense_columns(raw: RawTable, names: Collection[str | None]) -> RawTable:
+def with_dense_columns(raw: RawTable, names: Collection[str | None]) -> RawTable:
     """Return a table whose sparse columns of these names are among its columns."""
     if raw.sparse is None or not (found := [name for name in raw.sparse.names if name in names]):
         return raw

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from numbers import Integral
+from typing import TypeGuard
 
 from neucb.core.errors import InputError
 
@@ -21,7 +23,7 @@ def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
     if isinstance(seeds, str):
         numbers = _from_text(seeds)
     else:
-        numbers = range(seeds) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
+        numbers = range(int(seeds)) if is_whole(seeds) else _from_iterable(seeds)
     if not numbers or numbers[0] < 0:
         raise _no_seeds(seeds)
     # No len() of a range: it fails from 2^63 on.
@@ -34,6 +36,19 @@ def parse_seeds(seeds: int | str | Iterable[int]) -> tuple[int, ...]:
         (seed, _), *_ = Counter(numbers).most_common(1)
         raise InputError(f"seed {seed} occurs twice: its runs would be one and the same")
     return numbers
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number, of Python or NumPy, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _from_iterable(seeds: object) -> tuple[int, ...]:
+    if isinstance(seeds, Iterable):
+        numbers = tuple(seeds)
+        if all(map(is_whole, numbers)):
+            return tuple(map(int, numbers))
+    raise _no_seeds(seeds)
 
 
 def _from_text(text: str) -> range | tuple[int, ...]:

@@ -8,8 +8,9 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,31 @@ from numba.core.caching import FunctionCache
 from neucb.kernels.sources import digest
 
 ANOTHER = "name another folder with the environment variable NUMBA_CACHE_DIR"
+
+
+class NotCachedError(Exception):
+    """A kernel that would have to be compiled, see `from_cache_only`.
+
+    Attributes:
+        kernel: name of the kernel and types of its arguments.
+    """
+
+    def __init__(self, kernel: str) -> None:
+        super().__init__(f"not compiled yet: {kernel[:80]}")
+        self.kernel = kernel
+
+
+@contextlib.contextmanager
+def from_cache_only() -> Iterator[None]:
+    """Raise a `NotCachedError` in place of compiling a kernel, in this thread."""
+    _state.cache_only = True
+    try:
+        yield
+    finally:
+        _state.cache_only = False
+
+
+_state = threading.local()
 
 
 class KernelCache(FunctionCache):
@@ -40,13 +66,20 @@ class KernelCache(FunctionCache):
         return (*super()._index_key(sig, codegen), digest(self._function, sig))  # type: ignore[no-untyped-call]
 
     def load_overload(self, *arguments: Any) -> Any:
-        """Return a kernel from disk; None without a file. A damaged file is deleted, and None returned."""
+        """Return a kernel from disk; None without a file. A damaged file is deleted, and None returned.
+
+        Raises:
+            NotCachedError: there is no file, within `from_cache_only`.
+        """
+        found = None
         try:
-            return super().load_overload(*arguments)  # type: ignore[no-untyped-call]
+            found = super().load_overload(*arguments)  # type: ignore[no-untyped-call]
         except Exception:  # unpickling damaged bytes raises anything
             with contextlib.suppress(OSError):
                 self.flush()  # type: ignore[no-untyped-call]
-            return None
+        if found is None and getattr(_state, "cache_only", False):
+            raise NotCachedError(f"{self._function.__name__}{arguments[0]}")
+        return found
 
     def save_overload(self, *arguments: Any) -> None:
         """Write a compiled kernel to disk; after a failure the next run compiles it again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from neucb.environments.orders.order import FixedOrder
 from neucb.environments.orders.registry import ORDERS
 from neucb.environments.preprocessing import Encoded
 from neucb.environments.table import Column, Table
+from neucb.kernels.cache import NotCachedError, from_cache_only
 from neucb.runs.api import prepare
 from neucb.runs.run import Run
 
@@ -59,6 +61,54 @@ def warm_up(
         for done in as_completed([pool.submit(_compile, group, dtype, kind) for group, kind in tasks]):
             tick(done.result())
     return [recipe.name for recipe in compiled]
+
+
+def compile_together(makers: Sequence[Callable[[], Run]], jobs: int, notify: Callable[[str], None]) -> None:
+    """Compile the kernels that runs lack, those of different types in parallel processes.
+
+    Args:
+        makers: functions that return a prepared run each, for `pickle`.
+        jobs: number of processes at a time.
+        notify: callback with a line before and after the compilation.
+    """
+    started, waiting = time.perf_counter(), list(makers)
+    said = False
+    while jobs > 1:
+        lacking: dict[str, Callable[[], Run]] = {}
+        left = []
+        for make in waiting:
+            kernel = _lacks(make())
+            if kernel is not None:
+                left.append(make)
+                lacking.setdefault(kernel, make)
+        if len(lacking) < 2 or (len(left) == len(waiting) and said):
+            break
+        if not said:
+            said = True
+            notify(f"compiling {len(lacking)} kernels in parallel, once; later runs load them")
+        with safe_path(), ProcessPoolExecutor(min(jobs, len(lacking)), get_context("spawn")) as pool:
+            for done in [pool.submit(_load_silently, make) for make in lacking.values()]:
+                done.exception()  # the same error comes again where the run is played
+        waiting = left
+    if said:
+        notify(f"compiled in {time.perf_counter() - started:.0f} s")
+
+
+def _lacks(run: Run) -> str | None:
+    """Return the first kernel that a run would have to compile; None where all are in the cache."""
+    try:
+        with from_cache_only():
+            run.load()
+    except NotCachedError as error:
+        return error.kernel
+    return None
+
+
+def _load_silently(make: Callable[[], Run]) -> None:
+    leave_safe_path()
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stderr(io.StringIO()):
+        make().load()
 
 
 def _kinds() -> Iterator[Kind]:

@@ -117,6 +117,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "quadratic": ("epsilon-greedy", {"feature_map": "quadratic", "covariance": "diagonal"}),
     "quadratic, full": ("glm-ucb", {"feature_map": "quadratic", "covariance": "full"}),
     "fourier": ("lints", {"feature_map": "fourier", "n_components": 40, "bandwidth": [0.3, 0.5, 1.0]}),
+    "few fourier features": ("squarecb", {"feature_map": "fourier", "n_components": 2}),
     "bagging, diagonal": ("bagging", {"covariance": "diagonal", "bootstrap": "bernoulli", "members": 3}),
     "bootstrap, replay": ("neural-bootstrap", {"updates_per_round": 3, "members": 3, "bootstrap": "poisson"}),
     "bootstrap, radius": ("neural-bootstrap", {"radius": 0.7, "members": 2, "width": 8}),

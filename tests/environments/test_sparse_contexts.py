@@ -419,3 +419,36 @@ def test_file_of_few_columns_is_read_as_before(tmp_path: Path) -> None:
     table = read_file(tmp_path / "narrow.libsvm")
     assert table.sparse is None
     assert not is_sparse(encode(table).contexts)
+
+
+@pytest.mark.parametrize(("value", "words"), [("nan", "a missing number"), ("inf", "an infinite number")])
+def test_flawed_numbers_of_sparse_columns_are_named(tmp_path: Path, value: str, words: str) -> None:
+    write_libsvm(tmp_path / "wide.libsvm", matrix(), np.arange(N) % 3)
+    lines = (tmp_path / "wide.libsvm").read_text().splitlines()
+    lines[6] += f" 1101:{value}"
+    (tmp_path / "wide.libsvm").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=f"column 'x1100' holds {words} in row 7"):
+        read_file(tmp_path / "wide.libsvm")
+
+
+def test_huge_numbers_of_sparse_columns_are_cut_off() -> None:
+    values = matrix()
+    values[5, 7] = 1e300
+    encoded = encode(sparse_table(values), "paper")
+    assert is_sparse(encoded.contexts)
+    assert np.isfinite(encoded.contexts.data).all()
+    assert encoded.contexts.toarray()[5, 7] == pytest.approx(1.0)
+
+
+def test_ranking_names_sparse_columns_and_the_query(tmp_path: Path) -> None:
+    values = matrix()
+    write_libsvm(tmp_path / "wide.libsvm", values, np.linspace(0.0, 1.0, N))
+    text = (tmp_path / "wide.libsvm").read_text().splitlines()
+    lines = [line.replace(" ", f" qid:{i // 10} ", 1) for i, line in enumerate(text)]
+    (tmp_path / "wide.libsvm").write_text("\n".join(lines))
+    ranking = read_ranking(tmp_path / "wide.libsvm", Reading(columns={"x5": "skip"}), "qid")
+    assert ranking.contexts.shape == (N, D - 1)
+    assert ranking.queries is not None
+    assert [len(rows) for rows in ranking.queries] == [10] * 12
+    with pytest.raises(InputError, match="foo"):
+        read_ranking(tmp_path / "wide.libsvm", group="foo")

@@ -401,3 +401,29 @@ def test_the_number_of_torch_threads_is_restored() -> None:
 def test_invalid_arguments_name_the_cure(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         neucb.run(dataset=toy(), seeds=1, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": [1.9, 2.5]}, "no valid seeds"),
+        ({"seeds": True}, "no valid seeds"),
+        ({"seeds": 2.5}, "no valid seeds"),
+        ({"drift": (50.5,)}, "drift must be a list of whole numbers"),
+        ({"drift": 5}, "drift must be a list of whole numbers"),
+        ({"recycle": "no"}, "recycle must be True or False"),
+        ({"settings": {"gamma": True}}, "gamma must be"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        neucb.run("squarecb", "iris", rounds=100, **options)
+
+
+def test_numpy_scalars_are_numbers() -> None:
+    plain = neucb.run("kl", "iris", rounds=20, seeds=2, settings={"width": 5, "lr": [0.1, 0.2]})
+    seeds: Any = np.int64(2)
+    settings = {"width": np.int64(5), "lr": np.array([0.1, 0.2])}
+    pd.testing.assert_frame_equal(neucb.run("kl", "iris", rounds=20, seeds=seeds, settings=settings), plain)
+    with pytest.raises(InputError, match="width must be a whole number"):
+        neucb.run("kl", "iris", rounds=20, settings={"width": 10**20})

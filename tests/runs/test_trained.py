@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import defaultdict, deque
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -188,3 +189,67 @@ def test_the_command_line_saves_and_continues_an_agent(
     two_sets = ("run", "--dataset", "iris,wine", "--save-agent", "x.safetensors")
     assert command(monkeypatch, *two_sets) == 2
     assert "--save-agent keeps the agent of one data set" in capsys.readouterr().err
+
+
+class Point(NamedTuple):
+    x: float
+    y: float
+
+
+class Tally:
+    """Agent with containers of special kinds and views of one table, over arrays."""
+
+    uses_numpy = True
+
+    def reset(self, spec: Spec) -> None:
+        self.table = np.zeros((2, spec.replicas, spec.arms))
+        self.loss, self.count = self.table
+        self.latest: deque[int] = deque(maxlen=3)
+        self.seen: defaultdict[str, int] = defaultdict(int)
+        self.point = Point(0.0, 0.0)
+        self.reversed = np.arange(4.0)[::-1]
+
+    def distribution(self, context: Any) -> Any:
+        return np.full(self.loss.shape, 1.0 / self.loss.shape[1])
+
+    def update(self, context: Any, action: Any, loss: Any) -> None:
+        rows = np.arange(len(action))
+        self.loss[rows, action] += loss
+        self.count[rows, action] += 1
+        self.latest.append(int(action[0]))
+        self.seen[f"arm {action[0]}"] += 1
+        self.point = Point(self.point.x + 1.0, float(loss[0]))
+
+
+def test_special_containers_and_views_are_kept(tmp_path: Path) -> None:
+    run = neucb.prepare(Tally(), "iris", rounds=30, seeds=2, keep_agent=True)
+    run.play()
+    assert run.agent is not None
+    run.agent.save(tmp_path / "tally.safetensors")
+    loaded: Any = neucb.load_agent(tmp_path / "tally.safetensors", Tally())
+    inner, played = loaded.agent, run.agent.agent
+    inner = getattr(inner, "agent", inner)
+    played = getattr(played, "agent", played)
+    np.testing.assert_array_equal(inner.table, played.table)
+    assert inner.table.sum() > 0
+    assert np.shares_memory(inner.table, inner.count)
+    assert inner.latest == played.latest
+    assert inner.latest.maxlen == 3
+    assert inner.seen == played.seen
+    assert inner.seen["never"] == 0
+    assert inner.point == played.point
+    assert inner.point.x == 30.0
+    np.testing.assert_array_equal(inner.reversed, [3.0, 2.0, 1.0, 0.0])
+
+
+def test_array_of_words_is_refused(tmp_path: Path) -> None:
+    class Words(Tally):
+        def reset(self, spec: Spec) -> None:
+            super().reset(spec)
+            self.words = np.array(["a", "b"])
+
+    run = neucb.prepare(Words(), "iris", rounds=5, seeds=1, keep_agent=True)
+    run.play()
+    assert run.agent is not None
+    with pytest.raises(InputError, match="words is an array of <U1, which cannot be saved"):
+        run.agent.save(tmp_path / "words.safetensors")

@@ -49,7 +49,7 @@ def play_experts(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInput
     eta = own["eta"] * math.sqrt(math.log(len(parts)) / spec.arms)
     advice = np.empty((len(parts), spec.arms))
     experts = types.Experts(np.zeros(len(parts)), advice, float(eta), float(own["mixing"]))
-    index, value, direction = make_lists(columns)
+    index, value, direction = make_lists(columns, spec.features)
 
     def play(start: int, stop: int) -> int:
         played: int = exp4(

@@ -41,7 +41,7 @@ def play_models(recipe: Recipe, own: Settings, spec: Spec, inputs: ReplicaInputs
     features = make_features(own, spec, inputs.seed)
     models = make_models(recipe, own, spec, inputs.seed)
     rule, memory = make_rule(recipe, own, spec), np.zeros(1)
-    index, value, direction = make_lists(columns)
+    index, value, direction = make_lists(columns, inputs.world.contexts.shape[1])
 
     def play(start: int, stop: int) -> int:
         played: int = linear(
@@ -93,9 +93,15 @@ def with_hashed(inputs: ReplicaInputs, own: Settings) -> ReplicaInputs:
     return replace(inputs, world=inputs.world._replace(contexts=empty, sparse=rows))
 
 
-def make_lists(columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return buffers for the indices and values of a row's features, and for A^-1 x."""
-    return np.empty(columns + 2, np.int64), np.empty(columns + 2), np.empty(columns + 1)
+def make_lists(
+    columns: int, inputs: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return buffers for the indices and values of a row's features, and for A^-1 x.
+
+    The row's own entries, up to `inputs` of them, are listed in the same buffers first.
+    """
+    length = max(columns, inputs) + 2
+    return np.empty(length, np.int64), np.empty(length), np.empty(columns + 1)
 
 
 def make_features(own: Settings, spec: Spec, seed: int) -> types.Features:

@@ -16,7 +16,6 @@ from neucb.core.constants import TIE
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
 from neucb.engines.compiled.experts import check_experts, play_experts
-from neucb.engines.compiled.fitting import check_fits
 from neucb.engines.compiled.inputs import (
     Play,
     ReplicaInputs,
@@ -28,6 +27,7 @@ from neucb.engines.compiled.inputs import (
 )
 from neucb.engines.compiled.kernels.linear import fixed
 from neucb.engines.compiled.linear import check_models, play_models
+from neucb.engines.compiled.memory import check_fits
 from neucb.engines.compiled.networks import check_network, play_ensemble, play_network
 from neucb.environments.classification import ClassificationVectorEnv
 from neucb.kernels.types import THOMPSON, P, RuleConfig

@@ -10,13 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from neucb.core.errors import NeucbError
+from neucb.core.threads import cores
 from neucb.runs.store import Failure
+from neucb.runs.warmup import compile_together
 from neucb.sweeps.play.batch import Outcome, failure, prepare_batch
 from neucb.sweeps.play.estimate import cost
 from neucb.sweeps.play.execute import Task, Workers
 from neucb.sweeps.play.warnings import Warned, kept_warnings
 
 if TYPE_CHECKING:
+    from neucb.runs.run import Run
     from neucb.runs.store import Record
     from neucb.sweeps.plan import Batch
     from neucb.sweeps.play.data import Data
@@ -178,6 +181,7 @@ class Batches:
         engines: dict[tuple[Any, ...], str] = {}
         words_of: dict[tuple[Any, ...], list[str]] = {}
         warned: dict[str, list[Batch]] = {}
+        compiled: list[tuple[Callable[[], Run], Run]] = []
         for name, batch in missing.items():
             words = tuple(
                 (key, value) for key, value in batch.settings.items() if not isinstance(value, tuple)
@@ -188,9 +192,10 @@ class Batches:
                 if key not in engines:
                     words_of[key] = []
                     with kept_warnings(words_of[key]):
-                        run = prepare_batch(batch.part(0, 1), data)
+                        prepare = partial(prepare_batch, batch.part(0, 1), data)
+                        run = prepare()
                         if run.engine == "compiled":
-                            run.load()  # in this thread, so that no two threads compile the same kernel
+                            compiled.append((prepare, run))
                     engines[key] = run.engine
             except NeucbError as error:
                 self._fail(batch, " ".join(str(error).split()))
@@ -202,6 +207,10 @@ class Batches:
                 Task(name, batch, data, engine, cost(batch, data, engine), partial(self._claim, name))
             )
         self.warned.tell(warned)
+        compile_together([prepare for prepare, _ in compiled], cores(), self.data.notify)
+        for _, run in compiled:
+            with kept_warnings([]):
+                run.load()  # in this thread, so that no two threads compile the same kernel
         return tasks
 
     def _fail(self, batch: Batch, reason: str) -> None:

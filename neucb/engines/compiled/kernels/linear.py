@@ -126,7 +126,8 @@ def linear(
 ) -> int:
     """Play rounds start..stop-1 with N linear models per arm; returns as `neural`.
 
-    `index` and `value` [columns + 2] list the features of a row, `direction` [columns + 1] is A^-1 x.
+    `index` and `value` [max(columns, d) + 2] list a row, then its features; `direction` [columns + 1] is
+    A^-1 x.
     """
     N, K, _ = models.theta.shape
     clock, ensemble = models.clock, len(models.counts) > 0

@@ -7,7 +7,12 @@ import pytest
 from neucb.agents.recipes.registry import RECIPES
 from neucb.core.errors import InputError
 from neucb.core.spec import Spec
-from neucb.engines.compiled.fitting import check_fits, memory_bytes, network_bytes
+from neucb.engines.compiled.memory import (
+    check_fits,
+    memory_bytes,
+    models_bytes,
+    network_bytes,
+)
 from neucb.engines.compiled.replica import check
 
 NEURAL, LINEAR = RECIPES["kl"], RECIPES["squarecb"]
@@ -18,11 +23,22 @@ def test_bytes_of_all_replicas_and_of_the_draw_of_one() -> None:
     assert network_bytes(SETTINGS, Spec((0, 1), 5, 3, 100)) == 5 * 10 * 4 * (2 * 4 + 16)
 
 
+def test_linear_models_are_counted() -> None:
+    settings = dict(LINEAR.settings({}))
+    spec = Spec((0, 1), 5, 3, 100)
+    assert models_bytes(settings, spec) == 8 * 2 * 5 * (3 + 9)
+    check_fits(LINEAR, settings, spec, 960)
+    with pytest.raises(InputError, match=r"squarecb needs 960 bytes .* covariance=diagonal"):
+        check_fits(LINEAR, settings, spec, 959)
+    wide = models_bytes({**settings, "hash_bits": 30}, spec)
+    assert wide == 8 * 2 * 5 * 2 * 2**30
+    assert models_bytes({**settings, "hash_bits": 4, "covariance": "full"}, spec) == 8 * 2 * 5 * (16 + 256)
+
+
 def test_bounds() -> None:
     spec = Spec((0, 1), 5, 3, 100)
     needed = network_bytes(SETTINGS, spec)
     check_fits(NEURAL, SETTINGS, spec, needed)
-    check_fits(LINEAR, {}, spec, 0)
     with pytest.raises(
         InputError, match=r"kl needs at least 4,800 bytes .* smaller width.*squarecb"
     ) as caught:
