@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -80,7 +81,44 @@ def make_rounds(agent: Agent, env: VectorEnv[Any, Any, Any], spec: Spec) -> Roun
     return WorldRounds(env, spec) if type(env) is SyntheticVectorEnv else None
 
 
-class TableRounds:
+class KnownRounds:
+    """Rounds that are known block by block, so that the environment is not stepped.
+
+    Attributes:
+        blocks: contexts [R, ...] and losses [R, K] of the rounds of the block that are left, set by `open`.
+    """
+
+    known = True
+    error: InputError | None = None
+    blocks: Iterator[tuple[Tensor, Tensor]]
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self.stop = spec.horizon
+
+    def begin(self, agent: Agent) -> None:
+        """Reset the agent."""
+        agent.reset(self._spec)
+
+    def look(self) -> tuple[Tensor, None]:
+        """Return the contexts [R, ...] of the block's next round."""
+        self._now = next(self.blocks)
+        return self._now[0], None
+
+    def learn(self, agent: Agent, action: Tensor) -> None:
+        """Update the agent with the losses of the arms [R]."""
+        context, losses = self._now
+        agent.update(context, action, losses.gather(1, action.unsqueeze(1)).squeeze(1))
+
+    def _ready(self, contexts: NDArray[Any], losses: NDArray[Any]) -> Tensor:
+        """Set the block's contexts [B, R, ...] and losses [B, R, K]; return the former as a tensor."""
+        to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
+        shown, heard = torch.as_tensor(contexts, **to), torch.as_tensor(losses, **to)
+        self.blocks = zip(shown.unbind(), heard.unbind(), strict=True)
+        return shown
+
+
+class TableRounds(KnownRounds):
     """Rounds of a table in an order independent of the arms played; the environment is not stepped.
 
     Args:
@@ -88,44 +126,24 @@ class TableRounds:
         spec: shape of the run.
     """
 
-    known = True
-
     def __init__(self, env: ClassificationVectorEnv, spec: Spec) -> None:
         self._contexts = env.encoded.contexts
         self._feedback = env.feedback
-        self._spec = replace(spec, density=density(self._contexts))
+        super().__init__(replace(spec, density=density(self._contexts)))
         scripts = [env.script(seed) for seed in spec.seeds]
         self._rows = np.stack([script.rows for script in scripts], 1)  # [T, R], and below
         self._label = np.stack([script.label for script in scripts], 1)
         self._seen = np.stack([script.seen for script in scripts], 1)
         spoilt = ~finite_rows(self._contexts)[self._rows]  # [T, R]
-        self.stop = int(spoilt.any(1).argmax()) if spoilt.any() else spec.horizon
-        self.error: InputError | None = None
-        if self.stop < spec.horizon:
+        if spoilt.any():
+            self.stop = int(spoilt.any(1).argmax())
             self.error = bad_context(self.stop, spec.seeds[int(spoilt[self.stop].argmax())])
-
-    def begin(self, agent: Agent) -> None:
-        """Reset the agent."""
-        agent.reset(self._spec)
 
     def open(self, left: int, right: int) -> Tensor:
         """Read rounds left..right-1; return their contexts [B, R, d]."""
         self._left = left
-        to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
-        contexts = torch.as_tensor(dense_rows(self._contexts, self._rows[left:right]), **to)
-        losses = torch.as_tensor(self._feedback.cost[self._seen[left:right]], **to)  # [B, R, K]
-        self._rounds = zip(contexts.unbind(), losses.unbind(), strict=True)
-        return contexts
-
-    def look(self) -> tuple[Tensor, None]:
-        """Return the contexts [R, d] of the block's next round."""
-        self._now = next(self._rounds)
-        return self._now[0], None
-
-    def learn(self, agent: Agent, action: Tensor) -> None:
-        """Update the agent with the losses of the arms [R]."""
-        context, losses = self._now
-        agent.update(context, action, losses.gather(1, action.unsqueeze(1)).squeeze(1))
+        contexts = dense_rows(self._contexts, self._rows[left:right])
+        return self._ready(contexts, self._feedback.cost[self._seen[left:right]])
 
     def outcome(self, action: Ints) -> tuple[Figures, RoundLabels]:
         """Return metrics and labels [R, n] of the block's first n rounds."""
@@ -145,7 +163,7 @@ class TableRounds:
         return values[self._left : self._left + action.shape[1]].T
 
 
-class WorldRounds:
+class WorldRounds(KnownRounds):
     """Rounds of a synthetic world, drawn block by block; the environment is not stepped.
 
     Args:
@@ -153,17 +171,9 @@ class WorldRounds:
         spec: shape of the run.
     """
 
-    known = True
-    error: InputError | None = None
-
     def __init__(self, env: SyntheticVectorEnv, spec: Spec) -> None:
+        super().__init__(spec)
         self._sequences = [WorldSequence(env, seed) for seed in spec.seeds]
-        self._spec = spec
-        self.stop = spec.horizon
-
-    def begin(self, agent: Agent) -> None:
-        """Reset the agent."""
-        agent.reset(self._spec)
 
     def open(self, left: int, right: int) -> None:
         """Draw rounds left..right-1; return None, since no agent looks ahead at contexts per arm."""
@@ -172,19 +182,7 @@ class WorldRounds:
         self._mean = np.stack([means for _, means in drawn], 1)  # [B, R, K], and below
         coins = np.stack([sequence.coins[left:right] for sequence in self._sequences], 1)
         self._loss = (coins[:, :, None] < self._mean).astype(np.float64)
-        to: Any = {"dtype": getattr(torch, self._spec.dtype), "device": self._spec.device}
-        contexts, losses = torch.as_tensor(self._contexts, **to), torch.as_tensor(self._loss, **to)
-        self._rounds = zip(contexts.unbind(), losses.unbind(), strict=True)
-
-    def look(self) -> tuple[Tensor, None]:
-        """Return the contexts [R, K, d] of the block's next round."""
-        self._now = next(self._rounds)
-        return self._now[0], None
-
-    def learn(self, agent: Agent, action: Tensor) -> None:
-        """Update the agent with the losses of the arms [R]."""
-        context, losses = self._now
-        agent.update(context, action, losses.gather(1, action.unsqueeze(1)).squeeze(1))
+        self._ready(self._contexts, self._loss)
 
     def outcome(self, action: Ints) -> tuple[Figures, NDArray[np.float64]]:
         """Return metrics [R, n] and expected losses [R, n, K] of the block's first n rounds."""
