@@ -124,7 +124,7 @@ class ClassificationVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     trusted = True  # `check_environment` checks it in the tests
 
     @property
-    def sparse(self) -> bool:
+    def sparse_contexts(self) -> bool:
         """Whether contexts are kept in compressed rows, see `Encoded`."""
         return is_sparse(self.encoded.contexts)
 

@@ -109,7 +109,7 @@ def read_spec(
         device,
         dtype,
         per_arm=len(shape) == 2,
-        sparse=bool(attribute(env, "sparse")),
+        sparse=bool(attribute(env, "sparse_contexts")),
     )
 
 

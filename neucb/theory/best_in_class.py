@@ -20,6 +20,7 @@ from neucb.agents.recipes.oracles import LINEAR, NEURAL
 from neucb.core.errors import InputError
 from neucb.core.metrics import log_spaced, regression_losses
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.contexts import dense_rows
 from neucb.environments.orders.order import FixedOrder
 from neucb.theory.fitting import ClassFit, FittingData, Model, Training, train
 
@@ -164,7 +165,7 @@ def world_loss(
     if not isinstance(script.order, FixedOrder):
         raise InputError(f"the rows of order {env.order} depend on the agent: no policy is best for all")
     expected = env.feedback.expected[script.label]
-    fit = fit_class(recipe, env.encoded.contexts[script.rows], expected, training=SWEPT, **sizes)
+    fit = fit_class(recipe, dense_rows(env.encoded.contexts, script.rows), expected, training=SWEPT, **sizes)
     rounds = log_spaced(env.horizon)
     return ClassLoss(rounds, np.cumsum(fit.policy_losses(expected))[rounds - 1][None], (fit,))
 
@@ -252,5 +253,5 @@ def _replicas(
         rows = frame[frame["seed"] == seed]
         sizes = sizes_of(run.settings, r)
         expected = env.feedback.expected[rows["class_label"].to_numpy()]
-        x = env.encoded.contexts[rows["row"].to_numpy()]
+        x: NDArray[Any] = dense_rows(env.encoded.contexts, rows["row"].to_numpy())
         yield recipe, sizes, x, expected, rows["action"].to_numpy(), rows["loss"].to_numpy()

@@ -12,6 +12,7 @@ from neucb.core.constants import DELTA
 from neucb.core.metrics import log_spaced
 from neucb.core.spec import Spec
 from neucb.environments.classification import ClassificationVectorEnv
+from neucb.environments.contexts import dense_rows
 from neucb.environments.preprocessing import Encoded
 from neucb.theory.diagnosis import DOUBLINGS, WIDTH, Diagnosis, ForRidge, Question
 from neucb.theory.dimension import (
@@ -81,7 +82,7 @@ def diagnose(
     script = env.script(question.seed)
     arms, T = encoded.table.arms, question.rounds
     rewards = 1.0 - env.feedback.expected[script.label]  # [T, K]
-    x = with_constant(encoded.contexts[script.rows], question.intercept)
+    x = with_constant(dense_rows(encoded.contexts, script.rows), question.intercept)
     notify("kernel matrix")
     kernel = closed_form(x, arms, question.init, WIDTH)
     exact = min(T, EXACT)

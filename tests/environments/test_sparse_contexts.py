@@ -28,6 +28,10 @@ from neucb.environments.preprocessing import Encoded, encode, encode_columns
 from neucb.environments.ranking import read_ranking
 from neucb.environments.table import Column, Table, sparse_columns
 from neucb.environments.tables.table_file import Reading, from_frame, read_file
+from neucb.runs.api import prepare
+from neucb.theory.best_in_class import class_loss
+from neucb.theory.diagnose import diagnose
+from neucb.theory.diagnosis import Question
 from tests.support.tables import one_hot
 
 N, D = 120, 1100
@@ -452,3 +456,11 @@ def test_ranking_names_sparse_columns_and_the_query(tmp_path: Path) -> None:
     assert [len(rows) for rows in ranking.queries] == [10] * 12
     with pytest.raises(InputError, match="foo"):
         read_ranking(tmp_path / "wide.libsvm", group="foo")
+
+
+def test_theory_reads_sparse_contexts() -> None:
+    encoded = encode(sparse_table(matrix()))
+    run = prepare("squarecb", encoded, rounds=40, seeds=1, trace=True)
+    run.play()
+    assert class_loss(run).best_loss.shape[0] == 1
+    assert diagnose(encoded, Question(rounds=32), prepare).arms == 3
