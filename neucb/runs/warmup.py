@@ -63,33 +63,30 @@ def warm_up(
     return [recipe.name for recipe in compiled]
 
 
-def compile_together(makers: Sequence[Callable[[], Run]], jobs: int, notify: Callable[[str], None]) -> None:
+def compile_together(
+    runs: Sequence[tuple[Callable[[], Run], Run]], jobs: int, notify: Callable[[str], None]
+) -> None:
     """Compile the kernels that runs lack, those of different types in parallel processes.
 
     Args:
-        makers: functions that return a prepared run each, for `pickle`.
-        jobs: number of processes at a time.
+        runs: prepared runs, each with a function that returns it anew in another process.
+        jobs: number of processes at a time; nothing is done for 1.
         notify: callback with a line before and after the compilation.
     """
-    started, waiting = time.perf_counter(), list(makers)
-    said = False
+    started, left, said = time.perf_counter(), list(runs), False
     while jobs > 1:
-        lacking: dict[str, Callable[[], Run]] = {}
-        left = []
-        for make in waiting:
-            kernel = _lacks(make())
-            if kernel is not None:
-                left.append(make)
-                lacking.setdefault(kernel, make)
-        if len(lacking) < 2 or (len(left) == len(waiting) and said):
+        kernels = [_lacks(run) for _, run in left]
+        lacking = [(kernel, one) for kernel, one in zip(kernels, left, strict=True) if kernel is not None]
+        makers = {kernel: make for kernel, (make, _) in reversed(lacking)}  # the first run of each kernel
+        if len(makers) < 2 or (said and len(lacking) == len(left)):  # again all of them: compiling fails
             break
         if not said:
             said = True
-            notify(f"compiling {len(lacking)} kernels in parallel, once; later runs load them")
-        with safe_path(), ProcessPoolExecutor(min(jobs, len(lacking)), get_context("spawn")) as pool:
-            for done in [pool.submit(_load_silently, make) for make in lacking.values()]:
+            notify(f"compiling {len(makers)} kernels in parallel, once; later runs load them")
+        with safe_path(), ProcessPoolExecutor(min(jobs, len(makers)), get_context("spawn")) as pool:
+            for done in [pool.submit(_load_silently, make) for make in makers.values()]:
                 done.exception()  # the same error comes again where the run is played
-        waiting = left
+        left = [one for _, one in lacking]
     if said:
         notify(f"compiled in {time.perf_counter() - started:.0f} s")
 

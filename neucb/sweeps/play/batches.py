@@ -207,10 +207,9 @@ class Batches:
                 Task(name, batch, data, engine, cost(batch, data, engine), partial(self._claim, name))
             )
         self.warned.tell(warned)
-        compile_together([prepare for prepare, _ in compiled], cores(), self.data.notify)
+        compile_together(compiled, cores(), self.data.notify)
         for _, run in compiled:
-            with kept_warnings([]):
-                run.load()  # in this thread, so that no two threads compile the same kernel
+            run.load()  # in this thread, so that no two threads compile the same kernel
         return tasks
 
     def _fail(self, batch: Batch, reason: str) -> None:
