@@ -14,7 +14,7 @@ from neucb.core.errors import DataError, unknown_name
 from neucb.environments.contexts import pays
 from neucb.environments.sparse_encoding import (
     SparseBuilder,
-    count_entries,
+    columns_and_entries,
     normalise_rows,
     scaled_columns,
 )
@@ -95,7 +95,7 @@ def encode(table: Table, preprocessing: str = "standard") -> Encoded:
     _check_numbers(table.columns, table.name)
     widths = [_width(column, name) for column in table.columns]
     counts = [_count(column, width, name) for column, width in zip(table.columns, widths, strict=True)]
-    columns, entries = count_entries(widths, counts, table.sparse)
+    columns, entries = columns_and_entries(widths, counts, table.sparse)
     if table.sparse is None and not pays(table.rows, columns, entries):
         return Encoded(encode_columns(table.columns, name, table.name), table.labels, table, name)
     return Encoded(_encode_sparse(table, widths, name), table.labels, table, name)

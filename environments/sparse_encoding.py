@@ -103,7 +103,7 @@ def normalise_rows(contexts: csr_array) -> None:
     np.clip(contexts.data, -1.0, 1.0, out=contexts.data)
 
 
-def count_entries(
+def columns_and_entries(
     widths: Sequence[int], counts: Sequence[int], sparse: SparseColumns | None
 ) -> tuple[int, int]:
     """Return the number of columns and of nonzero entries of a table's contexts.

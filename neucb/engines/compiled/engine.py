@@ -15,7 +15,7 @@ from neucb.core.threads import cores
 from neucb.engines.checks import diverged, no_distribution
 from neucb.engines.compiled.compiling import announced, bad_weight
 from neucb.engines.compiled.experts import failed_expert
-from neucb.engines.compiled.inputs import KEPT, draws
+from neucb.engines.compiled.inputs import KEPT, plays_own_draw
 from neucb.engines.compiled.replica import Replica, check, make_replica
 from neucb.engines.compiled.tracing import Tracer
 from neucb.engines.log import GAUGES, RoundLabels, load_sums
@@ -84,7 +84,7 @@ class Compiled:
             except NumbaError as error:
                 raise bad_weight() or error from None
             load_sums()
-            if self._tracer is not None and draws(first.rule):
+            if self._tracer is not None and plays_own_draw(first.rule):
                 load_chances()
 
     def play(self, progress: Progress | None = None) -> None:

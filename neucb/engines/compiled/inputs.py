@@ -158,12 +158,12 @@ def kept_of(rule: types.RuleConfig, own: Settings, horizon: int, *, full: bool |
         horizon: T.
         full: whether the trace holds all arms; None where there is no trace.
     """
-    if full is None or not (full or draws(rule)):
+    if full is None or not (full or plays_own_draw(rule)):
         return 0, 0
     return min(KEPT, horizon), int(own["width"]) if rule.kind == types.JOINT else 0
 
 
-def draws(rule: types.RuleConfig) -> bool:
+def plays_own_draw(rule: types.RuleConfig) -> bool:
     """Return whether a rule plays the arm of its own draw."""
     return rule.kind in (types.THOMPSON, types.JOINT)
 
