@@ -255,7 +255,7 @@ def _as_category(column: TextColumn) -> Decided:
 
 
 def _category_or_text(column: TextColumn, decimal: str | None) -> Decided:
-    """Return a category, or leave text out; say so of a column that is nearly one of numbers or dates."""
+    """Return a category, or leave text out; a note names a column that is nearly one of numbers or dates."""
     codes, cells = column.encoded
     filled = [cell for cell in cells if not is_missing(cell)]
     if not filled:
@@ -310,7 +310,7 @@ def _text(column: TextColumn) -> Decided:
 
 
 def _as_text(column: TextColumn) -> Decided:
-    """Hash the words of a column on the user's word.
+    """Hash the words of a column, whose type the user gave.
 
     Raises:
         DataError: no cell holds a word of two letters or digits.
@@ -323,7 +323,7 @@ def _as_text(column: TextColumn) -> Decided:
 
 
 def _as_number(column: TextColumn, decimal: str | None) -> Decided:
-    """Read a column as numbers on the user's word; cells that are none are missing, which is noted."""
+    """Read a column as numbers, the type that the user gave; other cells are missing, with a note."""
     cells = column.encoded[1]
     read = most_numbers(cells, decimal)
     good = [cell for cell, value in zip(cells, read.values, strict=True) if not np.isnan(value)]
@@ -338,7 +338,7 @@ def _as_number(column: TextColumn, decimal: str | None) -> Decided:
 
 
 def _as_date(column: TextColumn) -> Decided:
-    """Read a column as dates on the user's word; cells that are none are missing, which is noted."""
+    """Read a column as dates, the type that the user gave; other cells are missing, with a note."""
     cells = column.encoded[1]
     try:
         read = most_dates(cells)

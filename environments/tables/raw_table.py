@@ -25,7 +25,7 @@ BLANKS = " \t\r\n\xa0\u2007\u202f\u3000\ufeff"  # do not count round names and c
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of cells as they are written, blanks round them taken off.
+    """Column of cells as they are written, without surrounding blanks.
 
     Attributes:
         name: of the column.
@@ -76,7 +76,7 @@ class TextColumn:
 
 @dataclass(frozen=True)
 class RawTable:
-    """The columns of a source.
+    """Columns of a source.
 
     Attributes:
         name: of the table.
@@ -92,7 +92,7 @@ class RawTable:
 
     @property
     def names(self) -> list[str]:
-        """The columns' names."""
+        """Names of the columns."""
         return [str(column.name) for column in self.columns]
 
 

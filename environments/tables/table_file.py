@@ -42,16 +42,16 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file or DataFrame is read, where the user says so.
+    """Options of reading a file or DataFrame.
 
     Attributes:
-        target: the column to predict; the last one, or the one of type "label", by default. Names are
-            text here; pandas labels of other types, numbers and tuples, are brought to it.
-        columns: name -> type of `KINDS`, in the place of the rules.
-        header: of delimited text: whether the first line names the columns; None: it does, and one that
-            looks like data is refused.
-        decimal: "." or ",", the decimal sign of all numbers in text; None to decide it.
-        separator: of delimited text, one character; None to decide it.
+        target: column to predict; by default the last one, or the one of type "label". Names are text;
+            pandas labels of other types, numbers and tuples, are converted.
+        columns: name -> type of `KINDS`, in place of the inferred one.
+        header: whether the first line of delimited text names the columns; None for yes, where a first line
+            that looks like data is refused.
+        decimal: decimal sign of all numbers in text, "." or ","; None to infer it.
+        separator: separator of delimited text, one character; None to infer it.
 
     Raises:
         InputError: an unknown type, two labels, another decimal sign, or a value of a wrong type.
@@ -92,12 +92,12 @@ class Reading:
 
     @property
     def label(self) -> str | None:
-        """The name of the target, None for the last column."""
+        """Name of the target, None for the last column."""
         return next((name for name, kind in self.columns.items() if kind == "label"), self.target)
 
     @property
     def features(self) -> dict[str, str]:
-        """The types of `columns` other than "label"."""
+        """Types of `columns` other than "label"."""
         return {name: kind for name, kind in self.columns.items() if kind != "label"}
 
 
@@ -113,7 +113,7 @@ def named(label: Hashable) -> str:
 
 
 class ArrowStream(Protocol):
-    """A frame of any library that exports its columns by Arrow's PyCapsule interface."""
+    """Frame of any library that exports its columns by Arrow's PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return a capsule with an Arrow stream."""
@@ -247,7 +247,7 @@ def from_frame(
         name: of the table.
 
     Raises:
-        InputError: no column has such a name, or header and separator for what is no text.
+        InputError: no column has such a name, or header and separator for a frame, which has none.
         DataError: no rows or columns, a single class, or a target of real numbers.
     """
     reading = reading or Reading(target)
